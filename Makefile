@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+CONFIG ?= configs/config.toml
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/base.stamp: requirements/base.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@
+
+.PHONY: run-local
+run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080, profiling on 8081
+	$(BIN)/python manage.py migrate --verbosity 0
+	POD_IP=127.0.0.1 exec $(BIN)/python manage.py run -c $(CONFIG)
+
+.PHONY: unit-test
+unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
+
+.PHONY: slow-test
+slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## CPU per request beside the floor server; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+.PHONY: lint
+lint: $(VENV)/dev.stamp ## ruff, mypy strict, the walls between the apps, Django's own checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lint-license
+lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
+	$(BIN)/reuse lint --lines
+
+.PHONY: fix-license
+fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
+	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \
+	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center loadstats replication discovery console tests benchmarks)
+
+.PHONY: build
+build: $(VENV)/dev.stamp ## wheel and sdist in dist/
+	$(BIN)/python -m build
+
+.PHONY: requirements
+requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
+	for name in base dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-emit-index-url --no-emit-find-links \
+	    requirements/$$name.in -o requirements/$$name.txt; done
+
+.PHONY: clean
+clean: ## remove what the other targets made, but not var/
+	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration's shape: one frozen tree, built once at start and handed to the parts.
+
+Every field says what it trades. Members are named in the file as in the original's `config.toml` (`[HTTP] CertFile`),
+in Python as `config.http.cert_file`. Durations are `*_seconds` in Python and Go durations (`500ms`, `1m30s`) in files
+and environment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(ge=0)]
+PositiveSeconds = Annotated[float, Meta(gt=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+LogTarget = Literal["stdout", "stderr", "file"]
+
+
+class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The API's listener. `Port = 0` takes a free port."""
+
+    host: str = field(default="0.0.0.0", name="Host")  # noqa: S104 gateways come from other machines
+    port: Port = field(default=8080, name="Port")
+    cert_file: str = field(default="", name="CertFile")
+    key_file: str = field(default="", name="KeyFile")
+    # One body: 10,000 operations of a batch are about 1.5 MB.
+    max_body_bytes: Positive = field(default=4 * 1024 * 1024, name="MaxBodyBytes")
+    max_header_bytes: Positive = field(default=32 * 1024, name="MaxHeaderBytes")
+    # From a request's first byte to its last: what a slow or vanished client may hold.
+    read_timeout_seconds: PositiveSeconds = field(default=10.0, name="ReadTimeout")
+    # A kept connection without a request. Longer than gateway pools keep theirs, so that they close first.
+    idle_timeout_seconds: PositiveSeconds = field(default=600.0, name="IdleTimeout")
+    # A client that does not read its answer.
+    write_timeout_seconds: PositiveSeconds = field(default=30.0, name="WriteTimeout")
+    # After SIGTERM: at most this long with /readyz 503 and open requests, then the process ends.
+    drain_timeout_seconds: Seconds = field(default=5.0, name="DrainTimeout")
+
+
+class PProf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Profiles on a port of their own, on loopback unless told otherwise: a stack names files and functions."""
+
+    enable: bool = field(default=True, name="Enable")
+    host: str = field(default="127.0.0.1", name="Host")
+    port: Port = field(default=8081, name="Port")
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Application and access log. `Level`: 1 fatal, 2 error, 3 warn, 4 info, 5 debug, 6 trace."""
+
+    level: Annotated[int, Meta(ge=1, le=6)] = field(default=4, name="Level")
+    format: Literal["text", "json"] = field(default="text", name="Format")
+    output: LogTarget = field(default="stdout", name="Output")
+    output_file: str = field(default="", name="OutputFile")
+    rotation_count: Positive = field(default=7, name="RotationCount")
+    rotation_hours: Positive = field(default=24, name="RotationTime")
+    access_output: Literal["stdout", "stderr", "file", "off"] = field(default="stdout", name="AccessOutput")
+    access_output_file: str = field(default="", name="AccessOutputFile")
+
+
+class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ledger: how long things are kept and how many."""
+
+    gc_interval_seconds: PositiveSeconds = field(default=60.0, name="GCInterval")
+    # A request that nobody ended, and an engine that nobody used.
+    request_expire_seconds: PositiveSeconds = field(default=660.0, name="RequestExpire")
+    # An ended request is remembered this long, so that a late or repeated call finds it. Longer than any retry.
+    tombstone_seconds: PositiveSeconds = field(default=60.0, name="TombstoneExpire")
+    # About 300 bytes each; past it an add is refused with 429.
+    max_requests: Positive = field(default=4_000_000, name="MaxRequests")
+    max_engines: Positive = field(default=100_000, name="MaxEngines")
+
+
+class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where peers are looked up. An empty host: no peers."""
+
+    host: str = field(default="", name="Host")
+    interval_seconds: PositiveSeconds = field(default=5.0, name="Interval")
+
+
+class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How peers are spoken to."""
+
+    target_port: Port = field(default=80, name="TargetPort")
+    dial_timeout_seconds: PositiveSeconds = field(default=0.5, name="DialTimeout")
+    request_timeout_seconds: PositiveSeconds = field(default=1.0, name="RequestTimeout")
+    idle_timeout_seconds: PositiveSeconds = field(default=300.0, name="IdleConnTimeout")
+    keepalive_seconds: PositiveSeconds = field(default=10.0, name="KeepAlivePeriod")
+    max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
+
+
+class Celery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The embedded worker and beat. With another broker than `memory://` tasks can be watched from outside."""
+
+    broker: str = field(default="memory://", name="Broker")
+
+
+class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """This node. `Address` is its own address among the peers; empty: the machine's addresses."""
+
+    address: str = field(default="", name="Address")
+    # SQLite for people's accounts, and the key that signs their sessions. Load is never written to disk.
+    data_dir: str = field(default="var", name="DataDir")
+
+
+class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Django's side. Gateways name a node by address, so any Host is allowed unless told otherwise."""
+
+    secret_key: str = field(default="", name="SecretKey")
+    allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
+    debug: bool = field(default=False, name="Debug")
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One node's whole configuration."""
+
+    http: Http = field(default=Http(), name="HTTP")
+    pprof: PProf = field(default=PProf(), name="PProf")
+    log: Log = field(default=Log(), name="Log")
+    load: Load = field(default=Load(), name="Load")
+    discovery: Discovery = field(default=Discovery(), name="Discovery")
+    replication: Replication = field(default=Replication(), name="Replication")
+    celery: Celery = field(default=Celery(), name="Celery")
+    node: Node = field(default=Node(), name="Node")
+    web: Web = field(default=Web(), name="Web")
