@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The effective configuration for people: every member, its value and where that came from. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import groupby
+from typing import Any
+
+from metadata_center.config.durations import format_duration
+from metadata_center.config.loaded import Loaded
+from metadata_center.config.member import SECRETS, Member, members, plain
+
+
+def render(loaded: Loaded) -> str:
+    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+    values = plain(loaded.config)
+    written = {}
+    for member in members():
+        value = values[member.section][member.key]
+        value = format_duration(value) if member.is_duration else _masked(member, value)
+        written[member.path] = f"[{member.section}] {member.key} = {json.dumps(value, ensure_ascii=False)}"
+    width = max(map(len, written.values()))
+    return "\n\n".join(
+        "\n".join(f"{written[member.path]:{width}}    # {loaded.sources[member.path]}" for member in section)
+        for _, section in groupby(members(), key=lambda member: member.section)
+    )
+
+
+def _masked(member: Member, value: Any) -> Any:
+    if member.path not in SECRETS or not value:
+        return value
+    # Of a broker's URL: user and password, and the query, where some take a password. All of it where an @ or ? within
+    # a password would leave it open where that ends.
+    url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
+    if member.path != "Celery.Broker" or not url:
+        return "***"
+    return url[1] + ("***@" if url[2] else "") + url[3] + ("?***" if url[4] else "")
