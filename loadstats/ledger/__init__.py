@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger: which engine serves which requests, and the load that follows from it.
+
+Pure Python without Django, clocks, logging or metrics: time is passed in, and the same calls in the same order give
+the same state everywhere.
+"""
+
+from loadstats.ledger.cluster import Cluster, Engine, Row
+from loadstats.ledger.ledger import Counts, Ledger, LedgerFull
+from loadstats.ledger.record import Phase, Record
+
+__all__ = ["Cluster", "Counts", "Engine", "Ledger", "LedgerFull", "Phase", "Record", "Row"]

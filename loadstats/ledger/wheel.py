@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Things that fall due, by tick: linked lists, so that placing and removing cost the same whatever lives.
+
+Owned by the ledger and used under its lock. A link is in one list at most. The links point at each other and are
+invisible to Python's garbage collector (`gc=False`, see `record.py`), so whoever drops them unlinks them first.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+
+class Link(Struct, gc=False):
+    """A member of one due list. Unlinked, both neighbours are None."""
+
+    prev: Link | None = None
+    next: Link | None = None
+
+
+LinkT = TypeVar("LinkT", bound=Link)
+
+
+class Wheel(Generic[LinkT]):
+    """Due lists by tick, the earliest first."""
+
+    def __init__(self) -> None:
+        self._heads: dict[int, Link] = {}
+        self._ticks: list[int] = []  # heap of the keys of _heads
+
+    def place(self, link: LinkT, tick: int) -> None:
+        """Make an unlinked `link` fall due at `tick`."""
+        head = self._heads.get(tick)
+        if head is None:
+            head = self._heads[tick] = Link()
+            head.prev = head.next = head
+            heappush(self._ticks, tick)
+        last = head.prev
+        assert last is not None
+        last.next = link
+        link.prev = last
+        link.next = head
+        head.prev = link
+
+    @staticmethod
+    def remove(link: LinkT) -> None:
+        """Take a linked `link` out of its list."""
+        before, after = link.prev, link.next
+        assert before is not None
+        assert after is not None
+        before.next = after
+        after.prev = before
+        link.prev = link.next = None
+
+    def pop_due(self, tick: int) -> LinkT | None:
+        """Unlink and return one link due at `tick` or before; None when nothing is."""
+        while self._ticks and self._ticks[0] <= tick:
+            head = self._heads[self._ticks[0]]
+            link = head.next
+            if link is not head and link is not None:
+                self.remove(link)
+                return link  # type: ignore[return-value] # only LinkT are placed
+            head.prev = head.next = None
+            del self._heads[heappop(self._ticks)]
+        return None
+
+    def clear(self) -> None:
+        """Unlink everything."""
+        if self._ticks:
+            latest = max(self._ticks)
+            while self.pop_due(latest) is not None:
+                pass
