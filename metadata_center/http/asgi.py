@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The handlers behind plain ASGI, for any ASGI server, and what the lane falls back to. Runs on the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from metadata_center.errors import BodyTooLarge
+from metadata_center.http.call import Call, Route
+from metadata_center.http.edge import Edge
+from metadata_center.http.envelope import CONTENT_TYPE
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def wants_page(accept: bytes | None) -> bool:
+    """Whether a request comes from a browser, which gets Django's page instead of bare JSON."""
+    return accept is not None and b"text/html" in accept
+
+
+class HandlerApp:
+    """An ASGI application: the edge's table, and `pages` (Django) for everything else."""
+
+    def __init__(self, edge: Edge, pages: Asgi, *, max_body_bytes: int) -> None:
+        self._edge = edge
+        self._pages = pages
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; other kinds of connection are Django's."""
+        if scope["type"] == "http":
+            route = self._edge.table.find(scope["method"].encode(), scope["path"].encode("utf-8", "surrogateescape"))
+            if route is not None:
+                headers: dict[bytes, bytes] = {}
+                for name, value in scope["headers"]:
+                    headers.setdefault(name, value)
+                if not wants_page(headers.get(b"accept")):
+                    await self._serve(route, scope["query_string"], headers, receive, send)
+                    return
+        await self._pages(scope, receive, send)
+
+    async def _serve(
+        self, route: Route, query: bytes, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        wall_ns, started = time_ns(), perf_counter_ns()
+        trace_id = self._edge.trace_ids.of(headers.get(b"traceid"))
+        body = await self._body(receive)
+        if body is None:
+            return  # the client is gone
+        call = Call(query, body, headers)
+        if len(body) > self._max_body_bytes:
+            problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
+            status, answer = self._edge.refuse(problem, trace_id)
+        else:
+            status, answer = self._edge.serve(route, call, trace_id)
+        head = [
+            (b"content-type", CONTENT_TYPE),
+            (b"content-length", b"%d" % len(answer)),
+            (b"x-trace-id", trace_id),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": answer})
+        duration_ns = perf_counter_ns() - started
+        self._edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body, or a little more than the limit of one that is too large; None once the client is gone."""
+        parts: list[bytes] = []
+        size = 0
+        while size <= self._max_body_bytes:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if not message.get("more_body", False):
+                break
+        return b"".join(parts)

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a handler is given, and the table of handlers.
+
+A handler is a plain synchronous function from a `Call` to the answer's `data`, encoded as JSON. It knows nothing of the
+transport, so that every door (the lane, ASGI, Django's pages) serves the same one. It raises `ContractError` for any
+answer but 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct, field
+
+from metadata_center.errors import InvalidInput
+from metadata_center.http.meter import Meter
+
+NULL = b"null"
+
+
+class Call(Struct, gc=False):
+    """One request to a handler.
+
+    `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
+    of each). The handler leaves the id of the inference request it was about in `request_id`, for the access log.
+    """
+
+    query: bytes
+    body: bytes
+    headers: Mapping[bytes, bytes]
+    request_id: str = ""
+
+
+Handler = Callable[[Call], bytes]
+
+
+class Route(Struct, frozen=True):
+    """A method on a path, its handler, and the count of what it answered."""
+
+    method: str
+    path: str
+    handler: Handler
+    meter: Meter = field(default_factory=Meter)
+
+
+class Table:
+    """The handlers by path and method. Fixed once built; read from any thread."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = tuple(routes)
+        self._by_path: dict[bytes, dict[bytes, Route]] = {}
+        for route in self._routes:
+            methods = self._by_path.setdefault(route.path.encode(), {})
+            methods[route.method.encode()] = route
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def find(self, method: bytes, path: bytes) -> Route | None:
+        """The route of exactly this method and path."""
+        methods = self._by_path.get(path)
+        return None if methods is None else methods.get(method)
+
+
+def query_value(query: bytes, name: bytes) -> str | None:
+    """The first value of `name` in a query string, percent-decoded; None where it is absent.
+
+    Raises InvalidInput where it is not percent-encoded UTF-8: a wrong escape would otherwise name another cluster.
+    """
+    for pair in query.split(b"&"):
+        key, _, value = pair.partition(b"=")
+        if key != name and _decode(key) != name.decode():
+            continue
+        text = _decode(value)
+        if text is None:
+            raise InvalidInput(f"{name.decode()}: expected percent-encoded UTF-8, got {value.decode('ascii', 'replace')!r}")
+        return text
+    return None
+
+
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+def _decode(value: bytes) -> str | None:
+    if b"%" in value:
+        pieces = value.split(b"%")[1:]
+        if not all(len(piece) >= 2 and piece[0] in _HEX and piece[1] in _HEX for piece in pieces):
+            return None
+        value = unquote_to_bytes(value.replace(b"+", b" "))
+    elif b"+" in value:
+        value = value.replace(b"+", b" ")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

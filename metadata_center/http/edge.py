@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The edge: the one place where a handler is called, its errors become answers, and both are counted and logged.
+
+Every door uses it. `serve` may run on any thread; `finish` belongs to the event loop, as do the routes' meters.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from metadata_center.errors import ContractError, InternalError
+from metadata_center.http import envelope
+from metadata_center.http.call import Call, Route, Table
+from metadata_center.http.domains import Domains
+from metadata_center.http.envelope import TraceIds
+from metadata_center.http.meter import PageMeters
+
+logger = logging.getLogger("metadata_center.http")
+
+
+class AccessLog(Protocol):
+    """Where answered requests are written."""
+
+    enabled: bool
+
+    def record(
+        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+    ) -> None: ...
+
+
+class Edge:
+    """The handlers as the doors see them. `access` is None where no access log is kept."""
+
+    def __init__(self, table: Table, trace_ids: TraceIds, access: AccessLog | None = None) -> None:
+        self.table = table
+        self.trace_ids = trace_ids
+        self.access = access
+        self.pages = PageMeters()
+        self.domains = Domains()
+
+    def serve(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer. Never raises."""
+        try:
+            data = route.handler(call)
+        except ContractError as problem:
+            return self.refuse(problem, trace_id)
+        except Exception:
+            logger.exception("%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"))
+            return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
+        return 200, envelope.ok(data, envelope.json_text(trace_id))
+
+    @staticmethod
+    def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:
+        """Status and body of an answer that no handler gave."""
+        return problem.status, envelope.error(problem, envelope.json_text(trace_id))
+
+    def finish(
+        self, route: Route, call: Call, trace_id: bytes, status: int, *, wall_ns: int, duration_ns: int
+    ) -> None:
+        """Count and log an answer once it is written."""
+        route.meter.record(status, duration_ns)
+        if b"domain=" in call.query:
+            self.domains.count(call.query)
+        access = self.access
+        if access is not None and access.enabled:
+            access.record(
+                wall_ns, trace_id.decode("latin-1"), call.request_id, route.method, route.path, status, duration_ns
+            )

@@ -1,0 +1,488 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The lane as an HTTP server, on raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.metadata_center.lanes import Server, add, answers, get, page, post
+
+Check = Callable[[Server], Awaitable[None]]
+
+
+def on_a_server(check: Check, **limits: Any) -> None:
+    async def run() -> None:
+        await check(Server(**limits))
+
+    asyncio.run(run())
+
+
+def asynchronous(check: Check) -> Callable[[], None]:
+    def test() -> None:
+        on_a_server(check)
+
+    test.__name__ = check.__name__
+    return test
+
+
+@asynchronous
+async def test_it_answers_a_hot_request_without_a_task(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1))
+    assert not server.state.tasks
+    (answer,) = answers(transport.written)
+    assert (answer.status, answer.data) == (200, None)
+    assert not transport.closing
+    assert server.ledger.rows("c")[0].prompt_length == 1
+
+
+@asynchronous
+async def test_a_known_head_is_not_parsed_again(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1))
+    assert len(server.lanes.heads) == 1
+    lane.parser = None  # type: ignore[assignment] # would raise if it were used
+    lane.data_received(add(2))
+    assert [answer.status for answer in answers(transport.written)] == [200, 200]
+    assert len(server.ledger.rows("c")) == 2
+
+
+@asynchronous
+async def test_a_known_head_with_another_trace_id_keeps_it(server: Server) -> None:
+    transport = await server.speak(add(1, b"TraceId: one"), add(2, b"TraceId: two"), add(3, b"Traceid: "), add(4))
+    got = [answer.headers["x-trace-id"] for answer in answers(transport.written)]
+    assert got[:2] == ["one", "two"]
+    assert len(got[2]) == len(got[3]) == 36
+    assert got[2] != got[3]
+    assert len(server.lanes.heads) == 1
+
+
+@asynchronous
+async def test_an_odd_trace_id_is_echoed_as_json(server: Server) -> None:
+    transport = await server.speak(add(1, b'TraceId: a"\\\xff b'))
+    (answer,) = answers(transport.written)
+    assert answer.headers["x-trace-id"] == 'a"\\\xff b'
+    assert b'"trace_id":"a\\"\\\\' in answer.body
+
+
+@asynchronous
+async def test_a_folded_line_never_hides_behind_a_known_head(server: Server) -> None:
+    folded = add(1).replace(b"Host: node\r\n", b"Host: node\r\nTraceId: x\r\n y\r\n")
+    await server.speak(folded)
+    assert len(server.lanes.heads) == 0
+
+
+@asynchronous
+async def test_the_table_of_heads_is_bounded(server: Server) -> None:
+    lane, _ = server.connect()
+    for number in range(5000):
+        lane.data_received(get(b"c%d" % number))
+    assert 0 < len(server.lanes.heads) <= 4096
+    before = len(server.lanes.heads)
+    lane.data_received(get(b"c", b"X: " + b"x" * 3000))
+    assert len(server.lanes.heads) == before
+
+
+@asynchronous
+async def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
+    transport = await server.speak(add(1) + add(2) + get() + get(b"nope"))
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200] * 4
+    assert len(found[2].data) == 2
+    assert found[3].data is None
+
+
+@asynchronous
+async def test_hot_requests_wait_behind_djangos(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1) + page(b"/slow", body=b"x") + get() + page(b"/other") + add(2))
+    await server.settle()
+    assert len(answers(transport.written)) == 1
+    lane.data_received(get(b"late"))
+    server.pages.release.set()
+    await server.settle()
+    found = answers(transport.written)
+    assert [answer.body[:4] for answer in found] == [b'{"st', b"page", b'{"st', b"page", b'{"st', b'{"st']
+    assert found[1].body == b"page POST /slow x"
+    lane.data_received(add(3))
+    assert len(answers(transport.written)) == 7
+
+
+@asynchronous
+async def test_connection_close_ends_the_connection_after_the_answer(server: Server) -> None:
+    transport = await server.speak(add(1, b"Connection: close") + add(2))
+    (answer,) = answers(transport.written)
+    assert answer.headers["connection"] == "close"
+    assert transport.closing
+    assert len(server.ledger.rows("c")) == 1
+
+
+@asynchronous
+async def test_http_1_0_closes_unless_it_asks_to_keep(server: Server) -> None:
+    request = b"GET /v1/load/stats?cluster=c HTTP/1.0\r\n\r\n"
+    transport = await server.speak(request)
+    assert transport.closing
+    assert answers(transport.written)[0].headers["connection"] == "close"
+    kept = request.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n")
+    transport = await server.speak(kept, kept)
+    assert not transport.closing
+    assert [answer.headers["connection"] for answer in answers(transport.written)] == ["keep-alive"] * 2
+
+
+@asynchronous
+async def test_chunked_bodies_are_joined(server: Server) -> None:
+    body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
+    chunks = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (10, body[:10], len(body) - 10, body[10:])
+    head = b"POST /v1/load/stats HTTP/1.1\r\nHost: node\r\nTransfer-Encoding: chunked\r\n\r\n"
+    transport = await server.speak(head + chunks, head + chunks[:20], chunks[20:])
+    assert [answer.status for answer in answers(transport.written)] == [200, 200]
+    assert server.ledger.counts().added == 1
+
+
+@asynchronous
+async def test_expect_100_continue_is_answered_before_the_body(server: Server) -> None:
+    lane, transport = server.connect()
+    request = add(1, b"Expect: 100-continue")
+    cut = request.index(b"\r\n\r\n") + 4
+    lane.data_received(request[:cut])
+    assert transport.written == b"HTTP/1.1 100 Continue\r\n\r\n"
+    lane.data_received(request[cut:])
+    assert [answer.status for answer in answers(transport.written)] == [100, 200]
+    assert len(server.lanes.heads) == 0
+
+
+@asynchronous
+async def test_expect_100_continue_with_a_body_that_is_too_large_is_refused_at_once(server: Server) -> None:
+    transport = await server.speak(
+        b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 9999\r\nExpect: 100-continue\r\n\r\n"
+    )
+    (answer,) = answers(transport.written)
+    assert (answer.status, answer.code) == (413, 41301000)
+    assert transport.eof
+
+
+@pytest.mark.parametrize("path", [b"/v1/load/stats", b"/page"])
+def test_a_body_over_the_limit_is_refused_whatever_it_said(path: bytes) -> None:
+    async def check(server: Server) -> None:
+        head = b"POST " + path + b" HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n"
+        transport = await server.speak(head, *[b"100\r\n" + b"x" * 256 + b"\r\n"] * 20)
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.code) == (413, 41301000)
+        assert transport.eof
+        await server.settle()
+        assert not server.state.tasks
+        assert server.pages.seen == []
+
+    on_a_server(check)
+
+
+@asynchronous
+async def test_a_head_over_the_limit_is_refused_in_one_piece_and_in_many(server: Server) -> None:
+    for pieces in ([get(b"c", b"X: " + b"x" * 5000)], [get()[:-2], *[b"X: " + b"x" * 500 + b"\r\n"] * 10]):
+        transport = await server.speak(*pieces)
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.code) == (431, 43101000)
+        assert transport.eof
+
+
+@asynchronous
+async def test_a_header_that_never_ends_is_cut_off(server: Server) -> None:
+    transport = await server.speak(get()[:-4] + b"\r\nX: ", *[b"x" * 500] * 10)
+    (answer,) = answers(transport.written)
+    assert answer.status == 431
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /v1/load/stats?cluster=c HTTP/9.9\r\nHost: n\r\n\r\n",
+        b"GET /v1/load/stats?cluster=c HTTP/1.1\r\n\r\n",
+        b"GET /v1/load/stats?cluster=c HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: -1\r\n\r\n{}",
+        b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /v1/load/stats?cluster=c HTTP/1.1\r\nHost : n\r\n\r\n",
+    ],
+)
+def test_malformed_http_gets_one_clear_answer(request_bytes: bytes) -> None:
+    async def check(server: Server) -> None:
+        transport = await server.speak(request_bytes, b"more")
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.code) == (400, 40001400)
+        assert answer.headers["connection"] == "close"
+        assert transport.eof
+
+    on_a_server(check)
+
+
+@asynchronous
+async def test_malformed_http_behind_djangos_answer_waits_its_turn(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(page(b"/slow") + b"nonsense\r\n\r\n")
+    await server.settle()
+    assert transport.written == b""
+    server.pages.release.set()
+    await server.settle()
+    assert [answer.status for answer in answers(transport.written)] == [200, 400]
+    assert transport.eof
+
+
+@asynchronous
+async def test_connect_is_refused(server: Server) -> None:
+    transport = await server.speak(b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+    assert [answer.status for answer in answers(transport.written)] == [405]
+
+
+H2C = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
+
+
+@asynchronous
+async def test_an_offer_of_h2c_is_answered_as_http_1_1_with_its_body(server: Server) -> None:
+    transport = await server.speak(add(1, *H2C), page(b"/page", *H2C, body=b"body"), add(2))
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200] * 3
+    assert found[1].body == b"page POST /page body"
+    assert len(server.ledger.rows("c")) == 2
+
+
+@asynchronous
+async def test_an_offer_of_h2c_may_come_in_pieces_chunked_pipelined_and_behind_django(server: Server) -> None:
+    body = b'{"cluster":"c","request_id":"r9","ip":"10.0.0.9"}'
+    chunked = b"\r\n".join([b"POST /v1/load/stats HTTP/1.1", b"Host: n", *H2C, b"Transfer-Encoding: chunked"])
+    chunked += b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    stream = page(b"/page") + add(1, *H2C) + chunked + page(b"/page", *H2C, body=b"b") + get(b"c", *H2C)
+    for size in (len(stream), 7, 50):
+        pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+        transport = await server.speak(*pieces)
+        found = answers(transport.written)
+        assert [answer.status for answer in found] == [200] * 5
+        assert len(found[4].data) == 2
+        assert found[3].body == b"page POST /page b"
+
+
+@asynchronous
+async def test_a_declined_offer_keeps_connection_close(server: Server) -> None:
+    transport = await server.speak(add(1, b"Connection: close, Upgrade", b"Upgrade: h2c"))
+    assert answers(transport.written)[0].headers["connection"] == "close"
+    assert transport.closing
+
+
+@asynchronous
+async def test_a_websocket_goes_to_uvicorn(server: Server) -> None:
+    key = (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Version: 13")
+    request = b"GET /ws HTTP/1.1\r\nHost: n\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + b"\r\n".join(key)
+    lane, transport = server.connect()
+    lane.data_received(request + b"\r\n\r\n")
+    assert transport.protocol is not None
+    for task in list(server.state.tasks):
+        task.cancel()
+    await server.settle()
+
+
+@asynchronous
+async def test_a_browser_gets_djangos_page_on_the_same_path(server: Server) -> None:
+    transport = await server.speak(get(b"c", b"Accept: text/html,*/*"))
+    assert answers(transport.written)[0].body.startswith(b"page GET /v1/load/stats")
+
+
+@pytest.mark.parametrize("method", [b"HEAD", b"OPTIONS", b"PUT", b"PATCH"])
+def test_other_methods_are_djangos(method: bytes) -> None:
+    async def check(server: Server) -> None:
+        await server.speak(post(b"", method=method))
+        assert server.pages.seen == [(method.decode(), "/v1/load/stats", b"")]
+
+    on_a_server(check)
+
+
+@asynchronous
+async def test_clusters_are_percent_decoded(server: Server) -> None:
+    body = '{"cluster":"a b/ü","request_id":"r","ip":"::1"}'.encode()
+    transport = await server.speak(post(body), get(b"a%20b%2F%C3%BC"), get(b"a+b%2f%c3%bc"), get(b"%ff"), get(b"%4"))
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200, 200, 200, 400, 400]
+    assert found[1].data[0]["ip"] == found[2].data[0]["ip"] == "::1"
+
+
+@asynchronous
+async def test_an_encoded_path_reaches_the_same_handler(server: Server) -> None:
+    transport = await server.speak(add(1).replace(b"/v1/load/stats", b"/v1/load/st%61ts"))
+    assert answers(transport.written)[0].data is None
+    assert len(server.ledger.rows("c")) == 1
+
+
+@asynchronous
+async def test_a_slow_request_is_told_and_closed(server: Server) -> None:
+    for begun in (add(1)[:10], add(1)[:-5], page(b"/page", body=b"12345")[:-2]):
+        lane, transport = server.connect()
+        lane.data_received(begun)
+        await server.settle()
+        server.lanes.sweep(server.lanes.now + 9, [lane])
+        assert transport.written == b""
+        server.lanes.sweep(server.lanes.now + 2, [lane])
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.code) == (408, 40801000)
+        assert transport.eof
+        server.lanes.sweep(server.lanes.now + 11, [lane])
+        assert transport.aborted
+        lane.connection_lost(None)
+        await server.settle()
+        assert not server.state.tasks
+    assert not server.state.connections
+
+
+@asynchronous
+async def test_a_byte_a_second_does_not_buy_time(server: Server) -> None:
+    lane, transport = server.connect()
+    for byte in add(1)[:12]:
+        server.lanes.sweep(server.lanes.now + 1, [lane])
+        lane.data_received(bytes([byte]))
+    assert answers(transport.written)[0].status == 408
+
+
+@asynchronous
+async def test_an_idle_connection_is_closed_in_time_and_a_used_one_is_not(server: Server) -> None:
+    lane, transport = server.connect()
+    server.lanes.sweep(server.lanes.now + 59, [lane])
+    lane.data_received(add(1))
+    server.lanes.sweep(server.lanes.now + 59, [lane])
+    assert not transport.closing
+    server.lanes.sweep(server.lanes.now + 2, [lane])
+    assert transport.closing
+
+
+@asynchronous
+async def test_a_page_that_takes_long_is_not_timed_out(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(page(b"/slow"))
+    await server.settle()
+    server.lanes.sweep(server.lanes.now + 1000, [lane])
+    assert not transport.closing
+    server.pages.release.set()
+    await server.settle()
+    assert answers(transport.written)[0].status == 200
+    server.lanes.sweep(server.lanes.now + 61, [lane])
+    assert transport.closing
+
+
+@asynchronous
+async def test_answers_wait_for_a_client_that_does_not_read(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.pause_writing()
+    for _ in range(2):
+        lane.data_received(get() * 5)
+        await server.settle()
+    assert transport.written == b""
+    assert transport.reading_paused
+    lane.resume_writing()
+    await server.settle()
+    assert len(answers(transport.written)) == 10
+    lane.data_received(get())
+    assert len(answers(transport.written)) == 11
+
+
+@asynchronous
+async def test_a_client_that_stops_reading_in_the_middle_of_a_request_still_gets_it_answered_in_order(
+    server: Server,
+) -> None:
+    lane, transport = server.connect()
+    request = add(1)
+    lane.data_received(request[:-5])
+    lane.pause_writing()
+    lane.data_received(request[-5:] + get())
+    await server.settle()
+    assert transport.written == b""
+    lane.resume_writing()
+    await server.settle()
+    assert len(answers(transport.written)[1].data) == 1
+
+
+@asynchronous
+async def test_a_client_that_never_reads_is_cut_off(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.pause_writing()
+    lane.data_received(get())
+    server.lanes.sweep(server.lanes.now + 31, [lane])
+    assert transport.aborted
+    lane.connection_lost(None)
+    await server.settle()
+    assert not server.state.tasks
+    assert not server.state.connections
+
+
+@asynchronous
+async def test_a_client_that_vanishes_leaves_nothing_behind(server: Server) -> None:
+    for begun in (add(1)[:30], add(1)[:-3], page(b"/slow"), page(b"/slow") + add(2) + page(b"/x")[:-2]):
+        lane, _ = server.connect()
+        lane.data_received(begun)
+        await server.settle()
+        lane.connection_lost(ConnectionResetError())
+    server.pages.release.set()
+    await server.settle()
+    assert not server.state.tasks
+    assert not server.state.connections
+
+
+@asynchronous
+async def test_a_half_closed_client_still_gets_djangos_answer(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(page(b"/slow"))
+    await server.settle()
+    assert lane.eof_received()
+    server.pages.release.set()
+    await server.settle()
+    assert answers(transport.written)[0].status == 200
+    assert transport.closing
+    lane, _ = server.connect()
+    lane.data_received(add(1)[:20])
+    assert not lane.eof_received()
+
+
+@asynchronous
+async def test_a_draining_server_asks_for_the_connection_back(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1))
+    server.lanes.draining = True
+    lane.data_received(add(2))
+    assert [answer.headers.get("connection") for answer in answers(transport.written)] == [None, "close"]
+    assert transport.closing
+
+
+@asynchronous
+async def test_shutdown_waits_for_a_request_that_is_coming_in(server: Server) -> None:
+    idle, idle_transport = server.connect()
+    idle.data_received(add(1))
+    idle.shutdown()
+    assert idle_transport.closing
+    lane, transport = server.connect()
+    request = add(2)
+    lane.data_received(request[:-3])
+    server.lanes.draining = True
+    lane.shutdown()
+    assert not transport.closing
+    lane.data_received(request[-3:])
+    assert answers(transport.written)[0].status == 200
+    assert transport.closing
+
+
+@asynchronous
+async def test_a_handler_that_breaks_costs_its_own_request_only(server: Server) -> None:
+    server.ledger.add = lambda *_: 1 / 0  # type: ignore[assignment, method-assign]
+    transport = await server.speak(add(1), get())
+    first, second = answers(transport.written)
+    assert (first.status, first.code) == (500, 50001000)
+    assert b"ZeroDivision" not in first.body
+    assert second.status == 200
+
+
+@asynchronous
+async def test_answers_carry_the_date_that_was_set(server: Server) -> None:
+    server.lanes.date(b"Mon, 23 Nov 2026 12:00:00 GMT")
+    transport = await server.speak(get())
+    assert answers(transport.written)[0].headers["date"] == "Mon, 23 Nov 2026 12:00:00 GMT"
