@@ -68,6 +68,7 @@ class HandlerApp:
         await send({"type": "http.response.body", "body": answer})
         duration_ns = perf_counter_ns() - started
         self._edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        self._edge.flush()  # other servers than ours have no timer for it
 
     async def _body(self, receive: Receive) -> bytes | None:
         """The whole body, or a little more than the limit of one that is too large; None once the client is gone."""

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The handler of `POST /log/level`. Called on the event loop or on Django's threads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from metadata_center.errors import InvalidInput
+from metadata_center.http.call import Call, Route
+from metadata_center.logs.setup import Logs
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """The body. Members it does not name are ignored."""
+
+    level: str = msgspec.field(name="LevelParam")
+
+
+_decode: Final = msgspec.json.Decoder(LevelChange).decode
+
+
+class LogHandlers:
+    """What is served of one node's logs."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+
+    def routes(self) -> tuple[Route, ...]:
+        """The calls by method and path."""
+        return (Route("POST", "/log/level", self.set_level),)
+
+    def set_level(self, call: Call) -> bytes:
+        """`POST /log/level`: takes effect at once. Raises InvalidInput."""
+        try:
+            change = _decode(call.body)
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply, or another shape
+            raise InvalidInput(f'body: expected {{"LevelParam": "<level>"}}: {error}') from error
+        self._logs.set_level(change.level)
+        return b'"log level updated successfully"'

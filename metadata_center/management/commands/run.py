@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`metadata-center run -c FILE`: one node, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import gc
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.management.base import BaseCommand, CommandError
+
+from metadata_center import __version__
+from metadata_center.config import Config
+from metadata_center.http.server import NodeServer, listen, raise_file_limit
+from metadata_center.logs import configure
+from metadata_center.node import Node
+
+
+class Command(BaseCommand):
+    help = "Run one node: the API, its pages, replication and recurring work, in this process."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("-c", "--config", metavar="FILE", help="configuration: .toml, .yaml or .json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config: Config = settings.CONFIG
+        raise_file_limit()
+        http = config.http
+        try:
+            listener = listen(http.host, http.port)
+        except OSError as error:
+            raise CommandError(f"[HTTP] {http.host}:{http.port}: {error.strerror}", returncode=2) from None
+        with listener:
+            logs = configure(config.log)
+            node = Node(config, logs)
+            server = NodeServer(
+                config, node.application(get_asgi_application()), node.lanes, on_drain=node.health.draining
+            )
+            server.config.load()  # Django's pages, templates and the certificate: before gc.freeze, not at first use
+            try:
+                node.start()
+            except OSError as error:
+                where = f"{config.pprof.host}:{config.pprof.port}"
+                raise CommandError(f"[PProf] {where}: {error.strerror}", returncode=2) from None
+            try:
+                self.stdout.write(banner(config, listener.getsockname()[1]))
+                self.stdout.flush()
+                server.run(sockets=[listener])
+            finally:
+                node.stop()
+                logs.close()
+                gc.unfreeze()
+
+
+def banner(config: Config, port: int) -> str:
+    """Where things are, for whoever started the node in a terminal."""
+    scheme = "https" if config.http.cert_file else "http"
+    host = config.node.address or config.http.host
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 shown, not bound
+        host = "127.0.0.1"
+    if ":" in host:
+        host = f"[{host}]"
+    base = f"{scheme}://{host}:{port}"
+    lines = [
+        f"Metadata Center {__version__}",
+        f"  API        {base}/v1/load/stats",
+        f"  console    {base}/console/",
+        f"  admin      {base}/admin/",
+        f"  docs       {base}/",
+        f"  metrics    {base}/metrics",
+    ]
+    if config.pprof.enable:
+        lines.append(f"  profiling  http://{config.pprof.host}:{config.pprof.port}/debug/pprof/")
+    return "\n".join(lines)

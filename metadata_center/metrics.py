@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node itself tells Prometheus. Collectors read the parts' plain numbers when somebody scrapes.
+
+They run on the scraping thread, beside the event loop, and keep nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from metadata_center import __version__
+from metadata_center.aliases import with_aliases
+from metadata_center.health import Health
+from metadata_center.http.edge import Edge
+from metadata_center.http.meter import BOUNDS_NS, Meter
+from metadata_center.logs import Logs
+from metadata_center.work import EmbeddedCelery
+
+_NS = 1e9
+
+
+class EdgeCollector(Collector):
+    """Requests by route, method and status, and how long they took."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def collect(self) -> Iterator[Metric]:
+        answers = CounterMetricFamily(
+            "metadata_center_http_requests", "Requests answered.", labels=["route", "method", "status"]
+        )
+        durations = HistogramMetricFamily(
+            "metadata_center_http_request_duration_seconds",
+            "From a request's complete head to its written answer.",
+            labels=["route", "method"],
+        )
+        for route, method, meter in self._meters():
+            for status, count in dict(meter.statuses).items():
+                answers.add_metric([route, method, str(status)], count)
+            durations.add_metric([route, method], list(_buckets(meter)), sum_value=meter.sum_ns / _NS)
+        yield from with_aliases(answers)
+        yield from with_aliases(durations)
+        domains = CounterMetricFamily(
+            "metadata_center_domain_requests", "Requests by their `domain` query parameter.", labels=["domain"]
+        )
+        for domain, count in self._edge.domains.items():
+            domains.add_metric([domain], count)
+        yield from with_aliases(domains)
+
+    def _meters(self) -> Iterator[tuple[str, str, Meter]]:
+        for route in self._edge.table:
+            yield route.path, route.method, route.meter
+        for method, path, meter in self._edge.pages.items():
+            yield path, method, meter
+
+
+def _buckets(meter: Meter) -> Iterator[tuple[str, float]]:
+    counts = list(meter.buckets)
+    total = 0
+    for bound, count in zip(BOUNDS_NS, counts, strict=False):
+        total += count
+        yield f"{bound / _NS:g}", total
+    yield "+Inf", total + counts[-1]
+
+
+class NodeCollector(Collector):
+    """The node's parts, its recurring tasks and its logs."""
+
+    def __init__(self, health: Health, celery: EmbeddedCelery, logs: Logs) -> None:
+        self._health = health
+        self._celery = celery
+        self._logs = logs
+
+    def collect(self) -> Iterable[Metric]:
+        version = InfoMetricFamily("metadata_center", "The service's version.", value={"version": __version__})
+        yield from with_aliases(version)
+        yield from with_aliases(
+            GaugeMetricFamily("metadata_center_node_ready", "1 where /readyz says 200.", value=self._health.ready())
+        )
+        parts = GaugeMetricFamily("metadata_center_part_alive", "1 where the part is ok.", labels=["part"])
+        for name, alive in self._health.alive().items():
+            parts.add_metric([name], alive)
+        yield parts
+        yield from self._tasks()
+        yield CounterMetricFamily(
+            "metadata_center_log_lines_dropped", "Lines lost to an output that stood still.", value=self._logs.dropped
+        )
+
+    def _tasks(self) -> Iterator[Metric]:
+        runs = CounterMetricFamily("metadata_center_task_runs", "Runs that ended.", labels=["task"])
+        failures = CounterMetricFamily("metadata_center_task_failures", "Runs that raised.", labels=["task"])
+        skipped = CounterMetricFamily(
+            "metadata_center_task_skipped", "Runs left out: the one before still ran.", labels=["task"]
+        )
+        duration = GaugeMetricFamily(
+            "metadata_center_task_last_duration_seconds", "How long the last run took.", labels=["task"]
+        )
+        for name, run in self._celery.last_runs.items():
+            runs.add_metric([name], run.runs)
+            failures.add_metric([name], run.failures)
+            skipped.add_metric([name], run.skipped)
+            if run.last_duration is not None:
+                duration.add_metric([name], run.last_duration)
+        yield from (runs, failures, skipped, duration)

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Django's settings, all of them from the node's configuration.
+
+`METADATA_CENTER_CONFIG` names the file; `metadata-center run -c FILE` sets it. What a deployment may change stands in
+that file or in the environment, never here.
+"""
+
+import os
+from pathlib import Path
+
+from metadata_center.config import load
+from metadata_center.secret import secret_key
+
+LOADED = load(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
+CONFIG = LOADED.config
+
+DATA_DIR = Path(CONFIG.node.data_dir).resolve()
+
+DEBUG = CONFIG.web.debug
+SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
+ALLOWED_HOSTS = list(CONFIG.web.allowed_hosts)
+
+INSTALLED_APPS = [
+    "daphne",  # its `runserver` serves the ASGI application
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_prometheus",
+    "metadata_center",
+    "loadstats",
+    "replication",
+    "discovery",
+    "console",
+]
+
+MIDDLEWARE = [
+    "metadata_center.middleware.EdgeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "metadata_center.urls"
+ASGI_APPLICATION = "metadata_center.asgi.application"
+APPEND_SLASH = False  # an API path is right or it is 404; the admin has its own redirect
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django_prometheus.db.backends.sqlite3",
+        "NAME": DATA_DIR / "people.sqlite3",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "loadstats": {
+        "BACKEND": "loadstats.cache.MemoryLoadCache",
+        "LOCATION": "node",
+        "OPTIONS": {
+            "request_seconds": CONFIG.load.request_expire_seconds,
+            "tombstone_seconds": CONFIG.load.tombstone_seconds,
+            "max_records": CONFIG.load.max_requests,
+            "max_engines": CONFIG.load.max_engines,
+        },
+    },
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(CONFIG.http.cert_file)
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.http.max_body_bytes
+
+REST_FRAMEWORK = {
+    # Gateways do not log in: whoever reaches the port may report load. Keys come with mutual TLS.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "EXCEPTION_HANDLER": "metadata_center.pages.exception_response",
+}
+
+LOGGING_CONFIG = None  # metadata_center.logs configures logging when a node starts

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What every folder of tests may use."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Before Django's settings are read: tests keep their files out of the checkout.
+os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", tempfile.mkdtemp(prefix="metadata-center-tests-"))
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real traces and contract cases beside the checkout, where there is one."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared, which is not part of the project")
+    return SHARED

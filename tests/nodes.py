@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Real nodes for tests: processes on loopback with their own folder, started the way a user starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30.0
+
+
+class NodeProcess:
+    """A server process and its output, line by line."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("METADATA_CENTER")}
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.output: list[str] = []
+        self._lines: Queue[str | None] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.host, self.port = "127.0.0.1", 0
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, text: str, seconds: float = START_SECONDS) -> str:
+        """The next line of output that holds `text`."""
+        while True:
+            try:
+                line = self._lines.get(timeout=seconds)
+            except Empty:
+                raise AssertionError(f"no line with {text!r}:\n{''.join(self.output)}") from None
+            if line is None:
+                raise AssertionError(f"the process ended without {text!r}:\n{''.join(self.output)}")
+            if text in line:
+                return line
+
+    def call(
+        self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: status, headers by lower-case name, body."""
+        connection = HTTPConnection(self.host, self.port, timeout=10)
+        try:
+            if body is not None and not isinstance(body, bytes):
+                body = msgspec.json.encode(body)
+            connection.request(method, target, body, headers or {})
+            response = connection.getresponse()
+            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+    def data(self, target: str) -> Any:
+        """The envelope's data of a GET."""
+        return msgspec.json.decode(self.call("GET", target)[2])["data"]
+
+    def stop(self, signal_: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
+        """End the process and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal_)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"it did not stop:\n{''.join(self.output)}") from None
+        finally:
+            self._reader.join(5)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+
+@contextmanager
+def running_node(folder: Path, **environment: str) -> Iterator[NodeProcess]:
+    """A node by `manage.py run` on a free port of 127.0.0.1, ready for requests."""
+    defaults = {
+        "POD_IP": "127.0.0.1",
+        "METADATA_CENTER_HTTP_HOST": "127.0.0.1",
+        "METADATA_CENTER_HTTP_PORT": "0",
+        "METADATA_CENTER_PPROF_PORT": "0",
+    }
+    node = NodeProcess(["manage.py", "run"], folder, defaults | environment)
+    try:
+        line = node.wait_for("  API ")
+        node.port = int(line.split(":")[-1].split("/")[0])
+        yield node
+    finally:
+        node.stop()
