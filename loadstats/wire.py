@@ -59,7 +59,7 @@ class Body(Generic[BodyT]):
 
 
 def _reason(error: str) -> str:
-    """msgspec's ``Expected `int`, got `str` - at `$.prompt_length` `` as ``prompt_length: expected `int`, got `str` ``."""
+    """msgspec's ``Expected `int` - at `$.prompt_length` `` as ``prompt_length: expected `int` ``."""
     text, _, place = error.partition(" - at `$")
     text = text[:1].lower() + text[1:]
     return f"{place.strip('`.')}: {text}" if place else f"body: {text}"
@@ -80,9 +80,7 @@ class Addresses:
         if ip in self._seen:
             return
         try:
-            ip_address(ip)
-            if "%" in ip:
-                raise ValueError
+            ip_address(ip.replace("%", "zone"))  # the zone of a link-local address means nothing elsewhere
         except ValueError:
             raise InvalidInput(f"ip: expected an IPv4 or IPv6 address, got {ip!r}") from None
         if len(self._seen) >= self._capacity:

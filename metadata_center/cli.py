@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command == "config":
             sys.stdout.write(render(load(os.environ.get(CONFIG_VARIABLE), os.environ)))
             return 0
-        from django.core.management import execute_from_command_line  # it reads the settings
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 it reads the settings
 
         execute_from_command_line(["metadata-center", *words])
     except ConfigError as error:

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from metadata_center import __version__
 from metadata_center.aliases import with_aliases
 from metadata_center.health import Health
-from metadata_center.http.edge import Edge
+from metadata_center.http.lane import LaneState
 from metadata_center.http.meter import BOUNDS_NS, Meter
 from metadata_center.logs import Logs
 from metadata_center.work import EmbeddedCelery
@@ -32,8 +32,9 @@ _NS = 1e9
 class EdgeCollector(Collector):
     """Requests by route, method and status, and how long they took."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
+    def __init__(self, lanes: LaneState) -> None:
+        self._edge = lanes.edge
+        self._server = lanes.server_state
 
     def collect(self) -> Iterator[Metric]:
         answers = CounterMetricFamily(
@@ -56,6 +57,12 @@ class EdgeCollector(Collector):
         for domain, count in self._edge.domains.items():
             domains.add_metric([domain], count)
         yield from with_aliases(domains)
+        yield GaugeMetricFamily(
+            "metadata_center_connections", "Open connections of clients.", value=len(self._server.connections)
+        )
+        yield GaugeMetricFamily(
+            "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
+        )
 
     def _meters(self) -> Iterator[tuple[str, str, Meter]]:
         for route in self._edge.table:

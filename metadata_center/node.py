@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 import sys
 from contextlib import ExitStack
 from random import SystemRandom
@@ -83,15 +84,15 @@ class Node:
         self.profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
         self._collectors: list[Collector] = [
             NodeCollector(self.health, self.celery, logs),
-            EdgeCollector(self.edge),
+            EdgeCollector(self.lanes),
             LoadCollector(self.cache),
         ]
         self._running = ExitStack()
 
     @property
     def name(self) -> str:
-        """What this node is called among others: its own address where that is set, else the host it listens on."""
-        return f"{self.config.node.address or self.config.http.host}:{self.config.http.port}"
+        """What this node is called among others: its own address where that is set, else the machine's name."""
+        return f"{self.config.node.address or socket.gethostname()}:{self.config.http.port}"
 
     def application(self, pages: Asgi) -> Asgi:
         """The handlers as an ASGI application, in front of `pages`."""

@@ -9,7 +9,7 @@ invisible to Python's garbage collector (`gc=False`, see `record.py`), so whoeve
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from msgspec import Struct
 
@@ -60,9 +60,10 @@ class Wheel(Generic[LinkT]):
         while self._ticks and self._ticks[0] <= tick:
             head = self._heads[self._ticks[0]]
             link = head.next
-            if link is not head and link is not None:
-                self.remove(link)
-                return link  # type: ignore[return-value] # only LinkT are placed
+            if link is not head:
+                due = cast("LinkT", link)  # only those are placed
+                self.remove(due)
+                return due
             head.prev = head.next = None
             del self._heads[heappop(self._ticks)]
         return None

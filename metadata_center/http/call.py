@@ -75,7 +75,8 @@ def query_value(query: bytes, name: bytes) -> str | None:
             continue
         text = _decode(value)
         if text is None:
-            raise InvalidInput(f"{name.decode()}: expected percent-encoded UTF-8, got {value.decode('ascii', 'replace')!r}")
+            shown = value[:80].decode("ascii", "replace")
+            raise InvalidInput(f"{name.decode()}: expected percent-encoded UTF-8, got {shown!r}")
         return text
     return None
 

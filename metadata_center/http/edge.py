@@ -63,9 +63,7 @@ class Edge:
         if self.access is not None:
             self.access.flush()
 
-    def finish(
-        self, route: Route, call: Call, trace_id: bytes, status: int, *, wall_ns: int, duration_ns: int
-    ) -> None:
+    def finish(self, route: Route, call: Call, trace_id: bytes, status: int, *, wall_ns: int, duration_ns: int) -> None:
         """Count and log an answer once it is written."""
         route.meter.record(status, duration_ns)
         if b"domain=" in call.query:

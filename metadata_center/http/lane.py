@@ -60,6 +60,7 @@ class LaneState:
         self.now = now
         self.draining = False  # answers say `Connection: close` from now on
         self.served = 0  # hot requests answered
+        self.server_state = ServerState()  # the open connections, and Django's tasks
         self.date(b"")
 
     def date(self, date: bytes) -> None:
@@ -75,11 +76,12 @@ class LaneState:
         """An answer's head up to the trace id."""
         return self._starts[status]
 
-    def sweep(self, now: float, connections: list[Lane]) -> None:
+    def sweep(self, now: float) -> None:
         """Set the clock and close what has timed out."""
         self.now = now
-        for connection in connections:
-            connection.check_time(now)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Lane):
+                connection.check_time(now)
 
 
 class Lane(HttpToolsProtocol):
@@ -352,7 +354,9 @@ class Lane(HttpToolsProtocol):
         """Write an answer that says what becomes of the connection."""
         keep = head.keep_alive and not self.shared.draining
         word = b"keep-alive" if keep else b"close"
-        self.transport.write(b"%b\r\nConnection: %b\r\nContent-Length: %d\r\n\r\n%b" % (start, word, len(answer), answer))
+        self.transport.write(
+            b"%b\r\nConnection: %b\r\nContent-Length: %d\r\n\r\n%b" % (start, word, len(answer), answer)
+        )
         if not keep:
             self._refused = True
             self.transport.close()

@@ -65,14 +65,14 @@ class NodeServer(uvicorn.Server):
                 ssl_keyfile=config.http.key_file or None,
             )
         )
+        self.server_state = lanes.server_state
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: set the lanes' clock and date, close what timed out, hand on access lines."""
         leave = await super().on_tick(counter)
         if counter % 10 == 0:
             self.lanes.date(dict(self.server_state.default_headers).get(b"date", b""))
-        connections = [each for each in self.server_state.connections if isinstance(each, Lane)]
-        self.lanes.sweep(monotonic(), connections)
+        self.lanes.sweep(monotonic())
         self.lanes.edge.flush()
         return leave
 

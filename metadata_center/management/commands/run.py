@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import gc
+import os
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from metadata_center import __version__
-from metadata_center.config import Config
+from metadata_center.config import Config, ConfigError
 from metadata_center.http.server import NodeServer, listen, raise_file_limit
 from metadata_center.logs import configure
 from metadata_center.node import Node
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         try:
             listener = listen(http.host, http.port)
         except OSError as error:
-            raise CommandError(f"[HTTP] {http.host}:{http.port}: {error.strerror}", returncode=2) from None
+            raise refused("HTTP", http.host, http.port, error) from None
         with listener:
             logs = configure(config.log)
             node = Node(config, logs)
@@ -44,8 +45,7 @@ class Command(BaseCommand):
             try:
                 node.start()
             except OSError as error:
-                where = f"{config.pprof.host}:{config.pprof.port}"
-                raise CommandError(f"[PProf] {where}: {error.strerror}", returncode=2) from None
+                raise refused("PProf", config.pprof.host, config.pprof.port, error) from None
             try:
                 self.stdout.write(banner(config, listener.getsockname()[1]))
                 self.stdout.flush()
@@ -54,6 +54,12 @@ class Command(BaseCommand):
                 node.stop()
                 logs.close()
                 gc.unfreeze()
+
+
+def refused(section: str, host: str, port: int, error: OSError) -> ConfigError:
+    """Why an address cannot be listened on, in one line."""
+    cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return ConfigError(f"[{section}] {host}:{port}: {cause}")
 
 
 def banner(config: Config, port: int) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import uvicorn
-from uvicorn.server import ServerState
 
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Ledger
@@ -149,7 +148,7 @@ class Server:
         self.app = HandlerApp(self.edge, self.pages, max_body_bytes=defaults["max_body_bytes"])
         self.config = uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False)
         self.config.load()
-        self.state = ServerState()
+        self.state = self.lanes.server_state
 
     def connect(self) -> tuple[Lane, Transport]:
         """A new connection."""

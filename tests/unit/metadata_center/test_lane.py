@@ -323,13 +323,13 @@ async def test_a_slow_request_is_told_and_closed(server: Server) -> None:
         lane, transport = server.connect()
         lane.data_received(begun)
         await server.settle()
-        server.lanes.sweep(server.lanes.now + 9, [lane])
+        server.lanes.sweep(server.lanes.now + 9)
         assert transport.written == b""
-        server.lanes.sweep(server.lanes.now + 2, [lane])
+        server.lanes.sweep(server.lanes.now + 2)
         (answer,) = answers(transport.written)
         assert (answer.status, answer.code) == (408, 40801000)
         assert transport.eof
-        server.lanes.sweep(server.lanes.now + 11, [lane])
+        server.lanes.sweep(server.lanes.now + 11)
         assert transport.aborted
         lane.connection_lost(None)
         await server.settle()
@@ -341,7 +341,7 @@ async def test_a_slow_request_is_told_and_closed(server: Server) -> None:
 async def test_a_byte_a_second_does_not_buy_time(server: Server) -> None:
     lane, transport = server.connect()
     for byte in add(1)[:12]:
-        server.lanes.sweep(server.lanes.now + 1, [lane])
+        server.lanes.sweep(server.lanes.now + 1)
         lane.data_received(bytes([byte]))
     assert answers(transport.written)[0].status == 408
 
@@ -349,11 +349,11 @@ async def test_a_byte_a_second_does_not_buy_time(server: Server) -> None:
 @asynchronous
 async def test_an_idle_connection_is_closed_in_time_and_a_used_one_is_not(server: Server) -> None:
     lane, transport = server.connect()
-    server.lanes.sweep(server.lanes.now + 59, [lane])
+    server.lanes.sweep(server.lanes.now + 59)
     lane.data_received(add(1))
-    server.lanes.sweep(server.lanes.now + 59, [lane])
+    server.lanes.sweep(server.lanes.now + 59)
     assert not transport.closing
-    server.lanes.sweep(server.lanes.now + 2, [lane])
+    server.lanes.sweep(server.lanes.now + 2)
     assert transport.closing
 
 
@@ -362,12 +362,12 @@ async def test_a_page_that_takes_long_is_not_timed_out(server: Server) -> None:
     lane, transport = server.connect()
     lane.data_received(page(b"/slow"))
     await server.settle()
-    server.lanes.sweep(server.lanes.now + 1000, [lane])
+    server.lanes.sweep(server.lanes.now + 1000)
     assert not transport.closing
     server.pages.release.set()
     await server.settle()
     assert answers(transport.written)[0].status == 200
-    server.lanes.sweep(server.lanes.now + 61, [lane])
+    server.lanes.sweep(server.lanes.now + 61)
     assert transport.closing
 
 
@@ -408,7 +408,7 @@ async def test_a_client_that_never_reads_is_cut_off(server: Server) -> None:
     lane, transport = server.connect()
     lane.pause_writing()
     lane.data_received(get())
-    server.lanes.sweep(server.lanes.now + 31, [lane])
+    server.lanes.sweep(server.lanes.now + 31)
     assert transport.aborted
     lane.connection_lost(None)
     await server.settle()

@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`manage.py replay`: arguments in, a replay, its exit code out. Needs no database and no settings of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import random
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+from urllib.parse import urlsplit
+
+import uvloop
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+
+from loadstats.replay.engines import MAX_ENGINES, ServiceTimes
+from loadstats.replay.report import Report
+from loadstats.replay.run import Plan, ReplayRefused, replay
+from loadstats.replay.sample import sample_trace
+from loadstats.replay.trace import TraceError, TraceRequest, read_trace
+
+MAX_GATEWAYS = 256
+# Where the output is not a terminal it has no width of its own.
+_WIDTH = 110
+
+
+class Command(BaseCommand):
+    """Plays a trace of LLM requests against a node, as gateways do, and checks the node's numbers."""
+
+    help = "Play a trace of LLM requests against a node as gateways do, and check its numbers against our own count."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See docs/replay.md."""
+        add = parser.add_argument
+        add("--trace", type=Path, metavar="FILE", help="Mooncake JSON lines or Azure CSV; without: our own sample")
+        add("--target", type=_target, action="append", metavar="URL", help="the node [http://127.0.0.1:8080]")
+        add(
+            "--speed",
+            type=_speed,
+            default="60",
+            metavar="N|max",
+            help="times faster than the trace; max: flat out [60]",
+        )
+        add("--engine-speed", type=_factor, default="1", metavar="N", help="times faster engines than in life [1]")
+        add("--engines", type=_whole(1, MAX_ENGINES), default="100", metavar="N", help="engines to choose from [100]")
+        add("--gateways", type=_whole(1, MAX_GATEWAYS), default="8", metavar="N", help="concurrent gateways [8]")
+        add("--cluster", type=_name, metavar="NAME", help="cluster to fill; nobody else may use it [a new one]")
+        add("--checkpoint-every", type=_factor, default="1", metavar="SECONDS", help="compare so often [1]")
+        add("--limit", type=_whole(1, None), metavar="N", help="play the first N requests only")
+        add("--seed", type=_whole(0, None), default="0", metavar="N", help="seed of every choice made [0]")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Raises `CommandError` for bad arguments (exit code 2), `SystemExit` with the replay's code otherwise."""
+        run_id = f"replay-{uuid.uuid4().hex[:12]}"
+        targets = options["target"] or ["http://127.0.0.1:8080"]
+        if len(targets) > 1:
+            raise CommandError("--target: given more than once", returncode=2)
+        plan = Plan(
+            trace=_trace(options["trace"], options["seed"])[: options["limit"]],
+            target=targets[0],
+            speed=options["speed"],
+            engines=options["engines"],
+            gateways=options["gateways"],
+            cluster=options["cluster"] or run_id,
+            run_id=run_id,
+            seed=options["seed"],
+            checkpoint_seconds=options["checkpoint_every"],
+            service=ServiceTimes(speed=options["engine_speed"]),
+        )
+        self.stdout.ending = ""  # rich ends its lines itself
+        out = cast(IO[str], self.stdout)
+        console = Console(file=out, width=None if out.isatty() else _WIDTH)
+        try:
+            report = uvloop.run(_until_interrupted(plan, console))
+        except ReplayRefused as error:
+            raise CommandError(str(error), returncode=2) from error
+        report.print(console)
+        if report.exit_code:
+            sys.exit(report.exit_code)
+
+
+async def _until_interrupted(plan: Plan, console: Console) -> Report:
+    """The first Ctrl-C ends the replay tidily, a second one at once."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def end() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        console.print("ending the open requests …")
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, end)
+    try:
+        return await replay(plan, console, stop)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _trace(path: Path | None, seed: int) -> list[TraceRequest]:
+    if path is None:
+        return sample_trace(random.Random(seed))  # noqa: S311 not a secret
+    try:
+        return read_trace(path)
+    except TraceError as error:
+        raise CommandError(f"--trace: {error}", returncode=2) from error
+
+
+def _whole(least: int, most: int | None) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        bound = f"from {least:,} to {most:,}" if most else f"of at least {least}"
+        if not text.isdecimal() or int(text) < least or (most and int(text) > most):
+            raise argparse.ArgumentTypeError(f"expected a whole number {bound}, got {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def _speed(text: str) -> float | None:
+    return None if text == "max" else _factor(text)
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got nothing")
+    return text
+
+
+def _target(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        fit = url.scheme in ("http", "https") and url.hostname and url.port != 0 and not (url.query or url.fragment)
+    except ValueError:
+        fit = False
+    if not fit or url.path not in ("", "/"):
+        raise argparse.ArgumentTypeError(f"expected a URL like http://127.0.0.1:8080, got {text!r}")
+    return text

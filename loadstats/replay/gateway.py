@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One gateway: takes a request through its life against a node and keeps count. Owned by the replay's loop.
+
+Always holds: a call and its entry in the expectations happen between two checkpoints, never around one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from .balancer import least_loaded
+from .client import CALLS_AT_ONCE, CallFailed, NodeClient
+from .clock import PlayClock
+from .engines import EngineLoad
+from .expectations import Expectations
+from .measures import Measures
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One request as a gateway plays it: when it arrives and what its engine takes over it, in seconds played."""
+
+    request_id: str
+    arrives: float
+    prompt_length: int
+    prefill_seconds: float
+    decode_seconds: float
+
+
+class Gateway:
+    """Makes at most `CALLS_AT_ONCE` calls at a time. After a failed call a life goes on with the next one."""
+
+    def __init__(
+        self,
+        client: NodeClient,
+        engines: Sequence[str],
+        expectations: Expectations,
+        measures: Measures,
+        clock: PlayClock,
+        rng: random.Random,
+    ) -> None:
+        self._client = client
+        self._engines = engines
+        self._expectations = expectations
+        self._measures = measures
+        self._clock = clock
+        self._rng = rng
+        self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
+
+    async def begin(self, life: Life, due: float | None = None) -> None:
+        """Ask for the loads, pick the least loaded engine, add the request to it. Notes how long after `due`."""
+        rows = await self._loads(life.request_id, due)
+        engine = least_loaded(self._engines, rows, self._rng)
+        async with self._turn():
+            sure = await _answered(self._client.add(life.request_id, engine, life.prompt_length))
+            self._expectations.added(life.request_id, engine, life.prompt_length, sure=sure)
+            self._measures.begin()
+
+    async def first_token(self, life: Life) -> None:
+        """The prefill is over."""
+        async with self._turn():
+            sure = await _answered(self._client.first_token(life.request_id))
+            self._expectations.first_token(life.request_id, sure=sure)
+
+    async def done(self, life: Life) -> None:
+        """The request is over."""
+        await self.close(life.request_id)
+        self._measures.end()
+
+    async def close(self, request_id: str) -> None:
+        """End what the node may still count of a request."""
+        async with self._turn():
+            sure = await _answered(self._client.done(request_id))
+            self._expectations.done(request_id, sure=sure)
+
+    async def _loads(self, trace_id: str, due: float | None) -> list[EngineLoad]:
+        async with self._turn():
+            if due is not None:
+                self._measures.lag_seconds.append(self._clock.now() - due)
+            try:
+                return await self._client.query(trace_id)
+            except CallFailed:
+                return []
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with self._turns, self._clock.call():
+            yield
+
+
+async def _answered(call: Awaitable[None]) -> bool:
+    try:
+        await call
+    except CallFailed:
+        return False
+    return True

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a replay measures of itself: latencies, errors, late starts, requests open. Owned by the replay's loop."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """The calls of a request's life, in their order."""
+
+    QUERY = "GET stats"
+    ADD = "POST stats"
+    FIRST_TOKEN = "DELETE prompt"  # noqa: S105 a call, not a secret
+    DONE = "DELETE stats"
+
+
+class Measures:
+    """Grows by eight bytes a call; a trace's bound is its own."""
+
+    def __init__(self) -> None:
+        self.seconds = {operation: array("d") for operation in Operation}
+        # By operation and reason; reasons are statuses and names of error types, so they are few.
+        self.errors: Counter[tuple[Operation, str]] = Counter()
+        self.lag_seconds = array("d")
+        self.begun = 0
+        self.ended = 0
+        self.most_open = 0
+
+    def took(self, operation: Operation, seconds: float) -> None:
+        """A call came back, with success or not."""
+        self.seconds[operation].append(seconds)
+
+    def failed(self, operation: Operation, reason: str) -> None:
+        """A call had no answer, or another than success."""
+        self.errors[operation, reason] += 1
+
+    def begin(self) -> None:
+        """A request was added."""
+        self.begun += 1
+        self.most_open = max(self.most_open, self.open)
+
+    def end(self) -> None:
+        """A request is over."""
+        self.ended += 1
+
+    @property
+    def open(self) -> int:
+        """Requests in flight."""
+        return self.begun - self.ended
+
+    @property
+    def calls(self) -> int:
+        """Calls made."""
+        return sum(len(each) for each in self.seconds.values())
+
+    def errors_of(self, operation: Operation) -> int:
+        """Failed calls of one operation."""
+        return sum(count for (failed, _), count in self.errors.items() if failed is operation)
+
+
+def percentiles(values: Sequence[float], shares: Sequence[float]) -> list[float]:
+    """The smallest value that a `share` (0 < share ≤ 1) of all values do not exceed, for each of `shares`.
+
+    NaN where there are no values.
+    """
+    if not values:
+        return [math.nan for _ in shares]
+    ordered = sorted(values)
+    return [ordered[math.ceil(share * len(ordered)) - 1] for share in shares]

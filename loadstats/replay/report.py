@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a replay found: the table, the verdict and the exit code. Pure but for printing to the console it is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rich.console import Console
+from rich.table import Table
+
+from .checkpoint import Checkpoints
+from .measures import Measures, Operation, percentiles
+
+_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+_SHOWN_DIFFERENCES = 10
+# A client this late at p99 measures itself rather than the node.
+_LATE_SECONDS = 0.1
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Report:
+    """`planned` is the trace's number of requests; `wall_seconds` runs from the first to the last answer."""
+
+    measures: Measures
+    checkpoints: Checkpoints
+    planned: int
+    wall_seconds: float
+    interrupted: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """One line: requests, errors, differences."""
+        begun = f"{self.measures.begun:,}"
+        if self.interrupted:
+            begun = f"interrupted: {begun} of {self.planned:,}"
+        errors = self.measures.errors.total()
+        return f"{begun} requests, {errors:,} errors, {self.checkpoints.differences:,} differences"
+
+    @property
+    def clean(self) -> bool:
+        """No error and no difference."""
+        return not self.measures.errors and not self.checkpoints.differences
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C as shells have it, else 0 when clean and 1 when not."""
+        if self.interrupted:
+            return 130
+        return 0 if self.clean else 1
+
+    def print(self, console: Console) -> None:
+        """The whole report; the verdict is its last line."""
+        console.print(self._operations(), self._facts(), sep="\n")
+        for (operation, reason), count in self.measures.errors.most_common():
+            console.print(f"{operation}: {count:,} × {reason}", style="red", markup=False, highlight=False)
+        first = self.checkpoints.first_differences[:_SHOWN_DIFFERENCES]
+        for checkpoint, each in first:
+            place = f"checkpoint {checkpoint}, engine {each.engine}"
+            text = f"{place}: {each.member} is {each.shown:,}, expected {each.expected}"
+            console.print(text, style="red", markup=False, highlight=False)
+        if more := self.checkpoints.differences - len(first):
+            console.print(f"… and {more:,} more differences", style="red", highlight=False)
+        console.print(self.verdict, style="bold green" if self.clean else "bold red", highlight=False)
+
+    def _operations(self) -> Table:
+        table = Table(title="Calls (latencies in ms)", title_justify="left")
+        table.add_column("operation")
+        for name in ("calls", "errors", *_SHARES):
+            table.add_column(name, justify="right")
+        for operation in Operation:
+            seconds = self.measures.seconds[operation]
+            table.add_row(
+                operation,
+                f"{len(seconds):,}",
+                f"{self.measures.errors_of(operation):,}",
+                *map(_milliseconds, percentiles(seconds, list(_SHARES.values()))),
+            )
+        return table
+
+    def _facts(self) -> Table:
+        measures, checkpoints = self.measures, self.checkpoints
+        wall = self.wall_seconds or math.inf
+        table = Table(title="Run", title_justify="left", show_header=False)
+        table.add_row(
+            "requests", f"{measures.begun:,} of {self.planned:,}, at most {measures.most_open:,} open at once"
+        )
+        rates = f"{measures.begun / wall:,.0f} requests/s, {measures.calls / wall:,.0f} calls/s"
+        table.add_row("wall time", f"{self.wall_seconds:,.1f} s: {rates}")
+        table.add_row("late starts", _lateness(measures.lag_seconds))
+        table.add_row("checkpoints", f"{checkpoints.passed:,} of {checkpoints.taken:,} passed")
+        table.add_row("imbalance", _imbalance(checkpoints.imbalance))
+        return table
+
+
+def _milliseconds(seconds: float) -> str:
+    return "–" if math.isnan(seconds) else f"{seconds * 1000:,.2f}"
+
+
+def _lateness(lag: Sequence[float]) -> str:
+    if not lag:
+        return "none: played flat out"
+    p99, most = percentiles(lag, (0.99, 1.0))
+    text = f"p99 {_milliseconds(p99)} ms, max {_milliseconds(most)} ms"
+    return f"{text}: the client is too slow for this speed" if p99 > _LATE_SECONDS else text
+
+
+def _imbalance(samples: Sequence[float]) -> str:
+    if not samples:
+        return "never more requests than engines at a checkpoint"
+    return f"mean {sum(samples) / len(samples):.2f}, max {max(samples):.2f}  {sparkline(samples)}"
+
+
+def sparkline(values: Sequence[float], width: int = 30) -> str:
+    """At most `width` blocks; each stands for the highest of the values it covers, from 1 up to the highest of all."""
+    columns = min(width, len(values))
+    cuts = [index * len(values) // columns for index in range(columns + 1)]
+    peaks = [max(values[start:end]) for start, end in pairwise(cuts)]
+    top = max(peaks) - 1 or 1.0
+    return "".join(_BLOCKS[round((peak - 1) / top * (len(_BLOCKS) - 1))] for peak in peaks)

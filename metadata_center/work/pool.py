@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The threads that run tasks: Celery's `threads` pool, but of daemon threads.
+
+Celery's own is a `ThreadPoolExecutor`, whose threads the interpreter joins when it exits: one hung task and the
+process never ends. This one hands each job to the next idle thread and forgets it. Started and stopped by the worker's
+thread. Always holds: nothing that a task raises ends a thread, and stopping takes at most `GRACE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any, Final
+
+from celery.concurrency.base import BasePool, apply_target
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 1.0
+"""What running tasks are given to end when the worker stops."""
+
+
+class DaemonPool(BasePool):
+    """`limit` threads. A job is a Celery request's function with its callbacks."""
+
+    body_can_be_buffer = True
+    signal_safe = False
+
+    def on_start(self) -> None:
+        self._jobs: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
+        self._threads = [Thread(target=self._work, name=f"celery-task-{n}", daemon=True) for n in range(self.limit)]
+        for thread in self._threads:
+            thread.start()
+
+    def on_apply(
+        self,
+        target: Any,
+        args: Any = None,
+        kwargs: Any = None,
+        callback: Any = None,
+        accept_callback: Any = None,
+        **_: Any,
+    ) -> None:
+        self._jobs.put((target, args, kwargs, callback, accept_callback))
+
+    def on_stop(self) -> None:
+        for _ in self._threads:
+            self._jobs.put(None)
+        deadline = monotonic() + GRACE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))
+
+    on_terminate = on_stop
+
+    def _work(self) -> None:
+        # Celery looks for the current app by thread.
+        self.app.set_current()
+        while (job := self._jobs.get()) is not None:
+            try:
+                apply_target(*job)
+            except BaseException:
+                logger.exception("a task could not be brought to its end")

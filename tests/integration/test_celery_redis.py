@@ -1,0 +1,230 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded Celery with a broker outside: a real Redis on loopback, and Flower looking on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Semaphore
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from celery import Celery
+from kombu import Queue
+
+from metadata_center.config import Config, schema
+from metadata_center.health import State
+from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app
+
+REDIS = shutil.which("redis-server")
+pytestmark = pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
+
+SECONDS = 30.0  # how long a test waits for what must happen
+WELL = (State.OK, "")
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Look until it holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        Event().wait(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Redis:
+    """A server on one port of loopback that can be killed and started again, empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert REDIS is not None
+        self._process = subprocess.Popen(
+            [REDIS, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    server = Redis(tmp_path)
+    yield server
+    server.kill()
+
+
+class Node:
+    """An app that runs one task, `tick`, and a semaphore that counts its runs."""
+
+    def __init__(self, redis: Redis, name: str, every_seconds: float) -> None:
+        self.runs = Semaphore(0)
+        self.app: Celery = build_app(Config(celery=schema.Celery(broker=redis.url)), name)
+
+        @self.app.task(name="tick", shared=False)
+        def tick() -> None:
+            self.runs.release()
+
+        self.celery = EmbeddedCelery(self.app, [PeriodicTask("tick", "tick", every_seconds)])
+
+    def wait(self, runs: int) -> None:
+        for _ in range(runs):
+            assert self.runs.acquire(timeout=SECONDS), "it does not run"
+
+    def is_well(self) -> bool:
+        return self.celery.worker_state() == WELL and self.celery.beat_state() == WELL
+
+    def waiting(self) -> int:
+        """Messages in the node's queue."""
+        with self.app.connection_for_read() as connection:
+            queue: Queue = self.app.amqp.queues[self.app.conf.task_default_queue]
+            waiting: int = queue.bind(connection.channel()).queue_declare().message_count
+            return waiting
+
+
+@pytest.fixture
+def make_node(redis: Redis) -> Iterator[Callable[..., Node]]:
+    nodes: list[Node] = []
+
+    def make_node(name: str, every_seconds: float = 0.2) -> Node:
+        nodes.append(Node(redis, name, every_seconds))
+        return nodes[-1]
+
+    yield make_node
+    for node in nodes:
+        node.celery.stop(SECONDS)
+        node.app.close()
+
+
+def test_a_node_takes_tasks_from_its_own_queue_only(redis: Redis, make_node: Callable[..., Node]) -> None:
+    redis.start()
+    one, other = make_node("one", 3600.0), make_node("other", 3600.0)
+    other.app.send_task("tick")
+    one.celery.start()
+    one.app.send_task("tick")
+    one.wait(1)
+    eventually(one.is_well)
+    assert not one.runs.acquire(blocking=False)
+    assert (one.waiting(), other.waiting()) == (0, 1)
+
+    began = time.monotonic()
+    one.celery.stop(SECONDS)
+    assert time.monotonic() - began < 3
+    other.celery.start()
+    other.wait(1)
+    assert not one.runs.acquire(blocking=False)
+
+
+def test_a_broker_that_is_away_at_the_start_and_later_is_waited_for(
+    redis: Redis, make_node: Callable[..., Node]
+) -> None:
+    node = make_node("patient")
+
+    def beat_waits() -> bool:
+        state, detail = node.celery.beat_state()
+        return state is State.DEGRADED and detail.startswith("broker: ")
+
+    node.celery.start()
+    eventually(beat_waits)
+    assert node.celery.worker_state() == (State.STARTING, "")
+
+    redis.start()
+    eventually(node.is_well)
+    node.wait(2)
+
+    redis.kill()
+    eventually(beat_waits)
+    redis.start()
+    node.wait(node.celery.last_runs["tick"].runs + 2)
+    eventually(node.is_well)
+
+
+def test_it_stops_while_the_broker_is_away(redis: Redis, make_node: Callable[..., Node]) -> None:
+    redis.start()
+    node = make_node("leaving")
+    node.celery.start()
+    node.wait(1)
+    redis.kill()
+    eventually(lambda: node.celery.beat_state()[0] is State.DEGRADED)
+    began = time.monotonic()
+    node.celery.stop(5.0)
+    assert time.monotonic() - began < 6
+    # Celery may be in the middle of sending an event, which it tries until the broker is back.
+    redis.start()
+    eventually(lambda: node.celery.worker_state() == node.celery.beat_state() == (State.STOPPED, ""))
+
+
+def test_flower_sees_the_worker_and_its_tasks(redis: Redis, make_node: Callable[..., Node], tmp_path: Path) -> None:
+    redis.start()
+    node = make_node("seen", 0.5)
+    node.celery.start()
+    port = free_port()
+    with (tmp_path / "flower.log").open("wb") as log:
+        flower = subprocess.Popen(
+            f"{sys.executable} -m celery --broker {redis.url} flower --address=127.0.0.1 --port={port}".split(),
+            cwd=tmp_path,
+            env={**os.environ, "FLOWER_UNAUTHENTICATED_API": "true"},
+            stdout=log,
+            stderr=log,
+        )
+
+    def ask(path: str) -> dict[str, dict[str, object]]:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api/{path}", timeout=5) as answer:
+                found: dict[str, dict[str, object]] = json.load(answer)
+                return found
+        except (URLError, OSError):
+            return {}
+
+    try:
+        # By remote control: what it is, and which queue it reads. Refreshing asks anew.
+        eventually(lambda: "worker@metadata-center.seen" in ask("workers?refresh=1"))
+        queues = ask("workers")["worker@metadata-center.seen"]["active_queues"]
+        assert isinstance(queues, list)
+        assert [queue["name"] for queue in queues] == ["metadata-center.seen"]
+        # By events: what it ran. The heartbeat sends none.
+        eventually(lambda: any(task["state"] == "SUCCESS" for task in ask("tasks").values()))
+        tasks = ask("tasks").values()
+        assert {task["name"] for task in tasks} == {"tick"}
+        assert {task["worker"] for task in tasks} == {"worker@metadata-center.seen"}
+    finally:
+        flower.terminate()
+        try:
+            flower.wait(10)
+        except subprocess.TimeoutExpired:
+            flower.kill()
+            flower.wait()

@@ -1,0 +1,240 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A node as its users start, ask and stop it: a real process on loopback."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+
+import msgspec
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from tests.nodes import ROOT, NodeProcess, running_node
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> NodeProcess:
+    with running_node(tmp_path) as node:
+        yield node  # type: ignore[misc]
+
+
+def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
+    node = NodeProcess(["manage.py", "run"], folder, environment)
+    code = node.process.wait(30)
+    node.stop()
+    return code, "".join(node.output)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> None:
+    with running_node(tmp_path) as node:
+        assert node.call("GET", "/livez")[0] == 200
+        assert node.stop(stop) == 0
+        assert "Traceback" not in "".join(node.output)
+
+
+def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(node: NodeProcess) -> None:
+    body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
+    slow = socket.create_connection((node.host, node.port), 10)
+    slow.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
+    probe = HTTPConnection(node.host, node.port, timeout=10)
+    probe.request("GET", "/readyz")
+    assert probe.getresponse().read().startswith(b'{"status":"OK"')
+    node.process.send_signal(signal.SIGTERM)
+    while True:  # each answer is one more request that keeps the node from being quiet
+        status, headers, answer = node.call("GET", "/readyz")
+        if status == 503:
+            break
+    assert headers["connection"] == "close"
+    assert msgspec.json.decode(answer)["data"]["status"] == "stopping"
+    slow.sendall(body[5:])
+    assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    slow.close()
+    probe.close()
+    assert node.stop() == 0
+
+
+def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
+    with running_node(tmp_path, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
+        stuck = socket.create_connection((node.host, node.port), 10)
+        stuck.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 9\r\n\r\n")
+        node.call("GET", "/livez")
+        assert node.stop(seconds=10) == 0
+        stuck.close()
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        http = {"METADATA_CENTER_HTTP_HOST": "127.0.0.1", "METADATA_CENTER_HTTP_PORT": port}
+        code, output = run_to_its_end(tmp_path, METADATA_CENTER_PPROF_ENABLE="false", **http)
+        assert code == 2
+        assert output.strip().splitlines()[-1].endswith(f"[HTTP] 127.0.0.1:{port}: Address already in use")
+        http = {"METADATA_CENTER_HTTP_HOST": "127.0.0.1", "METADATA_CENTER_HTTP_PORT": "0"}
+        code, output = run_to_its_end(tmp_path, METADATA_CENTER_PPROF_PORT=port, **http)
+        assert code == 2
+        assert output.strip().splitlines()[-1].endswith(f"[PProf] 127.0.0.1:{port}: Address already in use")
+        assert "Traceback" not in output
+
+
+def test_a_bad_value_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    code, output = run_to_its_end(tmp_path, METADATA_CENTER_HTTP_PORT="http")
+    assert code == 2
+    assert output.splitlines() == [
+        'metadata-center: environment METADATA_CENTER_HTTP_PORT: expected an integer from 0 to 65535, got "http"'
+    ]
+
+
+def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text("HTTP:\n  Port: 8123\nWeb:\n  SecretKey: hush\n")
+    command = [sys.executable, "manage.py", "config", "-c", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert "[HTTP] Port = 8123" in done.stdout
+    assert str(file) in done.stdout
+    assert "hush" not in done.stdout
+
+
+def test_tls_serves_the_same(tmp_path: Path) -> None:
+    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", pem]
+    subprocess.run([*map(str, made), *subject], check=True, capture_output=True, timeout=60)
+    certificate = {"METADATA_CENTER_HTTP_CERT_FILE": str(pem), "METADATA_CENTER_HTTP_KEY_FILE": str(key)}
+    with running_node(tmp_path, **certificate) as node:
+        context = ssl.create_default_context(cafile=str(pem))
+        client = HTTPSConnection("127.0.0.1", node.port, timeout=10, context=context)
+        client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')
+        assert client.getresponse().read().startswith(b'{"status":"OK"')
+        client.request("GET", "/v1/load/stats?cluster=c")
+        assert msgspec.json.decode(client.getresponse().read())["data"][0]["queued_req_num"] == 1
+        client.request("GET", "/metrics")
+        assert client.getresponse().status == 200
+        client.close()
+        assert node.stop() == 0
+
+
+def test_the_log_level_changes_at_run_time(node: NodeProcess) -> None:
+    node.call("GET", "/livez")
+    node.wait_for("GET /livez 200")
+    assert node.call("POST", "/log/level", {"LevelParam": "WARN"})[0] == 200
+    node.wait_for("log level changed: INFO -> WARN")
+    node.call("GET", "/version")
+    assert node.call("POST", "/log/level", {"LevelParam": "INFO"})[0] == 200
+    node.wait_for("log level changed: WARN -> INFO")
+    assert not any("GET /version" in line for line in node.output)
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_metrics_are_what_prometheus_reads(node: NodeProcess, *, openmetrics: bool) -> None:
+    for number in range(3):
+        node.call(
+            "POST",
+            "/v1/load/stats?domain=a.example",
+            {"cluster": 'c"\\\n', "request_id": f"r{number}", "ip": "10.0.0.1", "prompt_length": 7},
+        )
+    node.call("DELETE", "/v1/load/prompt", {"request_id": "r0"})
+    node.call("POST", "/v1/load/stats", {})
+    node.call("GET", "/nope/by/a/scanner")
+    accept = "application/openmetrics-text; version=1.0.0" if openmetrics else "text/plain"
+    status, headers, body = node.call("GET", "/metrics", headers={"Accept": accept})
+    assert status == 200
+    assert headers["content-type"].startswith(accept.split(";", maxsplit=1)[0])
+    parse = parse_openmetrics if openmetrics else parse_text
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in parse(body.decode())
+        for sample in family.samples
+    }
+    engine = (("cluster", 'c"\\\n'), ("engine", "10.0.0.1"))
+    assert samples["metadata_center_engine_queued_requests", *engine] == 3
+    assert samples["metadata_center_engine_prompt_length", *engine] == 14
+    old = (("engine_ip", "10.0.0.1"), ("model_name", 'c"\\\n'))
+    assert samples["queued_num", *old] == 3
+    assert samples["prompt_length", *old] == 14
+    assert samples["model_engine_count", ("model_name", 'c"\\\n')] == 1
+    route = ("method", "POST"), ("route", "/v1/load/stats")
+    assert samples["metadata_center_http_requests_total", *route, ("status", "200")] == 3
+    assert samples["metadata_center_http_requests_total", *route, ("status", "400")] == 1
+    url = ("method", "POST"), ("status_code", "200"), ("url", "/v1/load/stats")
+    assert samples["http_request_status_code_total", *url] == 3
+    assert samples["metadata_center_http_request_duration_seconds_count", *route] == 4
+    assert samples["http_request_duration_us_count", ("method", "POST"), ("url", "/v1/load/stats")] == 4
+    assert samples["metadata_center_http_requests_total", ("method", "GET"), ("route", "other"), ("status", "404")] == 1
+    assert samples["domain_requests_total", ("domain", "a.example")] == 3
+    assert samples["metacenter_node_alive",] == 1
+    assert any(name[0] == "app_version_info" for name in samples)
+    assert samples["process_open_fds",] > 0
+    assert "scanner" not in body.decode()
+
+
+def test_clients_that_vanish_leave_nothing_behind(node: NodeProcess) -> None:
+    vanish(node, rounds=150)
+
+
+@pytest.mark.slow
+def test_clients_that_vanish_for_a_minute_leave_nothing_behind(node: NodeProcess) -> None:
+    vanish(node, rounds=6000)
+
+
+def vanish(node: NodeProcess, rounds: int) -> None:
+    """Cut connections in every phase of a request, beside clients that behave, then count what is left."""
+    body = b'{"cluster":"c","request_id":"gone","ip":"10.0.0.1"}'
+    post = b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    page = b"GET /metrics HTTP/1.1\r\nHost: n\r\n\r\n"
+    stop = threading.Event()
+    served = [0, 0]
+
+    def behave(place: int) -> None:
+        client = HTTPConnection(node.host, node.port, timeout=10)
+        while not stop.is_set():
+            request_id = f"{place}-{served[place]}"
+            for method, target, sent in (
+                ("POST", "/v1/load/stats", {"cluster": "c", "request_id": request_id, "ip": "10.0.0.1"}),
+                ("DELETE", "/v1/load/stats", {"request_id": request_id}),
+            ):
+                client.request(method, target, msgspec.json.encode(sent))
+                response = client.getresponse()
+                response.read()
+                assert response.status == 200
+            served[place] += 1
+        client.close()
+
+    threads = [threading.Thread(target=behave, args=(place,)) for place in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(rounds):
+            # All but the last cut before the request is whole; `page` is cut while Django answers it.
+            for sent in (post[: 5 + number % 60], post[:-1], page[:-2], page):
+                client = socket.create_connection((node.host, node.port), 10)
+                if number % 2:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # reset, not FIN
+                client.sendall(sent)
+                client.close()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert min(served) > 0
+    (row,) = node.data("/v1/load/stats?cluster=c")
+    assert (row["queued_req_num"], row["prompt_length"]) == (0, 0)
+    connections = Path(f"/proc/{node.process.pid}/fd")
+    for _ in range(100):  # Django may still be answering pages that nobody waits for
+        sockets = sum(1 for each in connections.iterdir() if "socket" in str(each.readlink()))
+        status, _, answer = node.call("GET", "/metrics")
+        if status == 200 and sockets <= 6:
+            break
+    assert sockets <= 6, "listeners, the loop's own pair and this probe"
+    assert b"metadata_center_connections 1.0" in answer
+    assert b"metadata_center_page_tasks 1.0" in answer
+    assert not any("Traceback" in line for line in node.output)
