@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from metadata_center.config.durations import format_duration
 from metadata_center.config.error import ConfigError, shown
 from metadata_center.config.schema import Config
 
