@@ -6,8 +6,21 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
+from loadstats.ledger.book import BUCKETS, Counts, LedgerFull
 from loadstats.ledger.cluster import Cluster, Engine, Row
-from loadstats.ledger.ledger import Counts, Ledger, LedgerFull
-from loadstats.ledger.record import Phase, Record
+from loadstats.ledger.ledger import Journal, Ledger
+from loadstats.ledger.record import Origin, Phase, Record
 
-__all__ = ["Cluster", "Counts", "Engine", "Ledger", "LedgerFull", "Phase", "Record", "Row"]
+__all__ = [
+    "BUCKETS",
+    "Cluster",
+    "Counts",
+    "Engine",
+    "Journal",
+    "Ledger",
+    "LedgerFull",
+    "Origin",
+    "Phase",
+    "Record",
+    "Row",
+]

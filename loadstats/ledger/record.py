@@ -10,9 +10,14 @@ alone, so the ledger unlinks them from the wheel when they go.
 from __future__ import annotations
 
 from enum import IntEnum
+from zlib import crc32
+
+from msgspec import Struct
 
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.wheel import Link
+
+_MASK = 2**64 - 1
 
 
 class Phase(IntEnum):
@@ -27,10 +32,23 @@ class Phase(IntEnum):
 PREFILL, DECODE, DONE = Phase.PREFILL, Phase.DECODE, Phase.DONE
 
 
+class Origin(Struct, frozen=True, gc=False):
+    """A node that takes requests from clients, in one of its lives: `name` is `node@epoch`."""
+
+    name: str
+    fingerprint: int
+
+    @classmethod
+    def of(cls, name: str) -> Origin:
+        """The origin of this name, the same on every node."""
+        return cls(name, crc32(name.encode()) * 0x9E3779B97F4A7C15 & _MASK)
+
+
 class Record(Link, gc=False):
     """One request. `engine` is None for a stub: a call that overtook the add that names the engine.
 
-    `since_tick` is when this node first heard of the request.
+    `since_tick` is when the request was added, on this node's clock. `(origin, seq)` is the dot of its add: which node
+    took it, as which of its events; without one (None, 0) the record is this node's own affair.
     """
 
     request_id: str = ""
@@ -38,3 +56,20 @@ class Record(Link, gc=False):
     prompt_length: int = 0
     phase: Phase = PREFILL
     since_tick: int = 0
+    due_tick: int = 0
+    origin: Origin | None = None
+    seq: int = 0
+
+
+def fingerprint(record: Record, crc: int) -> int:
+    """64 bits of a live record that differ where two nodes' copies of it differ; 0 for one without a dot.
+
+    `crc` is the CRC-32 of the request id. XORed over a bucket they make its digest.
+    """
+    origin = record.origin
+    if origin is None:
+        return 0
+    mixed = crc * 0xC2B2AE3D27D4EB4F ^ record.seq * 0x165667B19E3779F9 ^ origin.fingerprint
+    if record.phase is DECODE:
+        mixed ^= crc * 0x27D4EB2F165667C5
+    return mixed & _MASK
