@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from metadata_center.config.endpoint import parse_endpoint
 from metadata_center.config.error import ConfigError, shown
 from metadata_center.config.schema import Config
 
@@ -33,7 +34,7 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """`ConfigError` for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _address, _ports, _certificate, _log_files, _broker):
+    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -49,6 +50,24 @@ def _host(config: Config) -> Problem | None:
     for path, host in hosts.items():
         if not _is_address(host) and not _HOST_NAME.fullmatch(host):
             return Problem((path,), f"expected an IP address or a host name, got {shown(host)}")
+    return None
+
+
+def _discovery(config: Config) -> Problem | None:
+    discovery = config.discovery
+    for key, entries in (("Nameservers", discovery.nameservers), ("Hosts", discovery.hosts)):
+        for entry in entries:
+            try:
+                parse_endpoint(entry)
+            except ValueError:
+                expected = "expected IP addresses, each with or without a port (10.0.0.7, 10.0.0.7:80, [fd00::7]:80)"
+                return Problem((f"Discovery.{key}",), f"{expected}, got {shown(entry)}")
+    if discovery.hosts and discovery.host:
+        return Problem(("Discovery.Hosts", "Discovery.Host"), "[Discovery] Hosts and Host exclude each other; keep one")
+    path = discovery.class_path.split(".")
+    if discovery.class_path and not (len(path) > 1 and all(map(str.isidentifier, path))):
+        expected = "expected the dotted path of a class, such as package.module.Class"
+        return Problem(("Discovery.Class",), f"{expected}, got {shown(discovery.class_path)}")
     return None
 
 

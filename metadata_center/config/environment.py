@@ -21,6 +21,7 @@ CONFIG_FILE = "METADATA_CENTER_CONFIG"
 OLD_NAMES = {
     "Node.Address": "POD_IP",
     "Discovery.Host": "META_DATA_CENTER_SVC_DISC_HOST",
+    "Discovery.Nameservers": "META_DATA_CENTER_SVC_DISC_NAMESERVERS",
     "Discovery.Interval": "REPLICA_DNS_LOOKUP_INTERVAL",
     "Replication.TargetPort": "REPLICA_CLIENT_TARGET_PORT",
     "Replication.DialTimeout": "REPLICA_CLIENT_DIAL_TIMEOUT",
@@ -28,6 +29,7 @@ OLD_NAMES = {
     "Replication.IdleConnTimeout": "REPLICA_CLIENT_IDLE_CONN_TIMEOUT",
     "Replication.KeepAlivePeriod": "REPLICA_CLIENT_KEEPALIVE_PERIOD",
     "Replication.MaxIdleConns": "REPLICA_CLIENT_MAX_IDLE_CONNS",
+    "Replication.Secret": "REPLICA_SECRET",
     "Load.GCInterval": "METADATA_CENTER_LOAD_GC_INTERVAL",
     "Load.RequestExpire": "METADATA_CENTER_LOAD_REQ_EXPIRE",
 }

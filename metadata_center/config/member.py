@@ -18,7 +18,7 @@ from metadata_center.config.error import shown
 from metadata_center.config.schema import Config
 
 # Hold a key or a password: never shown, in no error and no report.
-SECRETS = frozenset({"Web.SecretKey", "Celery.Broker"})
+SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret"})
 
 
 class Member(Struct, frozen=True):

@@ -76,21 +76,37 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where peers are looked up. An empty host: no peers."""
+    """Where peers are looked up: by DNS (`Host`), in a list (`Hosts`) or by a class of the user's. None: no peers."""
 
     host: str = field(default="", name="Host")
+    # Whom to ask for Host instead of the system's nameservers, and without its search domains.
+    nameservers: tuple[str, ...] = field(default=(), name="Nameservers")
+    hosts: tuple[str, ...] = field(default=(), name="Hosts")
+    class_path: str = field(default="", name="Class")
     interval_seconds: PositiveSeconds = field(default=5.0, name="Interval")
+    # Of a whole look-up. Below Interval, so that a dead nameserver does not cost turns.
+    lookup_timeout_seconds: PositiveSeconds = field(default=2.0, name="LookupTimeout")
+    # While look-ups fail or find nothing. Twice as long as a CoreDNS in Kubernetes keeps a "no such name" (30 s), so
+    # that neither that nor a DNS server's restart parts the nodes; a peer that is gone costs refused connections.
+    grace_seconds: Seconds = field(default=60.0, name="GraceTime")
 
 
 class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How peers are spoken to."""
 
-    target_port: Port = field(default=80, name="TargetPort")
+    target_port: Annotated[int, Meta(ge=1, le=65535)] = field(default=80, name="TargetPort")
     dial_timeout_seconds: PositiveSeconds = field(default=0.5, name="DialTimeout")
     request_timeout_seconds: PositiveSeconds = field(default=1.0, name="RequestTimeout")
     idle_timeout_seconds: PositiveSeconds = field(default=300.0, name="IdleConnTimeout")
     keepalive_seconds: PositiveSeconds = field(default=10.0, name="KeepAlivePeriod")
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
+    # Set: peers prove themselves with it, and their addresses count no more.
+    secret: str = field(default="", name="Secret")
+    # A starting node is not ready until it has caught up with a peer, or for this long: load that is incomplete is
+    # better than none.
+    join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
+    # Between two looks at what differs between peers. Each costs 8 KB and 0.2 ms.
+    reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 
 
 class Celery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -188,6 +188,6 @@ def test_a_broker_with_a_scheme_is_taken(broker: str) -> None:
 
 def test_the_blame_goes_to_the_member_that_somebody_set(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_text('[PProf]\nPort = 8080\nEnable = false')
+    file.write_text("[PProf]\nPort = 8080\nEnable = false")
     with pytest.raises(ConfigError, match=rf"^{file}: \[PProf\] Port: "):
         load(str(file), {"METADATA_CENTER_PPROF_ENABLE": "true"})

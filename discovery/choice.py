@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which discovery the configuration asks for. Used once, at start."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+
+from discovery.dns import DnsDiscovery, resolver_at, system_resolver
+from discovery.service import ServiceDiscovery
+from discovery.static import StaticDiscovery
+from metadata_center.config import ConfigError
+from metadata_center.config.schema import Discovery
+
+
+def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
+    """None where nothing is configured: the node is alone. `monotonic` is in seconds.
+
+    Raises ConfigError for a class that can't be found or made.
+    """
+    if config.class_path:
+        return _custom(config)
+    if config.hosts:
+        return StaticDiscovery(config.hosts)
+    if config.host:
+        own = config.nameservers
+        return DnsDiscovery(
+            config.host,
+            partial(resolver_at, own) if own else system_resolver,
+            timeout_seconds=config.lookup_timeout_seconds,
+            monotonic=monotonic,
+        )
+    return None
+
+
+def _custom(config: Discovery) -> ServiceDiscovery:
+    module, _, name = config.class_path.rpartition(".")
+    try:
+        discovery = getattr(importlib.import_module(module), name)(config)
+    except Exception as error:  # it is the user's code: anything may come
+        raise _problem(config, f"{type(error).__name__}: {error}") from error
+    if not isinstance(discovery, ServiceDiscovery):
+        raise _problem(config, "it has no method hosts()")
+    return discovery
+
+
+def _problem(config: Discovery, text: str) -> ConfigError:
+    return ConfigError(f"[Discovery] Class: {config.class_path}: {' '.join(text.split())}")

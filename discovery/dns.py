@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Peers by DNS: the addresses of a name (A and AAAA), or the targets and ports of a service (SRV).
+
+Runs on whatever thread calls, which must have no event loop: each look-up runs in one of its own, made and ended with
+it, so that all queries are under way at once and nothing outlasts the time limit. Always holds: an answer is not asked
+for again before its TTL is over, and no failure is ever remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import dns.exception
+import dns.inet
+import dns.name
+import dns.nameserver
+import dns.rdatatype
+import dns.resolver
+from dns.asyncresolver import Resolver
+from msgspec import Struct
+
+from discovery.host import Host
+from discovery.service import LookupFailed
+from metadata_center.config.endpoint import canonical_address, parse_endpoint
+
+# A record with a TTL of a day must not keep this node from seeing a new one for a day.
+MAX_TTL_SECONDS: Final = 60.0
+# TTLs count whole seconds, and a cache on the way rounds what is left of one. Without this slack a TTL equal to the
+# interval (5 s in Kubernetes, both) would cost every second look-up when the beat comes a millisecond early.
+TTL_SLACK_SECONDS: Final = 1.0
+# A lost datagram is sent again, and a dead nameserver leaves time for the next.
+TRIES: Final = 3
+# Of one service; bounds the queries where the answer brings no addresses with it.
+MAX_TARGETS: Final = 128
+MAX_REASON_CHARACTERS: Final = 300
+
+_ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
+
+
+def system_resolver() -> Resolver:
+    """The system's nameservers and search domains, read anew: they may change while a node runs."""
+    return Resolver()
+
+
+def resolver_at(nameservers: Sequence[str]) -> Resolver:
+    """Nameservers of one's own, each an address with or without a port (53). A name is complete, nothing is appended.
+
+    Raises ValueError for what is no address.
+    """
+    resolver = Resolver(configure=False)
+    resolver.domain = dns.name.root
+    resolver.nameservers = [
+        dns.nameserver.Do53Nameserver(address, port or 53) for address, port in map(parse_endpoint, nameservers)
+    ]
+    return resolver
+
+
+class Answer(Struct, frozen=True):
+    """`ttl` is in seconds: 0 where a part of the answer is missing."""
+
+    hosts: frozenset[Host] = frozenset()
+    ttl: float = 0
+
+
+class DnsDiscovery:
+    """Looks up `name`: a host name, a service (`_http._tcp.example.org`), or an IP address, which is its own answer.
+
+    A fresh `resolver` is made for each look-up, which takes at most `timeout_seconds`. `monotonic` is in seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        resolver: Callable[[], Resolver],
+        *,
+        timeout_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._resolver = resolver
+        self._timeout = timeout_seconds
+        self._monotonic = monotonic
+        self._kept = Answer()
+        self._kept_until = monotonic()
+
+    def hosts(self) -> Sequence[Host]:
+        """See `ServiceDiscovery`."""
+        if dns.inet.is_address(self._name):
+            return [Host(canonical_address(self._name))]
+        now = self._monotonic()
+        if now >= self._kept_until:
+            try:
+                self._kept = asyncio.run(self._look_up())
+            except (dns.exception.DNSException, OSError) as error:
+                raise LookupFailed(f"{self._name}: {self._reason(error)}"[:MAX_REASON_CHARACTERS]) from error
+            self._kept_until = now + min(self._kept.ttl, MAX_TTL_SECONDS) - TTL_SLACK_SECONDS
+        return tuple(self._kept.hosts)
+
+    async def _look_up(self) -> Answer:
+        resolver = self._resolver()
+        resolver.lifetime = self._timeout
+        resolver.timeout = self._timeout / TRIES
+        query = _LookUp(resolver, asyncio.get_running_loop().time() + self._timeout)
+        name = dns.name.from_text(self._name, origin=None)
+        return await (query.service(name) if self._name.startswith("_") else query.addresses(name))
+
+    def _reason(self, error: Exception) -> str:
+        match error:
+            case TimeoutError() | dns.exception.Timeout():
+                return f"no answer within {self._timeout:g} s"
+            case dns.resolver.NoNameservers():
+                said = (f"{server} said {what}" for server, _, _, what, _ in error.kwargs["errors"])
+                return " ".join("; ".join(said).split())
+            case _:
+                return " ".join(str(error).split())
+
+
+class _LookUp:
+    """One look-up, until `deadline` on its event loop's clock."""
+
+    def __init__(self, resolver: Resolver, deadline: float) -> None:
+        self._resolver = resolver
+        self._deadline = deadline
+
+    async def addresses(self, name: dns.name.Name) -> Answer:
+        """Of a host, both families in one."""
+        found, complete = await self._find(name, _ADDRESSES)
+        hosts = frozenset(Host(canonical_address(record.address)) for answer in found for record in answer)
+        return Answer(hosts, min(map(_ttl, found)) if complete else 0)
+
+    async def service(self, name: dns.name.Name) -> Answer:
+        """Of all targets of a service, with their ports. Priorities and weights don't matter: all nodes are peers."""
+        (found,), _ = await self._find(name, (dns.rdatatype.SRV,))
+        # A target of "." says that there is no such service here (RFC 2782).
+        services = sorted((srv.target, srv.port) for srv in found if srv.target != dns.name.root)[:MAX_TARGETS]
+        targets = sorted({target for target, _ in services})
+        results = await asyncio.gather(*(self._target(target, found) for target in targets), return_exceptions=True)
+        answers = {
+            target: result for target, result in zip(targets, results, strict=True) if isinstance(result, Answer)
+        }
+        if not answers:  # one target that nobody knows must not hide the others
+            raise next((r for r in results if isinstance(r, Exception)), LookupFailed(f"{name}: no such service"))
+        return Answer(
+            frozenset(
+                Host(host.address, port or None)
+                for target, port in services
+                if target in answers
+                for host in answers[target].hosts
+            ),
+            min(_ttl(found), *(answer.ttl for answer in answers.values())) if len(answers) == len(targets) else 0,
+        )
+
+    async def _target(self, target: dns.name.Name, found: dns.resolver.Answer) -> Answer:
+        """A target's addresses: those that came along, or else by queries of their own."""
+        along = [r for r in found.response.additional if r.name == target and r.rdtype in _ADDRESSES]
+        if not along:
+            return await self.addresses(target)
+        hosts = frozenset(Host(canonical_address(record.address)) for rrset in along for record in rrset)
+        return Answer(hosts, min(rrset.ttl for rrset in along))
+
+    async def _find(
+        self, name: dns.name.Name, types: Sequence[dns.rdatatype.RdataType]
+    ) -> tuple[list[dns.resolver.Answer], bool]:
+        """The answers with records, at least one, under the first candidate for the name that has any; and whether no
+        type failed. As long as a candidate may exist, the ones after it are not asked for.
+        """
+        known = False
+        for candidate in self._candidates(name):
+            tasks = [
+                asyncio.create_task(self._resolver.resolve(candidate, type_, search=False, raise_on_no_answer=False))
+                for type_ in types
+            ]
+            remaining = self._deadline - asyncio.get_running_loop().time()
+            done, late = await asyncio.wait(tasks, timeout=max(0.0, remaining))
+            for task in late:
+                task.cancel()
+            errors: list[BaseException] = [TimeoutError()] if late else []
+            found = []
+            for task in done:
+                match task.exception():
+                    case None:
+                        known = True
+                        found += [task.result()] if task.result().rrset else []
+                    case dns.resolver.NXDOMAIN():
+                        pass
+                    case error:
+                        errors.append(error)
+            if found:
+                return found, not errors
+            if errors:
+                raise errors[0]
+        what = " or ".join(dns.rdatatype.to_text(type_) for type_ in types)
+        raise LookupFailed(f"{name}: no {what} records" if known else f"{name}: no such name")
+
+    def _candidates(self, name: dns.name.Name) -> Iterator[dns.name.Name]:
+        """The complete names that a name may stand for, in the system resolver's order (resolv.conf(5))."""
+        if name.is_absolute():
+            yield name
+            return
+        resolver = self._resolver
+        domains = resolver.search or [resolver.domain]
+        searched = [name + domain for domain in domains if domain != dns.name.root]
+        complete = [name + dns.name.root]
+        # The name has one dot less than labels.
+        dotted = len(name) > (1 if resolver.ndots is None else resolver.ndots)
+        yield from complete + searched if dotted else searched + complete
+
+
+def _ttl(answer: dns.resolver.Answer) -> float:
+    """The smallest in the chain of names that led to the records."""
+    return answer.chaining_result.minimum_ttl

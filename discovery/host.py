@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a look-up finds: where a node can be reached. Pure; frozen."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from metadata_center.config.endpoint import parse_endpoint
+
+
+class Host(Struct, frozen=True, order=True):
+    """A node's IP address, and its port where the source knows one."""
+
+    address: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Host:
+        """From `10.0.0.7`, `10.0.0.7:80`, `fd00::7` or `[fd00::7]:80`; `ValueError` for anything else."""
+        return cls(*parse_endpoint(text))
+
+    def __str__(self) -> str:
+        if self.port is None:
+            return self.address
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
