@@ -9,7 +9,7 @@ from threading import Lock
 
 from django.apps import AppConfig
 
-from loadstats.ledger import Ledger
+from loadstats.ledger import ReplicatedLedger
 
 
 class LoadstatsConfig(AppConfig):
@@ -21,9 +21,9 @@ class LoadstatsConfig(AppConfig):
     def ready(self) -> None:
         """Nothing is built at start: the first use of the cache does it."""
         self._lock = Lock()
-        self._ledgers: dict[str, Ledger] = {}
+        self._ledgers: dict[str, ReplicatedLedger] = {}
 
-    def ledger(self, location: str, build: Callable[[], Ledger]) -> Ledger:
+    def ledger(self, location: str, build: Callable[[], ReplicatedLedger]) -> ReplicatedLedger:
         """The ledger of a location, made on first use."""
         with self._lock:
             if location not in self._ledgers:

@@ -16,7 +16,7 @@ from django.apps import apps
 from django.core.cache.backends.base import BaseCache
 
 from loadstats.apps import LoadstatsConfig
-from loadstats.ledger import Ledger, Row
+from loadstats.ledger import ReplicatedLedger, Row
 
 
 class MemoryLoadCache(BaseCache):
@@ -27,7 +27,7 @@ class MemoryLoadCache(BaseCache):
         super().__init__({**params, "OPTIONS": {}})
         config = apps.get_app_config("loadstats")
         assert isinstance(config, LoadstatsConfig)
-        self.ledger = config.ledger(location, lambda: Ledger(**options))
+        self.ledger = config.ledger(location, lambda: ReplicatedLedger(**options))
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> list[Row] | Any:
         """The rows of cluster `key`, or `default` where it has no engines."""

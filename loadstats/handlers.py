@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic, time_ns
+from typing import Protocol
 
-from loadstats.ledger import Ledger, LedgerFull
+from loadstats.ledger import LedgerFull
 from loadstats.wire import Add, Addresses, Body, Ended
 from metadata_center.errors import InvalidInput, TooMany
 from metadata_center.http.call import NULL, Call, Route, query_value
@@ -17,11 +18,24 @@ STATS = "/v1/load/stats"
 PROMPT = "/v1/load/prompt"
 
 
+class Calls(Protocol):
+    """What the handlers need of a ledger."""
+
+    def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> object: ...
+
+    def first_token(self, request_id: str, now: float, wall_ns: int) -> object: ...
+
+    def done(self, request_id: str, now: float, wall_ns: int) -> object: ...
+
+    @property
+    def answer(self) -> Callable[[str], bytes]: ...
+
+
 class LoadHandlers:
     """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
 
     def __init__(
-        self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
+        self, ledger: Calls, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
     ) -> None:
         self._ledger = ledger
         self._now = now

@@ -33,6 +33,8 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
         "metadata_center_node_ready": Alias("metacenter_node_alive"),
         "metadata_center_domain_requests": Alias("domain_requests"),
         "metadata_center": Alias("app_version"),
+        "metadata_center_discovery_hosts": Alias("dns_lookup_hosts"),
+        "metadata_center_replication_lag_seconds": Alias("replication_latency_ms", scale=1e3),
     }
 )
 

@@ -33,6 +33,11 @@ class InvalidInput(ContractError):
     message = "invalid input"
 
 
+class Forbidden(ContractError):
+    code = 40301000
+    message = "not allowed"
+
+
 class NotFound(ContractError):
     code = 40401000
     message = "not found"

@@ -22,7 +22,7 @@ from metadata_center import __version__
 from metadata_center.aliases import with_aliases
 from metadata_center.health import Health
 from metadata_center.http.lane import LaneState
-from metadata_center.http.meter import BOUNDS_NS, Meter
+from metadata_center.http.meter import Meter, buckets_in_seconds
 from metadata_center.logs import Logs
 from metadata_center.work import EmbeddedCelery
 
@@ -48,7 +48,7 @@ class EdgeCollector(Collector):
         for route, method, meter in self._meters():
             for status, count in dict(meter.statuses).items():
                 answers.add_metric([route, method, str(status)], count)
-            durations.add_metric([route, method], list(_buckets(meter)), sum_value=meter.sum_ns / _NS)
+            durations.add_metric([route, method], buckets_in_seconds(meter), sum_value=meter.sum_ns / _NS)
         yield from with_aliases(answers)
         yield from with_aliases(durations)
         domains = CounterMetricFamily(
@@ -69,15 +69,6 @@ class EdgeCollector(Collector):
             yield route.path, route.method, route.meter
         for method, path, meter in self._edge.pages.items():
             yield path, method, meter
-
-
-def _buckets(meter: Meter) -> Iterator[tuple[str, float]]:
-    counts = list(meter.buckets)
-    total = 0
-    for bound, count in zip(BOUNDS_NS, counts, strict=False):
-        total += count
-        yield f"{bound / _NS:g}", total
-    yield "+Inf", total + counts[-1]
 
 
 class NodeCollector(Collector):

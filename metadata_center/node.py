@@ -11,6 +11,7 @@ import gc
 import logging
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from random import SystemRandom
 from time import time
@@ -31,13 +32,14 @@ from metadata_center.http.call import Table
 from metadata_center.http.edge import Edge
 from metadata_center.http.envelope import TraceIds
 from metadata_center.http.lane import LaneState
+from metadata_center.http.server import LoopPart
 from metadata_center.logs import Logs
 from metadata_center.logs.handlers import LogHandlers
 from metadata_center.metrics import EdgeCollector, NodeCollector
+from metadata_center.peers import Peers
 from metadata_center.profiling import ProfilingServer
 from metadata_center.status import StatusHandlers
 from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app
-from replication.handlers import ReplicaHandlers
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -50,23 +52,19 @@ SWITCH_SECONDS = 0.0002
 
 
 class Node:
-    """One process's parts. `start` may be called once; `stop` may always be called."""
+    """One process's parts. `http_port` is the port it really listens on. `start` may be called once; `stop` always."""
 
-    def __init__(self, config: Config, logs: Logs) -> None:
+    def __init__(self, config: Config, logs: Logs, http_port: int | None = None) -> None:
         self.config = config
         self.logs = logs
+        port = config.http.port if http_port is None else http_port
+        self.name = f"{config.node.address or socket.gethostname()}:{port}"
         self.health = Health(time)
         self.cache = cast("MemoryLoadCache", caches["loadstats"])
         self.ledger = self.cache.ledger
         load = LoadHandlers(self.ledger)
-        replica = ReplicaHandlers(
-            {
-                "load.stats.set": load.add,
-                "load.stats.delete": load.done,
-                "load.prompt.delete": load.first_token,
-            }
-        )
-        handlers = (load, replica, LogHandlers(logs), StatusHandlers(self.health))
+        self.peers = Peers(config, self.ledger, name=self.name, port=port)
+        handlers = (load, self.peers.handlers, LogHandlers(logs), StatusHandlers(self.health))
         table = Table(route for part in handlers for route in part.routes())
         self.edge = Edge(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
         self.lanes = LaneState(
@@ -77,26 +75,24 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
         )
-        self.celery = EmbeddedCelery(
-            build_app(config, self.name),
-            [PeriodicTask("expire", "loadstats.expire", config.load.gc_interval_seconds)],
-        )
+        expire = PeriodicTask("expire", "loadstats.expire", config.load.gc_interval_seconds)
+        self.celery = EmbeddedCelery(build_app(config, self.name), [expire, *self.peers.periodic()])
         self.profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
         self._collectors: list[Collector] = [
             NodeCollector(self.health, self.celery, logs),
             EdgeCollector(self.lanes),
             LoadCollector(self.cache),
+            *self.peers.collectors(),
         ]
         self._running = ExitStack()
-
-    @property
-    def name(self) -> str:
-        """What this node is called among others: its own address where that is set, else the machine's name."""
-        return f"{self.config.node.address or socket.gethostname()}:{self.config.http.port}"
 
     def application(self, pages: Asgi) -> Asgi:
         """The handlers as an ASGI application, in front of `pages`."""
         return HandlerApp(self.edge, pages, max_body_bytes=self.config.http.max_body_bytes)
+
+    def loop_parts(self) -> Iterable[LoopPart]:
+        """What the server starts and stops on its loop."""
+        return self.peers.loop_parts()
 
     def start(self) -> None:
         """Start every part. Raises OSError where the profiling port is taken; nothing is left running then."""
@@ -114,6 +110,8 @@ class Node:
             for collector in self._collectors:
                 REGISTRY.register(collector)
                 running.callback(REGISTRY.unregister, collector)
+            self.peers.start(self.health)
+            running.callback(self.peers.stop)
             self.celery.start()
             running.callback(self.celery.stop)
             self.health.add("worker", False, self.celery.worker_state)

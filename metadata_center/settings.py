@@ -85,6 +85,7 @@ CACHES = {
         "OPTIONS": {
             "request_seconds": CONFIG.load.request_expire_seconds,
             "tombstone_seconds": CONFIG.load.tombstone_seconds,
+            "stub_seconds": CONFIG.load.request_expire_seconds,
             "max_records": CONFIG.load.max_requests,
             "max_engines": CONFIG.load.max_engines,
         },

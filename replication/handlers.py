@@ -1,30 +1,67 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What peers send. Takes the original's `POST /v1/replica/event`: one client call per request, told again.
-
-Runs where the door runs it; holds no state.
-"""
+"""What peers send, and what operators ask about them. Runs on the event loop, as the replica does."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic, time_ns
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import DecodeError, ValidationError
+from msgspec.msgpack import Decoder, Encoder
 
 from metadata_center.errors import InvalidInput
 from metadata_center.http.call import Call, Handler, Route
+from replication import paths
+from replication.admission import Admission
+from replication.link import PeerLink
+from replication.messages import Push, Want
+from replication.replica import Replica
 
-EVENT = "/v1/replica/event"
+MessageT = TypeVar("MessageT")
+
+EVENT = paths.EVENT
+_encode = Encoder().encode
 
 
 class ReplicaHandlers:
-    """`takers` maps the original's event types to the handlers of the client calls that they repeat."""
+    """`takers` maps the original's event types to the handlers of the client calls that they repeat.
 
-    def __init__(self, takers: Mapping[str, Handler]) -> None:
+    `links` tells the peers as they are.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        admission: Admission,
+        links: Callable[[], Sequence[PeerLink]],
+        takers: Mapping[str, Handler],
+        *,
+        now: Callable[[], float] = monotonic,
+        wall_ns: Callable[[], int] = time_ns,
+    ) -> None:
+        self._replica = replica
+        self._guard = admission.guard
+        self._links = links
         self._takers = {name.encode(): handler for name, handler in takers.items()}
         self._expected = ", ".join(takers)
+        self._now = now
+        self._wall_ns = wall_ns
+        self._read_push = Decoder(Push).decode
+        self._read_want = Decoder(Want).decode
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
-        return (Route("POST", EVENT, self.event),)
+        return (
+            Route("POST", paths.EVENT, self._guard(self.event)),
+            Route("POST", paths.PUSH, self._guard(self.push), packed=True),
+            Route("POST", paths.SUMMARY, self._guard(self.summary), packed=True),
+            Route("POST", paths.STATE, self._guard(self.state), packed=True),
+            Route("GET", paths.PEERS, self.peers),
+        )
 
     def event(self, call: Call) -> bytes:
         """`POST /v1/replica/event`: validated as the client's call is, so that a bad peer cannot harm us."""
@@ -32,3 +69,52 @@ class ReplicaHandlers:
         if taker is None:
             raise InvalidInput(f"Event-Type: expected a header with one of {self._expected}")
         return taker(call)
+
+    def push(self, call: Call) -> bytes:
+        """`POST /v1/replica/push`: a peer's events, acknowledged by watermark."""
+        return _encode(self._replica.take(_read(self._read_push, call.body), self._now(), self._wall_ns()))
+
+    def summary(self, call: Call) -> bytes:
+        """`POST /v1/replica/summary`: watermarks and digests."""
+        return _encode(self._replica.summary())
+
+    def state(self, call: Call) -> bytes:
+        """`POST /v1/replica/state`: whole buckets, compressed: 60 KB become 15 in 0.7 ms."""
+        return zlib.compress(_encode(self._replica.state(_read(self._read_want, call.body), self._now())), 1)
+
+    def peers(self, call: Call) -> bytes:
+        """`GET /v1/replica/peers`: this node's origin and watermarks, and each peer as it is."""
+        now = self._now()
+        return msgspec.json.encode(
+            {
+                "origin": self._replica.origin,
+                "joined": self._replica.joined,
+                "vector": self._replica.vector(),
+                "peers": [_told(link, now) for link in self._links()],
+            }
+        )
+
+
+def _read(decode: Callable[[bytes], MessageT], body: bytes) -> MessageT:
+    try:
+        return decode(body)
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"body: {error}") from None
+
+
+def _told(link: PeerLink, now: float) -> dict[str, Any]:
+    sender = link.sender
+    return {
+        "peer": link.name,
+        "state": sender.link,
+        "since_seconds": round(now - sender.since, 3) if sender.since else None,
+        "origin": sender.origin,
+        "joined": sender.joined,
+        "acknowledged": sender.acknowledged,
+        "lag_events": sender.lag_events,
+        "lag_seconds": round(sender.lag_seconds(now), 6),
+        "sent_events": sender.sent_events,
+        "lost_events": link.lost_events,
+        "pulling_buckets": link.pulling,
+        "last_error": sender.last_error,
+    }

@@ -10,17 +10,21 @@ from loadstats.ledger.book import BUCKETS, Counts, LedgerFull
 from loadstats.ledger.cluster import Cluster, Engine, Row
 from loadstats.ledger.ledger import Journal, Ledger
 from loadstats.ledger.record import Origin, Phase, Record
+from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
 
 __all__ = [
     "BUCKETS",
     "Cluster",
+    "Copy",
     "Counts",
     "Engine",
+    "Hearsay",
     "Journal",
     "Ledger",
     "LedgerFull",
     "Origin",
     "Phase",
     "Record",
+    "ReplicatedLedger",
     "Row",
 ]

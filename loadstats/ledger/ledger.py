@@ -41,6 +41,8 @@ class Ledger(Book):
     """
 
     journal: Journal | None = None
+    # A peer has not heard of all that ended here: tombstones stay as long as a request may, while there is room.
+    holding = False
 
     # What clients report
 
@@ -168,7 +170,11 @@ class Ledger(Book):
             while handled < SLICE and (record := self._due.pop_due(tick)) is not None:
                 engine = record.engine
                 if engine is None or record.phase is DONE:
-                    self._forget(record)
+                    until = record.since_tick + self._request_ticks
+                    if self.holding and until > tick and self._records * 2 < self._max_records:
+                        self._place(record, min(until, tick + self._tombstone_ticks))
+                    else:
+                        self._forget(record)
                 else:
                     self._counts.expired += 1
                     self._end(crc32(record.request_id.encode()), record, tick)

@@ -11,7 +11,7 @@ from typing import Any
 from metadata_center.errors import BodyTooLarge
 from metadata_center.http.call import Call, Route
 from metadata_center.http.edge import Edge
-from metadata_center.http.envelope import CONTENT_TYPE
+from metadata_center.http.envelope import CONTENT_TYPE, PACKED_TYPE
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -41,26 +41,26 @@ class HandlerApp:
                 for name, value in scope["headers"]:
                     headers.setdefault(name, value)
                 if not wants_page(headers.get(b"accept")):
-                    await self._serve(route, scope["query_string"], headers, receive, send)
+                    client = scope.get("client")
+                    call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
+                    await self._serve(route, call, receive, send)
                     return
         await self._pages(scope, receive, send)
 
-    async def _serve(
-        self, route: Route, query: bytes, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
+    async def _serve(self, route: Route, call: Call, receive: Receive, send: Send) -> None:
         wall_ns, started = time_ns(), perf_counter_ns()
-        trace_id = self._edge.trace_ids.of(headers.get(b"traceid"))
+        trace_id = self._edge.trace_ids.of(call.headers.get(b"traceid"))
         body = await self._body(receive)
         if body is None:
             return  # the client is gone
-        call = Call(query, body, headers)
+        call.body = body
         if len(body) > self._max_body_bytes:
             problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
             status, answer = self._edge.refuse(problem, trace_id)
         else:
             status, answer = self._edge.serve(route, call, trace_id)
         head = [
-            (b"content-type", CONTENT_TYPE),
+            (b"content-type", PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE),
             (b"content-length", b"%d" % len(answer)),
             (b"x-trace-id", trace_id),
         ]

@@ -24,24 +24,29 @@ class Call(Struct, gc=False):
     """One request to a handler.
 
     `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
-    of each). The handler leaves the id of the inference request it was about in `request_id`, for the access log.
+    of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the inference request it was about in `request_id`, for the access log.
     """
 
     query: bytes
     body: bytes
     headers: Mapping[bytes, bytes]
     request_id: str = ""
+    client: str = ""
 
 
 Handler = Callable[[Call], bytes]
 
 
 class Route(Struct, frozen=True):
-    """A method on a path, its handler, and the count of what it answered."""
+    """A method on a path, its handler, and the count of what it answered.
+
+    The answer of a `packed` route is msgpack for another node, and goes out as it is: no envelope, no page for people.
+    """
 
     method: str
     path: str
     handler: Handler
+    packed: bool = False
     meter: Meter = field(default_factory=Meter)
 
 

@@ -51,7 +51,7 @@ class Edge:
         except Exception:
             logger.exception("%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"))
             return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
-        return 200, envelope.ok(data, envelope.json_text(trace_id))
+        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:

@@ -32,7 +32,7 @@ from metadata_center.errors import (
 from metadata_center.http.asgi import wants_page
 from metadata_center.http.call import Call, Route
 from metadata_center.http.edge import Edge
-from metadata_center.http.envelope import CONTENT_TYPE
+from metadata_center.http.envelope import CONTENT_TYPE, PACKED_TYPE
 from metadata_center.http.head import Head, Heads
 
 
@@ -71,6 +71,7 @@ class LaneState:
             for status in range(200, 600)
         }
         self.ok_start = self._starts[200]
+        self.packed_start = self.ok_start.replace(CONTENT_TYPE, PACKED_TYPE)
 
     def start(self, status: int) -> bytes:
         """An answer's head up to the trace id."""
@@ -338,9 +339,15 @@ class Lane(HttpToolsProtocol):
         edge = shared.edge
         wall_ns = time_ns()
         trace_id = edge.trace_ids.of(trace_header)
-        call = Call(head.query, body, head.headers)
+        client = self.client
+        call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
         status, answer = edge.serve(head.route, call, trace_id)
-        start = shared.ok_start if status == 200 else shared.start(status)
+        if status != 200:
+            start = shared.start(status)
+        elif head.route.packed:
+            start = shared.packed_start
+        else:
+            start = shared.ok_start
         if head.keep_alive and not head.http_1_0 and not shared.draining:
             self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
         else:

@@ -9,6 +9,7 @@ lock of `PageMeters`. Readers may see a request's status before its duration, ne
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
 from threading import Lock
 
 # Nanoseconds. A hot answer takes 10 to 50 µs, gateways warn at 10 ms and give up at 100 ms.
@@ -45,6 +46,13 @@ class Meter:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.buckets[bisect_left(BOUNDS_NS, duration_ns)] += 1
         self.sum_ns += duration_ns
+
+
+def buckets_in_seconds(meter: Meter) -> list[tuple[str, float]]:
+    """The histogram as Prometheus has it: cumulative counts by upper bound."""
+    counts = list(meter.buckets)
+    bounds = [*(f"{bound / 1e9:g}" for bound in BOUNDS_NS), "+Inf"]
+    return list(zip(bounds, accumulate(counts), strict=True))
 
 
 class PageMeters:

@@ -12,10 +12,10 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import uvicorn
 
@@ -40,11 +40,32 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class NodeServer(uvicorn.Server):
-    """One node's listener. `on_drain` is called once, when the first signal to stop has come."""
+class LoopPart(Protocol):
+    """Something of the node that lives on the server's loop. Both are called there."""
 
-    def __init__(self, config: Config, app: Asgi, lanes: LaneState, *, on_drain: Callable[[], None]) -> None:
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class NodeServer(uvicorn.Server):
+    """One node's listener.
+
+    `on_drain` is called once, when the first signal to stop has come. `parts` live on the loop: they start when it
+    listens and stop when it no longer does.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        app: Asgi,
+        lanes: LaneState,
+        *,
+        on_drain: Callable[[], None] = lambda: None,
+        parts: Sequence[LoopPart] = (),
+    ) -> None:
         self.lanes = lanes
+        self._parts = parts
         self._on_drain = on_drain
         self._drain_seconds = config.http.drain_timeout_seconds
         super().__init__(
@@ -67,6 +88,12 @@ class NodeServer(uvicorn.Server):
         )
         self.server_state = lanes.server_state
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then start what lives on the loop."""
+        await super().startup(sockets)
+        for part in self._parts:
+            part.start()
+
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: set the lanes' clock and date, close what timed out, hand on access lines."""
         leave = await super().on_tick(counter)
@@ -87,6 +114,8 @@ class NodeServer(uvicorn.Server):
             await self.on_tick(1)
             if self.lanes.served != served:
                 served, quiet_since = self.lanes.served, now
+        for part in self._parts:
+            await part.stop()
         self.config.timeout_graceful_shutdown = max(1, round(ends - monotonic()))
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):

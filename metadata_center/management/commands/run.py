@@ -37,9 +37,13 @@ class Command(BaseCommand):
             raise refused("HTTP", http.host, http.port, error) from None
         with listener:
             logs = configure(config.log)
-            node = Node(config, logs)
+            node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
-                config, node.application(get_asgi_application()), node.lanes, on_drain=node.health.draining
+                config,
+                node.application(get_asgi_application()),
+                node.lanes,
+                on_drain=node.health.draining,
+                parts=tuple(node.loop_parts()),
             )
             server.config.load()  # Django's pages, templates and the certificate: before gc.freeze, not at first use
             try:

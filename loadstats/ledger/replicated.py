@@ -1,0 +1,255 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger as peers use it: apply what they took from clients, tell what is here, mend what differs.
+
+Under the same lock as clients' calls, in slices. Idempotent and free of order like those. Nothing that comes from a
+peer is journalled: each node tells only what it took itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+from zlib import crc32
+
+from msgspec import Meta, Struct
+
+from loadstats.ledger.book import BUCKETS, LedgerFull
+from loadstats.ledger.cluster import Engine
+from loadstats.ledger.ledger import Ledger
+from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Phase, Record
+
+# Of the cap on records. Peers stop their clients at the cap: what they took before that must find room here.
+PEERS_SHARE = 1.25
+
+Covers = Callable[[str, int], bool]
+"""Whether somebody had seen an origin's event of this number."""
+
+
+class Copy(Struct, frozen=True, array_like=True, gc=False):
+    """A record as it travels. `remaining_seconds` is until it falls due: ages travel, not clock readings.
+
+    A stub has an empty `cluster`; a record without a dot an empty `origin`.
+    """
+
+    request_id: Annotated[str, Meta(min_length=1, max_length=256)]
+    phase: Annotated[int, Meta(ge=0, le=2)]
+    remaining_seconds: Annotated[int, Meta(ge=0, le=2**31)]
+    cluster: Annotated[str, Meta(max_length=256)] = ""
+    ip: Annotated[str, Meta(max_length=45)] = ""
+    prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    origin: Annotated[str, Meta(max_length=128)] = ""
+    seq: Annotated[int, Meta(ge=0)] = 0
+
+
+class ReplicatedLedger(Ledger):
+    """A ledger that takes part in replication."""
+
+    def __init__(self, **options: float) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self._origins: dict[str, Origin] = {}
+
+    def origin(self, name: str) -> Origin:
+        """The origin of this name; records of the same origin share it."""
+        found = self._origins.get(name)
+        if found is None:
+            found = self._origins[name] = Origin.of(name)
+        return found
+
+    # Events of peers
+
+    def apply_add(
+        self,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        origin: Origin | None,
+        seq: int,
+        now: float,
+        wall_ns: int,
+        age_seconds: float = 0.0,
+    ) -> None:
+        """A peer's client sent a request to an engine, `age_seconds` ago. Where adds of one id disagree, the lowest dot
+        stands on every node; one without a dot changes nothing that is known."""
+        crc = crc32(request_id.encode())
+        with self._lock:
+            tick = self._at(now)
+            self._merge_add(crc, request_id, cluster, ip, prompt_length, origin, seq, tick, wall_ns)
+            record = self._buckets[crc % BUCKETS].get(request_id)
+            if record is not None and age_seconds >= 1 and record.phase is not DONE and record.seq == seq:
+                record.since_tick = tick - int(age_seconds)
+                self._place(record, record.since_tick + self._request_ticks)
+
+    def apply_first_token(self, request_id: str, now: float, wall_ns: int) -> None:
+        """A peer's client saw a request's first token."""
+        with self._lock:
+            self._merge_phase(crc32(request_id.encode()), request_id, DECODE, self._at(now), wall_ns)
+
+    def apply_done(self, request_id: str, now: float, wall_ns: int) -> None:
+        """A peer's client ended a request."""
+        with self._lock:
+            self._merge_phase(crc32(request_id.encode()), request_id, DONE, self._at(now), wall_ns)
+
+    # What peers compare
+
+    def digests(self) -> list[int]:
+        """64 bits for each bucket; two ledgers with the same live records have the same."""
+        return list(self._digests)
+
+    def copies(self, bucket: int, now: float) -> list[Copy]:
+        """Everything in a bucket, tombstones and stubs too."""
+        with self._lock:
+            tick = self._at(now)
+            return [_copy(record, tick) for record in self._buckets[bucket].values()]
+
+    def merge(
+        self, bucket: int, copies: Sequence[Copy], *, theirs: Covers, ours: Covers, now: float, wall_ns: int
+    ) -> int:
+        """Take a peer's whole bucket in. Returns how many records changed here.
+
+        A live record that only one side has is either news to the other or over there already. Who has seen its add
+        (`theirs` and `ours` tell) and lacks it has seen its end. Both sides of that rule are applied here.
+        """
+        changed = 0
+        with self._lock:
+            tick = self._at(now)
+            for copy in copies:
+                changed += self._merge_copy(bucket, copy, ours, tick, wall_ns)
+            present = {copy.request_id for copy in copies if copy.cluster}  # a stub has not seen the add
+            for record in list(self._buckets[bucket].values()):
+                if record.engine is None or record.phase is DONE or record.origin is None:
+                    continue
+                if record.request_id not in present and theirs(record.origin.name, record.seq):
+                    self._changed(record.engine, wall_ns)
+                    self._end(crc32(record.request_id.encode()), record, tick)
+                    changed += 1
+            self._counts.repaired += changed
+        return changed
+
+    # Under the lock
+
+    def _merge_copy(self, bucket: int, copy: Copy, ours: Covers, tick: int, wall_ns: int) -> int:
+        crc = crc32(copy.request_id.encode())
+        if crc % BUCKETS != bucket:
+            return 0  # not of this bucket: the peer is wrong about it
+        before = self._buckets[bucket].get(copy.request_id)
+        known = before is not None and (before.phase, before.engine, before.seq)
+        here = before is not None and before.engine is not None
+        if copy.phase != DONE and not here and copy.origin and ours(copy.origin, copy.seq):
+            return 0  # it is over here
+        if copy.cluster and (copy.phase != DONE or before is not None):
+            origin = self.origin(copy.origin) if copy.origin else None
+            self._merge_add(
+                crc, copy.request_id, copy.cluster, copy.ip, copy.prompt_length, origin, copy.seq, tick, wall_ns
+            )
+        if copy.phase != PREFILL:
+            self._merge_phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns)
+        record = self._buckets[bucket].get(copy.request_id)
+        if record is None or (record.phase, record.engine, record.seq) == known:
+            return 0
+        due = tick + copy.remaining_seconds
+        if due < record.due_tick:
+            if record.phase is not DONE and record.engine is not None:
+                record.since_tick = due - self._request_ticks
+            self._place(record, max(due, tick))
+        return 1
+
+    def _merge_add(
+        self,
+        crc: int,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        origin: Origin | None,
+        seq: int,
+        tick: int,
+        wall_ns: int,
+    ) -> None:
+        record = self._buckets[crc % BUCKETS].get(request_id)
+        if record is not None and record.engine is not None:
+            if (
+                record.phase is DONE
+                or origin is None
+                or (record.origin is not None and (record.origin.name, record.seq) <= (origin.name, seq))
+            ):
+                return
+            self._withdraw(crc, record, wall_ns)
+        engine = self._room_for(record, cluster, ip, tick)
+        if engine is None:
+            self._counts.forgotten += 1
+            return
+        if record is None:
+            self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
+        else:
+            self._complete(crc, record, engine, prompt_length, tick, origin, seq)
+            if record.phase is PREFILL:  # withdrawn from another engine just now
+                engine.prompt_length += prompt_length
+        self._counts.added += 1
+        self._used(engine, tick, wall_ns)
+
+    def _room_for(self, record: Record | None, cluster: str, ip: str, tick: int) -> Engine | None:
+        """The engine, where neither it nor a new record goes over a cap."""
+        if record is None and self._records >= self._max_records * PEERS_SHARE:
+            return None
+        try:
+            return self._engine(cluster, ip, tick)
+        except LedgerFull:
+            return None
+
+    def _withdraw(self, crc: int, record: Record, wall_ns: int) -> None:
+        """Turn a live record into a stub of its phase: another add of the same id stands."""
+        engine, phase = record.engine, record.phase
+        assert engine is not None
+        self._end(crc, record, self._tick)
+        self._changed(engine, wall_ns)
+        self._counts.tombstones -= 1
+        self._counts.stubs += 1
+        record.phase, record.engine, record.origin, record.seq = phase, None, None, 0
+
+    def _merge_phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int) -> None:
+        record = self._buckets[crc % BUCKETS].get(request_id)
+        if record is None:
+            self._remember(crc, request_id, phase, tick)
+        elif record.phase < phase:
+            engine = record.engine
+            if phase is DONE:
+                self._counts.done += 1
+                self._end(crc, record, tick)
+            elif engine is not None:
+                self._counts.first_tokens += 1
+                self._decode(crc, record)
+            if engine is not None:
+                self._used(engine, tick, wall_ns)
+
+
+class Hearsay:
+    """A ledger as a peer of the original's kind uses it: its calls count, are not journalled and carry no dot."""
+
+    def __init__(self, ledger: ReplicatedLedger) -> None:
+        self._ledger = ledger
+        self.answer = ledger.answer
+
+    def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> None:
+        """A client of the peer's sent a request to an engine."""
+        self._ledger.apply_add(request_id, cluster, ip, prompt_length, None, 0, now, wall_ns)
+
+    def first_token(self, request_id: str, now: float, wall_ns: int) -> None:
+        """A client of the peer's saw a request's first token."""
+        self._ledger.apply_first_token(request_id, now, wall_ns)
+
+    def done(self, request_id: str, now: float, wall_ns: int) -> None:
+        """A client of the peer's ended a request."""
+        self._ledger.apply_done(request_id, now, wall_ns)
+
+
+def _copy(record: Record, tick: int) -> Copy:
+    engine = record.engine
+    remaining = max(0, record.due_tick - tick)
+    if engine is None:
+        return Copy(record.request_id, record.phase, remaining)
+    home = engine.cluster
+    cluster = "" if home is None else home.name  # the tombstone of an engine that is gone travels as a stub
+    name = "" if record.origin is None else record.origin.name
+    return Copy(record.request_id, record.phase, remaining, cluster, engine.ip, record.prompt_length, name, record.seq)

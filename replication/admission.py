@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who may speak as a peer: those who are peers now, this machine, and whoever knows the cluster's secret.
+
+Asked on the event loop; the set of peers is replaced whole, from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hmac import compare_digest
+from ipaddress import IPv6Address, ip_address
+
+from metadata_center.errors import Forbidden
+from metadata_center.http.call import Call, Handler
+from replication.paths import SECRET_HEADER
+
+_HEADER = SECRET_HEADER.lower().encode()
+
+
+class Admission:
+    """`secret` empty: only addresses count. Set: whoever sends it is let in, and nobody else but this machine."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        self._peers: frozenset[str] = frozenset()
+
+    def set_peers(self, addresses: Iterable[str]) -> None:
+        """These are the peers from now on."""
+        self._peers = frozenset(map(_plain, addresses))
+
+    def guard(self, handler: Handler) -> Handler:
+        """The handler, for those who may. Others get 403."""
+
+        def guarded(call: Call) -> bytes:
+            self._check(call)
+            return handler(call)
+
+        return guarded
+
+    def _check(self, call: Call) -> None:
+        client = _plain(call.client)
+        if ip_address(client).is_loopback if client else True:
+            return  # this machine, or a transport without addresses
+        if self._secret:
+            if not compare_digest(call.headers.get(_HEADER, b""), self._secret):
+                raise Forbidden(f"{SECRET_HEADER}: expected the cluster's secret")
+        elif client not in self._peers:
+            raise Forbidden(f"{client}: not the address of a peer")
+
+
+def _plain(address: str) -> str:
+    """An address as discovery has it: IPv4 where a dual-stack socket shows it inside IPv6."""
+    if not address:
+        return ""
+    parsed = ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)

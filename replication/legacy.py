@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A peer of the original's kind: one HTTP request for each event, tried twice, no acknowledgement that lasts.
+
+Runs on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from replication import paths
+from replication.client import BadAnswer, Connection
+from replication.messages import Added, Done, Event, FirstToken
+
+CONNECTIONS = 8  # used side by side: events need no order
+_TYPES = {Added: b"load.stats.set", FirstToken: b"load.prompt.delete", Done: b"load.stats.delete"}
+
+
+class LegacyPeer:
+    """Its connections. `connect` makes one."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connections = [connect() for _ in range(CONNECTIONS)]
+
+    def close(self) -> None:
+        """Drop the connections."""
+        for connection in self._connections:
+            connection.close()
+
+    async def tell(self, events: Sequence[Event]) -> int:
+        """Send them all. Returns how many did not get through."""
+        waiting = iter(events)
+        lost = await asyncio.gather(*(self._tell_some(each, waiting) for each in self._connections))
+        return sum(lost)
+
+    async def _tell_some(self, connection: Connection, waiting: Iterator[Event]) -> int:
+        lost = 0
+        for event in waiting:
+            lost += not (await self._tell_one(connection, event) or await self._tell_one(connection, event))
+        return lost
+
+    @staticmethod
+    async def _tell_one(connection: Connection, event: Event) -> bool:
+        headers = b"Event-Type: %b\r\nContent-Type: application/json\r\nTraceId: \r\n" % _TYPES[type(event)]
+        body = msgspec.json.encode({name: getattr(event, name) for name in event.__struct_fields__})
+        try:
+            status, _ = await connection.ask("POST", paths.EVENT, body, headers)
+        except (OSError, BadAnswer):
+            return False
+        return status == 200

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Pulling from one peer: its summary, then the buckets that are wanted, slice by slice. Pure: who asks carries the
+messages. Owned by the event loop.
+
+A whole pull takes every bucket, tombstones and stubs too, and ends with the peer's watermarks adopted: that is how a
+node joins, and how it makes up for events that nobody can push any more. A repair takes the buckets that differ.
+"""
+
+from __future__ import annotations
+
+from loadstats.ledger import BUCKETS
+from replication.messages import VERSION, State, Summary, Want
+from replication.replica import Replica
+
+
+class Pull:
+    """One pull. First `begin` with the peer's summary, then `want` and `take` in turn until `want` is None.
+
+    `suspects`: of a repair, the buckets that differed the last time too. Under load some always differ for the moment
+    that events are under way; those that differ twice running are looked at.
+    """
+
+    def __init__(self, replica: Replica, *, whole: bool, suspects: frozenset[int] = frozenset()) -> None:
+        self._replica = replica
+        self._whole = whole
+        self._suspects = suspects
+        self._summary: Summary | None = None
+        self._wanted: list[int] = []
+        self.differing: frozenset[int] = frozenset()
+        self.changed = 0
+
+    @property
+    def left(self) -> int:
+        """Buckets still to come."""
+        return len(self._wanted)
+
+    def begin(self, summary: Summary) -> None:
+        """The peer's summary, taken before anything else of it."""
+        self._summary = summary
+        self.differing = frozenset(self._replica.differing(summary))
+        self._wanted = list(range(BUCKETS)) if self._whole else sorted(self.differing & self._suspects)
+
+    def want(self) -> Want | None:
+        """What to ask for next; None when all is in."""
+        return Want(VERSION, self._wanted) if self._wanted else None
+
+    def take(self, state: State, now: float, wall_ns: int) -> None:
+        """The answer to the last want."""
+        assert self._summary is not None
+        vector = self._summary.vector
+        self.changed += self._replica.merge(state, vector, now, wall_ns)
+        came = {bucket for bucket, _ in state.buckets}
+        self._wanted = [bucket for bucket in self._wanted if bucket not in came]
+        if self._whole and not self._wanted:
+            self._replica.adopt(self._summary)

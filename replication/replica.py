@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A node among its peers: what it takes from them, what it tells them, what it pulls. Pure: no network, no clock.
+
+Owned by the event loop; the ledger and the journal underneath may be used by other threads. The simulation in the
+tests and the node run this same code.
+
+`vector` holds, for each origin, the last event before which this node has seen all. It says nothing that is not so:
+events are in the ledger before it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from loadstats.ledger import ReplicatedLedger
+from metadata_center.errors import InvalidInput
+from replication.journal import Journal
+from replication.messages import VERSION, Ack, Added, Event, FirstToken, Push, State, Summary, Want
+
+# Records of one answer. 512 take about 1 ms to gather and as long to merge.
+STATE_RECORDS = 512
+# Origins are nodes' lives. One that is over matters as long as a record of it may live.
+MAX_ORIGINS = 256
+
+
+class Replica:
+    """`check_address` raises InvalidInput for what is no engine's address, as it does for clients."""
+
+    def __init__(self, ledger: ReplicatedLedger, journal: Journal, check_address: Callable[[str], None]) -> None:
+        self._ledger = ledger
+        self._journal = journal
+        self._check_address = check_address
+        self._vector: dict[str, int] = {}
+        self.joined = False
+        self.taken_events = 0
+        self.gaps: set[str] = set()  # nodes whose journals no longer hold what we miss
+
+    @property
+    def origin(self) -> str:
+        """This node's own origin."""
+        return self._journal.origin.name
+
+    def vector(self) -> dict[str, int]:
+        """The watermarks, our own included."""
+        return {**self._vector, self.origin: self._journal.latest}
+
+    def take(self, push: Push, now: float, wall_ns: int) -> Ack:
+        """Take a peer's events in. Raises InvalidInput, and takes nothing, where one of them is wrong."""
+        if push.version != VERSION:
+            raise InvalidInput(f"version: expected {VERSION}, got {push.version}")
+        if push.origin == self.origin:
+            raise InvalidInput("origin: this is ourselves")
+        for event in push.events:
+            if type(event) is Added:
+                self._check_address(event.ip)
+        watermark = self._vector.get(push.origin, 0)
+        if push.oldest > watermark + 1:
+            self.gaps.add(node_of(push.origin))
+        else:
+            self.gaps.discard(node_of(push.origin))
+        first = push.first
+        for at in range(max(0, watermark + 1 - first), len(push.events)):
+            self._apply(push.events[at], push.origin, first + at, now, wall_ns, push.age_ms / 1000)
+        last = first + len(push.events) - 1
+        if first <= watermark + 1 and last > watermark:
+            self._advance(push.origin, last)
+        elif push.origin not in self._vector:
+            self._advance(push.origin, watermark)
+        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined)
+
+    def summary(self) -> Summary:
+        """What this node holds. The vector is read first: what it covers is in the digests."""
+        vector = self.vector()
+        return Summary(VERSION, self.origin, self.joined, vector, self._ledger.digests())
+
+    def state(self, want: Want, now: float) -> State:
+        """The first of the buckets wanted, as many as make one answer."""
+        if want.version != VERSION:
+            raise InvalidInput(f"version: expected {VERSION}, got {want.version}")
+        buckets = []
+        records = 0
+        for bucket in want.buckets:
+            copies = self._ledger.copies(bucket, now)
+            buckets.append((bucket, copies))
+            records += len(copies)
+            if records >= STATE_RECORDS:
+                break
+        return State(VERSION, buckets)
+
+    def merge(self, state: State, vector: dict[str, int], now: float, wall_ns: int) -> int:
+        """Take in buckets of a peer that had seen `vector` before it read them. Returns how many records changed."""
+        for _, copies in state.buckets:
+            for copy in copies:
+                if copy.ip:
+                    self._check_address(copy.ip)
+
+        mine = self.vector()
+
+        def theirs(origin: str, seq: int) -> bool:
+            return seq <= vector.get(origin, 0)
+
+        def ours(origin: str, seq: int) -> bool:
+            return seq <= mine.get(origin, 0)
+
+        return sum(
+            self._ledger.merge(bucket, copies, theirs=theirs, ours=ours, now=now, wall_ns=wall_ns)
+            for bucket, copies in state.buckets
+        )
+
+    def adopt(self, summary: Summary) -> None:
+        """All that a peer had seen is in, after all of its buckets were merged."""
+        for origin, seen in summary.vector.items():
+            if origin != self.origin and seen > self._vector.get(origin, -1):
+                self._advance(origin, seen)
+        self.gaps.discard(node_of(summary.origin))
+
+    def differing(self, summary: Summary) -> set[int]:
+        """The buckets in which a peer's live records are not ours."""
+        ours = self._ledger.digests()
+        return {
+            bucket for bucket, (mine, theirs) in enumerate(zip(ours, summary.digests, strict=True)) if mine != theirs
+        }
+
+    def trim(self, acknowledged: Iterable[int]) -> None:
+        """Let the journal go of what all peers have acknowledged."""
+        self._journal.trim(min(acknowledged, default=self._journal.latest))
+
+    def _apply(self, event: Event, origin: str, seq: int, now: float, wall_ns: int, age_seconds: float) -> None:
+        self.taken_events += 1
+        ledger = self._ledger
+        if type(event) is Added:
+            ledger.apply_add(
+                event.request_id,
+                event.cluster,
+                event.ip,
+                event.prompt_length,
+                ledger.origin(origin),
+                seq,
+                now,
+                wall_ns,
+                age_seconds,
+            )
+        elif type(event) is FirstToken:
+            ledger.apply_first_token(event.request_id, now, wall_ns)
+        else:
+            ledger.apply_done(event.request_id, now, wall_ns)
+
+    def _advance(self, origin: str, watermark: int) -> None:
+        self._vector.pop(origin, None)  # the latest moved stands last
+        self._vector[origin] = watermark
+        if len(self._vector) > MAX_ORIGINS:
+            del self._vector[next(iter(self._vector))]
+
+
+def node_of(origin: str) -> str:
+    """The node whose life an origin is."""
+    return origin.rpartition("@")[0]

@@ -1,0 +1,289 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes, clients and a network on a virtual clock, all of it decided by one seed. The nodes run the real core.
+
+The oracle is the set of client calls that some node took and did not lose in a crash before it told anyone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Any
+
+import msgspec
+
+from loadstats.ledger import Origin, Phase, ReplicatedLedger
+from replication.journal import Journal
+from replication.messages import Ack, State, Summary
+from replication.pull import Pull
+from replication.replica import Replica
+from replication.sender import Sender
+
+# Tombstones far shorter than partitions: that is what the dots are for.
+REQUEST_SECONDS, TOMBSTONE_SECONDS = 600.0, 4.0
+RECONCILE_SECONDS = 2.0
+
+
+@dataclass
+class Faults:
+    """What the network does to a message, each with its chance."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    shortest: float = 0.0005
+    longest: float = 0.005
+
+
+class SimNode:
+    """One life of one node."""
+
+    def __init__(self, world: World, name: str, epoch: int) -> None:
+        self.world = world
+        self.name = name
+        self.skew = world.random.uniform(-1e6, 1e6)  # its clocks have nothing to do with anybody's
+        self.ledger = ReplicatedLedger(
+            request_seconds=REQUEST_SECONDS, tombstone_seconds=TOMBSTONE_SECONDS, stub_seconds=REQUEST_SECONDS
+        )
+        origin = self.ledger.origin(f"{name}@{epoch}")
+        self.journal = Journal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
+        self.ledger.journal = self.journal
+        self.replica = Replica(self.ledger, self.journal, lambda ip: None)
+        self.senders: dict[str, Sender] = {}
+        self.suspects: dict[str, frozenset[int]] = {}
+        self.pulling = False
+
+    def now(self) -> float:
+        return self.world.now + self.skew + 2e6
+
+    # The part of the loop
+
+    def connect(self) -> None:
+        for name in self.world.names:
+            if name != self.name:
+                self.senders[name] = Sender(self.journal, self.world.random.random)
+        self.journal.on_append = lambda: None
+        self.world.at(0.0, self.join, owner=self)
+        self.world.at(self.world.random.uniform(0, RECONCILE_SECONDS), self.reconcile, owner=self)
+        for name in self.senders:
+            self.world.at(0.0, lambda name=name: self.push(name), owner=self)
+
+    def push(self, peer: str) -> None:
+        sender = self.senders[peer]
+        message = sender.poll(self.now())
+        if message is not None:
+            self.world.ask(
+                self,
+                peer,
+                lambda node: node.replica.take(recoded(message), node.now(), 1),
+                lambda ack: self.pushed(sender, ack),
+                lambda: sender.failed("lost", self.now()),
+            )
+        self.replica.trim([each.acknowledged for each in self.senders.values()])
+        self.world.at(0.005, lambda: self.push(peer), owner=self)
+
+    def pushed(self, sender: Sender, ack: Ack) -> None:
+        sender.took(recoded(ack), self.now())
+        assert sender.acknowledged <= self.journal.latest
+
+    def join(self) -> None:
+        """Pull everything from the peer that is furthest ahead; ready once that is in, or after a while."""
+        answers: dict[str, Summary] = {}
+        begun = self.world.now
+
+        def decide() -> None:
+            ahead = max(
+                answers, key=lambda name: (answers[name].joined, sum(answers[name].vector.values())), default=None
+            )
+            if ahead is None:
+                if self.world.now - begun > 5:
+                    self.replica.joined = True
+                else:
+                    self.world.at(0.5, ask, owner=self)
+                return
+            self.pull(ahead, whole=True, then=lambda: setattr(self.replica, "joined", True))
+
+        def ask() -> None:
+            for name in self.senders:
+                self.world.ask(
+                    self,
+                    name,
+                    lambda node: node.replica.summary(),
+                    lambda summary, name=name: answers.__setitem__(name, recoded(summary)),
+                    lambda: None,
+                )
+            self.world.at(0.2, decide, owner=self)
+
+        ask()
+
+    def reconcile(self) -> None:
+        """What the beat does every two seconds."""
+        self.world.at(RECONCILE_SECONDS, self.reconcile, owner=self)
+        self.ledger.holding = any(sender.behind for sender in self.senders.values())
+        while self.ledger.expire(self.now(), 1):
+            pass
+        for name, sender in self.senders.items():
+            if name in self.replica.gaps and sender.origin:
+                self.pull(name, whole=True)
+                return
+        if self.senders:
+            self.pull(self.world.random.choice(list(self.senders)), whole=False)
+
+    def pull(self, peer: str, *, whole: bool, then: Callable[[], None] = lambda: None) -> None:
+        if self.pulling and not whole:
+            return
+        self.pulling = True
+        pull = Pull(self.replica, whole=whole, suspects=self.suspects.get(peer, frozenset()))
+
+        def failed() -> None:
+            self.pulling = False
+            if whole:
+                self.world.at(0.3, lambda: self.pull(peer, whole=True, then=then), owner=self)
+
+        def go_on() -> None:
+            want = pull.want()
+            if want is None:
+                self.suspects[peer] = pull.differing
+                self.pulling = False
+                then()
+                return
+            self.world.ask(self, peer, lambda node: node.replica.state(recoded(want), node.now()), took, failed)
+
+        def took(state: State) -> None:
+            pull.take(recoded(state), self.now(), 1)
+            go_on()
+
+        def begin(summary: Summary) -> None:
+            pull.begin(recoded(summary))
+            go_on()
+
+        self.world.ask(self, peer, lambda node: node.replica.summary(), begin, failed)
+
+
+def recoded(message: Any) -> Any:
+    """A message as it comes out of the other end of a wire."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message))
+
+
+class World:
+    """Everything there is. Events run in order of time; equal times in order of making."""
+
+    def __init__(self, seed: int, *, nodes: int = 3, capacity: int = 64) -> None:
+        self.random = Random(seed)
+        self.capacity = capacity
+        self.names = [f"n{number}" for number in range(nodes)]
+        self.now = 0.0
+        self.faults = Faults()
+        self.cut: set[frozenset[str]] = set()
+        self.paused: set[str] = set()
+        self._order = count()
+        self._queue: list[tuple[float, int, Callable[[], None], SimNode | None]] = []
+        self._epoch = count(1)
+        self.nodes: dict[str, SimNode] = {}
+        self.history: list[tuple[str, str, int]] = []  # node, what, its event number
+        for name in self.names:
+            self.start(name)
+
+    def at(self, delay: float, what: Callable[[], None], owner: SimNode | None = None) -> None:
+        heapq.heappush(self._queue, (self.now + delay, next(self._order), what, owner))
+
+    def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self._queue and self._queue[0][0] <= end:
+            self.now, _, what, owner = heapq.heappop(self._queue)
+            if owner is not None and self.nodes.get(owner.name) is not owner:
+                continue  # of a life that is over
+            if owner is not None and owner.name in self.paused:
+                self.at(0.05, what, owner)
+                continue
+            what()
+        self.now = end
+
+    def start(self, name: str) -> None:
+        node = self.nodes[name] = SimNode(self, name, next(self._epoch))
+        node.connect()
+
+    def crash(self, name: str) -> None:
+        """The node's memory is gone, and with it what it told nobody."""
+        del self.nodes[name]
+
+    def ask(
+        self,
+        asker: SimNode,
+        peer: str,
+        serve: Callable[[SimNode], Any],
+        answered: Callable[[Any], None],
+        failed: Callable[[], None],
+    ) -> None:
+        """A call over the network: it or its answer may be lost, late, or delivered twice."""
+        done = [False]
+        delay = lambda: self.random.uniform(self.faults.shortest, self.faults.longest)  # noqa: E731
+
+        def lost() -> bool:
+            return self.random.random() < self.faults.loss or frozenset((asker.name, peer)) in self.cut
+
+        def arrive() -> None:
+            node = self.nodes.get(peer)
+            if node is None or lost():
+                return
+            if peer in self.paused:
+                self.at(0.5, arrive)
+                return
+            answer = serve(node)
+            if not lost():
+                self.at(delay(), lambda: finish(answer), owner=asker)
+
+        def finish(answer: Any) -> None:
+            if not done[0]:
+                done[0] = True
+                answered(answer)
+
+        def give_up() -> None:
+            if not done[0]:
+                done[0] = True
+                failed()
+
+        self.at(delay(), arrive)
+        if self.random.random() < self.faults.duplicate:
+            self.at(delay() * 4, arrive)
+        self.at(1.0, give_up, owner=asker)
+
+    # What must be so once all is quiet
+
+    def views(self) -> dict[str, dict[str, tuple[str, str, int, int]]]:
+        """For each node its live requests: cluster, engine, phase, length."""
+        return {name: live(node.ledger) for name, node in self.nodes.items()}
+
+    def rows(self) -> dict[str, dict[tuple[str, str], tuple[int, int]]]:
+        """For each node the load of the engines that have any."""
+        found = {}
+        for name, node in self.nodes.items():
+            found[name] = {
+                (cluster, row.ip): (row.queued_req_num, row.prompt_length)
+                for cluster in node.ledger.clusters()
+                for row in node.ledger.rows(cluster)
+                if row.queued_req_num
+            }
+        return found
+
+
+def live(ledger: ReplicatedLedger) -> dict[str, tuple[str, str, int, int]]:
+    return {
+        record.request_id: (record.engine.cluster.name, record.engine.ip, int(record.phase), record.prompt_length)
+        for record in ledger.records()
+        if record.engine is not None and record.engine.cluster is not None and record.phase is not Phase.DONE
+    }
+
+
+@dataclass
+class Request:
+    """A request as its client knows it. `told` are the nodes' lives that took each of its calls."""
+
+    request_id: str
+    cluster: str
+    ip: str
+    length: int
+    calls: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
