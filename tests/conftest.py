@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Before Django's settings are read: tests keep their files out of the checkout.
-os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", tempfile.mkdtemp(prefix="metadata-center-tests-"))
+_data_dir = tempfile.TemporaryDirectory(prefix="metadata-center-tests-")
+os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", _data_dir.name)
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 

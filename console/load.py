@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster's load as people want to see it: sums, spread, the busiest engine first. Pure: rows in, words out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+BARS = 40
+
+
+class Row(Protocol):
+    """An engine's numbers, as the ledger gives them."""
+
+    @property
+    def ip(self) -> str: ...
+    @property
+    def queued_req_num(self) -> int: ...
+    @property
+    def prompt_length(self) -> int: ...
+    @property
+    def updated_time(self) -> int: ...
+
+
+class Summary(Struct, frozen=True):
+    """A cluster. `spread` is its engines' requests in percent of the busiest's, falling; at most `BARS` of them."""
+
+    name: str
+    engines: int
+    requests: int
+    prompt_length: int
+    most_requests: int
+    most_prompt_length: int
+    spread: tuple[float, ...]
+
+    @property
+    def imbalance(self) -> float | None:
+        """The busiest engine's requests over the mean: 1 is even. None where all are idle."""
+        return self.most_requests * self.engines / self.requests if self.requests else None
+
+    @property
+    def outline(self) -> str:
+        """The spread as an SVG path in a box of `BARS` by 100: a bar for each engine, or of a sample of them."""
+        steps = "".join(f"V{100 - share:g}h1" for share in self.spread)
+        return f"M0 100{steps}V100Z"
+
+
+class Line(Struct, frozen=True):
+    """An engine. The shares are percent of the cluster's largest."""
+
+    ip: str
+    requests: int
+    requests_share: float
+    prompt_length: int
+    prompt_share: float
+    age: str
+
+
+def summarize(name: str, rows: Sequence[Row]) -> Summary:
+    """The sums over a cluster's rows, and how they spread."""
+    requests = sorted((row.queued_req_num for row in rows), reverse=True)
+    most = requests[0] if requests else 0
+    bars = min(BARS, len(requests))
+    return Summary(
+        name,
+        len(rows),
+        sum(requests),
+        sum(row.prompt_length for row in rows),
+        most,
+        max((row.prompt_length for row in rows), default=0),
+        tuple(_percent(requests[bar * len(requests) // bars], most) for bar in range(bars)),
+    )
+
+
+def busiest_first(rows: Sequence[Row]) -> list[Row]:
+    """By requests, then by prompt length. Equals keep their order, so that a page does not flicker."""
+    return sorted(rows, key=_load, reverse=True)
+
+
+def line(row: Row, summary: Summary, wall_ns: int) -> Line:
+    """A row beside its cluster's, at a wall-clock time."""
+    return Line(
+        row.ip,
+        row.queued_req_num,
+        _percent(row.queued_req_num, summary.most_requests),
+        row.prompt_length,
+        _percent(row.prompt_length, summary.most_prompt_length),
+        age((wall_ns - row.updated_time) / 1e9),
+    )
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the unit that fits."""
+    if seconds < 1:
+        return "now"
+    for unit, size, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 24)):
+        if seconds < size * most:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds // 86400:.0f} d"
+
+
+def _load(row: Row) -> int:
+    return (row.queued_req_num << 64) + row.prompt_length
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100.0 * part / whole, 1) if whole else 0.0

@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The console's URLs, and the front page."""
+
+from django.urls import path, register_converter
+
+from console import views
+
+
+class ClusterName:
+    """Any text: a cluster may be called what its gateway likes, slashes and line ends included."""
+
+    regex = r"(?s:.+)"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(ClusterName, "cluster")
+
+app_name = "console"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("console/", views.overview, name="overview"),
+    path("console/<cluster:name>/", views.cluster, name="cluster"),
+]

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""REST framework's serializers, derived from the handlers' msgspec structs: one schema, written once.
+
+They read forms, whose values are all text, into the JSON that a handler takes, and draw the forms. Strict like the
+structs: what a serializer accepts or refuses as JSON, the struct does too. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.validators import ProhibitNullCharactersValidator
+from msgspec import NODEFAULT, Struct, inspect
+from rest_framework import serializers
+from rest_framework.utils.html import is_html_input
+
+
+class Text(serializers.CharField):
+    """A string as it is: not trimmed, not made out of a number, any character that JSON can hold."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, allow_blank=not options.get("min_length"), **options)
+        self.validators = [v for v in self.validators if not isinstance(v, ProhibitNullCharactersValidator)]
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class Whole(serializers.IntegerField):
+    """An integer, or an integer's text in a form."""
+
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        value = super().get_value(dictionary)
+        if isinstance(value, str) and is_html_input(dictionary):
+            try:
+                return int(value)
+            except ValueError:
+                return value  # to be refused, and shown as it was typed
+        return value
+
+    def to_internal_value(self, data: object) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Choice(serializers.ChoiceField):
+    """One of some strings."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", input=data)
+        return data
+
+
+def serializer_of(struct: type[Struct]) -> type[serializers.Serializer[Any]]:
+    """A serializer with the struct's members: names, bounds, defaults, descriptions.
+
+    A member with `Meta(extra={"header": NAME})` is a header of the call and not of its body; its field carries
+    `style["header"]`. Raises TypeError for types that no form of ours has needed yet.
+    """
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    fields = {member.encode_name: _field(struct, member) for member in info.fields}
+    return type(struct.__name__, (serializers.Serializer,), {**fields, "__doc__": struct.__doc__})
+
+
+def _field(struct: type[Struct], member: inspect.Field) -> serializers.Field[Any, Any, Any, Any]:
+    kind = member.type
+    options: dict[str, Any] = {"label": member.encode_name, "required": member.required}
+    if member.default is not NODEFAULT:
+        options["initial"] = member.default
+    while True:
+        match kind:
+            case inspect.Metadata():
+                options["help_text"] = (kind.extra_json_schema or {}).get("description", "")
+                options["style"] = dict(kind.extra or {})
+                kind = kind.type
+            case inspect.UnionType(types=(inner, inspect.NoneType())):
+                options["allow_null"] = True
+                kind = inner
+            case inspect.StrType(pattern=None):
+                return Text(min_length=kind.min_length, max_length=kind.max_length, **options)
+            case inspect.IntType(gt=None, lt=None, multiple_of=None):
+                return Whole(min_value=kind.ge, max_value=kind.le, **options)
+            case inspect.LiteralType() if all(isinstance(value, str) for value in kind.values):
+                return Choice(choices=kind.values, **options)
+            case _:
+                raise TypeError(f"{struct.__name__}.{member.name}: no form field for {kind}")

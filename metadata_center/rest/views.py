@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of the calls about the node itself."""
+
+from typing import ClassVar
+
+from metadata_center.logs.handlers import LevelChange
+from metadata_center.rest.viewset import HandlerViewSet
+
+
+class Livez(HandlerViewSet):
+    """Is this node alive? For whoever restarts it when it is not."""
+
+    path = "/livez"
+    inputs: ClassVar = {"GET": None}
+
+
+class Readyz(HandlerViewSet):
+    """Should this node be sent requests? For load balancers, and for people who ask why not."""
+
+    path = "/readyz"
+    inputs: ClassVar = {"GET": None}
+
+
+class Version(HandlerViewSet):
+    """What runs here."""
+
+    path = "/version"
+    inputs: ClassVar = {"GET": None}
+
+
+class LogLevel(HandlerViewSet):
+    """How talkative the log is: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
+
+    path = "/log/level"
+    inputs: ClassVar = {"POST": LevelChange}
+    examples: ClassVar = {"LevelParam": "INFO"}
