@@ -16,6 +16,7 @@ from metadata_center.http.call import NULL, Call, Route, query_value
 
 STATS = "/v1/load/stats"
 PROMPT = "/v1/load/prompt"
+QUERIES = 4096  # query strings remembered: taking one apart costs 2 µs
 
 
 class Calls(Protocol):
@@ -43,6 +44,7 @@ class LoadHandlers:
         self._read_add = Body(Add).read
         self._read_ended = Body(Ended).read
         self._check_address = Addresses().check
+        self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
@@ -55,9 +57,14 @@ class LoadHandlers:
 
     def query(self, call: Call) -> bytes:
         """`GET /v1/load/stats?cluster=C`: one row per engine of C."""
-        cluster = query_value(call.query, b"cluster")
-        if not cluster:
-            raise InvalidInput("cluster: expected a name in the query string, as in ?cluster=NAME")
+        cluster = self._asked.get(call.query)
+        if cluster is None:
+            cluster = query_value(call.query, b"cluster")
+            if not cluster:
+                raise InvalidInput("cluster: expected a name in the query string, as in ?cluster=NAME")
+            if len(self._asked) >= QUERIES:
+                self._asked = {}
+            self._asked[call.query] = cluster
         return self._ledger.answer(cluster)
 
     def add(self, call: Call) -> bytes:

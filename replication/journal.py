@@ -25,6 +25,7 @@ class Journal:
     def __init__(self, origin: Origin, *, capacity: int = CAPACITY, spare: int = SPARE) -> None:
         self.origin = origin
         self.latest = 0
+        self.oldest = 1  # the number of the first event still here; `latest + 1` where there is none
         self.on_append: Callable[[], None] = lambda: None
         self._capacity = capacity
         self._spare = spare
@@ -33,11 +34,6 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._events)
-
-    @property
-    def oldest(self) -> int:
-        """The number of the first event still here; `latest + 1` where there is none."""
-        return self.latest - len(self._events) + 1
 
     def added(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float) -> int:
         return self._append(Added(request_id, cluster, ip, prompt_length), now)
@@ -51,7 +47,7 @@ class Journal:
     def _append(self, event: Event, now: float) -> int:
         self._events.append(event)
         self._times.append(now)
-        self.latest += 1
+        self.latest += 1  # last: the loop may read meanwhile, and looks no further than this
         self.on_append()
         return self.latest
 
@@ -61,7 +57,7 @@ class Journal:
         `first` is between `oldest` and `latest`.
         """
         at = first - self.oldest
-        return self._events[at : at + most], self._times[at]
+        return self._events[at : min(at + most, self.latest + 1 - self.oldest)], self._times[at]
 
     def trim(self, acknowledged: int) -> None:
         """Let go of what all peers have (`acknowledged`), but for the spare, and of what is over the capacity."""
@@ -70,3 +66,4 @@ class Journal:
         if surplus > self._spare // 4:  # in gulps: each moves what is left
             del self._events[:surplus]
             del self._times[:surplus]
+            self.oldest += surplus

@@ -64,6 +64,7 @@ class PeerLink:
         self._observe = observe
         self._news = asyncio.Event()
         self._told = sender.link
+        self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
         self.idle = False
 
     def wake(self) -> None:
@@ -106,7 +107,7 @@ class PeerLink:
 
     async def _step(self) -> None:
         sender, now = self.sender, self._now()
-        if sender.link is Link.LEGACY and now - sender.since < PROBE_SECONDS:
+        if sender.link is Link.LEGACY and now < self._probe_at:
             await self._tell_the_old_way()
             return
         push = sender.poll(now)
@@ -121,6 +122,7 @@ class PeerLink:
                 if took is not None:
                     self._observe(took)
             elif status in {404, 405, 501}:
+                self._probe_at = self._now() + PROBE_SECONDS
                 sender.failed("speaks the original's protocol", self._now(), legacy=True)
             else:
                 sender.failed(f"status {status}: {body[:200].decode('utf-8', 'replace')}", self._now())

@@ -16,6 +16,7 @@ from threading import get_ident
 from time import monotonic, time_ns
 
 from loadstats.ledger import ReplicatedLedger
+from metadata_center.errors import InvalidInput
 from metadata_center.health import State as PartState
 from replication.admission import Admission
 from replication.client import Connection
@@ -82,9 +83,9 @@ class Links:
         """A probe for `Health`."""
         if not self._replica.joined:
             return PartState.STARTING, "catching up with peers"
-        lost = [link.name for link in self._links.values() if link.sender.link is Link.LOST]
+        lost = [link.name for link in self.links() if link.sender.link is Link.LOST]
         if lost:
-            return PartState.DEGRADED, f"lost: {', '.join(sorted(lost))}"
+            return PartState.DEGRADED, f"lost: {', '.join(lost)}"
         return PartState.OK, f"{len(self._links)} peers"
 
     def links(self) -> list[PeerLink]:
@@ -210,7 +211,7 @@ class Links:
             while (want := pull.want()) is not None:
                 link.pulling = pull.left
                 pull.take(await link.state(want), monotonic(), time_ns())
-        except (*FAULTS, Refused) as error:
+        except (*FAULTS, Refused, InvalidInput) as error:
             logger.info("peer %s: pull not finished: %s", link.name, str(error) or type(error).__name__)
             return
         finally:

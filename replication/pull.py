@@ -10,6 +10,7 @@ node joins, and how it makes up for events that nobody can push any more. A repa
 from __future__ import annotations
 
 from loadstats.ledger import BUCKETS
+from metadata_center.errors import InvalidInput
 from replication.messages import VERSION, State, Summary, Want
 from replication.replica import Replica
 
@@ -46,11 +47,13 @@ class Pull:
         return Want(VERSION, self._wanted) if self._wanted else None
 
     def take(self, state: State, now: float, wall_ns: int) -> None:
-        """The answer to the last want."""
+        """The answer to the last want. Raises InvalidInput where it is none: a pull gets ahead or ends."""
         assert self._summary is not None
+        came = {bucket for bucket, _ in state.buckets}
+        if not came or not came.issubset(self._wanted):
+            raise InvalidInput("state: expected some of the buckets wanted, and no others")
         vector = self._summary.vector
         self.changed += self._replica.merge(state, vector, now, wall_ns)
-        came = {bucket for bucket, _ in state.buckets}
         self._wanted = [bucket for bucket in self._wanted if bucket not in came]
         if self._whole and not self._wanted:
             self._replica.adopt(self._summary)

@@ -66,7 +66,7 @@ class Edge:
     def finish(self, route: Route, call: Call, trace_id: bytes, status: int, *, wall_ns: int, duration_ns: int) -> None:
         """Count and log an answer once it is written."""
         route.meter.record(status, duration_ns)
-        if b"domain=" in call.query:
+        if call.query and b"domain=" in call.query:
             self.domains.count(call.query)
         access = self.access
         if access is not None and access.enabled:

@@ -35,7 +35,7 @@ def error(problem: ContractError, trace_id: bytes) -> bytes:
 
 def json_text(trace_id: bytes) -> bytes:
     """A trace id from a header, which may hold any byte, as the inside of a JSON string."""
-    if _plain(trace_id):
+    if _plain(trace_id) is not None:
         return trace_id
     return msgspec.json.encode(trace_id.decode("latin-1"))[1:-1]
 
@@ -57,4 +57,6 @@ class TraceIds:
 
     def of(self, header: bytes | None) -> bytes:
         """The trace id of a request by its `TraceId` header: that, cut to 256 bytes, or a fresh one."""
-        return header[:MAX_TRACE_BYTES] if header else self.fresh()
+        if header:
+            return header[:MAX_TRACE_BYTES]
+        return b"%b%012x" % (self._prefix, next(self._numbers) & 0xFFFFFFFFFFFF)

@@ -45,10 +45,12 @@ class Heads:
         end = data.find(b"\r\n\r\n")
         if end < 0:
             return None, None, b""
-        line = _find_trace_line(data, 0, end + 2)
-        if line is None:
-            head, trace_id = self._heads.get(data[:end]), None
-        else:
+        trace_id = None
+        head = self._heads.get(data[:end])
+        if head is None:
+            line = _find_trace_line(data, 0, end + 2)
+            if line is None:
+                return None, None, b""
             head, trace_id = self._heads.get(data[: line.start()] + data[line.end() : end]), line[1]
         if head is None or len(data) != end + 4 + head.content_length:
             return None, None, b""
@@ -66,3 +68,5 @@ class Heads:
         if len(self._heads) >= self._capacity:
             self._heads.clear()
         self._heads[key] = head
+        if line is not None and not line[1]:
+            self._heads[data[:end]] = head  # most gateways send an empty one: known without a search
