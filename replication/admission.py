@@ -19,7 +19,7 @@ _HEADER = SECRET_HEADER.lower().encode()
 
 
 class Admission:
-    """`secret` empty: only addresses count. Set: whoever sends it is let in, and nobody else but this machine."""
+    """`secret` lets in whoever sends it, from any address; empty, nobody."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -42,11 +42,11 @@ class Admission:
         client = _plain(call.client)
         if ip_address(client).is_loopback if client else True:
             return  # this machine, or a transport without addresses
-        if self._secret:
-            if not compare_digest(call.headers.get(_HEADER, b""), self._secret):
-                raise Forbidden(f"{SECRET_HEADER}: expected the cluster's secret")
-        elif client not in self._peers:
-            raise Forbidden(f"{client}: not the address of a peer")
+        if client in self._peers:
+            return
+        if self._secret and compare_digest(call.headers.get(_HEADER, b""), self._secret):
+            return
+        raise Forbidden(f"{client}: neither the address of a peer nor, in {SECRET_HEADER}, the cluster's secret")
 
 
 def _plain(address: str) -> str:

@@ -48,7 +48,7 @@ class Sender:
         self.failures = 0  # since the last success
         self.since = 0.0  # when `link` changed
         self.sent_events = 0
-        self._in_flight: tuple[int, float, float] | None = None  # last event, when sent, when its first was taken
+        self._in_flight: tuple[int, float, float | None] | None = None  # last event, when sent, when its first was taken
         self._next_at = 0.0
 
     @property
@@ -83,11 +83,12 @@ class Sender:
         first = max(self.acknowledged + 1, journal.oldest)
         if self.link is Link.CONNECTED and first <= journal.latest:
             events, taken = journal.read(first, MAX_EVENTS)
-        else:
-            events, taken = [], now  # first find out what the peer has
-        self._in_flight = (first + len(events) - 1, now, taken)
+            age_ms = max(0, int((now - taken) * 1000))
+            self._in_flight = (first + len(events) - 1, now, taken)
+        else:  # first find out what the peer has
+            events, age_ms = [], 0
+            self._in_flight = (first - 1, now, None)
         self._next_at = now + GATHER_SECONDS
-        age_ms = max(0, int((now - taken) * 1000))
         return Push(VERSION, journal.origin.name, first, journal.oldest, age_ms, events)
 
     def took(self, ack: Ack, now: float) -> float | None:
@@ -106,7 +107,7 @@ class Sender:
             self._next_at = sent + SIGN_OF_LIFE_SECONDS  # it must pull what we no longer have: let it
             return None
         self.sent_events += max(0, advanced)
-        return now - taken if advanced > 0 and last <= ack.watermark else None
+        return now - taken if taken is not None and advanced > 0 and last <= ack.watermark else None
 
     def take_all(self) -> list[Event]:
         """The next events for a peer that acknowledges nothing: they count as sent."""

@@ -100,7 +100,7 @@ class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     idle_timeout_seconds: PositiveSeconds = field(default=300.0, name="IdleConnTimeout")
     keepalive_seconds: PositiveSeconds = field(default=10.0, name="KeepAlivePeriod")
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
-    # Set: peers prove themselves with it, and their addresses count no more.
+    # Lets in peers whose addresses discovery does not know: behind address translation, say.
     secret: str = field(default="", name="Secret")
     # A starting node is not ready until it has caught up with a peer, or for this long: load that is incomplete is
     # better than none.

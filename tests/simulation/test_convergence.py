@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulation.world import Faults, World
 
-# Seeds that once failed stay.
-REGRESSIONS: list[int] = []
+# Seeds that failed once, before the rule that they broke was right: each pulls, forgets and hears late in a bad order.
+REGRESSIONS = [147, 34, 39, 21]
 
 
 class Clients:
@@ -21,8 +21,6 @@ class Clients:
         self.added: dict[str, tuple[str, str, int]] = {}
         self.decoding: set[str] = set()
         self.ended: set[str] = set()
-        self.lost: set[str] = set()  # requests of which a crashed node may have kept a call to itself
-        self.told: dict[str, dict[str, object]] = {}
 
     def call(self, what: str, request_id: str) -> None:
         world = self.world
@@ -133,13 +131,22 @@ def history(seed: int, *, crashes: bool, nodes: int = 3) -> None:
     check(world, clients, exact=not crashes)
 
 
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_nodes_converge_where_they_once_did_not(seed: int) -> None:
+    history(seed, crashes=False, nodes=2 + seed % 3)
+
+
+@pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(10))
-def test_without_crashes_all_nodes_are_what_the_clients_said(chunk: int) -> None:
+def test_nodes_converge(chunk: int, *, crashes: bool) -> None:
     for seed in range(chunk * 10, chunk * 10 + 10):
-        history(seed, crashes=False, nodes=2 + seed % 3)
+        history(seed, crashes=crashes, nodes=2 + seed % 3)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(10))
-def test_with_crashes_all_nodes_are_equal(chunk: int) -> None:
-    for seed in range(1000 + chunk * 10, 1000 + chunk * 10 + 10):
-        history(seed, crashes=True, nodes=2 + seed % 3)
+def test_nodes_converge_over_thousands_of_histories(chunk: int, *, crashes: bool) -> None:
+    for seed in range(1000 + chunk * 100, 1100 + chunk * 100):
+        history(seed, crashes=crashes, nodes=2 + seed % 3)
