@@ -29,10 +29,9 @@ NAME = "Metadata Center"
 
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
-    ("load", "/v1/load/stats", "the load calls, with forms to try them"),
-    ("prompt", "/v1/load/prompt", "the end of a request's prefill"),
+    ("API", "/v1/load/stats", "every call, with a form to try it"),
     ("replication", "/v1/replica/event", "what a peer of the original's kind sends"),
-    ("peers", "/v1/replica/peers", "the other nodes, and how far each is behind"),
+    ("peers", "/v1/replica/peers", "the other nodes and how far they are"),
     ("log level", "/log/level", "how much the log tells"),
     ("readiness", "/readyz", "every part of this node and since when"),
     ("metrics", "/metrics", "for Prometheus"),

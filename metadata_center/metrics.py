@@ -45,8 +45,8 @@ class EdgeCollector(Collector):
             "From a request's complete head to its written answer.",
             labels=["route", "method"],
         )
-        for route, method, meter in self._meters():
-            for status, count in dict(meter.statuses).items():
+        for (route, method), meter in self._meters().items():
+            for status, count in meter.statuses.items():
                 answers.add_metric([route, method, str(status)], count)
             durations.add_metric([route, method], buckets_in_seconds(meter), sum_value=meter.sum_ns / _NS)
         yield from with_aliases(answers)
@@ -64,11 +64,12 @@ class EdgeCollector(Collector):
             "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
         )
 
-    def _meters(self) -> Iterator[tuple[str, str, Meter]]:
-        for route in self._edge.table:
-            yield route.path, route.method, route.meter
+    def _meters(self) -> dict[tuple[str, str], Meter]:
+        """Copies by route and method: a path of the table may have been served by Django too."""
+        meters = {(route.path, route.method): route.meter.copy() for route in self._edge.table}
         for method, path, meter in self._edge.pages.items():
-            yield path, method, meter
+            meters.setdefault((path, method), Meter()).add(meter)
+        return meters
 
 
 class NodeCollector(Collector):

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from metadata_center.config import ConfigError
 
@@ -17,13 +19,13 @@ def secret_key(configured: str, path: Path) -> str:
         return configured
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text()
-        key = secrets.token_urlsafe(50)
-        with os.fdopen(handle, "w") as file:
-            file.write(key)
+        if not path.exists():
+            # Whole or not at all: another process may be starting on the same folder.
+            with NamedTemporaryFile("w", dir=path.parent, prefix=".secret-") as file:
+                file.write(secrets.token_urlsafe(50))
+                file.flush()
+                with suppress(FileExistsError):
+                    os.link(file.name, path)
+        return path.read_text()
     except OSError as error:
         raise ConfigError(f"[Node] DataDir: cannot keep the secret key in {path}: {error.strerror}") from None
-    return key

@@ -8,6 +8,7 @@ Asked on the event loop; the set of peers is replaced whole, from any thread.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import wraps
 from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 
@@ -32,6 +33,7 @@ class Admission:
     def guard(self, handler: Handler) -> Handler:
         """The handler, for those who may. Others get 403."""
 
+        @wraps(handler)
         def guarded(call: Call) -> bytes:
             self._check(call)
             return handler(call)

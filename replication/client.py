@@ -38,7 +38,7 @@ class _Answers(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(BadAnswer(f"no HTTP answer: {error}"))
 
     def eof_received(self) -> None:

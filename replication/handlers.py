@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What peers send, and what operators ask about them. Runs on the event loop, as the replica does."""
+"""What peers send, and what operators ask about them.
+
+What touches the replica runs on the event loop, its owner: those calls are packed, and no page leads to them. `event`
+and `peers` may be called from any thread.
+"""
 
 from __future__ import annotations
 

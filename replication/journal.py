@@ -59,6 +59,13 @@ class Journal:
         at = first - self.oldest
         return self._events[at : min(at + most, self.latest + 1 - self.oldest)], self._times[at]
 
+    def taken_at(self, number: int) -> float | None:
+        """When an event was taken; None where it is no longer here, or not yet. From any thread."""
+        times = self._times
+        at = number - (self.latest - len(times) + 1)
+        found = times[at : at + 1] if at >= 0 else []
+        return found[0] if found else None
+
     def trim(self, acknowledged: int) -> None:
         """Let go of what all peers have (`acknowledged`), but for the spare, and of what is over the capacity."""
         keep = max(self._spare, self.latest - acknowledged)

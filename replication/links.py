@@ -90,7 +90,7 @@ class Links:
 
     def links(self) -> list[PeerLink]:
         """The peers as they are, by name."""
-        return sorted(self._links.values(), key=lambda link: link.name)
+        return sorted(list(self._links.values()), key=lambda link: link.name)  # noqa: C414 copied at once, then sorted
 
     # On the loop
 

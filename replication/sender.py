@@ -48,7 +48,8 @@ class Sender:
         self.failures = 0  # since the last success
         self.since = 0.0  # when `link` changed
         self.sent_events = 0
-        self._in_flight: tuple[int, float, float | None] | None = None  # last event, when sent, when its first was taken
+        # The last event, when the push was sent, when its first was taken: None where it holds none.
+        self._in_flight: tuple[int, float, float | None] | None = None
         self._next_at = 0.0
 
     @property
@@ -62,9 +63,9 @@ class Sender:
         return self.link is not Link.CONNECTED or self.failures > 0 or self.lag_events > MAX_EVENTS
 
     def lag_seconds(self, now: float) -> float:
-        """How long the oldest of those has been waiting."""
-        first = max(self.acknowledged + 1, self._journal.oldest)
-        return now - self._journal.read(first, 1)[1] if first <= self._journal.latest else 0.0
+        """How long the oldest of those has been waiting. From any thread, as is `lag_events`."""
+        taken = self._journal.taken_at(max(self.acknowledged + 1, self._journal.oldest))
+        return 0.0 if taken is None else max(0.0, now - taken)
 
     def due(self, now: float, *, idle: bool = False) -> float | None:
         """When to call `poll` next: a time, now or later; None while a push is in flight."""

@@ -45,7 +45,34 @@ class HandlerApp:
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
                     await self._serve(route, call, receive, send)
                     return
-        await self._pages(scope, receive, send)
+            await self._page(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Django answer, but not spool a body without end."""
+        size = 0
+        started = False
+
+        async def bounded() -> Mapping[str, Any]:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._max_body_bytes:
+                raise BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
+            return message
+
+        async def watched(message: Mapping[str, Any]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._pages(scope, bounded, watched)
+        except BodyTooLarge as problem:
+            if not started:
+                trace_id = self._edge.trace_ids.fresh()
+                await _answer(send, *self._edge.refuse(problem, trace_id), CONTENT_TYPE, trace_id)
 
     async def _serve(self, route: Route, call: Call, receive: Receive, send: Send) -> None:
         wall_ns, started = time_ns(), perf_counter_ns()
@@ -59,13 +86,8 @@ class HandlerApp:
             status, answer = self._edge.refuse(problem, trace_id)
         else:
             status, answer = self._edge.serve(route, call, trace_id)
-        head = [
-            (b"content-type", PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE),
-            (b"content-length", b"%d" % len(answer)),
-            (b"x-trace-id", trace_id),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": answer})
+        kind = PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE
+        await _answer(send, status, answer, kind, trace_id)
         duration_ns = perf_counter_ns() - started
         self._edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
         self._edge.flush()  # other servers than ours have no timer for it
@@ -84,3 +106,13 @@ class HandlerApp:
             if not message.get("more_body", False):
                 break
         return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes) -> None:
+    head = [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-trace-id", trace_id),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})

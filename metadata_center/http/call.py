@@ -24,7 +24,8 @@ class Call(Struct, gc=False):
     """One request to a handler.
 
     `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
-    of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the inference request it was about in `request_id`, for the access log.
+    of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the
+    inference request it was about in `request_id`, for the access log.
     """
 
     query: bytes

@@ -47,6 +47,19 @@ class Meter:
         self.buckets[bisect_left(BOUNDS_NS, duration_ns)] += 1
         self.sum_ns += duration_ns
 
+    def add(self, other: Meter) -> None:
+        """Count what another has counted."""
+        for status, count in dict(other.statuses).items():
+            self.statuses[status] = self.statuses.get(status, 0) + count
+        self.buckets = [mine + its for mine, its in zip(self.buckets, list(other.buckets), strict=True)]
+        self.sum_ns += other.sum_ns
+
+    def copy(self) -> Meter:
+        """The counts of this moment."""
+        meter = Meter()
+        meter.add(self)
+        return meter
+
 
 def buckets_in_seconds(meter: Meter) -> list[tuple[str, float]]:
     """The histogram as Prometheus has it: cumulative counts by upper bound."""

@@ -43,7 +43,7 @@ class PageRenderer(BrowsableAPIRenderer):
         text, rows = readable(data)
         return {
             "view": view,
-            "paths": list(dict.fromkeys(route.path for route in running_node().edge.table)),
+            "paths": list(dict.fromkeys(route.path for route in running_node().edge.table if not route.packed)),
             "purpose": purpose(view),
             "response": renderer_context["response"],
             "answer": text,

@@ -146,16 +146,22 @@ def test_metrics_are_what_prometheus_reads(node: NodeProcess, *, openmetrics: bo
     node.call("DELETE", "/v1/load/prompt", {"request_id": "r0"})
     node.call("POST", "/v1/load/stats", {})
     node.call("GET", "/nope/by/a/scanner")
+    node.call("GET", "/v1/load/stats?cluster=c", headers={"Accept": "text/html"})  # Django's, and the lane's too
+    node.call("GET", "/v1/load/stats?cluster=c")
     accept = "application/openmetrics-text; version=1.0.0" if openmetrics else "text/plain"
     status, headers, body = node.call("GET", "/metrics", headers={"Accept": accept})
     assert status == 200
     assert headers["content-type"].startswith(accept.split(";", maxsplit=1)[0])
     parse = parse_openmetrics if openmetrics else parse_text
-    samples = {
-        (sample.name, *sorted(sample.labels.items())): sample.value
+    listed = [
+        ((sample.name, *sorted(sample.labels.items())), sample.value)
         for family in parse(body.decode())
         for sample in family.samples
-    }
+    ]
+    samples = dict(listed)
+    assert len(samples) == len(listed), "each series once"
+    query = ("method", "GET"), ("route", "/v1/load/stats"), ("status", "200")
+    assert samples["metadata_center_http_requests_total", *query] == 2
     engine = (("cluster", 'c"\\\n'), ("engine", "10.0.0.1"))
     assert samples["metadata_center_engine_queued_requests", *engine] == 3
     assert samples["metadata_center_engine_prompt_length", *engine] == 14

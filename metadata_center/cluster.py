@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes on this machine, each a process of its own at an address of its own, found through a real DNS server.
+
+For development: what the nodes do is what they do in production. Runs on one event loop; each node has a task that
+starts it, passes its output on line by line and tells how it ended. A node that ends is not started again, so that a
+person may kill one and watch the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from discovery.local_dns import LocalDns
+from metadata_center import __version__
+
+MAX_NODES = 9
+NAME = "metadata-center.local"
+TTL_SECONDS = 1
+ACCESS_OUTPUT = "METADATA_CENTER_LOG_ACCESS_OUTPUT"
+# After SIGTERM a node drains for 5 s by default and stops its parts.
+STOP_SECONDS = 20.0
+# The longest line that is passed on; nodes take headers of 32 KiB and log one request in a line.
+LINE_BYTES = 1024 * 1024
+
+_ROOT = Path(__file__).resolve().parent.parent
+# A node stopped before it could take the signal ends by it.
+_STOPPED = (0, -signal.SIGTERM)
+
+
+class LocalCluster:
+    """`nodes` (1 to 9) nodes at 127.0.0.1 and up, the API on `port` and profiles on the one after it.
+
+    Their files are in `data_dir`/node-1 and so on; the rest of their environment is `environ`. `say` takes each line of
+    output.
+    """
+
+    def __init__(
+        self, nodes: int, port: int, data_dir: Path, environ: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._addresses = {number: f"127.0.0.{number}" for number in range(1, nodes + 1)}
+        self._port = port
+        self._data_dir = data_dir
+        self._environ = environ
+        self._say = say
+        self._stopping = asyncio.Event()
+        self._running: set[Process] = set()
+        self._failed = False
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Until `stop`, or until no node is left. The exit code: 0 when all that were running at `stop` ended well."""
+        with LocalDns() as names:
+            names.publish(NAME, "A", *self._addresses.values(), ttl=TTL_SECONDS)
+            self._say(self._banner(names.endpoint))
+            lives = [asyncio.create_task(self._live(number, names.endpoint)) for number in self._addresses]
+            stopped = asyncio.create_task(stop.wait())
+            either: set[asyncio.Future[Any]] = {stopped, asyncio.gather(*lives)}
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopped.cancel()
+                await self._stop(lives)
+        if stop.is_set():
+            return 1 if self._failed else 0
+        self._say("no node is left")
+        return 1
+
+    def kill(self) -> None:
+        """End all nodes at once."""
+        self._signal(signal.SIGKILL)
+
+    async def _stop(self, lives: Sequence[asyncio.Task[None]]) -> None:
+        self._stopping.set()
+        self._signal(signal.SIGTERM)
+        _, late = await asyncio.wait(lives, timeout=STOP_SECONDS)
+        if late:
+            self._say(f"{len(self._running)} nodes did not stop within {STOP_SECONDS:g} s and are killed")
+            self.kill()
+        await asyncio.gather(*lives)
+
+    def _signal(self, what: signal.Signals) -> None:
+        for process in self._running:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                process.send_signal(what)
+
+    async def _live(self, number: int, nameserver: str) -> None:
+        own = self._environment(number, nameserver)
+        for words in (["migrate", "--verbosity", "0"], ["run"]):
+            if self._stopping.is_set():
+                return
+            code = await self._execute(f"node {number} | ", own, words)
+            if self._stopping.is_set():
+                self._failed |= code not in _STOPPED
+            elif code or words == ["run"]:
+                self._say(f"node {number} | {words[0]} ended: {_manner(code)}. To start the node again:")
+                self._say(shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_command(["run"])]))
+                return
+
+    async def _execute(self, prefix: str, own: Mapping[str, str], words: Sequence[str]) -> int:
+        """One process from its start to its exit code, its output passed on."""
+        process = await asyncio.create_subprocess_exec(
+            *_command(words),
+            env={**self._environ, **own},
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=LINE_BYTES,
+            process_group=0,  # Ctrl-C in a terminal reaches us alone: a second signal would stop the nodes undrained
+        )
+        self._running.add(process)
+        try:
+            if self._stopping.is_set():
+                process.terminate()
+            if words == ["run"]:
+                self._say(f"{prefix}process {process.pid}")
+            assert process.stdout is not None
+            await self._pass_on(prefix, process.stdout)
+            return await process.wait()
+        finally:
+            self._running.discard(process)
+
+    async def _pass_on(self, prefix: str, output: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await output.readline()
+            except ValueError:
+                line = b"(a line too long to show)\n"
+            if not line:
+                return
+            self._say(prefix + line.decode("utf-8", "replace").rstrip("\r\n"))
+
+    def _environment(self, number: int, nameserver: str) -> dict[str, str]:
+        """What is a node's own."""
+        address = self._addresses[number]
+        return {
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), self._environ.get("PYTHONPATH")))),
+            "POD_IP": address,
+            "METADATA_CENTER_HTTP_HOST": address,
+            "METADATA_CENTER_HTTP_PORT": str(self._port),
+            "METADATA_CENTER_PPROF_HOST": address,
+            "METADATA_CENTER_PPROF_PORT": str(self._port + 1),
+            "METADATA_CENTER_NODE_DATA_DIR": str(self._data_dir / f"node-{number}"),
+            "META_DATA_CENTER_SVC_DISC_HOST": NAME,
+            "META_DATA_CENTER_SVC_DISC_NAMESERVERS": nameserver,
+            "REPLICA_CLIENT_TARGET_PORT": str(self._port),
+            # Of several nodes under load on one terminal nobody could read anything else.
+            ACCESS_OUTPUT: self._environ.get(ACCESS_OUTPUT) or "off",
+        }
+
+    def _banner(self, nameserver: str) -> str:
+        base = {number: f"http://{address}:{self._port}" for number, address in self._addresses.items()}
+        lines = [f"Metadata Center {__version__}: {len(base)} nodes, found as {NAME} at the DNS server {nameserver}"]
+        lines += [
+            f"  node {number}  {base[number]}/  profiling http://{address}:{self._port + 1}/debug/pprof/"
+            for number, address in self._addresses.items()
+        ]
+        lines.append(f"  replay  metadata-center replay {' '.join(f'--target {each}' for each in base.values())}")
+        lines.append("  Ctrl-C stops all")
+        return "\n".join(lines)
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    # -P: a folder that happens to hold a redis.py must not stand in for a library.
+    return [sys.executable, "-P", "-m", "metadata_center", *words]
+
+
+def _manner(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

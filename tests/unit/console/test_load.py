@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster's load in words."""
+
+from __future__ import annotations
+
+from re import findall
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.load import BARS, age, busiest_first, line, summarize
+from loadstats.ledger import Row
+
+rows = st.lists(st.builds(Row, st.text(), st.integers(0, 50), st.integers(0, 2**60), st.just(0)), max_size=120)
+
+
+def row(ip: str, requests: int, prompt_length: int = 0, updated_time: int = 0) -> Row:
+    return Row(ip, requests, prompt_length, updated_time)
+
+
+def test_imbalance_is_the_busiest_engine_over_the_mean() -> None:
+    assert summarize("c", [row("a", 6), row("b", 2), row("c", 1)]).imbalance == 2.0
+    assert summarize("c", [row("a", 3), row("b", 3)]).imbalance == 1.0
+    assert summarize("c", [row("a", 0)]).imbalance is None
+    assert summarize("c", []).imbalance is None
+
+
+@given(rows)
+def test_a_summary_is_what_its_rows_add_up_to(rows: list[Row]) -> None:
+    summary = summarize("c", rows)
+    assert summary.engines == len(rows)
+    assert summary.requests == sum(row.queued_req_num for row in rows)
+    assert summary.prompt_length == sum(row.prompt_length for row in rows)
+    assert len(summary.spread) == min(BARS, len(rows))
+    assert list(summary.spread) == sorted(summary.spread, reverse=True)
+    assert all(0 <= share <= 100 for share in summary.spread)
+    assert summary.outline.count("h1") == len(summary.spread)
+    assert all(0 <= float(height) <= 100 for height in findall(r"V([\d.]+)", summary.outline))
+    if summary.requests:
+        assert summary.spread[0] == 100
+        assert summary.imbalance is not None
+        assert summary.imbalance >= 1 - 1e-9
+
+
+@given(rows)
+def test_lines_have_shares_of_the_largest(rows: list[Row]) -> None:
+    summary = summarize("c", rows)
+    for each in rows:
+        shown = line(each, summary, 0)
+        assert 0 <= shown.requests_share <= 100
+        assert 0 <= shown.prompt_share <= 100
+
+
+def test_the_busiest_comes_first_and_equals_keep_their_order() -> None:
+    given_rows = [row("a", 1, 5), row("b", 2, 0), row("c", 1, 9), row("d", 1, 5)]
+    assert [each.ip for each in busiest_first(given_rows)] == ["b", "c", "a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "now"),
+        (0.4, "now"),
+        (1, "1 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (86_399, "23 h"),
+        (86_400, "1 d"),
+        (864_000, "10 d"),
+    ],
+)
+def test_ages_are_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_a_lines_age_is_since_its_update() -> None:
+    summary = summarize("c", [row("a", 1)])
+    assert line(row("a", 1, updated_time=1_000_000_000), summary, 31_000_000_000).age == "30 s"

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""As much of a node as its pages need: the handlers behind a real edge, a ledger of their own, no threads, no ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+
+from loadstats.handlers import LoadHandlers
+from loadstats.ledger import Ledger
+from metadata_center.config.schema import Config, Http
+from metadata_center.errors import InvalidInput
+from metadata_center.health import Health, State
+from metadata_center.http.call import Call, Route, Table
+from metadata_center.http.edge import Edge
+from metadata_center.http.envelope import TraceIds
+from metadata_center.logs.handlers import LogHandlers
+from metadata_center.status import StatusHandlers
+from replication import paths
+
+WALL_NS = 1_800_000_000_000_000_000
+
+
+class FakeLogs:
+    """Takes the levels that real ones take."""
+
+    def __init__(self) -> None:
+        self.level = "WARN"
+
+    def set_level(self, name: str) -> None:
+        if name not in {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}:
+            raise InvalidInput(f"LevelParam: got {name}")
+        self.level = name
+
+
+class FakeAccess:
+    """Keeps the lines."""
+
+    enabled = True
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str, str, int]] = []
+
+    def record(
+        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+    ) -> None:
+        assert wall_ns > 0
+        assert duration_ns >= 0
+        self.lines.append((trace_id, request_id, method, route, status))
+
+
+class FakeReplica:
+    """Takes the events of the original's kind, and remembers who sent them."""
+
+    def __init__(self, load: LoadHandlers) -> None:
+        self._takers = {
+            b"load.stats.set": load.add,
+            b"load.stats.delete": load.done,
+            b"load.prompt.delete": load.first_token,
+        }
+        self.clients: list[str] = []
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("POST", paths.EVENT, self.event),
+            Route("POST", paths.PUSH, lambda call: b"packed", packed=True),
+            Route("GET", paths.PEERS, lambda call: b'{"peers":[]}'),
+        )
+
+    def event(self, call: Call) -> bytes:
+        """`POST /v1/replica/event`: one event."""
+        self.clients.append(call.client)
+        taker = self._takers.get(call.headers.get(b"event-type", b""))
+        if taker is None:
+            raise InvalidInput("Event-Type: expected a header")
+        return taker(call)
+
+
+@dataclass
+class FakeProfiling:
+    url: str = "http://127.0.0.1:8081/debug/pprof/"
+
+
+class PartialNode:
+    """Stands in for `metadata_center.node.Node`."""
+
+    name = "10.0.0.1:8080"
+
+    def __init__(self) -> None:
+        self.config = Config(http=Http(max_body_bytes=4096))
+        self.health = Health(lambda: 1_800_000_000.0)
+        self.health.add("worker", False, lambda: (State.OK, ""))
+        self.ledger = Ledger()
+        self.logs = FakeLogs()
+        self.access = FakeAccess()
+        self.profiling: Any = FakeProfiling()
+        load = LoadHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
+        self.replica = FakeReplica(load)
+        logs: Any = self.logs
+        handlers = (load, self.replica, LogHandlers(logs), StatusHandlers(self.health))
+        table = Table(route for part in handlers for route in part.routes())
+        self.edge = Edge(table, TraceIds(1), self.access)
+
+    def add(self, request_id: str, cluster: str = "c", ip: str = "10.0.0.1", prompt_length: int = 0) -> None:
+        """A request in flight, told of now."""
+        self.ledger.add(request_id, cluster, ip, prompt_length, 0.0, WALL_NS)
+
+
+@contextmanager
+def in_place(node: PartialNode) -> Iterator[PartialNode]:
+    """Make it the node that `running_node` finds."""
+    config: Any = apps.get_app_config("metadata_center")
+    before, config.node = config.node, node
+    try:
+        yield node
+    finally:
+        config.node = before
