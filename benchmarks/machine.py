@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The machine: which cores servers and load run on, what a process used of them, and how to name it all in a report.
+
+Reads Linux's /proc. The server under test has the first core to itself, this process and what it starts otherwise the
+last one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+PROC = Path("/proc")
+_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """This process, and whatever it starts meanwhile, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def cores() -> tuple[int, int]:
+    """The server's core and the load's: the same where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+def cpu_seconds(pid: int, proc: Path = PROC) -> float:
+    """User and system time that a process has used, all threads, in steps of 10 ms."""
+    # The name, in parentheses, may hold spaces and parentheses.
+    fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_SECONDS
+
+
+def resident_bytes(pid: int, proc: Path = PROC) -> int:
+    """Memory that a process holds."""
+    return int((proc / str(pid) / "statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def waited_seconds(pid: int, proc: Path = PROC) -> float:
+    """Time that a process's threads were ready to run while their core did something else."""
+    waited_ns = 0
+    for task in (proc / str(pid) / "task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            waited_ns += int((task / "schedstat").read_text().split()[1])
+    return waited_ns / 1e9
+
+
+def stolen_seconds(proc: Path = PROC) -> float:
+    """Time since boot that the host gave to others while this machine wanted it, summed over the cores."""
+    return int((proc / "stat").read_text().partition("\n")[0].split()[8]) * _TICK_SECONDS
+
+
+def processor(proc: Path = PROC) -> str:
+    """The processor's name."""
+    for line in (proc / "cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()
+
+
+def facts() -> str:
+    """One line on what the numbers were measured on."""
+    return (
+        f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, "
+        f"uvloop {version('uvloop')}, uvicorn {version('uvicorn')}"
+    )

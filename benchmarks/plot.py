@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Bars with their spread and what they should reach, as a picture beside the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.section import Bar
+
+MET, MISSED, PLAIN = "#4c8c6b", "#c0504d", "#7f8fa6"
+
+
+def color(bar: Bar) -> str:
+    """Green where the reach is met, red where it is missed, grey where there is none."""
+    if bar.reach is None:
+        return PLAIN
+    return MET if bar.value.median <= bar.reach else MISSED
+
+
+def draw(bars: Sequence[Bar], title: str, file: Path) -> None:
+    """Write the picture, the first bar on top."""
+    figure = Figure(figsize=(8, 0.45 * len(bars) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(bars))
+    medians = [bar.value.median for bar in bars]
+    below = [bar.value.median - bar.value.low for bar in bars]
+    above = [bar.value.high - bar.value.median for bar in bars]
+    axes.barh(places, medians, 0.6, color=[color(bar) for bar in bars])
+    axes.errorbar(medians, places, xerr=[below, above], fmt="none", ecolor="black", elinewidth=1, capsize=3)
+    aimed = [(place, bar.reach) for place, bar in enumerate(bars) if bar.reach is not None]
+    axes.vlines(
+        [reach for _, reach in aimed],
+        [place - 0.4 for place, _ in aimed],
+        [place + 0.4 for place, _ in aimed],
+        colors="black",
+        linewidth=2,
+        label="reach",
+    )
+    for place, bar in enumerate(bars):
+        axes.annotate(
+            f"{bar.value.median:.2f}", (0, place), (4, 0), textcoords="offset points", va="center", color="white"
+        )
+    axes.set_yticks(list(places), [bar.label for bar in bars])
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    if aimed:
+        axes.legend(loc="lower right", frameon=False)
+    figure.savefig(file, dpi=120, metadata={"Software": None})
