@@ -138,9 +138,9 @@ class Health:
             return "stopping"
         # Before the first part is named nobody has said what must be well.
         essential = {part.state for part in self._parts.values() if part.essential} if self._parts else {State.STARTING}
-        if essential <= {State.OK}:
+        if essential <= {State.OK, State.DEGRADED}:
             return "ready" if all(part.state is State.OK for part in self._parts.values()) else "degraded"
-        return "starting" if essential <= {State.OK, State.STARTING} else "failed"
+        return "starting" if essential <= {State.OK, State.DEGRADED, State.STARTING} else "failed"
 
 
 def rfc3339(seconds: float) -> str:

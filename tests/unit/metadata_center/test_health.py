@@ -104,18 +104,25 @@ def test_a_part_that_is_not_essential_never_takes_the_node_out_of_rotation(healt
     ("state", "status"),
     [
         (State.STARTING, "starting"),
-        (State.DEGRADED, "failed"),
         (State.FAILED, "failed"),
         (State.STOPPED, "failed"),
     ],
 )
-def test_an_essential_part_that_is_not_ok_takes_the_node_out_of_rotation(
+def test_an_essential_part_that_does_not_work_takes_the_node_out_of_rotation(
     health: Health, state: State, status: str
 ) -> None:
     health.add("server", True, Part())
     health.add("ledger", True, Part(state))
     assert not health.ready()
     assert health.report()["status"] == status
+
+
+def test_an_essential_part_that_is_degraded_does_not(health: Health) -> None:
+    """A lost peer degrades replication on every other node: none of them may leave rotation for it."""
+    health.add("server", True, Part())
+    health.add("replication", True, Part(State.DEGRADED))
+    assert health.ready()
+    assert health.report()["status"] == "degraded"
 
 
 def test_it_is_failed_rather_than_starting_when_both_are_true(health: Health) -> None:

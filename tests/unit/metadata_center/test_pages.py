@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
-from django.test import Client, RequestFactory
+from django.http.response import HttpResponseBase
+from django.test import AsyncClient, Client, RequestFactory
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
@@ -19,14 +22,19 @@ from tests.unit.partial_node import PartialNode
 HTML = {"Accept": "text/html"}
 
 
+async def scrape(**headers: str) -> tuple[HttpResponseBase, str]:
+    response = await AsyncClient().get("/metrics", headers=headers)
+    return response, b"".join([piece async for piece in response.streaming_content]).decode()
+
+
 def test_metrics_come_as_text_and_as_openmetrics(node: PartialNode) -> None:
-    text = Client().get("/metrics")
-    assert text["Content-Type"].startswith("text/plain; version=")
-    assert list(parse_text(text.content.decode()))
-    assert "no-store" in text["Cache-Control"]
-    openmetrics = Client().get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
-    assert openmetrics["Content-Type"].startswith("application/openmetrics-text")
-    assert list(parse_openmetrics(openmetrics.content.decode()))
+    response, text = asyncio.run(scrape())
+    assert response["Content-Type"].startswith("text/plain; version=")
+    assert list(parse_text(text))
+    assert "no-store" in response["Cache-Control"]
+    response, text = asyncio.run(scrape(Accept="application/openmetrics-text; version=1.0.0"))
+    assert response["Content-Type"].startswith("application/openmetrics-text")
+    assert list(parse_openmetrics(text))
 
 
 def test_metrics_are_only_read(node: PartialNode) -> None:
