@@ -51,6 +51,6 @@ class LoadCollector(Collector):
         events = CounterMetricFamily(
             "metadata_center_ledger_events", "What happened to requests since the start.", labels=["event"]
         )
-        for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten"):
+        for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten", "repaired"):
             events.add_metric([name.removesuffix("s")], getattr(counts, name))
         yield events

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = words[0] if words else ""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
     try:
-        if command in {"run", "config"}:
+        if command in {"run", "run_cluster", "config"}:
             words = _take_config(words)
         if command == "config":
             sys.stdout.write(render(load(os.environ.get(CONFIG_VARIABLE), os.environ)))

@@ -34,7 +34,7 @@ class InvalidInput(ContractError):
 
 
 class Forbidden(ContractError):
-    code = 40301000
+    code = 40301001
     message = "not allowed"
 
 

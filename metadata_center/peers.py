@@ -153,8 +153,8 @@ class Peers:
     def _first_look(self) -> None:
         assert self._directory is not None
         self._directory.refresh()
-        if not self._directory.peers():  # nobody told of a change: there was none
-            self._links.set_peers([])
+        if not self._directory.peers() and self._directory.lookups().last_success is not None:
+            self._links.set_peers([])  # alone, and sure of it: there was no change to be told of
 
     def stop(self) -> None:
         """No more recurring work. The links themselves stop with the loop."""

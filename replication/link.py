@@ -19,7 +19,7 @@ from msgspec.msgpack import Decoder, Encoder
 from replication import paths
 from replication.client import BadAnswer, Connection
 from replication.legacy import LegacyPeer
-from replication.messages import Ack, State, Summary, Want
+from replication.messages import VERSION, Ack, State, Summary, Want
 from replication.sender import Link, Sender
 
 logger = logging.getLogger("replication")
@@ -27,22 +27,38 @@ logger = logging.getLogger("replication")
 PROBE_SECONDS = 30.0  # a peer that spoke the old way may have been replaced since
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
-AnswerT = TypeVar("AnswerT")
+AnswerT = TypeVar("AnswerT", Ack, State, Summary)
 
 _encode = Encoder().encode
 _read_ack = Decoder(Ack).decode
 _read_summary = Decoder(Summary).decode
 _read_state = Decoder(State).decode
 
-FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, zlib.error)
+FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, RecursionError, zlib.error)
+# What a server answers to a path that it does not know: such a peer is of the original's kind.
+UNKNOWN_PATH = frozenset({404, 405, 501})
 
 
 class Refused(Exception):
-    """The peer answered, and not with 200."""
+    """The peer answered, and not with 200. `old`: it does not know the path."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(f"{path}: status {status}")
+        self.old = status in UNKNOWN_PATH
+
+
+def _known(message: AnswerT) -> AnswerT:
+    """The message, where it is of the version that we speak."""
+    if message.version != VERSION:
+        raise BadAnswer(f"version {message.version}, expected {VERSION}")
+    return message
 
 
 class PeerLink:
-    """One peer by `name` (address:port). `observe` is told how many seconds a push's first event took."""
+    """One peer by `name` (address:port).
+
+    `observe` is told how many seconds a push's first event took, `stepped` that something was pushed or failed to be.
+    """
 
     def __init__(
         self,
@@ -52,6 +68,7 @@ class PeerLink:
         *,
         now: Callable[[], float],
         observe: Callable[[float], None],
+        stepped: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.sender = sender
@@ -62,6 +79,7 @@ class PeerLink:
         self._legacy = LegacyPeer(connect)
         self._now = now
         self._observe = observe
+        self._stepped = stepped
         self._news = asyncio.Event()
         self._told = sender.link
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
@@ -79,16 +97,18 @@ class PeerLink:
 
     async def run(self) -> None:
         """Push for as long as the peer is one."""
+        self.sender.begin()
         try:
             while True:
                 await self._step()
+                self._stepped()
                 self._tell()
         finally:
             self.close()
 
     async def summary(self) -> Summary:
         """The peer's summary. Raises one of FAULTS or Refused."""
-        return _read_summary(await self._pull(paths.SUMMARY, b""))
+        return _known(_read_summary(await self._pull(paths.SUMMARY, b"")))
 
     async def state(self, want: Want) -> State:
         """Some of the buckets wanted. Raises one of FAULTS or Refused."""
@@ -97,12 +117,12 @@ class PeerLink:
         body = opened.decompress(packed, MAX_STATE_BYTES)
         if opened.unconsumed_tail:
             raise BadAnswer(f"a state of more than {MAX_STATE_BYTES} bytes")
-        return _read_state(body)
+        return _known(_read_state(body))
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
         if status != 200:
-            raise Refused(f"{path}: status {status}")
+            raise Refused(path, status)
         return answer
 
     async def _step(self) -> None:
@@ -118,10 +138,10 @@ class PeerLink:
         try:
             status, body = await self._connection.ask("POST", paths.PUSH, _encode(push))
             if status == 200:
-                took = sender.took(_read_ack(body), self._now())
+                took = sender.took(_known(_read_ack(body)), self._now())
                 if took is not None:
                     self._observe(took)
-            elif status in {404, 405, 501}:
+            elif status in UNKNOWN_PATH:
                 self._probe_at = self._now() + PROBE_SECONDS
                 sender.failed("speaks the original's protocol", self._now(), legacy=True)
             else:

@@ -149,6 +149,7 @@ class Links:
                     lambda address=address, port=port: self._connect(address, port),  # type: ignore[misc]
                     now=monotonic,
                     observe=self._observe,
+                    stepped=self._trim,
                 )
                 self._tasks[address, port] = self._loop.create_task(link.run())
         self._known.set()
@@ -156,9 +157,8 @@ class Links:
     def _sweep(self) -> None:
         if self._loop is None:
             return
-        senders = [link.sender for link in self._links.values()]
-        self._replica.trim([sender.acknowledged for sender in senders])
-        self._ledger.holding = any(sender.behind for sender in senders)
+        self._trim()
+        self._replica.hold([link.sender for link in self._links.values()], monotonic())
         for peer, task in self._tasks.items():
             if task.done():
                 logger.error("peer %s: its link ended: %r; starting anew", self._links[peer].name, task.exception())
@@ -170,6 +170,9 @@ class Links:
         if able:
             peer = self._random.choice(gaps or able)
             self._work = self._loop.create_task(self._mend(peer, whole=bool(gaps)))
+
+    def _trim(self) -> None:
+        self._replica.trim([link.sender.acknowledged for link in self._links.values()])
 
     async def _join(self) -> None:
         """Pull everything from the peer that is furthest ahead. Ready once that is in, or the cap has passed."""
@@ -185,6 +188,9 @@ class Links:
             why = "with its peers" if self._links else "without peers"
         except TimeoutError:
             why = f"as it is: no peer could be joined within {self._join_seconds:g} s"
+        except Exception:
+            logger.exception("joining failed")
+            why = "as it is"
         self._replica.joined = True
         logger.info("ready %s", why)
 
@@ -198,12 +204,14 @@ class Links:
         ]
         if ahead:
             await self._mend(max(ahead)[2], whole=True, joining=True)
-        elif all(isinstance(each, Refused) for each in found):
+        elif all(isinstance(each, Refused) and each.old for each in found):
             self._replica.joined = True  # peers of the original's kind: there is nothing to pull
 
     async def _mend(self, peer: Peer, *, whole: bool, joining: bool = False) -> None:
         """One pull. A peer that fails in the middle costs nothing: the next sweep begins anew."""
-        link = self._links[peer]
+        link = self._links.get(peer)
+        if link is None:
+            return  # no peer any more
         pull = Pull(self._replica, whole=whole, suspects=self._suspects.get(peer, frozenset()))
         began = monotonic()
         try:

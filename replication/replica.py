@@ -17,9 +17,12 @@ from loadstats.ledger import ReplicatedLedger
 from metadata_center.errors import InvalidInput
 from replication.journal import Journal
 from replication.messages import VERSION, Ack, Added, Event, FirstToken, Push, State, Summary, Want
+from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
 
 # Records of one answer. 512 take about 1 ms to gather and as long to merge.
 STATE_RECORDS = 512
+# Three signs of life missed.
+SILENCE_SECONDS = 3 * SIGN_OF_LIFE_SECONDS
 # Origins are nodes' lives. One that is over matters as long as a record of it may live.
 MAX_ORIGINS = 256
 
@@ -35,6 +38,8 @@ class Replica:
         self.joined = False
         self.taken_events = 0
         self.gaps: set[str] = set()  # nodes whose journals no longer hold what we miss
+        self._heard: dict[str, float] = {}  # when each node last pushed
+        self._hold_until = 0.0
 
     @property
     def origin(self) -> str:
@@ -54,6 +59,7 @@ class Replica:
         for event in push.events:
             if type(event) is Added:
                 self._check_address(event.ip)
+        self._heard[node_of(push.origin)] = now
         watermark = self._vector.get(push.origin, 0)
         if push.oldest > watermark + 1:
             self.gaps.add(node_of(push.origin))
@@ -70,8 +76,12 @@ class Replica:
         return Ack(VERSION, self.origin, self._vector[push.origin], self.joined)
 
     def summary(self) -> Summary:
-        """What this node holds. The vector is read first: what it covers is in the digests."""
-        vector = self.vector()
+        """What this node holds. The vector is read first: what it covers is in the digests.
+
+        A node that lately had no room for what peers told it says that it has seen nothing: nobody must take what is
+        missing here for ended.
+        """
+        vector = self.vector() if self._ledger.complete else {}
         return Summary(VERSION, self.origin, self.joined, vector, self._ledger.digests())
 
     def state(self, want: Want, now: float) -> State:
@@ -92,7 +102,7 @@ class Replica:
         """Take in buckets of a peer that had seen `vector` before it read them. Returns how many records changed."""
         for _, copies in state.buckets:
             for copy in copies:
-                if copy.ip:
+                if copy.cluster:
                     self._check_address(copy.ip)
 
         mine = self.vector()
@@ -121,6 +131,19 @@ class Replica:
         return {
             bucket for bucket, (mine, theirs) in enumerate(zip(ours, summary.digests, strict=True)) if mine != theirs
         }
+
+    def hold(self, senders: Iterable[Sender], now: float) -> None:
+        """Let tombstones stay while some peer and we may not know all of each other, and for as long again afterwards.
+
+        A request may have been added on both sides of a cut and ended on one: that one's tombstone must still be there
+        when the other's add arrives.
+        """
+        if self.gaps or any(sender.behind or self._silent(sender.origin, now) for sender in senders):
+            self._hold_until = now + self._ledger.tombstone_seconds
+        self._ledger.holding = now < self._hold_until
+
+    def _silent(self, origin: str, now: float) -> bool:
+        return now - self._heard.get(node_of(origin), 0.0) > SILENCE_SECONDS
 
     def trim(self, acknowledged: Iterable[int]) -> None:
         """Let the journal go of what all peers have acknowledged."""
@@ -151,6 +174,8 @@ class Replica:
         self._vector[origin] = watermark
         if len(self._vector) > MAX_ORIGINS:
             del self._vector[next(iter(self._vector))]
+        if len(self._heard) > MAX_ORIGINS:
+            self._heard.clear()
 
 
 def node_of(origin: str) -> str:

@@ -67,7 +67,11 @@ class Sender:
         taken = self._journal.taken_at(max(self.acknowledged + 1, self._journal.oldest))
         return 0.0 if taken is None else max(0.0, now - taken)
 
-    def due(self, now: float, *, idle: bool = False) -> float | None:
+    def begin(self) -> None:
+        """A link begins, perhaps after another that ended with a push in flight."""
+        self._in_flight = None
+
+    def due(self, now: float) -> float | None:
         """When to call `poll` next: a time, now or later; None while a push is in flight."""
         if self._in_flight is not None:
             return None

@@ -21,6 +21,7 @@ from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Phase, Record
 
 # Of the cap on records. Peers stop their clients at the cap: what they took before that must find room here.
 PEERS_SHARE = 1.25
+MAX_ORIGINS = 1024
 
 Covers = Callable[[str, int], bool]
 """Whether somebody had seen an origin's event of this number."""
@@ -48,11 +49,24 @@ class ReplicatedLedger(Ledger):
     def __init__(self, **options: float) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
         self._origins: dict[str, Origin] = {}
+        self._incomplete_until = 0  # the tick by which all that found no room here is too old to matter
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that peers told of is in. Not for as long as a request may live after there was no room."""
+        return self._tick >= self._incomplete_until
+
+    @property
+    def tombstone_seconds(self) -> int:
+        """How long an ended request is remembered."""
+        return self._tombstone_ticks
 
     def origin(self, name: str) -> Origin:
         """The origin of this name; records of the same origin share it."""
         found = self._origins.get(name)
         if found is None:
+            if len(self._origins) >= MAX_ORIGINS:
+                self._origins.clear()  # records keep their own; only the sharing begins anew
             found = self._origins[name] = Origin.of(name)
         return found
 
@@ -77,7 +91,8 @@ class ReplicatedLedger(Ledger):
             tick = self._at(now)
             self._merge_add(crc, request_id, cluster, ip, prompt_length, origin, seq, tick, wall_ns)
             record = self._buckets[crc % BUCKETS].get(request_id)
-            if record is not None and age_seconds >= 1 and record.phase is not DONE and record.seq == seq:
+            stands = record is not None and (record.origin, record.seq) == (origin, seq)
+            if record is not None and stands and age_seconds >= 1 and record.phase is not DONE:
                 record.since_tick = tick - int(age_seconds)
                 self._place(record, record.since_tick + self._request_ticks)
 
@@ -179,6 +194,7 @@ class ReplicatedLedger(Ledger):
         engine = self._room_for(record, cluster, ip, tick)
         if engine is None:
             self._counts.forgotten += 1
+            self._incomplete_until = tick + self._request_ticks
             return
         if record is None:
             self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One gateway's client of a node: the four calls as the real gateway sends them. Owned by the replay's loop.
+"""One gateway's client: the four calls as the real gateway sends them, to the node it would choose. Owned by the
+replay's loop.
 
 As the contract tells: JSON without a Content-Type header, HTTP/1.1 kept alive, a `TraceId` header, and the members
-`cluster` and `ip` in the bodies of deletes. Any answer but status 200 with the envelope's `OK` is a failure; nothing is
-retried.
+`cluster` and `ip` in the bodies of deletes. Any answer but status 200 with the envelope's `OK` is a failure; a call
+that failed is made once more, to the next node, where there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import aiohttp
@@ -17,7 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from .engines import EngineLoad
-from .measures import Measures, Operation
+from .measures import Measures, Operation, TargetMeasures
+from .route import Breaker, node_of
 
 TIMEOUT_SECONDS = 1.0
 # Calls, and so connections, of one gateway at a time; more wait their turn in the client, which shows as late starts.
@@ -39,11 +42,24 @@ class _Loads(Struct):
     data: list[EngineLoad] | None = None
 
 
+class _Call(Struct, frozen=True):
+    operation: Operation
+    method: str
+    path: str
+    trace_id: str
+    params: dict[str, str] | None = None
+    data: bytes | None = None
+
+
 Answer = TypeVar("Answer", _Ack, _Loads)
+
+_encode = msgspec.json.Encoder().encode
+_decode_ack = msgspec.json.Decoder(_Ack).decode
+_decode_loads = msgspec.json.Decoder(_Loads).decode
 
 
 def connect(target: str) -> aiohttp.ClientSession:
-    """A session for one gateway; the caller closes it."""
+    """A session of one gateway with one node; the caller closes it."""
     return aiohttp.ClientSession(
         target,
         connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE, keepalive_timeout=60.0),
@@ -54,35 +70,58 @@ def connect(target: str) -> aiohttp.ClientSession:
 
 
 class NodeClient:
-    """The calls to one node, for one cluster. All raise `CallFailed`, and are measured either way."""
+    """A gateway's connections to one node. All calls raise `CallFailed`."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, cluster: str, measures: Measures, read_clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
-        self._cluster = cluster
+
+    async def query(self, cluster: str, trace_id: str = "") -> list[EngineLoad]:
+        """The load of the cluster's engines; empty for a cluster the node does not know."""
+        return (await self.send(_query(cluster, trace_id), _decode_loads)).data or []
+
+    async def ready(self) -> None:
+        """Return where the node says that it takes requests, or does not know the question, as the original."""
+        try:
+            async with self._session.get("/readyz") as response:
+                if response.status not in {200, 404}:
+                    raise CallFailed("not ready" if response.status == 503 else f"/readyz: HTTP {response.status}")
+        except (aiohttp.ClientError, OSError) as error:
+            raise CallFailed(_reason(error)) from error
+
+    async def send(self, call: _Call, decode: Callable[[bytes], Answer]) -> Answer:
+        """The answer to a call."""
+        try:
+            request = self._session.request(
+                call.method, call.path, params=call.params, data=call.data, headers={"TraceId": call.trace_id}
+            )
+            async with request as response:
+                return _success(response.status, decode, await response.read())
+        except (aiohttp.ClientError, OSError) as error:
+            raise CallFailed(_reason(error)) from error
+
+
+class Client:
+    """The calls to `nodes`, which `measures` knows by the same names in the same order: the sorted list.
+
+    All raise `CallFailed`, and are measured either way.
+    """
+
+    def __init__(self, nodes: Sequence[NodeClient], measures: Measures, read_clock: Callable[[], float]) -> None:
         self._measures = measures
         self._read_clock = read_clock
-        self._encode = msgspec.json.Encoder().encode
-        self._decode_ack = msgspec.json.Decoder(_Ack).decode
-        self._decode_loads = msgspec.json.Decoder(_Loads).decode
+        self._nodes = [
+            (node, Breaker(read_clock), target) for node, target in zip(nodes, measures.targets.values(), strict=True)
+        ]
 
-    async def query(self, trace_id: str = "") -> list[EngineLoad]:
+    async def query(self, cluster: str, trace_id: str = "") -> list[EngineLoad]:
         """The load of the cluster's engines; empty for a cluster the node does not know."""
-        answer = await self._call(
-            Operation.QUERY,
-            self._decode_loads,
-            "GET",
-            "/v1/load/stats",
-            params={"cluster": self._cluster},
-            trace_id=trace_id,
-        )
-        return answer.data or []
+        return (await self._call(cluster, _query(cluster, trace_id), _decode_loads)).data or []
 
-    async def add(self, request_id: str, engine: str, prompt_length: int) -> None:
+    async def add(self, cluster: str, request_id: str, engine: str, prompt_length: int) -> None:
         """A request begins on an engine."""
-        body = {"cluster": self._cluster, "request_id": request_id, "prompt_length": prompt_length, "ip": engine}
-        await self._send(Operation.ADD, "POST", "/v1/load/stats", request_id, body)
+        body = {"cluster": cluster, "request_id": request_id, "prompt_length": prompt_length, "ip": engine}
+        call = _Call(Operation.ADD, "POST", "/v1/load/stats", request_id, data=_encode(body))
+        await self._call(cluster, call, _decode_ack)
 
     async def first_token(self, request_id: str) -> None:
         """Its prefill is over."""
@@ -93,32 +132,51 @@ class NodeClient:
         await self._delete(Operation.DONE, "/v1/load/stats", request_id)
 
     async def _delete(self, operation: Operation, path: str, request_id: str) -> None:
-        await self._send(operation, "DELETE", path, request_id, {"request_id": request_id, "cluster": "", "ip": ""})
+        body = _encode({"request_id": request_id, "cluster": "", "ip": ""})
+        await self._call("", _Call(operation, "DELETE", path, request_id, data=body), _decode_ack)
 
-    async def _send(self, operation: Operation, method: str, path: str, trace_id: str, body: object) -> None:
-        await self._call(operation, self._decode_ack, method, path, data=self._encode(body), trace_id=trace_id)
-
-    async def _call(
-        self,
-        operation: Operation,
-        decode: Callable[[bytes], Answer],
-        method: str,
-        path: str,
-        trace_id: str,
-        params: dict[str, str] | None = None,
-        data: bytes | None = None,
-    ) -> Answer:
+    async def _call(self, cluster: str, call: _Call, decode: Callable[[bytes], Answer]) -> Answer:
+        """By the node that `cluster` hashes to, or else the next one."""
         started = self._read_clock()
+        first = node_of(cluster, len(self._nodes))
         try:
-            request = self._session.request(method, path, params=params, data=data, headers={"TraceId": trace_id})
-            async with request as response:
-                return _success(response.status, decode, await response.read())
-        except (CallFailed, aiohttp.ClientError, OSError) as error:
-            reason = _reason(error)
-            self._measures.failed(operation, reason)
-            raise CallFailed(reason) from error
+            if len(self._nodes) == 1:
+                return await self._try(0, call, decode)
+            _, breaker, target = self._nodes[first]
+            if not breaker.is_open:
+                try:
+                    return await self._try(first, call, decode)
+                except CallFailed:
+                    pass
+            target.failed_over += 1
+            return await self._try((first + 1) % len(self._nodes), call, decode)
+        except CallFailed as error:
+            self._measures.failed(call.operation, str(error))
+            raise
         finally:
-            self._measures.took(operation, self._read_clock() - started)
+            self._measures.took(call.operation, self._read_clock() - started)
+
+    async def _try(self, index: int, call: _Call, decode: Callable[[bytes], Answer]) -> Answer:
+        node, breaker, target = self._nodes[index]
+        target.calls += 1
+        try:
+            answer = await node.send(call, decode)
+        except CallFailed as error:
+            _note(target, breaker, call, str(error))
+            raise
+        breaker.succeeded()
+        return answer
+
+
+def _note(target: TargetMeasures, breaker: Breaker, call: _Call, reason: str) -> None:
+    target.failures[call.operation, reason] += 1
+    before = breaker.openings
+    breaker.failed()
+    target.openings += breaker.openings - before
+
+
+def _query(cluster: str, trace_id: str) -> _Call:
+    return _Call(Operation.QUERY, "GET", "/v1/load/stats", trace_id, params={"cluster": cluster})
 
 
 def _success(status: int, decode: Callable[[bytes], Answer], body: bytes) -> Answer:
@@ -134,10 +192,8 @@ def _success(status: int, decode: Callable[[bytes], Answer], body: bytes) -> Ans
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, CallFailed):
-        return str(error)
     if isinstance(error, TimeoutError):
         return f"no answer in {TIMEOUT_SECONDS:g} s"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.strerror or error.os_error}"
+        return f"cannot connect: {os.strerror(error.errno) if error.errno else error.os_error}"
     return type(error).__name__

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One gateway: takes a request through its life against a node and keeps count. Owned by the replay's loop.
+"""One gateway: takes a request through its life against the nodes and keeps count. Owned by the replay's loop.
 
 Always holds: a call and its entry in the expectations happen between two checkpoints, never around one.
 """
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from .balancer import least_loaded
-from .client import CALLS_AT_ONCE, CallFailed, NodeClient
+from .client import CALLS_AT_ONCE, CallFailed, Client
 from .clock import PlayClock
+from .cluster import Cluster
 from .engines import EngineLoad
-from .expectations import Expectations
 from .measures import Measures
 
 
@@ -25,6 +25,7 @@ from .measures import Measures
 class Life:
     """One request as a gateway plays it: when it arrives and what its engine takes over it, in seconds played."""
 
+    cluster: Cluster
     request_id: str
     arrives: float
     prompt_length: int
@@ -37,16 +38,12 @@ class Gateway:
 
     def __init__(
         self,
-        client: NodeClient,
-        engines: Sequence[str],
-        expectations: Expectations,
+        client: Client,
         measures: Measures,
         clock: PlayClock,
         rng: random.Random,
     ) -> None:
         self._client = client
-        self._engines = engines
-        self._expectations = expectations
         self._measures = measures
         self._clock = clock
         self._rng = rng
@@ -54,36 +51,37 @@ class Gateway:
 
     async def begin(self, life: Life, due: float | None = None) -> None:
         """Ask for the loads, pick the least loaded engine, add the request to it. Notes how long after `due`."""
-        rows = await self._loads(life.request_id, due)
-        engine = least_loaded(self._engines, rows, self._rng)
+        cluster = life.cluster
+        rows = await self._loads(life, due)
+        engine = least_loaded(cluster.engines, rows, self._rng)
         async with self._turn():
-            sure = await _answered(self._client.add(life.request_id, engine, life.prompt_length))
-            self._expectations.added(life.request_id, engine, life.prompt_length, sure=sure)
+            sure = await _answered(self._client.add(cluster.name, life.request_id, engine, life.prompt_length))
+            cluster.expectations.added(life.request_id, engine, life.prompt_length, sure=sure)
             self._measures.begin()
 
     async def first_token(self, life: Life) -> None:
         """The prefill is over."""
         async with self._turn():
             sure = await _answered(self._client.first_token(life.request_id))
-            self._expectations.first_token(life.request_id, sure=sure)
+            life.cluster.expectations.first_token(life.request_id, sure=sure)
 
     async def done(self, life: Life) -> None:
         """The request is over."""
-        await self.close(life.request_id)
+        await self.close(life.cluster, life.request_id)
         self._measures.end()
 
-    async def close(self, request_id: str) -> None:
-        """End what the node may still count of a request."""
+    async def close(self, cluster: Cluster, request_id: str) -> None:
+        """End what the nodes may still count of a request."""
         async with self._turn():
             sure = await _answered(self._client.done(request_id))
-            self._expectations.done(request_id, sure=sure)
+            cluster.expectations.done(request_id, sure=sure)
 
-    async def _loads(self, trace_id: str, due: float | None) -> list[EngineLoad]:
+    async def _loads(self, life: Life, due: float | None) -> list[EngineLoad]:
         async with self._turn():
             if due is not None:
                 self._measures.lag_seconds.append(self._clock.now() - due)
             try:
-                return await self._client.query(trace_id)
+                return await self._client.query(life.cluster.name, life.request_id)
             except CallFailed:
                 return []
 

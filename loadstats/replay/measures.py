@@ -8,6 +8,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -20,10 +21,21 @@ class Operation(StrEnum):
     DONE = "DELETE stats"
 
 
-class Measures:
-    """Grows by eight bytes a call; a trace's bound is its own."""
+@dataclass(slots=True)
+class TargetMeasures:
+    """Of one node, over all gateways. `failed_over`: calls meant for it that the next node got."""
 
-    def __init__(self) -> None:
+    calls: int = 0
+    failures: Counter[tuple[Operation, str]] = field(default_factory=Counter)
+    failed_over: int = 0
+    openings: int = 0
+
+
+class Measures:
+    """Grows by eight bytes a call; a trace's bound is its own. `targets` are the nodes in the order they are listed."""
+
+    def __init__(self, targets: Sequence[str] = ()) -> None:
+        self.targets = {target: TargetMeasures() for target in targets}
         self.seconds = {operation: array("d") for operation in Operation}
         # By operation and reason; reasons are statuses and names of error types, so they are few.
         self.errors: Counter[tuple[Operation, str]] = Counter()
@@ -33,11 +45,11 @@ class Measures:
         self.most_open = 0
 
     def took(self, operation: Operation, seconds: float) -> None:
-        """A call came back, with success or not."""
+        """A call came back, with success or not, from the last node that was tried."""
         self.seconds[operation].append(seconds)
 
     def failed(self, operation: Operation, reason: str) -> None:
-        """A call had no answer, or another than success."""
+        """A call had no answer, or another than success, from any node that was tried."""
         self.errors[operation, reason] += 1
 
     def begin(self) -> None:

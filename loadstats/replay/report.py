@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,20 +32,24 @@ class Report:
     planned: int
     wall_seconds: float
     interrupted: bool = False
+    allow_errors: bool = False
 
     @property
     def verdict(self) -> str:
-        """One line: requests, errors, differences."""
+        """One line: requests, errors, differences, and the nodes that were not there at the end."""
         begun = f"{self.measures.begun:,}"
         if self.interrupted:
             begun = f"interrupted: {begun} of {self.planned:,}"
         errors = self.measures.errors.total()
-        return f"{begun} requests, {errors:,} errors, {self.checkpoints.differences:,} differences"
+        missing = self.checkpoints.missing
+        end = f", not there at the end: {', '.join(missing)}" if missing else ""
+        return f"{begun} requests, {errors:,} errors, {self.checkpoints.differences:,} differences{end}"
 
     @property
     def clean(self) -> bool:
-        """No error and no difference."""
-        return not self.measures.errors and not self.checkpoints.differences
+        """No difference, all nodes there at the end, and no error but where errors are allowed."""
+        errors = 0 if self.allow_errors else self.measures.errors.total()
+        return not (errors or self.checkpoints.differences or self.checkpoints.missing)
 
     @property
     def exit_code(self) -> int:
@@ -56,16 +61,23 @@ class Report:
     def print(self, console: Console) -> None:
         """The whole report; the verdict is its last line."""
         console.print(self._operations(), self._facts(), sep="\n")
+        if len(self.checkpoints.witnesses) > 1:
+            console.print(self._targets())
+        for line in self._troubles():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         for (operation, reason), count in self.measures.errors.most_common():
             console.print(f"{operation}: {count:,} × {reason}", style="red", markup=False, highlight=False)
         first = self.checkpoints.first_differences[:_SHOWN_DIFFERENCES]
-        for checkpoint, each in first:
-            place = f"checkpoint {checkpoint}, engine {each.engine}"
+        for found in first:
+            each = found.difference
+            node = f"{found.target}, cluster {found.cluster}, " if len(self.checkpoints.witnesses) > 1 else ""
+            place = f"checkpoint {found.checkpoint}, {node}engine {each.engine}"
             text = f"{place}: {each.member} is {each.shown:,}, expected {each.expected}"
-            console.print(text, style="red", markup=False, highlight=False)
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         if more := self.checkpoints.differences - len(first):
             console.print(f"… and {more:,} more differences", style="red", highlight=False)
-        console.print(self.verdict, style="bold green" if self.clean else "bold red", highlight=False)
+        style = "bold green" if self.clean else "bold red"
+        console.print(self.verdict, style=style, highlight=False, soft_wrap=True)
 
     def _operations(self) -> Table:
         table = Table(title="Calls (latencies in ms)", title_justify="left")
@@ -81,6 +93,35 @@ class Report:
                 *map(_milliseconds, percentiles(seconds, list(_SHARES.values()))),
             )
         return table
+
+    def _targets(self) -> Table:
+        table = Table(title="Nodes (agreed: ms after the pause, at most)", title_justify="left")
+        table.add_column("node")
+        for name in ("calls", "failed", "failed over", "breaker opened", "checkpoints", "agreed"):
+            table.add_column(name, justify="right")
+        for target, witness in self.checkpoints.witnesses.items():
+            own = self.measures.targets[target]
+            table.add_row(
+                target,
+                f"{own.calls:,}",
+                f"{own.failures.total():,}",
+                f"{own.failed_over:,}",
+                f"{own.openings:,}",
+                f"{witness.passed:,} of {self.checkpoints.taken:,}",
+                _milliseconds(max(witness.settled, default=math.nan)),
+            )
+        return table
+
+    def _troubles(self) -> Iterator[str]:
+        """What single nodes were the cause of: calls that failed there, checkpoints they were left out of."""
+        for target, witness in self.checkpoints.witnesses.items():
+            if len(self.checkpoints.witnesses) > 1:
+                for (operation, reason), count in self.measures.targets[target].failures.most_common():
+                    yield f"{target}: {operation}: {count:,} × {reason}"
+            for reason, count in Counter(witness.skipped.values()).most_common():
+                numbers = [number for number, why in witness.skipped.items() if why == reason]
+                span = f"{numbers[0]}" if count == 1 else f"{numbers[0]} to {numbers[-1]}"
+                yield f"{target}: left out of {count:,} checkpoints ({span}): {reason}"
 
     def _facts(self) -> Table:
         measures, checkpoints = self.measures, self.checkpoints

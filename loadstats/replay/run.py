@@ -8,22 +8,23 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from .checkpoint import Checkpoints
-from .client import CallFailed, NodeClient, connect
+from .checkpoint import READY_SECONDS, SETTLE_SECONDS, Checkpoints
+from .client import CallFailed, Client, NodeClient, connect
 from .clock import PlayClock
-from .engines import ServiceTimes, addresses
-from .expectations import Expectations
+from .cluster import Cluster, clusters_of
+from .engines import ServiceTimes
 from .gateway import Gateway, Life
 from .measures import Measures
 from .pace import flat_out, scheduled
 from .progress import show_progress
 from .report import Report
+from .route import cluster_names
 from .trace import TraceRequest
 
 
@@ -35,44 +36,58 @@ class ReplayRefused(Exception):
 class Plan:
     """What to play, where and how. `speed` None is flat out; `run_id` must be a new one for every run.
 
-    A node remembers ended requests for a while, so ids that were used before would be taken as over.
+    A node remembers ended requests for a while, so ids that were used before would be taken as over. `engines` are
+    dealt to `clusters` clusters, whose names begin with `cluster`.
     """
 
     trace: Sequence[TraceRequest]
-    target: str
+    targets: Sequence[str]
     speed: float | None
     engines: int
     gateways: int
     cluster: str
     run_id: str
+    clusters: int = 1
     seed: int = 0
     checkpoint_seconds: float = 1.0
     service: ServiceTimes = field(default_factory=ServiceTimes)
+    allow_errors: bool = False
+    settle_seconds: float = SETTLE_SECONDS
+    ready_seconds: float = READY_SECONDS
 
 
 async def replay(
     plan: Plan, console: Console, stop: asyncio.Event, read_clock: Callable[[], float] = time.perf_counter
 ) -> Report:
     """Play `plan`; `stop` ends it early. Raises `ReplayRefused` before anything has been played."""
-    measures, expectations, clock = Measures(), Expectations(), PlayClock(read_clock)
-    engines = addresses(plan.engines)
+    targets = sorted(plan.targets)
+    measures, clock = Measures(targets), PlayClock(read_clock)
+    clusters = clusters_of(cluster_names(plan.cluster, plan.clusters, len(targets)), plan.engines)
     async with AsyncExitStack() as sessions:
 
-        async def client(measures: Measures) -> NodeClient:
-            session = await sessions.enter_async_context(connect(plan.target))
-            return NodeClient(session, plan.cluster, measures, read_clock)
+        async def nodes() -> list[NodeClient]:
+            return [NodeClient(await sessions.enter_async_context(connect(target))) for target in targets]
 
-        await _refuse_unless_fit(await client(Measures()), plan)
-        checkpoints = Checkpoints(await client(measures), expectations, clock, engines)
+        watched = dict(zip(targets, await nodes(), strict=True))
+        await _refuse_unless_fit(watched, clusters)
+        checkpoints = Checkpoints(
+            watched,
+            clusters,
+            clock,
+            read_clock,
+            settle_seconds=plan.settle_seconds,
+            ready_seconds=plan.ready_seconds,
+        )
         randoms = [random.Random(f"{plan.seed}/{index}") for index in range(plan.gateways)]  # noqa: S311 not a secret
-        gateways = [Gateway(await client(measures), engines, expectations, measures, clock, rng) for rng in randoms]
+        clients = [Client(await nodes(), measures, read_clock) for _ in randoms]
+        gateways = [Gateway(client, measures, clock, rng) for client, rng in zip(clients, randoms, strict=True)]
         started = read_clock()
         async with asyncio.TaskGroup() as group:
             watching = (
                 group.create_task(checkpoints.every(plan.checkpoint_seconds)),
                 group.create_task(show_progress(measures, len(plan.trace), console)),
             )
-            playing = group.create_task(_play(plan, gateways, randoms, clock))
+            playing = group.create_task(_play(plan, clusters, gateways, randoms, clock))
             stopping = group.create_task(stop.wait())
             await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
             await _cancel(*watching, stopping)
@@ -82,18 +97,25 @@ async def replay(
                 await _cancel(playing)
                 clock.go()
         # Ctrl-C leaves requests open, failed calls leave some in doubt: end them, so that nothing of ours stays behind.
-        rest = expectations.open_requests
-        await asyncio.gather(*(gateways[index % plan.gateways].close(each) for index, each in enumerate(rest)))
+        rest = [(cluster, each) for cluster in clusters for each in cluster.expectations.open_requests]
+        await asyncio.gather(*(gateways[index % plan.gateways].close(*each) for index, each in enumerate(rest)))
         wall_seconds = read_clock() - started
         await checkpoints.take_last()
-    return Report(measures, checkpoints, len(plan.trace), wall_seconds, interrupted)
+    return Report(measures, checkpoints, len(plan.trace), wall_seconds, interrupted, plan.allow_errors)
 
 
-async def _play(plan: Plan, gateways: Sequence[Gateway], randoms: Sequence[random.Random], clock: PlayClock) -> None:
-    """Deal the requests to the gateways in turn, and play them all to their end."""
+async def _play(
+    plan: Plan,
+    clusters: Sequence[Cluster],
+    gateways: Sequence[Gateway],
+    randoms: Sequence[random.Random],
+    clock: PlayClock,
+) -> None:
+    """Deal the requests to the gateways in turn, each gateway's to the clusters, and play them all to their end."""
     speed, begins = plan.speed, clock.now()
     lives = [
         Life(
+            cluster=clusters[index // plan.gateways % len(clusters)],
             request_id=f"{plan.run_id}-{index}",
             arrives=begins + each.at_seconds / (speed or math.inf),
             prompt_length=each.input_tokens,
@@ -108,15 +130,16 @@ async def _play(plan: Plan, gateways: Sequence[Gateway], randoms: Sequence[rando
             playing.create_task(flat_out(gateway, dealt, rng) if speed is None else scheduled(gateway, dealt, clock))
 
 
-async def _refuse_unless_fit(client: NodeClient, plan: Plan) -> None:
-    try:
-        rows = await client.query()
-    except CallFailed as error:
-        raise ReplayRefused(f"--target {plan.target}: {error}") from error
-    if busy := [row for row in rows if row.queued_req_num or row.prompt_length]:
-        raise ReplayRefused(
-            f"--cluster {plan.cluster}: in use by others, engine {busy[0].ip} has {busy[0].queued_req_num:,} requests"
-        )
+async def _refuse_unless_fit(nodes: Mapping[str, NodeClient], clusters: Sequence[Cluster]) -> None:
+    for target, node in nodes.items():
+        for cluster in clusters:
+            try:
+                rows = await node.query(cluster.name)
+            except CallFailed as error:
+                raise ReplayRefused(f"--target {target}: {error}") from error
+            if busy := [row for row in rows if row.queued_req_num or row.prompt_length]:
+                engine = f"engine {busy[0].ip} has {busy[0].queued_req_num:,} requests"
+                raise ReplayRefused(f"--cluster {cluster.name}: in use by others, {engine}")
 
 
 async def _cancel(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:

@@ -125,7 +125,7 @@ class SimNode:
     def reconcile(self) -> None:
         """What the beat does every two seconds."""
         self.world.at(RECONCILE_SECONDS, self.reconcile, owner=self)
-        self.ledger.holding = any(sender.behind for sender in self.senders.values())
+        self.replica.hold(self.senders.values(), self.now())
         while self.ledger.expire(self.now(), 1):
             pass
         for name, sender in self.senders.items():

@@ -27,21 +27,29 @@ from loadstats.replay.sample import sample_trace
 from loadstats.replay.trace import TraceError, TraceRequest, read_trace
 
 MAX_GATEWAYS = 256
+MAX_CLUSTERS = 1000
+MAX_TARGETS = 16
 # Where the output is not a terminal it has no width of its own.
 _WIDTH = 110
 
 
 class Command(BaseCommand):
-    """Plays a trace of LLM requests against a node, as gateways do, and checks the node's numbers."""
+    """Plays a trace of LLM requests against nodes, as gateways do, and checks the nodes' numbers."""
 
-    help = "Play a trace of LLM requests against a node as gateways do, and check its numbers against our own count."
+    help = "Play a trace of LLM requests against nodes as gateways do, and check their numbers against our own count."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """See docs/replay.md."""
         add = parser.add_argument
         add("--trace", type=Path, metavar="FILE", help="Mooncake JSON lines or Azure CSV; without: our own sample")
-        add("--target", type=_target, action="append", metavar="URL", help="the node [http://127.0.0.1:8080]")
+        add(
+            "--target",
+            type=_target,
+            action="append",
+            metavar="URL",
+            help="a node; may be repeated [http://127.0.0.1:8080]",
+        )
         add(
             "--speed",
             type=_speed,
@@ -53,27 +61,41 @@ class Command(BaseCommand):
         add("--engines", type=_whole(1, MAX_ENGINES), default="100", metavar="N", help="engines to choose from [100]")
         add("--gateways", type=_whole(1, MAX_GATEWAYS), default="8", metavar="N", help="concurrent gateways [8]")
         add("--cluster", type=_name, metavar="NAME", help="cluster to fill; nobody else may use it [a new one]")
+        add(
+            "--clusters",
+            type=_whole(1, MAX_CLUSTERS),
+            metavar="N",
+            help="clusters to fill [1, or 2 for each of several nodes]",
+        )
         add("--checkpoint-every", type=_factor, default="1", metavar="SECONDS", help="compare so often [1]")
         add("--limit", type=_whole(1, None), metavar="N", help="play the first N requests only")
+        add("--allow-errors", action="store_true", help="exit with 0 in spite of errors, where nothing differs")
         add("--seed", type=_whole(0, None), default="0", metavar="N", help="seed of every choice made [0]")
 
     def handle(self, *args: object, **options: Any) -> None:
         """Raises `CommandError` for bad arguments (exit code 2), `SystemExit` with the replay's code otherwise."""
         run_id = f"replay-{uuid.uuid4().hex[:12]}"
         targets = options["target"] or ["http://127.0.0.1:8080"]
-        if len(targets) > 1:
-            raise CommandError("--target: given more than once", returncode=2)
+        if twice := [target for index, target in enumerate(targets) if target in targets[:index]]:
+            raise CommandError(f"--target: {twice[0]} is given twice", returncode=2)
+        if len(targets) > MAX_TARGETS:
+            raise CommandError(f"--target: expected at most {MAX_TARGETS}, got {len(targets)}", returncode=2)
+        clusters = options["clusters"] or (1 if len(targets) == 1 else 2 * len(targets))
+        if clusters > options["engines"]:
+            raise CommandError(f"--engines: expected at least one for each of {clusters} clusters", returncode=2)
         plan = Plan(
             trace=_trace(options["trace"], options["seed"])[: options["limit"]],
-            target=targets[0],
+            targets=targets,
             speed=options["speed"],
             engines=options["engines"],
             gateways=options["gateways"],
             cluster=options["cluster"] or run_id,
+            clusters=clusters,
             run_id=run_id,
             seed=options["seed"],
             checkpoint_seconds=options["checkpoint_every"],
             service=ServiceTimes(speed=options["engine_speed"]),
+            allow_errors=options["allow_errors"],
         )
         self.stdout.ending = ""  # rich ends its lines itself
         out = cast(IO[str], self.stdout)
@@ -150,4 +172,4 @@ def _target(text: str) -> str:
         fit = False
     if not fit or url.path not in ("", "/"):
         raise argparse.ArgumentTypeError(f"expected a URL like http://127.0.0.1:8080, got {text!r}")
-    return text
+    return text.rstrip("/")

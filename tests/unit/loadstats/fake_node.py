@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +22,22 @@ from aiohttp import web
 class FakeNode:
     """`drop_delete_every` N: every Nth delete is answered and not carried out. `fail_every` N: every Nth call is
     answered with 500 and not carried out; `fail_after` N: every call after the Nth is. `hang_on` N: the Nth call is
-    carried out and never answered."""
+    carried out and never answered. `die_on` N: the Nth call and all after it are cut off without an answer, until
+    `revive_on` M calls have come in vain; it takes over a peer's state then. `unready` N: so often /readyz says no, -1:
+    always.
+
+    What was carried out is told to the `peers` at once, but every Nth thing with `lose_every` N.
+    """
 
     drop_delete_every: int = 0
     fail_every: int = 0
     fail_after: int = 0
     hang_on: int = 0
+    die_on: int = 0
+    revive_on: int = 0
+    unready: int = 0
+    lose_every: int = 0
+    peers: list[FakeNode] = field(default_factory=list)
     garble: bytes | None = None
     on_add: Callable[[int], None] = lambda _added: None
     url: str = ""
@@ -34,6 +45,10 @@ class FakeNode:
     deletes: int = 0
     adds: int = 0
     most_open: int = 0
+    dead: bool = False
+    in_vain: int = 0
+    told: int = 0
+    by_method: Counter[str] = field(default_factory=Counter)
     # What a caller did that the real gateway does not.
     complaints: list[str] = field(default_factory=list)
     # request id -> cluster, engine, prompt length still counted
@@ -42,10 +57,11 @@ class FakeNode:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
+        app.router.add_get("/readyz", self._ready)
         app.router.add_get("/v1/load/stats", self._query)
         app.router.add_post("/v1/load/stats", self._add)
-        app.router.add_delete("/v1/load/prompt", self._first_token)
-        app.router.add_delete("/v1/load/stats", self._done)
+        app.router.add_delete("/v1/load/prompt", self._delete)
+        app.router.add_delete("/v1/load/stats", self._delete)
         self._released = asyncio.Event()
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -78,6 +94,40 @@ class FakeNode:
             thread.join(10)
             loop.close()
 
+    async def _ready(self, request: web.Request) -> web.Response:
+        self._cut_off(request)
+        self.unready -= self.unready > 0
+        return web.json_response({}, status=503 if self.unready else 200)
+
+    def _cut_off(self, request: web.Request) -> None:
+        """Where dead: end the connection instead of answering."""
+        if self.dead and self.revive_on and self.in_vain >= self.revive_on:
+            self.dead, self.die_on = False, 0
+            self.open, self.engines = dict(self.peers[0].open), self.peers[0].engines
+        if self.dead:
+            self.in_vain += 1
+            assert request.transport is not None
+            request.transport.abort()
+            raise ConnectionAbortedError
+
+    def take(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Carry a call out."""
+        name = body["request_id"]
+        if method == "POST":
+            self.open[name] = (body["cluster"], body["ip"], body["prompt_length"])
+            self.engines.setdefault(body["cluster"], set()).add(body["ip"])
+        elif path == "/v1/load/stats":
+            self.open.pop(name, None)
+        elif entry := self.open.get(name):
+            self.open[name] = (*entry[:2], 0)
+
+    def _carry_out(self, request: web.Request, body: dict[str, Any]) -> None:
+        self.take(request.method, request.path, body)
+        for peer in self.peers:
+            self.told += 1
+            if not (peer.dead or (self.lose_every and self.told % self.lose_every == 0)):
+                peer.take(request.method, request.path, body)
+
     async def _query(self, request: web.Request) -> web.Response:
         if refusal := await self._refusal(request):
             return refusal
@@ -96,31 +146,25 @@ class FakeNode:
         body = await request.json()
         if refusal := await self._refusal(request):
             return refusal
-        self.open[body["request_id"]] = (body["cluster"], body["ip"], body["prompt_length"])
-        self.engines.setdefault(body["cluster"], set()).add(body["ip"])
+        self._carry_out(request, body)
         self.adds += 1
         self.most_open = max(self.most_open, len(self.open))
         self.on_add(self.adds)
         return await self._answer()
 
-    async def _first_token(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if refusal := await self._refusal(request):
-            return refusal
-        if self._carried_out(body) and (entry := self.open.get(body["request_id"])):
-            self.open[body["request_id"]] = (*entry[:2], 0)
-        return await self._answer()
-
-    async def _done(self, request: web.Request) -> web.Response:
+    async def _delete(self, request: web.Request) -> web.Response:
         body = await request.json()
         if refusal := await self._refusal(request):
             return refusal
         if self._carried_out(body):
-            self.open.pop(body["request_id"], None)
+            self._carry_out(request, body)
         return await self._answer()
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
         self.calls += 1
+        self.by_method[request.method] += 1
+        self.dead = self.dead or self.calls == self.die_on
+        self._cut_off(request)
         if "Content-Type" in request.headers:
             self.complaints.append(f"{request.method} with a Content-Type")
         if "TraceId" not in request.headers:

@@ -27,7 +27,7 @@ def replay(*arguments: str) -> str:
 
 def test_it_replays_its_own_sample_and_ends_with_the_verdict() -> None:
     with FakeNode().in_thread() as node:
-        text = replay("--target", node.url, *QUICK, "--limit", "50")
+        text = replay("--target", node.url, *QUICK, "--limit", "50", "--engine-speed", "10")
     lines = text.splitlines()
     assert lines[-1] == "50 requests, 0 errors, 0 differences"
     assert any(" %  " in line for line in lines)
@@ -55,6 +55,35 @@ def test_it_exits_with_one_when_the_node_lost_something() -> None:
     with FakeNode(drop_delete_every=10).in_thread() as node, pytest.raises(SystemExit) as caught:
         replay("--target", node.url, *QUICK, "--limit", "50")
     assert caught.value.code == 1
+
+
+def test_with_several_targets_it_fills_several_clusters() -> None:
+    a, b = FakeNode(), FakeNode()
+    with a.in_thread(), b.in_thread():
+        arguments = (
+            "--target",
+            a.url,
+            "--target",
+            b.url,
+            *QUICK,
+            "--limit",
+            "20",
+            "--cluster",
+            "mine",
+            "--checkpoint-every",
+            "60",
+        )
+        with pytest.raises(SystemExit) as caught:  # they don't tell each other
+            replay(*arguments)
+    assert caught.value.code == 1
+    assert len({*a.engines} | {*b.engines}) == 4
+    assert all(name.startswith("mine-") for name in (*a.engines, *b.engines))
+
+
+def test_with_errors_allowed_it_exits_with_zero() -> None:
+    with FakeNode(fail_every=13).in_thread() as node:
+        text = replay("--target", node.url, *QUICK, "--limit", "5", "--checkpoint-every", "60", "--allow-errors")
+    assert text.endswith("5 requests, 1 errors, 0 differences\n")
 
 
 def test_ctrl_c_ends_its_requests_and_exits_with_130() -> None:
@@ -95,7 +124,10 @@ def test_it_refuses_a_target_where_nobody_listens() -> None:
         (("--target", "node:8080"), "argument --target: expected a URL like http://127.0.0.1:8080, got 'node:8080'"),
         (("--target", "http://node/v1"), "argument --target: expected a URL"),
         (("--target", "http://node:99999"), "argument --target: expected a URL"),
-        (("--target", "http://a", "--target", "http://b"), "--target: given more than once"),
+        (("--target", "http://a", "--target", "http://a/"), "--target: http://a is given twice"),
+        (tuple(f"--target=http://a{number}" for number in range(17)), "--target: expected at most 16, got 17"),
+        (("--clusters", "5", "--engines", "4"), "--engines: expected at least one for each of 5 clusters"),
+        (("--clusters", "0"), "argument --clusters: expected a whole number from 1 to 1,000, got '0'"),
         (("--trace", "/nonexistent"), "--trace: cannot read /nonexistent: No such file"),
     ],
 )

@@ -8,14 +8,15 @@ import asyncio
 import io
 import math
 import random
+from dataclasses import replace
+from typing import Any
 
-import aiohttp
 import pytest
 from rich.console import Console
 
-from loadstats.replay.checkpoint import KEPT_DIFFERENCES, Checkpoints
-from loadstats.replay.client import NodeClient
+from loadstats.replay.checkpoint import KEPT_DIFFERENCES, Checkpoints, Found
 from loadstats.replay.clock import PlayClock
+from loadstats.replay.cluster import Cluster
 from loadstats.replay.expectations import Difference, Expectations
 from loadstats.replay.measures import Measures, Operation, percentiles
 from loadstats.replay.progress import show_progress
@@ -37,12 +38,8 @@ def test_the_sparkline_shows_the_highest_of_what_a_block_covers() -> None:
 
 
 def report_of(measures: Measures, *, taken: int = 2, passed: int = 2, interrupted: bool = False) -> Report:
-    async def unread() -> Checkpoints:
-        async with aiohttp.ClientSession() as session:
-            client = NodeClient(session, "c", measures, lambda: 0.0)
-            return Checkpoints(client, Expectations(), PlayClock(lambda: 0.0), ["a"])
-
-    checkpoints = asyncio.run(unread())
+    nodes: dict[str, Any] = dict.fromkeys(measures.targets)
+    checkpoints = Checkpoints(nodes, [Cluster("c", ["a"])], PlayClock(lambda: 0.0), lambda: 0.0)
     checkpoints.taken, checkpoints.passed = taken, passed
     return Report(measures, checkpoints, planned=4000, wall_seconds=2.0, interrupted=interrupted)
 
@@ -53,8 +50,8 @@ def printed(report: Report) -> str:
     return out.getvalue()
 
 
-def begun(requests: int) -> Measures:
-    measures = Measures()
+def begun(requests: int, *targets: str) -> Measures:
+    measures = Measures(targets)
     for _ in range(requests):
         measures.begin()
     return measures
@@ -87,8 +84,9 @@ def test_a_report_with_errors_names_them_and_ends_with_one() -> None:
 
 
 def test_a_report_with_differences_shows_the_first_and_ends_with_one() -> None:
-    report = report_of(begun(10), passed=1)
-    found = [(2, Difference(f"10.0.0.{index}", "prompt_length", "0 to 7", 9000)) for index in range(12)]
+    report = report_of(begun(10, "http://a"), passed=1)
+    differences = [Difference(f"10.0.0.{index}", "prompt_length", "0 to 7", 9000) for index in range(12)]
+    found = [Found(2, "http://a", "c", each) for each in differences]
     report.checkpoints.first_differences += found
     report.checkpoints.differences = 12
     text = printed(report)
@@ -97,6 +95,37 @@ def test_a_report_with_differences_shows_the_first_and_ends_with_one() -> None:
     assert "… and 2 more differences" in text
     assert text.endswith("10 requests, 0 errors, 12 differences\n")
     assert report.exit_code == 1
+
+
+def test_a_report_on_several_nodes_shows_each() -> None:
+    measures = begun(10, "http://a", "http://b")
+    a = measures.targets["http://a"]
+    a.calls, a.failed_over, a.openings = 7000, 60, 1
+    a.failures[Operation.DONE, "HTTP 503"] = 5
+    report = report_of(measures)
+    witness = report.checkpoints.witnesses["http://b"]
+    witness.passed, witness.settled = 1, [0.002, 0.0075]
+    witness.skipped = {2: "not ready"}
+    report.checkpoints.first_differences.append(Found(1, "http://a", "c", Difference("e", "queued_req_num", "0", 1)))
+    report.checkpoints.missing = ["http://b"]
+    lines = printed(report).splitlines()
+    rows = {line.split()[1]: line.replace("│", " ").split() for line in lines if line.startswith("│ http")}
+    assert rows["http://a"] == ["http://a", "7,000", "5", "60", "1", "0", "of", "2", "–"]
+    assert rows["http://b"] == ["http://b", "0", "0", "0", "0", "1", "of", "2", "7.50"]
+    assert "http://a: DELETE stats: 5 × HTTP 503" in lines
+    assert "http://b: left out of 1 checkpoints (2): not ready" in lines
+    assert "checkpoint 1, http://a, cluster c, engine e: queued_req_num is 1, expected 0" in lines
+    assert lines[-1] == "10 requests, 0 errors, 0 differences, not there at the end: http://b"
+    assert report.exit_code == 1
+
+
+def test_allowed_errors_do_not_decide_the_exit_code() -> None:
+    measures = begun(10)
+    measures.failed(Operation.DONE, "HTTP 500")
+    report = report_of(measures)
+    assert replace(report, allow_errors=True).exit_code == 0
+    report.checkpoints.differences = 1
+    assert replace(report, allow_errors=True).exit_code == 1
 
 
 def test_an_interrupted_report_says_how_far_it_came() -> None:
@@ -119,11 +148,16 @@ def test_it_keeps_the_first_differences_only() -> None:
             return [Difference("a", "queued_req_num", "0", 1)] * 60
 
     class Answering:
-        async def query(self) -> list[object]:
+        async def ready(self) -> None:
+            pass
+
+        async def query(self, cluster: str) -> list[object]:
             return []
 
     async def take() -> Checkpoints:
-        checkpoints = Checkpoints(Answering(), Wrong(), PlayClock(lambda: 0.0), ["a"])  # type: ignore[arg-type]
+        nodes: dict[str, Any] = {"http://a": Answering()}
+        clusters = [Cluster("c", ["a"], Wrong())]
+        checkpoints = Checkpoints(nodes, clusters, PlayClock(lambda: 0.0), lambda: 0.0)
         await checkpoints.take()
         await checkpoints.take()
         return checkpoints

@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster of a replay: its name, its engines, and what the client counted of it. Owned by the replay's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .engines import addresses
+from .expectations import Expectations
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An engine is of one cluster only."""
+
+    name: str
+    engines: Sequence[str]
+    expectations: Expectations = field(default_factory=Expectations)
+
+
+def clusters_of(names: Sequence[str], engines: int) -> list[Cluster]:
+    """The engines are dealt to the clusters in turn; there are at least as many."""
+    all_engines = addresses(engines)
+    return [Cluster(name, all_engines[index :: len(names)]) for index, name in enumerate(names)]

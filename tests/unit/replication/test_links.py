@@ -1,0 +1,423 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Links between nodes of this same loop, over real connections of a small server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable, Coroutine
+from contextlib import asynccontextmanager
+from random import Random
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+import pytest
+from msgspec import msgpack
+
+from metadata_center.errors import InvalidInput
+from metadata_center.health import State as PartState
+from metadata_center.http.call import Call, Table
+from replication import link as link_module
+from replication import paths
+from replication.admission import Admission
+from replication.client import BadAnswer, Connection
+from replication.handlers import ReplicaHandlers
+from replication.link import PeerLink
+from replication.links import Links
+from replication.messages import VERSION, Ack, State, Summary, Want
+from replication.sender import Link, Sender
+from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
+
+
+class Peer(Node):
+    """A node with its links. `join_seconds` is long: who is ready has joined."""
+
+    def __init__(self, name: str, *, join_seconds: float = 60.0, **options: float) -> None:
+        super().__init__(f"{name}@1", **options)  # type: ignore[arg-type]
+        self.lags: list[float] = []
+        self.admission = Admission("")
+        self.links = Links(
+            self.replica,
+            self.journal,
+            self.ledger,
+            self.admission,
+            lambda address, port: Connection(address, port, dial_seconds=1, request_seconds=1),
+            join_seconds=join_seconds,
+            random=Random(1),
+            observe=self.lags.append,
+        )
+        table = Table(ReplicaHandlers(self.replica, self.admission, self.links.links, {}).routes())
+        self.server = RawPeer(lambda line, body: self._serve(table, line, body))
+
+    @staticmethod
+    def _serve(table: Table, line: bytes, body: bytes) -> bytes:
+        method, path, _ = line.split()
+        route = table.find(method, path)
+        if route is None:
+            return http(404)
+        try:
+            return http(200, route.handler(Call(b"", body, {}, client="127.0.0.1")))
+        except InvalidInput as error:
+            return http(400, error.reason.encode())
+
+    def link(self) -> PeerLink:
+        return self.links.links()[0]
+
+
+@asynccontextmanager
+async def served(*peers: Peer) -> Any:
+    servers = [await asyncio.start_server(peer.server.talk, "127.0.0.1", 0) for peer in peers]
+    for peer, server in zip(peers, servers, strict=True):
+        peer.server.port = server.sockets[0].getsockname()[1]
+    try:
+        yield
+    finally:
+        for peer in peers:
+            await peer.links.stop()
+        for peer, server in zip(peers, servers, strict=True):
+            server.close()
+            peer.server.hang_up()
+        await asyncio.sleep(0)
+
+
+def meet(*peers: Peer) -> None:
+    """Each is told of the others, and starts."""
+    for peer in peers:
+        peer.links.set_peers([("127.0.0.1", other.server.port) for other in peers if other is not peer])
+        peer.links.start()
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scene)
+
+
+def test_nodes_that_begin_together_are_ready_at_once_and_tell_each_other() -> None:
+    async def scene() -> None:
+        a, b, c = Peer("a"), Peer("b"), Peer("c")
+        async with served(a, b, c):
+            meet(a, b, c)
+            await until(lambda: all(peer.replica.joined for peer in (a, b, c)))
+            a.add("r", now=monotonic())
+            b.add("s", now=monotonic())
+            c.ledger.done("r", 0.0, 1)
+            await until(lambda: all(peer.live() == {"s"} for peer in (a, b, c)))
+            await until(lambda: all(link.sender.lag_events == 0 for link in a.links.links()))
+            assert a.ledger.digests() == b.ledger.digests() == c.ledger.digests()
+            assert a.links.state() == (PartState.OK, "2 peers")
+            assert 0 < min(a.lags) < 5
+
+    play(scene())
+
+
+def test_a_node_that_joins_has_everything_before_it_is_ready() -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        for number in range(3000):
+            a.add(f"r{number}")
+        async with served(a, b):
+            a.replica.joined = True
+            meet(a, b)
+            assert b.links.state()[0] is PartState.STARTING
+            await until(lambda: b.replica.joined)
+            assert len(b.live()) == 3000
+            assert b.replica.vector()["a@1"] == 3000
+
+    play(scene())
+
+
+def test_a_node_without_peers_is_ready_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a = Peer("a")
+        async with served(a):
+            with caplog.at_level(logging.INFO, "replication"):
+                meet(a)
+                await until(lambda: a.replica.joined)
+        assert "ready without peers" in caplog.text
+
+    play(scene())
+
+
+def test_a_node_that_discovery_tells_nothing_is_ready_after_the_cap(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a = Peer("a", join_seconds=0.05)
+        async with served(a):
+            a.links.start()
+            await until(lambda: a.replica.joined)
+        assert "no peer could be joined" in caplog.text
+
+    with caplog.at_level(logging.INFO, "replication"):
+        play(scene())
+
+
+def test_a_node_waits_for_peers_that_are_down_no_longer_than_the_cap() -> None:
+    async def scene() -> None:
+        a, b = Peer("a", join_seconds=0.3), Peer("b")
+        async with served(a):
+            a.links.set_peers([("127.0.0.1", 1)])
+            a.links.start()
+            await until(lambda: a.replica.joined)
+            assert a.link().sender.link is Link.LOST
+            state, why = a.links.state()
+            assert (state, why) == (PartState.DEGRADED, "lost: 127.0.0.1:1")
+        assert b.links.links() == []
+
+    play(scene())
+
+
+def test_the_journal_may_be_written_by_any_thread() -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and b.replica.joined)
+
+            def report() -> None:
+                for number in range(500):
+                    a.add(f"r{number}")
+
+            thread = Thread(target=report)
+            thread.start()
+            await until(lambda: len(b.live()) == 500)
+            thread.join()
+
+    play(scene())
+
+
+def test_what_differs_is_mended_by_the_second_sweep(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and b.replica.joined)
+            b.add("r")
+            await until(lambda: a.live() == {"r"})
+            b.ledger.journal = None  # an end that nobody tells
+            b.ledger.done("r", 0.0, 1)
+            for _ in range(2):
+                before = a.links._work
+                a.links.sweep()
+                await until(lambda: a.links._work is not before)  # noqa: B023
+                assert a.links._work is not None
+                await a.links._work
+            assert a.live() == set()
+        assert "1 records differed and were mended" in caplog.text
+
+    with caplog.at_level(logging.INFO, "replication"):
+        play(scene())
+
+
+def test_a_gap_is_filled_by_a_whole_pull() -> None:
+    async def scene() -> None:
+        a, b = Peer("a", capacity=8), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and b.replica.joined)
+            a.link().close()
+            b.links.set_peers([])
+            for number in range(50):
+                a.add(f"r{number}")
+            a.replica.trim([0])
+            await until(lambda: "a" in b.replica.gaps)
+            b.links.set_peers([("127.0.0.1", a.server.port)])
+            await until(lambda: bool(b.links.links()) and b.link().sender.link is Link.CONNECTED)
+            b.links.sweep()
+            await until(lambda: len(b.live()) == 50)
+            assert b.replica.gaps == set()
+            await until(lambda: a.link().sender.lag_events == 0)
+
+    play(scene())
+
+
+def test_peers_come_and_go() -> None:
+    async def scene() -> None:
+        a, b, c = Peer("a"), Peer("b"), Peer("c")
+        async with served(a, b, c):
+            meet(a, b)
+            c.replica.joined = True
+            await until(lambda: a.replica.joined)
+            a.links.set_peers([("127.0.0.1", c.server.port)])
+            await until(lambda: a.link().name == f"127.0.0.1:{c.server.port}")
+            a.add("r")
+            await until(lambda: c.live() == {"r"})
+            assert b.live() == set()
+
+    play(scene())
+
+
+def test_a_link_that_ended_is_started_anew_by_the_sweep(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.link is Link.CONNECTED)
+            broken = a.link().sender.poll
+            a.link().sender.poll = lambda now: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+            [task] = a.links._tasks.values()
+            a.add("r")
+            await until(task.done)
+            a.link().sender.poll = broken  # type: ignore[method-assign]
+            a.links.sweep()
+            await until(lambda: b.live() == {"r"})
+        assert "its link ended" in caplog.text
+
+    play(scene())
+
+
+def test_a_stop_pushes_what_is_left() -> None:
+    async def scene() -> None:
+        a, b = Peer("a", capacity=10_000), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.link is Link.CONNECTED)
+            for number in range(5000):
+                a.add(f"r{number}")
+            await a.links.stop()
+            assert len(b.live()) == 5000
+
+    play(scene())
+
+
+# Peers that are not as they should be
+
+
+async def alone_with(answer: Answer, scene: Callable[[Peer, RawPeer], Coroutine[Any, Any, None]]) -> None:
+    a = Peer("a", join_seconds=0.3)
+    async with served(a), raw_peer(answer) as peer:
+        a.links.set_peers([("127.0.0.1", peer.port)])
+        a.links.start()
+        await scene(a, peer)
+        await a.links.stop()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x00garbage\r\n\r\n",
+        http(200, b"\xc1"),
+        http(200, b""),
+        http(200, msgpack.encode({"a": 1})),
+        http(200, msgpack.encode([1, "b@1", -5, True])),
+        http(200, b"\x94\x01\xa1\xff\x00\xc3"),
+        http(500, b"\xff\xfe"),
+        None,
+    ],
+)
+def test_a_peer_that_answers_garbage_is_lost_with_an_error_and_harms_nobody(answer: bytes | None) -> None:
+    async def scene(a: Peer, peer: RawPeer) -> None:
+        await until(lambda: a.replica.joined)
+        a.add("r")
+        await until(lambda: a.link().sender.failures > 1)
+        assert a.link().sender.link is Link.LOST
+        assert a.link().sender.last_error
+        a.links.sweep()
+        assert a.live() == {"r"}
+
+    play(alone_with(lambda line, body: answer, scene))
+
+
+BAD_STATES = {
+    "no state": b"\xc1",
+    "not compressed": b"plainly",
+    "cut off": zlib.compress(b"x" * 100)[:-20],
+    "nothing of what was asked": zlib.compress(msgpack.encode(State(VERSION, []))),
+    "a wrong address": zlib.compress(msgpack.encode([1, [[0, [["r", 0, 60, "c", "nowhere", 1, "b@1", 1]]]]])),
+}
+
+
+@pytest.mark.parametrize("body", BAD_STATES.values(), ids=BAD_STATES)
+def test_a_pull_that_brings_garbage_ends_and_the_node_is_ready_all_the_same(body: bytes) -> None:
+    summary = msgpack.encode(Summary(VERSION, "b@1", True, {"b@1": 5}, [1] * 1024))
+
+    def answer(line: bytes, _: bytes) -> bytes:
+        if paths.PUSH.encode() in line:
+            return http(200, msgpack.encode(Ack(VERSION, "b@1", 0, True)))
+        return http(200, summary if paths.SUMMARY.encode() in line else body)
+
+    async def scene(a: Peer, peer: RawPeer) -> None:
+        await until(lambda: a.replica.joined)
+        assert a.replica.vector() == {"a@1": 0}
+        asked = len(peer.asked)
+        a.links._suspects = {("127.0.0.1", peer.port): frozenset(range(1024))}
+        await until(lambda: a.links._work is not None and a.links._work.done())
+        a.links.sweep()
+        await until(lambda: len([1 for line, _ in peer.asked[asked:] if paths.STATE.encode() in line]) > 0)
+        await until(lambda: a.links._work is not None and a.links._work.done())
+        assert a.links._work is not None
+        assert a.links._work.exception() is None
+        assert a.live() == set()
+
+    play(alone_with(answer, scene))
+
+
+def test_a_state_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "MAX_STATE_BYTES", 1000)
+
+    async def scene() -> None:
+        async with raw_peer(lambda line, body: http(200, zlib.compress(bytes(100_000)))) as peer:
+            node = Node("a@1")
+            sender = Sender(node.journal, lambda: 1.0)
+            link = PeerLink("p", sender, peer.connect, now=lambda: 0.0, observe=print)
+            with pytest.raises(BadAnswer, match="more than 1000 bytes"):
+                await link.state(Want(VERSION, [1]))
+            link.close()
+
+    play(scene())
+
+
+def old_peer(taken: list[bytes]) -> Answer:
+    def answer(line: bytes, body: bytes) -> bytes:
+        if line != b"POST /v1/replica/event HTTP/1.1":
+            return http(404, b"404 page not found")
+        taken.append(body)
+        return http(200, b"{}")
+
+    return answer
+
+
+def test_a_peer_that_knows_no_better_gets_events_one_by_one() -> None:
+    taken: list[bytes] = []
+
+    async def scene(a: Peer, peer: RawPeer) -> None:
+        await until(lambda: a.replica.joined)
+        assert a.links.links()
+        await until(lambda: a.link().sender.link is Link.LEGACY)
+        a.add("r")
+        a.ledger.done("r", 0.0, 1)
+        await until(lambda: len(taken) == 2)
+        await until(lambda: a.link().sender.lag_events == 0)
+        assert a.link().lost_events == 0
+
+    play(alone_with(old_peer(taken), scene))
+
+
+def test_an_old_peer_is_asked_now_and_then_whether_it_has_been_replaced() -> None:
+    taken: list[bytes] = []
+    clock = [1000.0]
+
+    async def scene() -> None:
+        async with raw_peer(old_peer(taken)) as peer:
+            node = Node("a@1")
+            sender = Sender(node.journal, lambda: 1.0)
+            link = PeerLink("p", sender, peer.connect, now=lambda: clock[0], observe=print)
+            running = asyncio.ensure_future(link.run())
+
+            def probes() -> int:
+                return sum(b"/push" in line for line, _ in peer.asked)
+
+            for minutes in range(1, 4):
+                await until(lambda: probes() == minutes)  # noqa: B023
+                for number in range(3):
+                    node.add(f"r{minutes}-{number}")
+                    link.wake()
+                await until(lambda: len(taken) == 3 * minutes)  # noqa: B023 told between the probes, every time
+                assert probes() == minutes
+                clock[0] += link_module.PROBE_SECONDS + 1
+                link.wake()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+    play(scene())

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from metadata_center.errors import InvalidInput
+from replication.messages import VERSION, Done, Push, State
+from replication.pull import Pull
+from tests.unit.replication.raw_peer import Node
+
+
+def run(pull: Pull, peer: Node, now: float = 0.0) -> int:
+    """Returns how many answers it took."""
+    pull.begin(peer.replica.summary())
+    answers = 0
+    while (want := pull.want()) is not None:
+        left = pull.left
+        pull.take(peer.replica.state(want, now), now, 1)
+        assert pull.left < left
+        answers += 1
+    return answers
+
+
+def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    for number in range(2000):
+        b.add(f"r{number}")
+    b.ledger.done("r0", 0.0, 1)
+    b.ledger.done("early", 0.0, 1)  # a stub travels too
+    assert run(Pull(a.replica, whole=True), b) > 1
+    assert a.live() == b.live()
+    assert a.ledger.digests() == b.ledger.digests()
+    assert a.replica.vector() == {"a@1": 0, "b@1": b.journal.latest}
+    a.ledger.apply_add("early", "c", "10.0.0.1", 5, None, 0, 0.0, 1)
+    assert "early" not in a.live()
+
+
+def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    for number in range(2000):
+        b.add(f"r{number}")
+    pull = Pull(a.replica, whole=True)
+    pull.begin(b.replica.summary())
+    want = pull.want()
+    assert want is not None
+    pull.take(b.replica.state(want, 0.0), 0.0, 1)
+    assert pull.changed > 0
+    assert a.replica.vector() == {"a@1": 0}
+
+
+def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.add("r")
+    first = Pull(a.replica, whole=False)
+    assert run(first, b) == 0
+    assert len(first.differing) == 1
+    assert a.live() == set()
+    second = Pull(a.replica, whole=False, suspects=first.differing)
+    assert run(second, b) == 1
+    assert (second.changed, a.live()) == (1, {"r"})
+    assert "b@1" not in a.replica.vector()  # a part is not everything
+
+
+def test_a_repair_between_equals_asks_for_nothing() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    pull = Pull(a.replica, whole=False, suspects=frozenset(range(1024)))
+    assert run(pull, b) == 0
+    assert not pull.differing
+
+
+def test_what_ended_over_there_ends_here() -> None:
+    a, b = Node("a@1"), Node("b@1", tombstone_seconds=1)
+    b.add("r")
+    run(Pull(a.replica, whole=True), b)
+    b.ledger.done("r", 0.0, 1)
+    while b.ledger.expire(10.0, 1):
+        pass
+    assert b.ledger.find("r") is None
+    run(Pull(a.replica, whole=True), b, now=10.0)
+    assert a.live() == set()
+
+
+def test_what_ended_here_does_not_come_back() -> None:
+    a, b = Node("a@1", tombstone_seconds=1), Node("b@1")
+    b.add("r")
+    a.replica.take(Push(VERSION, "b@1", 1, 1, 0, [*b.journal.read(1, 1)[0], Done("r")]), 0.0, 1)
+    while a.ledger.expire(10.0, 1):
+        pass
+    assert a.ledger.find("r") is None
+    run(Pull(a.replica, whole=True), b)
+    assert a.live() == set()
+
+
+@pytest.mark.parametrize("buckets", [[], [(5, [])], [(3, []), (5, [])]])
+def test_an_answer_to_another_question_ends_the_pull(buckets: list[tuple[int, list[object]]]) -> None:
+    a, b = Node("a@1"), Node("b@1")
+    pull = Pull(a.replica, whole=True)
+    pull.begin(b.replica.summary())
+    pull.take(State(VERSION, [(5, [])]), 0.0, 1)
+    with pytest.raises(InvalidInput, match="buckets wanted"):
+        pull.take(State(VERSION, buckets), 0.0, 1)  # type: ignore[arg-type]
+    assert pull.left == 1023
