@@ -59,7 +59,7 @@ class LaneState:
         self.write_timeout_seconds = write_timeout_seconds
         self.now = now
         self.draining = False  # answers say `Connection: close` from now on
-        self.served = 0  # hot requests answered
+        self.served = 0  # requests of clients answered
         self.server_state = ServerState()  # the open connections, and Django's tasks
         self.date(b"")
 
@@ -352,7 +352,8 @@ class Lane(HttpToolsProtocol):
             self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
         else:
             self._write_last(head, start + trace_id, answer)
-        shared.served += 1
+        if not head.route.packed:
+            shared.served += 1  # what peers send keeps no draining node waiting
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
         edge.finish(head.route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)

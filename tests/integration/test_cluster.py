@@ -1,0 +1,411 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes, real processes on loopback: whatever happens to one, all agree again with the truth, without help.
+
+Who is no peer is refused with 403. That cannot be seen here, as all of 127.0.0.0/8 is this machine, which is always
+let in: see tests/unit/replication/test_admission.py and test_handlers.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import permutations
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+import pytest
+
+from tests.clusters import Cluster, ClusterNode, running_cluster, wait
+from tests.dns_server import DnsServer, Fault
+from tests.gateways import Load, load_on
+
+DOUBT_SECONDS = 0.25  # what a node took this shortly before it was killed may be told to nobody
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("mesh"), 3, wires=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(mesh: Cluster) -> Cluster:
+    """Three nodes with wires between them. Tests use ids of their own."""
+    mesh.mend()
+    return mesh
+
+
+def check(cluster: Cluster, load: Load, prefix: str, *, doubt: frozenset[str] | set[str] = frozenset()) -> None:
+    """All nodes are equal to each other, and to the truth but for what is in doubt."""
+    load.stop()
+    assert load.calls > 200
+    cluster.wait_equal()
+    truth = load.truth
+    views = [node.live(prefix) for node in cluster.nodes]
+    assert all(view == views[0] for view in views)
+    wrong = {request_id for request_id in {*views[0], *truth} if views[0].get(request_id) != truth.get(request_id)}
+    told = {request_id: (views[0].get(request_id), truth.get(request_id)) for request_id in list(wrong - doubt)[:10]}
+    assert not wrong - doubt, f"{len(wrong - doubt)} of {len(truth)}: {told}"
+
+
+def test_what_any_node_is_told_reaches_all(cluster: Cluster) -> None:
+    for place, node in enumerate(cluster.nodes):
+        node.add(f"reach-{place}", ip=f"10.0.0.{place}")
+    cluster.wait_live("reach-", [f"reach-{place}" for place in range(3)], 5)
+    cluster.nodes[1].first_token("reach-0")
+    wait(lambda: all(node.live("reach-")["reach-0"].phase == 1 for node in cluster.nodes), "its first token", 5)
+    for place, node in enumerate(cluster.nodes):
+        node.done(f"reach-{(place + 1) % 3}")
+    cluster.wait_live("reach-", [], 5)
+
+
+def test_calls_of_one_request_at_different_nodes_in_any_order(cluster: Cluster) -> None:
+    for calls in permutations(range(3)):
+        for places in permutations(cluster.nodes):
+            request_id = f"order-{''.join(map(str, calls))}-{''.join(node.address[-1] for node in places)}"
+            for call in calls:
+                node = places[call]
+                (node.add, node.first_token, node.done)[call](request_id)
+    cluster.nodes[0].add("order-last")
+    cluster.wait_live("order-", ["order-last"], 5)
+    assert cluster.wait_equal(5) < 5
+
+
+def test_two_adds_of_one_id_that_disagree_settle_on_one(cluster: Cluster) -> None:
+    for number in range(20):
+        for place, node in enumerate(cluster.nodes):
+            node.add(f"disagree-{number}", ip=f"10.0.1.{place}")
+    cluster.wait_equal(5)
+    views = [node.live("disagree-") for node in cluster.nodes]
+    assert views[0] == views[1] == views[2]
+    assert len(views[0]) == 20
+
+
+def test_a_node_killed_and_restarted_under_load_costs_only_the_calls_in_flight_to_it(cluster: Cluster) -> None:
+    victim = cluster.nodes[1]
+    with load_on(cluster, "kill") as load:
+        wait(lambda: load.calls > 300, "some load")
+        killed = time.monotonic()
+        victim.kill()
+        dead = time.monotonic()
+        wait(lambda: load.calls > 800, "load on the others")
+        wait(lambda: any(peer["state"] == "lost" for peer in cluster.nodes[0].peers()), "it is missed")
+        assert cluster.nodes[0].ready()
+        assert cluster.nodes[2].ready()
+        victim.start()
+        cluster.wait_ready(1)
+        more = load.calls + 300
+        wait(lambda: load.calls > more, "load on all")
+        again = time.monotonic()
+        doubt = load.answered_by(1, killed - DOUBT_SECONDS, dead)
+        check(cluster, load, "kill", doubt=doubt)
+    assert all(failure.place == 1 and killed <= failure.ended <= again for failure in load.failures), load.failures
+
+
+def stopped_for(cluster: Cluster, seconds: float, prefix: str) -> None:
+    victim = cluster.nodes[2]
+    with load_on(cluster, prefix) as load:
+        wait(lambda: load.calls > 200, "some load")
+        began = time.monotonic()
+        victim.signal(signal.SIGSTOP)
+        wait(lambda: time.monotonic() - began > seconds, "the time is over", seconds + 10)
+        lost = [peer for peer in cluster.nodes[0].peers() if peer["state"] == "lost"]
+        victim.signal(signal.SIGCONT)
+        assert len(lost) == 1
+        assert lost[0]["last_error"] == "TimeoutError"
+        resumed = load.calls + 200
+        wait(lambda: load.calls > resumed, "load on all")
+        check(cluster, load, prefix)
+    assert {failure.place for failure in load.failures} <= {2}
+
+
+def test_a_node_that_stands_still_for_a_while_catches_up(cluster: Cluster) -> None:
+    stopped_for(cluster, 3.0, "pause")
+
+
+@pytest.mark.slow
+def test_a_node_that_stands_still_for_long_catches_up(cluster: Cluster) -> None:
+    stopped_for(cluster, 20.0, "longpause")
+
+
+def parted_for(cluster: Cluster, seconds: float, prefix: str) -> None:
+    """Node 0 is cut off from both others, and clients reach all three."""
+    with load_on(cluster, prefix) as load:
+        wait(lambda: load.calls > 200, "some load")
+        for wire in cluster.wires_of(0):
+            wire.cut()
+        began = time.monotonic()
+        wait(lambda: time.monotonic() - began > seconds, "the time is over", seconds + 10)
+        wait(lambda: [peer["state"] for peer in cluster.nodes[0].peers()] == ["lost", "lost"], "both are lost")
+        assert all(node.ready() for node in cluster.nodes)
+        load.stop()
+        assert not cluster.equal()
+        for wire in cluster.wires_of(0):
+            wire.heal()
+        took = cluster.wait_equal(10)
+        print(f"reconverged {took:.2f} s after a cut of {time.monotonic() - began - took:.0f} s")  # noqa: T201
+        check(cluster, load, prefix)
+        assert took <= 2.0
+    assert load.failures == []
+
+
+def test_a_cut_heals_within_two_seconds(cluster: Cluster) -> None:
+    parted_for(cluster, 3.0, "cut")
+
+
+@pytest.mark.slow
+def test_a_long_cut_heals_within_two_seconds(cluster: Cluster) -> None:
+    parted_for(cluster, 30.0, "longcut")
+
+
+def test_a_slow_peer_does_not_slow_the_clients_of_the_others(cluster: Cluster) -> None:
+    for wire in cluster.wires_of(2):
+        wire.delay_seconds = 0.4
+    with load_on(cluster, "slow") as load:
+        wait(lambda: load.calls > 1000, "some load")
+        began = time.monotonic()
+        cluster.nodes[0].add("between-the-quick")
+        wait(lambda: "between-the-quick" in cluster.nodes[1].live("between"), "it is there", 5)
+        assert time.monotonic() - began < 0.4
+        check(cluster, load, "slow")
+    assert load.failures == []
+    assert load.slowest([0, 1]) < 0.4
+
+
+def begin_with(cluster: Cluster, prefix: str, requests: int) -> float:
+    """Requests in flight at node 0, then node 2 begins anew. Returns its time from first contact to ready."""
+    first, joining = cluster.nodes[0], cluster.nodes[2]
+    joining.kill()
+    ids = [f"{prefix}-{number}" for number in range(requests)]
+    first.many(
+        ("POST", "/v1/load/stats", {"cluster": f"c{n % 50}", "request_id": each, "ip": f"10.1.0.{n % 200}"})
+        for n, each in enumerate(ids)
+    )
+    joining.start()
+    try:
+        assert joining.process is not None
+        joining.process.wait_for("  API ")
+        began = time.monotonic()
+        wait(joining.ready, "it is ready")
+        took = time.monotonic() - began
+        assert joining.live(prefix).keys() == set(ids)  # at once: ready is to have caught up
+        cluster.wait_equal(10)
+    finally:
+        first.many(("DELETE", "/v1/load/stats", {"request_id": each}) for each in ids)
+    cluster.wait_live(prefix, [], 10)
+    print(f"{requests} in flight: ready {took:.2f} s after it listened; {pulled(joining)}")  # noqa: T201
+    return took
+
+
+def pulled(node: ClusterNode) -> str:
+    return next((line.strip() for line in node.output().splitlines() if "pulled everything" in line), "")
+
+
+def test_a_node_that_joins_is_ready_when_it_has_everything(cluster: Cluster) -> None:
+    assert begin_with(cluster, "join", 20_000) < 5
+
+
+@pytest.mark.slow
+def test_a_node_that_joins_with_many_in_flight_is_ready_soon(cluster: Cluster) -> None:
+    assert begin_with(cluster, "manyjoin", 100_000) < 10
+
+
+def test_a_rolling_restart_under_load_loses_nothing(cluster: Cluster) -> None:
+    with load_on(cluster, "roll") as load:
+        wait(lambda: load.calls > 200, "some load")
+        for place, node in enumerate(cluster.nodes):
+            began = time.monotonic()
+            node.stop()
+            node.start()
+            cluster.wait_ready(place)
+            wait(cluster.connected, "all are connected")
+            assert {failure.place for failure in load.failures if failure.ended > began} <= {place}
+        more = load.calls + 200
+        wait(lambda: load.calls > more, "load on all")
+        check(cluster, load, "roll")
+
+
+# Peers that are not nodes of this kind
+
+
+class OldNode(ThreadingHTTPServer):
+    """Speaks the original's event API alone, as the original does: 404 for all else."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, dict[str, object]]] = []
+        super().__init__(("127.0.0.1", 0), OldNodeHandler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that ends is no news."""
+
+
+class OldNodeHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: OldNode
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        known = self.path == "/v1/replica/event" and "TraceId" in self.headers
+        if known:
+            self.server.taken.append((self.headers["Event-Type"], msgspec.json.decode(body)))
+        answer = b'{"status":"OK","error":null,"data":null}' if known else b"404 page not found"
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it so
+        """Nobody reads it."""
+
+
+class GarbageNode(OldNode):
+    """Answers everything with noise, of another kind each time."""
+
+    KINDS = (
+        b"\x00\xff\xfe noise\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nnoise",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\ncut off",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        b"",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.RequestHandlerClass = GarbageHandler
+
+
+class GarbageHandler(OldNodeHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        assert isinstance(self.server, GarbageNode)
+        self.server.taken.append((self.path, {}))
+        self.wfile.write(self.server.KINDS[len(self.server.taken) % len(self.server.KINDS)])
+        self.close_connection = True
+
+
+@contextlib.contextmanager
+def serving(server: OldNode) -> Iterator[OldNode]:
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def peer_at(node: ClusterNode, port: int) -> dict[str, object]:
+    [found] = [peer for peer in node.peers() if peer["peer"] == f"127.0.0.1:{port}"]
+    return found
+
+
+def test_peers_that_know_no_better_and_peers_that_answer_garbage(tmp_path: Path) -> None:
+    with serving(OldNode()) as old, serving(GarbageNode()) as garbage:
+        others = [f"127.0.0.1:{server.server_address[1]}" for server in (old, garbage)]
+        with running_cluster(tmp_path, 2, others=others) as cluster:
+            first, second = cluster.nodes
+
+            # An old peer receives every event of either node's own clients, once, and none that a node was told.
+            wait(lambda: all(peer_at(node, old.server_port)["state"] == "legacy" for node in cluster.nodes), "legacy")
+            for number in range(50):
+                cluster.nodes[number % 2].add(f"r{number}", ip=f"10.0.0.{number % 4}")
+            for number in range(50):
+                cluster.nodes[number % 2].first_token(f"r{number}")
+            for number in range(40):
+                cluster.nodes[number % 2].done(f"r{number}")
+            wait(lambda: len(old.taken) >= 140, "every event at the old peer")
+            events = sorted((kind, str(body["request_id"])) for kind, body in old.taken)
+            assert events == sorted(
+                [("load.stats.set", f"r{number}") for number in range(50)]
+                + [("load.prompt.delete", f"r{number}") for number in range(50)]
+                + [("load.stats.delete", f"r{number}") for number in range(40)]
+            )
+            added = {body["request_id"]: body for kind, body in old.taken if kind == "load.stats.set"}
+            assert added["r5"] == {"request_id": "r5", "cluster": "c", "ip": "10.0.0.1", "prompt_length": 5}
+            assert peer_at(first, old.server_port)["lost_events"] == 0
+
+            # Its events are taken, by the node it tells, and not told on: it tells each node itself.
+            event = {"request_id": "theirs", "cluster": "c", "ip": "10.0.0.9", "prompt_length": 3}
+            for node in cluster.nodes:
+                node.call("POST", "/v1/replica/event", event, {"Event-Type": "load.stats.set"})
+            assert all("theirs" in node.live() for node in cluster.nodes)
+            for node in cluster.nodes:
+                node.call("POST", "/v1/replica/event", {"request_id": "theirs"}, {"Event-Type": "load.stats.delete"})
+            cluster.wait_live("", [f"r{number}" for number in range(40, 50)])
+            assert cluster.wait_equal() < 5
+            assert len(old.taken) == 140
+
+            # Garbage is a lost peer with an error, and harms nobody.
+            wait(lambda: len(garbage.taken) > 10, "garbage of every kind, more than once")
+            for node in cluster.nodes:
+                peer = peer_at(node, garbage.server_port)
+                assert peer["state"] == "lost"
+                assert peer["last_error"]
+                assert node.ready()
+                assert "Traceback" not in node.output()
+                assert node.output().count(f"127.0.0.1:{garbage.server_port}: lost") == 1  # a line for each change
+            state, _, answer = first.process.call("GET", "/readyz") if first.process else (0, {}, b"")
+            assert state == 200
+            assert b"lost: 127.0.0.1" in answer
+            assert second.process is not None
+            assert second.process.stop() == 0
+
+
+def test_peers_by_dns_that_fails_and_flaps_and_returns_the_node_itself(tmp_path: Path) -> None:
+    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+
+    def knows(node: ClusterNode, *others: str) -> bool:
+        return sorted(peer["peer"].partition(":")[0] for peer in node.peers()) == sorted(others)
+
+    def all_know_all() -> bool:
+        return all(knows(node, *(each for each in addresses if each != node.address)) for node in cluster.nodes)
+
+    def looked_up(times: int) -> None:
+        dns.forget()
+        wait(lambda: len(dns.queries()) >= times, "look-ups")
+
+    with DnsServer() as dns:
+        dns.publish("peers.test", "A", *addresses)
+        dns.behave(Fault.SERVFAIL)  # at first nobody finds anybody
+        environment = {
+            "META_DATA_CENTER_SVC_DISC_HOST": "peers.test",
+            "META_DATA_CENTER_SVC_DISC_NAMESERVERS": dns.endpoint,
+            "REPLICA_DNS_LOOKUP_INTERVAL": "1s",
+            "METADATA_CENTER_DISCOVERY_LOOKUP_TIMEOUT": "500ms",
+            "METADATA_CENTER_REPLICATION_JOIN_TIMEOUT": "2s",
+        }
+        with running_cluster(tmp_path, 3, environment=environment) as cluster:
+            assert all(node.peers() == [] for node in cluster.nodes)
+            cluster.nodes[0].add("before")
+            dns.behave()
+            wait(all_know_all, "all find all others, and not themselves")
+            wait(cluster.connected, "all are connected")
+            cluster.wait_live("", ["before"])
+
+            dns.behave(Fault.NONE, Fault.SERVFAIL, Fault.EMPTY, Fault.SILENT, Fault.NXDOMAIN)
+            looked_up(12)
+            assert all_know_all()
+            dns.behave(Fault.SERVFAIL)
+            looked_up(6)
+            assert all_know_all()
+            cluster.nodes[1].done("before")
+            cluster.nodes[2].add("meanwhile")
+            cluster.wait_live("", ["meanwhile"], 5)
+            assert all(node.output().count("peers: added") == 1 for node in cluster.nodes)
+
+            dns.behave()
+            dns.publish("peers.test", "A", *addresses[:2])
+            wait(lambda: knows(cluster.nodes[0], addresses[1]) and knows(cluster.nodes[1], addresses[0]), "one is gone")
+            dns.publish("peers.test", "A", *addresses)
+            wait(all_know_all, "it is back")
+            cluster.nodes[2].done("meanwhile")
+            cluster.wait_live("", [], 5)
