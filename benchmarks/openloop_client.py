@@ -165,6 +165,8 @@ def _whole(data: bytes | bytearray) -> bool:
     if not data.startswith(b"HTTP/1.1 200 "):
         raise CallFailed(f"expected a 200, got {bytes(data[:200])!r}")
     head = bytes(data[:end]).lower()
+    if b"\r\ntransfer-encoding: chunked" in head:
+        return data.endswith(b"\r\n0\r\n\r\n")
     length = head.find(b"content-length: ")
     if length < 0:
         raise CallFailed(f"an answer without Content-Length: {head!r}")

@@ -34,7 +34,11 @@ class Relay:
     def cut(self) -> None:
         """Part the two sides."""
         self._cut = True
-        self._loop.call_soon_threadsafe(lambda: [each.transport.abort() for each in self._open])
+        self._loop.call_soon_threadsafe(self._drop)
+
+    def _drop(self) -> None:
+        for each in self._open:
+            each.transport.abort()
 
     def heal(self) -> None:
         """Let them speak again."""

@@ -64,8 +64,7 @@ def _start(stack: ExitStack, servers: Servers, port: int, peers: Sequence[int]) 
 
 
 def _state(node: Node) -> dict[str, object]:
-    body = node.get("/v1/replica/peers").partition(b"\r\n\r\n")[2]
-    found: dict[str, object] = json.loads(body)["data"]
+    found: dict[str, object] = json.loads(node.body("/v1/replica/peers"))["data"]
     return found
 
 
@@ -81,7 +80,7 @@ def _until(what: str, true: object) -> float:
 
 def _joined(*nodes: Node) -> None:
     for node in nodes:
-        _until("joined", lambda node=node: _state(node)["joined"])  # type: ignore[misc]
+        _until("joined", lambda node=node: _state(node)["joined"])
 
 
 def _ends(gateway: Gateway) -> Iterator[bytes]:

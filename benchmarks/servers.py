@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -43,6 +44,15 @@ class Node:
         """The whole answer to a GET on a connection of its own."""
         return call(self.port, b"GET %b HTTP/1.1\r\nHost: n\r\n\r\n" % target.encode())
 
+    def body(self, target: str) -> bytes:
+        """The body of the answer to a GET, chunked or not."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", target)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
     def calls(self) -> Counter[tuple[str, ...]]:
         """Calls answered so far, by method and status."""
         return self._samples("metadata_center_http_requests_total", "method", "status")
@@ -59,7 +69,7 @@ class Node:
 
     def _samples(self, name: str, *labels: str) -> Counter[tuple[str, ...]]:
         found: Counter[tuple[str, ...]] = Counter()
-        for family in text_string_to_metric_families(self.get("/metrics").partition(b"\r\n\r\n")[2].decode()):
+        for family in text_string_to_metric_families(self.body("/metrics").decode()):
             for sample in family.samples:
                 if sample.name == name:
                     found[tuple(sample.labels[label] for label in labels)] += int(sample.value)
