@@ -111,7 +111,7 @@ class Lane(HttpToolsProtocol):
     def _begin(self) -> None:
         self._head: Head | None = None  # of the hot request being read
         self._paged = False  # the request being read was handed to uvicorn
-        self._body = b""
+        self._body = bytearray()  # bytes would be copied anew with every piece
         self._received = 0  # bytes of the head, then of the body
         self._started = 0
         self._upgrade = False
@@ -204,7 +204,7 @@ class Lane(HttpToolsProtocol):
             websocket = headers.get(b"upgrade", b"").lower() == b"websocket" and self._should_upgrade_to_ws()
             if not websocket:
                 self._upgrade = True
-                return  # said again without the offer, see _decline_upgrade
+                return  # said again without the offer, see _without_offer
             if self._busy():
                 self._refuse(InvalidInput("Upgrade: expected no request under way on this connection"))
                 return
@@ -241,12 +241,12 @@ class Lane(HttpToolsProtocol):
         assert head is not None
         if self._busy():  # a client that does not read: its answers wait with uvicorn's
             self._hand_over()
-            super().on_body(self._body)
+            super().on_body(bytes(self._body))
             super().on_message_complete()
             return
         if head.keep_alive and not head.http_1_0 and b"expect" not in head.headers:
             self.shared.heads.learn(self._data, head)
-        self._answer(head, head.headers.get(b"traceid"), self._body)
+        self._answer(head, head.headers.get(b"traceid"), bytes(self._body))
 
     # From uvicorn
 
@@ -270,24 +270,26 @@ class Lane(HttpToolsProtocol):
         return (cycle is not None and not cycle.response_complete) or bool(self.pipeline) or self.flow.write_paused
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            if self._refused:
-                return
-            if self._upgrade:
-                self._decline_upgrade(data[stop.args[0] :])
-            else:
-                self.handle_websocket_upgrade()
-        except httptools.HttpParserError as problem:
-            if not self._refused:
-                self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
+        """Parse, and begin anew behind each head that offers another protocol."""
+        pieces = [memoryview(data)]
+        while pieces and not self._refused:
+            piece = pieces.pop()
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade as stop:
+                if self._refused:
+                    return  # type: ignore[unreachable] # the parser calls back, and that may have refused
+                if not self._upgrade:
+                    self.handle_websocket_upgrade()
+                    return
+                pieces += [piece[stop.args[0] :], memoryview(self._without_offer())]
+            except httptools.HttpParserError as problem:
+                if not self._refused:
+                    self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
 
-    def _decline_upgrade(self, rest: bytes) -> None:
-        """Read a request that offers another protocol (`Upgrade: h2c`) as the plain HTTP/1.1 that it also is.
-
-        httptools ends such a request at its head and takes the body for the other protocol's. So the head is said
-        again, without the offer, to a new parser.
+    def _without_offer(self) -> bytes:
+        """The head of a request that offers another protocol (`Upgrade: h2c`), as the plain HTTP/1.1 that it also is,
+        and a new parser for it. httptools ends such a request at its head and takes its body for the other protocol's.
         """
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
         for name, value in self.headers:
@@ -295,11 +297,11 @@ class Lane(HttpToolsProtocol):
                 head += [name, b": ", value, b"\r\n"]
             elif name.lower() == b"connection" and b"close" in value.lower():
                 head.append(b"Connection: close\r\n")
-        head += [b"\r\n", rest]
+        head.append(b"\r\n")
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._data = b""
-        self._feed(b"".join(head))
+        return b"".join(head)
 
     def _fault(self, headers: dict[bytes, bytes]) -> ContractError | None:
         """What is wrong with a head that the parser accepts."""

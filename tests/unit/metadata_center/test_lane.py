@@ -268,6 +268,12 @@ async def test_an_offer_of_h2c_may_come_in_pieces_chunked_pipelined_and_behind_d
 
 
 @asynchronous
+async def test_a_read_full_of_offers_is_answered_like_any_other(server: Server) -> None:
+    transport = await server.speak(get(b"c", *H2C) * 3000)
+    assert [answer.status for answer in answers(transport.written)] == [200] * 3000
+
+
+@asynchronous
 async def test_a_declined_offer_keeps_connection_close(server: Server) -> None:
     transport = await server.speak(add(1, b"Connection: close, Upgrade", b"Upgrade: h2c"))
     assert answers(transport.written)[0].headers["connection"] == "close"
