@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -45,8 +45,21 @@ def with_aliases(family: Metric) -> Iterator[Metric]:
     alias = ALIASES.get(family.name)
     if alias is not None:
         old = Metric(alias.name, f"As {family.name}. {family.documentation}", family.type)
-        old.samples = [_renamed(sample, family.name, alias) for sample in family.samples]
+        old.samples = Renamed(family.samples, family.name, alias)  # type: ignore[assignment] # iterated, no more
         yield old
+
+
+class Renamed:
+    """Samples under their old names, made as they are asked for: 10,000 kept at once would be work for the garbage
+    collector, and its pauses everybody's."""
+
+    def __init__(self, samples: Iterable[Sample], name: str, alias: Alias) -> None:
+        self._samples = samples
+        self._name = name
+        self._alias = alias
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (_renamed(sample, self._name, self._alias) for sample in self._samples)
 
 
 def _renamed(sample: Sample, name: str, alias: Alias) -> Sample:

@@ -9,11 +9,13 @@ Runs on a thread of its own, which rests between pieces so that the loop gets th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
 from time import sleep
 
 from asgiref.sync import sync_to_async
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 SAMPLES = 200  # of a piece: about 1 ms
 REST_SECONDS = 0.0005
@@ -28,9 +30,9 @@ Encode = Callable[[Collector], bytes]
 class _Part(Collector):
     """A registry of a few samples of one family, for the library's encoder."""
 
-    def __init__(self, family: Metric, start: int, most: int) -> None:
+    def __init__(self, family: Metric, samples: list[Sample]) -> None:
         self._part = Metric(family.name, family.documentation, family.type, family.unit)
-        self._part.samples = family.samples[start : start + most]
+        self._part.samples = samples
 
     def collect(self) -> Iterable[Metric]:
         return [self._part]
@@ -40,18 +42,27 @@ def pieces(families: Iterable[Metric], encode: Encode, rest: Callable[[float], N
     """What `encode` makes of all families, piece by piece. A family's head comes with its first piece only."""
     end = b""
     for family in families:
-        whole = any(sample.name.endswith(_MOVED) for sample in family.samples)
-        most = max(1, len(family.samples)) if whole else SAMPLES
-        for start in range(0, max(1, len(family.samples)), most):
-            piece = encode(_Part(family, start, most))
+        for number, samples in enumerate(_batches(family.samples)):
+            piece = encode(_Part(family, samples))
             if piece.endswith(_END):
                 end = _END
                 piece = piece.removesuffix(_END)
-            if start:
+            if number:
                 piece = b"".join(line for line in piece.splitlines(keepends=True) if not line.startswith(b"#"))
             yield piece
             rest(REST_SECONDS)
     yield end
+
+
+def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """The samples some at a time, at least once."""
+    if isinstance(samples, list) and any(sample.name.endswith(_MOVED) for sample in samples):
+        yield samples
+        return
+    rest = iter(samples)
+    yield list(islice(rest, SAMPLES))
+    while batch := list(islice(rest, SAMPLES)):
+        yield batch
 
 
 async def stream(families: Iterable[Metric], encode: Encode) -> AsyncIterator[bytes]:
