@@ -37,6 +37,16 @@ class Found:
     difference: Difference
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One node at one checkpoint: its rows and what differed. No rows: it took no requests, `skipped` says why."""
+
+    rows: list[EngineLoad] | None
+    found: list[Found]
+    seconds: float = 0.0
+    skipped: str = ""
+
+
 @dataclass(slots=True)
 class Witness:
     """One node as the checkpoints saw it. `settled` are the seconds it took to agree, one for each time it did."""
@@ -108,48 +118,50 @@ class Checkpoints:
                 return
 
     async def _compare(self, expected: Mapping[str, Expectations]) -> None:
-        self.taken += 1
-        looks = (self._look(target, witness, expected) for target, witness in self.witnesses.items())
-        seen = await asyncio.gather(*looks)
-        agreed = [rows for rows, found in seen if rows is not None and not found]
-        self.passed += bool(agreed) and not any(found for _, found in seen)
-        for _, found in seen:
-            self.differences += len(found)
-            self.first_differences += found[: KEPT_DIFFERENCES - len(self.first_differences)]
-        for rows, _ in seen:
-            if rows is not None:
-                engines = [engine for cluster in self._clusters for engine in cluster.engines]
-                if (ratio := imbalance(rows, engines)) is not None:
-                    self.imbalance.append(ratio)
-                break
+        number = self.taken + 1
+        seen = await asyncio.gather(
+            *(self._look(number, target, each.node, expected) for target, each in self.witnesses.items())
+        )
+        # Only now: a checkpoint that the end of the replay cuts short was not taken.
+        self.taken = number
+        for witness, look in zip(self.witnesses.values(), seen, strict=True):
+            self._book(witness, look)
+        there = [look for look in seen if look.rows is not None]
+        self.passed += bool(there) and not any(look.found for look in seen)
+        if there:
+            engines = [engine for cluster in self._clusters for engine in cluster.engines]
+            if (ratio := imbalance(there[0].rows or [], engines)) is not None:
+                self.imbalance.append(ratio)
 
-    async def _look(
-        self, target: str, witness: Witness, expected: Mapping[str, Expectations]
-    ) -> tuple[list[EngineLoad] | None, list[Found]]:
-        """What a node shows once it agrees or its time is up, and what differs then. None: it takes no requests."""
+    def _book(self, witness: Witness, look: Look) -> None:
+        if look.rows is None:
+            witness.skipped[self.taken] = look.skipped
+        elif look.found:
+            witness.differed += 1
+        else:
+            witness.passed += 1
+            witness.settled.append(look.seconds)
+        self.differences += len(look.found)
+        self.first_differences += look.found[: KEPT_DIFFERENCES - len(self.first_differences)]
+
+    async def _look(self, number: int, target: str, node: NodeClient, expected: Mapping[str, Expectations]) -> Look:
+        """What a node shows once it agrees or its time is up."""
         began = self._read_clock()
         while True:
             try:
-                await witness.node.ready()
-                shown = await asyncio.gather(*(witness.node.query(name) for name in expected))
+                await node.ready()
+                shown = await asyncio.gather(*(node.query(name) for name in expected))
             except CallFailed as error:
-                witness.skipped[self.taken] = str(error)
-                return None, []
+                return Look(None, [], skipped=str(error))
             found = [
-                Found(self.taken, target, name, difference)
+                Found(number, target, name, difference)
                 for (name, expectations), rows in zip(expected.items(), shown, strict=True)
                 for difference in expectations.differences(rows)
             ]
             took = self._read_clock() - began
-            if not found:
-                witness.passed += 1
-                witness.settled.append(took)
-            elif took >= self._settle_seconds:
-                witness.differed += 1
-            else:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            return [row for rows in shown for row in rows], found
+            if not found or took >= self._settle_seconds:
+                return Look([row for rows in shown for row in rows], found, seconds=took)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def imbalance(rows: Sequence[EngineLoad], engines: Sequence[str]) -> float | None:
