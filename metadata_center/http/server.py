@@ -40,6 +40,13 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The loop's exception handler. A client that leaves cancels Django's work for it, and what one of Django's threads
+    still returns nobody waits for: no news. Everything else is told as ever."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
+
+
 class LoopPart(Protocol):
     """Something of the node that lives on the server's loop. Both are called there."""
 
@@ -90,6 +97,7 @@ class NodeServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then start what lives on the loop."""
+        asyncio.get_running_loop().set_exception_handler(tell)
         await super().startup(sockets)
         for part in self._parts:
             part.start()
