@@ -60,7 +60,6 @@ class Peers:
         self._links = Links(
             self._replica,
             self._journal,
-            ledger,
             admission,
             self._connect,
             join_seconds=config.replication.join_timeout_seconds,

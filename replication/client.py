@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One kept HTTP/1.1 connection to a peer, one request at a time. Runs on the event loop.
 
-Own code because it is the other half of the hot path: a client library costs 300 µs a request, which at a push every
-4 ms would be more than the events in it.
+Own code because it is the other half of the hot path: a push of 2 KB costs 24 µs of CPU here and 127 µs with aiohttp,
+and at 10,000 events/s there are 250 of them a second for each peer.
 """
 
 from __future__ import annotations

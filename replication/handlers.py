@@ -27,7 +27,6 @@ from replication.replica import Replica
 
 MessageT = TypeVar("MessageT")
 
-EVENT = paths.EVENT
 _encode = Encoder().encode
 
 

@@ -15,7 +15,6 @@ from random import Random
 from threading import get_ident
 from time import monotonic, time_ns
 
-from loadstats.ledger import ReplicatedLedger
 from metadata_center.errors import InvalidInput
 from metadata_center.health import State as PartState
 from replication.admission import Admission
@@ -39,7 +38,6 @@ class Links:
         self,
         replica: Replica,
         journal: Journal,
-        ledger: ReplicatedLedger,
         admission: Admission,
         connect: Callable[[str, int], Connection],
         *,
@@ -49,7 +47,6 @@ class Links:
     ) -> None:
         self._replica = replica
         self._journal = journal
-        self._ledger = ledger
         self._admission = admission
         self._connect = connect
         self._join_seconds = join_seconds

@@ -152,11 +152,6 @@ class Ledger(Book):
         with self._lock:
             return replace(self._counts)
 
-    @property
-    def now_tick(self) -> int:
-        """The latest second that a call or an expiry was made in; ages count back from here."""
-        return self._tick
-
     # What time does
 
     def expire(self, now: float, wall_ns: int) -> int:

@@ -42,7 +42,6 @@ class Peer(Node):
         self.links = Links(
             self.replica,
             self.journal,
-            self.ledger,
             self.admission,
             lambda address, port: Connection(address, port, dial_seconds=1, request_seconds=1),
             join_seconds=join_seconds,
