@@ -59,4 +59,5 @@ class TraceIds:
         """The trace id of a request by its `TraceId` header: that, cut to 256 bytes, or a fresh one."""
         if header:
             return header[:MAX_TRACE_BYTES]
+        # As `fresh`, without the call: every request comes through here.
         return b"%b%012x" % (self._prefix, next(self._numbers) & 0xFFFFFFFFFFFF)
