@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadstats.ledger import Origin
-from replication.messages import Added, Done, Event, FirstToken
+from loadstats.ledger import Event, Origin
 
 # About 200 bytes each: 50 MB at the most, and two minutes of a partition at 2,000 events/s.
 CAPACITY = 262_144
@@ -35,16 +34,8 @@ class Journal:
     def __len__(self) -> int:
         return len(self._events)
 
-    def added(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float) -> int:
-        return self._append(Added(request_id, cluster, ip, prompt_length), now)
-
-    def first_token(self, request_id: str, now: float) -> int:
-        return self._append(FirstToken(request_id), now)
-
-    def done(self, request_id: str, now: float) -> int:
-        return self._append(Done(request_id), now)
-
-    def _append(self, event: Event, now: float) -> int:
+    def append(self, event: Event, now: float) -> int:
+        """Take an event down. Returns its number."""
         self._events.append(event)
         self._times.append(now)
         self.latest += 1  # last: the loop may read meanwhile, and looks no further than this

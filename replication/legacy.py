@@ -13,9 +13,9 @@ from zlib import crc32
 
 import msgspec
 
+from loadstats.ledger import Added, Done, Event, FirstToken
 from replication import paths
 from replication.client import BadAnswer, Connection
-from replication.messages import Added, Done, Event, FirstToken
 
 # Used side by side, each for its share of the request ids: the original leaks a request whose end overtakes its add.
 CONNECTIONS = 8

@@ -58,6 +58,7 @@ class PeerLink:
     """One peer by `name` (address:port).
 
     `observe` is told how many seconds a push's first event took, `stepped` that something was pushed or failed to be.
+    The link is in `idle` while it waits to be woken.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class PeerLink:
         *,
         now: Callable[[], float],
         observe: Callable[[float], None],
+        idle: set[PeerLink],
         stepped: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -83,7 +85,7 @@ class PeerLink:
         self._news = asyncio.Event()
         self._told = sender.link
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
-        self.idle = False
+        self._idle = idle
 
     def wake(self) -> None:
         """The journal has something new."""
@@ -154,14 +156,16 @@ class PeerLink:
         if seconds is not None and self.sender.lag_events:
             await asyncio.sleep(max(0.0, seconds))
             return
-        self.idle = True
+        self._idle.add(self)
         try:
+            if self.sender.lag_events:
+                return  # they came before anybody could see that we wait
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
             pass
         finally:
-            self.idle = False
+            self._idle.discard(self)
             self._news.clear()
 
     async def _tell_the_old_way(self) -> None:

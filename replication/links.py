@@ -59,7 +59,8 @@ class Links:
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
         self._suspects: dict[Peer, frozenset[int]] = {}
         self._work: asyncio.Task[None] | None = None  # the join or the pull under way
-        self._waking = False
+        self._idle: set[PeerLink] = set()  # those that wait for news
+        self._waking = False  # news are on their way to the links
         self._known = asyncio.Event()
 
     # From any thread
@@ -117,8 +118,9 @@ class Links:
         self._loop = None
 
     def _appended(self) -> None:
-        """The journal has news; called for each event, so only the first since the links looked does anything."""
-        if self._waking or self._loop is None:
+        """The journal has news; called for each event. Only a link that waits for some need hear of it: the others
+        look by themselves when their turn comes."""
+        if self._waking or self._loop is None or not self._idle:
             return
         self._waking = True
         if get_ident() == self._thread:
@@ -128,7 +130,7 @@ class Links:
 
     def _wake(self) -> None:
         self._waking = False
-        for link in self._links.values():
+        for link in self._idle:
             link.wake()
 
     def _rewire(self) -> None:
@@ -147,6 +149,7 @@ class Links:
                     now=monotonic,
                     observe=self._observe,
                     stepped=self._trim,
+                    idle=self._idle,
                 )
                 self._tasks[address, port] = self._loop.create_task(link.run())
         self._known.set()

@@ -11,38 +11,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from loadstats.ledger import BUCKETS, Copy
+from loadstats.ledger import BUCKETS, Copy, Event
 
 VERSION = 1
 MAX_EVENTS = 1024  # of one push: 1.5 ms of the receiver's loop
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Number = Annotated[int, Meta(ge=0)]
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class Added(Struct, frozen=True, array_like=True, tag=0, gc=False):
-    """A client sent a request to an engine."""
-
-    request_id: Name
-    cluster: Name
-    ip: Annotated[str, Meta(min_length=1, max_length=45)]
-    prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)]
-
-
-class FirstToken(Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """A client saw a request's first token."""
-
-    request_id: Name
-
-
-class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """A client ended a request."""
-
-    request_id: Name
-
-
-Event = Added | FirstToken | Done
 
 
 class Push(Struct, frozen=True, array_like=True):

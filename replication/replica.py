@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from loadstats.ledger import ReplicatedLedger
+from loadstats.ledger import Added, ReplicatedLedger
 from metadata_center.errors import InvalidInput
 from replication.journal import Journal
-from replication.messages import VERSION, Ack, Added, Event, FirstToken, Push, State, Summary, Want
+from replication.messages import VERSION, Ack, Push, State, Summary, Want
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
 
 # Records of one answer. 512 take about 1 ms to gather and as long to merge.
@@ -66,8 +66,10 @@ class Replica:
         else:
             self.gaps.discard(node_of(push.origin))
         first = push.first
-        for at in range(max(0, watermark + 1 - first), len(push.events)):
-            self._apply(push.events[at], push.origin, first + at, now, wall_ns, push.age_ms / 1000)
+        if news := push.events[max(0, watermark + 1 - first) :]:
+            self.taken_events += len(news)
+            origin, seq = self._ledger.origin(push.origin), first + len(push.events) - len(news)
+            self._ledger.apply(news, origin, seq, now, wall_ns, push.age_ms / 1000)
         last = first + len(push.events) - 1
         if first <= watermark + 1 and last > watermark:
             self._advance(push.origin, last)
@@ -148,26 +150,6 @@ class Replica:
     def trim(self, acknowledged: Iterable[int]) -> None:
         """Let the journal go of what all peers have acknowledged."""
         self._journal.trim(min(acknowledged, default=self._journal.latest))
-
-    def _apply(self, event: Event, origin: str, seq: int, now: float, wall_ns: int, age_seconds: float) -> None:
-        self.taken_events += 1
-        ledger = self._ledger
-        if type(event) is Added:
-            ledger.apply_add(
-                event.request_id,
-                event.cluster,
-                event.ip,
-                event.prompt_length,
-                ledger.origin(origin),
-                seq,
-                now,
-                wall_ns,
-                age_seconds,
-            )
-        elif type(event) is FirstToken:
-            ledger.apply_first_token(event.request_id, now, wall_ns)
-        else:
-            ledger.apply_done(event.request_id, now, wall_ns)
 
     def _advance(self, origin: str, watermark: int) -> None:
         self._vector.pop(origin, None)  # the latest moved stands last

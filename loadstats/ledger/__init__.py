@@ -8,16 +8,21 @@ the same state everywhere.
 
 from loadstats.ledger.book import BUCKETS, Counts, LedgerFull
 from loadstats.ledger.cluster import Cluster, Engine, Row
+from loadstats.ledger.event import Added, Done, Event, FirstToken
 from loadstats.ledger.ledger import Journal, Ledger
 from loadstats.ledger.record import Origin, Phase, Record
 from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
 
 __all__ = [
     "BUCKETS",
+    "Added",
     "Cluster",
     "Copy",
     "Counts",
+    "Done",
     "Engine",
+    "Event",
+    "FirstToken",
     "Hearsay",
     "Journal",
     "Ledger",

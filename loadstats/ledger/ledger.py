@@ -16,22 +16,19 @@ from zlib import crc32
 
 from loadstats.ledger.book import BUCKETS, SLICE, Book, Counts, LedgerFull
 from loadstats.ledger.cluster import Row
+from loadstats.ledger.event import Added, Done, Event, FirstToken
 from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Record
 
 
 class Journal(Protocol):
     """Takes down what clients reported, in the order in which it took effect. Called with the ledger's lock held.
 
-    Each call returns the event's number; `origin` is whose events they are.
+    `append` returns the event's number; `origin` is whose events they are.
     """
 
     origin: Origin
 
-    def added(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float) -> int: ...
-
-    def first_token(self, request_id: str, now: float) -> int: ...
-
-    def done(self, request_id: str, now: float) -> int: ...
+    def append(self, event: Event, now: float) -> int: ...
 
 
 class Ledger(Book):
@@ -61,7 +58,7 @@ class Ledger(Book):
             journal = self.journal
             origin, seq = None, 0
             if journal is not None:
-                origin, seq = journal.origin, journal.added(request_id, cluster, ip, prompt_length, now)
+                origin, seq = journal.origin, journal.append(Added(request_id, cluster, ip, prompt_length), now)
             if record is None:
                 self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
             else:
@@ -88,7 +85,7 @@ class Ledger(Book):
                 if (engine := record.engine) is not None:
                     self._used(engine, tick, wall_ns)
             if self.journal is not None:
-                self.journal.first_token(request_id, now)
+                self.journal.append(FirstToken(request_id), now)
             return True
 
     def done(self, request_id: str, now: float, wall_ns: int) -> bool:
@@ -109,7 +106,7 @@ class Ledger(Book):
                     self._used(engine, tick, wall_ns)
                 self._end(crc, record, tick)
             if self.journal is not None:
-                self.journal.done(request_id, now)
+                self.journal.append(Done(request_id), now)
             return True
 
     # What they ask

@@ -14,8 +14,9 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
-from loadstats.ledger.book import BUCKETS, LedgerFull
+from loadstats.ledger.book import BUCKETS, SLICE, LedgerFull
 from loadstats.ledger.cluster import Engine
+from loadstats.ledger.event import Added, Done, Event, FirstToken
 from loadstats.ledger.ledger import Ledger
 from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Phase, Record
 
@@ -72,39 +73,37 @@ class ReplicatedLedger(Ledger):
 
     # Events of peers
 
-    def apply_add(
+    def apply(
         self,
-        request_id: str,
-        cluster: str,
-        ip: str,
-        prompt_length: int,
+        events: Sequence[Event],
         origin: Origin | None,
-        seq: int,
+        first: int,
         now: float,
         wall_ns: int,
         age_seconds: float = 0.0,
     ) -> None:
-        """A peer's client sent a request to an engine, `age_seconds` ago. Where adds of one id disagree, the lowest dot
-        stands on every node; one without a dot changes nothing that is known."""
-        crc = crc32(request_id.encode())
-        with self._lock:
-            tick = self._at(now)
-            self._merge_add(crc, request_id, cluster, ip, prompt_length, origin, seq, tick, wall_ns)
-            record = self._buckets[crc % BUCKETS].get(request_id)
-            stands = record is not None and (record.origin, record.seq) == (origin, seq)
-            if record is not None and stands and age_seconds >= 1 and record.phase is not DONE:
-                record.since_tick = tick - int(age_seconds)
-                self._place(record, record.since_tick + self._request_ticks)
+        """What a peer's clients reported, `age_seconds` ago: its events number `first` and on, or without a dot.
 
-    def apply_first_token(self, request_id: str, now: float, wall_ns: int) -> None:
-        """A peer's client saw a request's first token."""
-        with self._lock:
-            self._merge_phase(crc32(request_id.encode()), request_id, DECODE, self._at(now), wall_ns)
-
-    def apply_done(self, request_id: str, now: float, wall_ns: int) -> None:
-        """A peer's client ended a request."""
-        with self._lock:
-            self._merge_phase(crc32(request_id.encode()), request_id, DONE, self._at(now), wall_ns)
+        Where adds of one id disagree, the lowest dot stands on every node; one without a dot changes nothing that is
+        known.
+        """
+        seq = first
+        for start in range(0, len(events), SLICE):
+            with self._lock:
+                tick = self._at(now)
+                for event in events[start : start + SLICE]:
+                    request_id = event.request_id
+                    crc = crc32(request_id.encode())
+                    if type(event) is Added:
+                        self._merge_add(
+                            crc, request_id, event.cluster, event.ip, event.prompt_length, origin, seq, tick, wall_ns
+                        )
+                        if age_seconds >= 1:
+                            self._make_older(crc, request_id, origin, seq, tick - int(age_seconds))
+                    else:
+                        phase = DECODE if type(event) is FirstToken else DONE
+                        self._merge_phase(crc, request_id, phase, tick, wall_ns)
+                    seq += 1
 
     # What peers compare
 
@@ -143,6 +142,13 @@ class ReplicatedLedger(Ledger):
         return changed
 
     # Under the lock
+
+    def _make_older(self, crc: int, request_id: str, origin: Origin | None, seq: int, since_tick: int) -> None:
+        """The add of this dot was taken at `since_tick`: if it stands, the request falls due accordingly."""
+        record = self._buckets[crc % BUCKETS].get(request_id)
+        if record is not None and (record.origin, record.seq) == (origin, seq) and record.phase is not DONE:
+            record.since_tick = since_tick
+            self._place(record, since_tick + self._request_ticks)
 
     def _merge_copy(self, bucket: int, copy: Copy, ours: Covers, tick: int, wall_ns: int) -> int:
         crc = crc32(copy.request_id.encode())
@@ -249,15 +255,15 @@ class Hearsay:
 
     def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> None:
         """A client of the peer's sent a request to an engine."""
-        self._ledger.apply_add(request_id, cluster, ip, prompt_length, None, 0, now, wall_ns)
+        self._ledger.apply([Added(request_id, cluster, ip, prompt_length)], None, 0, now, wall_ns)
 
     def first_token(self, request_id: str, now: float, wall_ns: int) -> None:
         """A client of the peer's saw a request's first token."""
-        self._ledger.apply_first_token(request_id, now, wall_ns)
+        self._ledger.apply([FirstToken(request_id)], None, 0, now, wall_ns)
 
     def done(self, request_id: str, now: float, wall_ns: int) -> None:
         """A client of the peer's ended a request."""
-        self._ledger.apply_done(request_id, now, wall_ns)
+        self._ledger.apply([Done(request_id)], None, 0, now, wall_ns)
 
 
 def _copy(record: Record, tick: int) -> Copy:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadstats.ledger import BUCKETS, Copy, Hearsay, Phase, ReplicatedLedger
+from loadstats.ledger import BUCKETS, Added, Copy, Done, FirstToken, Hearsay, Phase, ReplicatedLedger
 
 Rows = dict[tuple[str, str], tuple[int, int]]
 
@@ -33,7 +33,7 @@ def add(
     age: float = 0.0,
 ) -> None:
     origin, seq = (ledger.origin(dot[0]), dot[1]) if dot else (None, 0)
-    ledger.apply_add(request_id, "c", ip, length, origin, seq, now, 1, age)
+    ledger.apply([Added(request_id, "c", ip, length)], origin, seq, now, 1, age)
 
 
 def bucket_of(request_id: str) -> int:
@@ -87,7 +87,7 @@ def phase(ledger: ReplicatedLedger, request_id: str) -> Phase | None:
 def test_adds_that_disagree_settle_on_the_lowest_dot_in_either_order(turn: int, decoding: bool) -> None:
     ledger = ReplicatedLedger()
     if decoding:
-        ledger.apply_first_token("r", 0.0, 1)
+        ledger.apply([FirstToken("r")], None, 0, 0.0, 1)
     claims = [(("a@1", 9), "10.0.0.1", 5), (("b@1", 2), "10.0.0.2", 7), (("a@1", 8), "10.0.0.3", 11)]
     for dot, ip, length in claims[::turn]:
         add(ledger, "r", dot, ip, length)
@@ -95,7 +95,7 @@ def test_adds_that_disagree_settle_on_the_lowest_dot_in_either_order(turn: int, 
     alone = ReplicatedLedger()
     add(alone, "r", ("a@1", 8), "10.0.0.3", 11)
     if decoding:
-        alone.apply_first_token("r", 0.0, 1)
+        alone.apply([FirstToken("r")], None, 0, 0.0, 1)
     assert ledger.digests() == alone.digests()
     counts = ledger.counts()
     assert (counts.in_flight, counts.stubs, counts.tombstones) == (1, 0, 0)
@@ -115,7 +115,7 @@ def test_an_add_with_a_dot_stands_over_one_without() -> None:
 def test_an_add_after_the_end_changes_nothing() -> None:
     ledger = ReplicatedLedger()
     add(ledger, "r", ("b@1", 5))
-    ledger.apply_done("r", 0.0, 1)
+    ledger.apply([Done("r")], None, 0, 0.0, 1)
     add(ledger, "r", ("a@1", 1), "10.0.0.2")
     assert rows(ledger) == {}
     assert ledger.digests() == [0] * BUCKETS
@@ -123,8 +123,8 @@ def test_an_add_after_the_end_changes_nothing() -> None:
 
 def test_what_overtook_the_add_meets_it() -> None:
     ledger = ReplicatedLedger()
-    ledger.apply_done("r", 0.0, 1)
-    ledger.apply_first_token("s", 0.0, 1)
+    ledger.apply([Done("r")], None, 0, 0.0, 1)
+    ledger.apply([FirstToken("s")], None, 0, 0.0, 1)
     assert ledger.counts().stubs == 2
     add(ledger, "r", ("a@1", 1))
     add(ledger, "s", ("a@1", 2))
@@ -138,7 +138,7 @@ def test_what_overtook_the_add_meets_it() -> None:
 def test_a_record_that_the_other_side_alone_has_is_news() -> None:
     a, b = ReplicatedLedger(), ReplicatedLedger()
     add(b, "r", ("b@1", 1))
-    b.apply_first_token("r", 0.0, 1)
+    b.apply([FirstToken("r")], None, 0, 0.0, 1)
     assert merge(a, b, "r") == 1
     assert (phase(a, "r"), a.digests()) == (Phase.DECODE, b.digests())
     assert merge(a, b, "r") == 0
@@ -163,7 +163,7 @@ def test_a_stub_over_there_is_not_presence() -> None:
     """It has seen the add, and lost the record: what remains is a call that came after."""
     a, b = ReplicatedLedger(), ReplicatedLedger()
     add(a, "r", ("a@1", 1))
-    b.apply_first_token("r", 0.0, 1)
+    b.apply([FirstToken("r")], None, 0, 0.0, 1)
     assert merge(a, b, "r", theirs=True) == 2  # its phase is taken, then its end
     assert phase(a, "r") is Phase.DONE
 
@@ -173,7 +173,7 @@ def test_what_we_have_seen_and_lack_does_not_come_back() -> None:
     add(b, "r", ("b@1", 1))
     assert merge(a, b, "r", ours=True) == 0
     assert a.find("r") is None
-    a.apply_first_token("r", 0.0, 1)  # a stub here is not presence either
+    a.apply([FirstToken("r")], None, 0, 0.0, 1)  # a stub here is not presence either
     assert merge(a, b, "r", ours=True) == 0
     assert rows(a) == {}
 
@@ -190,7 +190,7 @@ def test_a_record_without_a_dot_is_neither_ended_nor_compared() -> None:
 def test_tombstones_and_stubs_travel() -> None:
     a, b = ReplicatedLedger(), ReplicatedLedger()
     add(b, "r", ("b@1", 1))
-    b.apply_done("r", 0.0, 1)
+    b.apply([Done("r")], None, 0, 0.0, 1)
     add(a, "r", ("b@1", 1))
     assert merge(a, b, "r") == 1
     assert phase(a, "r") is Phase.DONE
@@ -252,7 +252,7 @@ def test_a_copy_never_makes_a_record_live_longer() -> None:
     a, b = ReplicatedLedger(request_seconds=60), ReplicatedLedger(request_seconds=60)
     add(a, "r", ("b@1", 1), now=0.0)
     add(b, "r", ("b@1", 1), now=500.0)
-    b.apply_first_token("r", 500.0, 1)
+    b.apply([FirstToken("r")], None, 0, 500.0, 1)
     merge(a, b, "r", now=30.0, source_now=500.0)
     expire(a, 61.0)
     assert phase(a, "r") is Phase.DONE
@@ -272,7 +272,7 @@ def test_what_peers_took_before_their_cap_finds_room_here() -> None:
 def test_calls_that_overtake_their_add_find_room_up_to_the_cap() -> None:
     ledger = ReplicatedLedger(max_records=2)
     for number in range(3):
-        ledger.apply_done(f"r{number}", 0.0, 1)
+        ledger.apply([Done(f"r{number}")], None, 0, 0.0, 1)
     assert (ledger.counts().stubs, ledger.counts().forgotten) == (2, 1)
 
 
@@ -312,9 +312,9 @@ def feed(ledger: ReplicatedLedger, history: list[tuple[str, str, tuple[str, int]
         if dot is not None:
             add(ledger, request_id, dot, *engine_of(dot))
         elif what == "first":
-            ledger.apply_first_token(request_id, 0.0, 1)
+            ledger.apply([FirstToken(request_id)], None, 0, 0.0, 1)
         else:
-            ledger.apply_done(request_id, 0.0, 1)
+            ledger.apply([Done(request_id)], None, 0, 0.0, 1)
 
 
 @given(st.data(), HISTORY)

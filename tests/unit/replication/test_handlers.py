@@ -9,14 +9,14 @@ import pytest
 from msgspec import msgpack
 
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import BUCKETS, Hearsay
+from loadstats.ledger import BUCKETS, Added, Done, Hearsay
 from metadata_center.errors import Forbidden, InvalidInput
 from metadata_center.http.call import Call, Table
 from replication import paths
 from replication.admission import Admission
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
-from replication.messages import VERSION, Ack, Added, Done, Push, State, Summary, Want
+from replication.messages import VERSION, Ack, Push, State, Summary, Want
 from replication.sender import Sender
 from tests.unit.replication.raw_peer import Node
 
@@ -141,7 +141,7 @@ def test_events_are_validated_as_clients_calls_are(body: bytes) -> None:
 def test_operators_see_each_peer() -> None:
     door = Door()
     sender = Sender(door.node.journal, lambda: 1.0)
-    link = PeerLink("10.0.0.2:80", sender, lambda: None, now=lambda: 100.0, observe=print)  # type: ignore[arg-type,return-value]
+    link = PeerLink("10.0.0.2:80", sender, lambda: None, now=lambda: 100.0, observe=print, idle=set())  # type: ignore[arg-type,return-value]
     door.links.append(link)
     door.node.add("r", now=90.0)
     told = msgspec.json.decode(door.call("GET", paths.PEERS))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from threading import Thread
 
-from loadstats.ledger import Origin
+from loadstats.ledger import Added, Done, FirstToken, Origin
 from replication.journal import Journal
-from replication.messages import Added, Done, FirstToken
 
 
 def journal(capacity: int = 100, spare: int = 0) -> Journal:
@@ -16,9 +15,9 @@ def journal(capacity: int = 100, spare: int = 0) -> Journal:
 def test_it_numbers_events_from_one_in_the_order_they_came() -> None:
     it = journal()
     assert (it.oldest, it.latest, len(it)) == (1, 0, 0)
-    assert it.added("r", "c", "10.0.0.1", 7, 1.0) == 1
-    assert it.first_token("r", 2.0) == 2
-    assert it.done("r", 3.0) == 3
+    assert it.append(Added("r", "c", "10.0.0.1", 7), 1.0) == 1
+    assert it.append(FirstToken("r"), 2.0) == 2
+    assert it.append(Done("r"), 3.0) == 3
     assert (it.oldest, it.latest, len(it)) == (1, 3, 3)
     assert it.read(1, 10) == ([Added("r", "c", "10.0.0.1", 7), FirstToken("r"), Done("r")], 1.0)
     assert it.read(2, 1) == ([FirstToken("r")], 2.0)
@@ -28,35 +27,35 @@ def test_it_tells_of_each_event() -> None:
     it = journal()
     seen: list[int] = []
     it.on_append = lambda: seen.append(it.latest)
-    it.done("a", 0.0)
-    it.done("b", 0.0)
+    it.append(Done("a"), 0.0)
+    it.append(Done("b"), 0.0)
     assert seen == [1, 2]
 
 
 def test_it_lets_go_of_what_all_peers_have() -> None:
     it = journal()
     for number in range(10):
-        it.done(f"r{number}", float(number))
+        it.append(Done(f"r{number}"), float(number))
     it.trim(4)
     assert (it.oldest, it.latest, len(it)) == (5, 10, 6)
     assert it.read(5, 1) == ([Done("r4")], 4.0)
     it.trim(10)
     assert (it.oldest, it.latest, len(it)) == (11, 10, 0)
-    assert it.done("next", 11.0) == 11
+    assert it.append(Done("next"), 11.0) == 11
     assert it.read(11, 5) == ([Done("next")], 11.0)
 
 
 def test_it_keeps_a_spare_that_all_peers_have() -> None:
     it = journal(spare=8)
     for number in range(30):
-        it.done(f"r{number}", 0.0)
+        it.append(Done(f"r{number}"), 0.0)
     it.trim(30)
     assert len(it) == 8
-    it.done("r30", 0.0)
+    it.append(Done("r30"), 0.0)
     it.trim(31)
     assert len(it) == 9  # trimmed in gulps, not for each
     for number in range(2):
-        it.done(f"s{number}", 0.0)
+        it.append(Done(f"s{number}"), 0.0)
     it.trim(33)
     assert len(it) == 8
 
@@ -64,7 +63,7 @@ def test_it_keeps_a_spare_that_all_peers_have() -> None:
 def test_a_peer_that_is_down_costs_no_more_than_the_capacity() -> None:
     it = journal(capacity=16)
     for number in range(100):
-        it.done(f"r{number}", 0.0)
+        it.append(Done(f"r{number}"), 0.0)
         it.trim(0)
     assert len(it) == 16
     assert (it.oldest, it.latest) == (85, 100)
@@ -73,11 +72,11 @@ def test_a_peer_that_is_down_costs_no_more_than_the_capacity() -> None:
 
 def test_numbers_hold_while_another_thread_appends() -> None:
     it = journal(capacity=5000)
-    it.done("r1", 0.0)
+    it.append(Done("r1"), 0.0)
 
     def append() -> None:
         for number in range(2, 20_001):
-            it.done(f"r{number}", 0.0)
+            it.append(Done(f"r{number}"), 0.0)
 
     thread = Thread(target=append)
     thread.start()

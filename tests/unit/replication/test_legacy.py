@@ -6,8 +6,8 @@ import asyncio
 
 import msgspec
 
+from loadstats.ledger import Added, Done, Event, FirstToken
 from replication.legacy import CONNECTIONS, LegacyPeer
-from replication.messages import Added, Done, Event, FirstToken
 from tests.unit.replication.raw_peer import RawPeer, http, raw_peer
 
 

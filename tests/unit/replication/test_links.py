@@ -358,7 +358,7 @@ def test_a_state_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyP
         async with raw_peer(lambda line, body: http(200, zlib.compress(bytes(100_000)))) as peer:
             node = Node("a@1")
             sender = Sender(node.journal, lambda: 1.0)
-            link = PeerLink("p", sender, peer.connect, now=lambda: 0.0, observe=print)
+            link = PeerLink("p", sender, peer.connect, now=lambda: 0.0, observe=print, idle=set())
             with pytest.raises(BadAnswer, match="more than 1000 bytes"):
                 await link.state(Want(VERSION, [1]))
             link.close()
@@ -400,7 +400,7 @@ def test_an_old_peer_is_asked_now_and_then_whether_it_has_been_replaced() -> Non
         async with raw_peer(old_peer(taken)) as peer:
             node = Node("a@1")
             sender = Sender(node.journal, lambda: 1.0)
-            link = PeerLink("p", sender, peer.connect, now=lambda: clock[0], observe=print)
+            link = PeerLink("p", sender, peer.connect, now=lambda: clock[0], observe=print, idle=set())
             running = asyncio.ensure_future(link.run())
 
             def probes() -> int:

@@ -20,7 +20,7 @@ def test_prometheus_sees_each_peer_and_the_node_itself() -> None:
     node, lag = Node("a@1"), Meter()
     sender = Sender(node.journal, lambda: 1.0)
     peer = RawPeer(lambda line, body: None)
-    link = PeerLink("10.0.0.2:80", sender, peer.connect, now=monotonic, observe=print)
+    link = PeerLink("10.0.0.2:80", sender, peer.connect, now=monotonic, observe=print, idle=set())
     link.lost_events, link.pulling = 4, 9
     registry = CollectorRegistry()
     registry.register(ReplicationCollector(node.replica, node.journal, lambda: [link], lag))

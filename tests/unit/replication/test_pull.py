@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from loadstats.ledger import Added, Done
 from metadata_center.errors import InvalidInput
-from replication.messages import VERSION, Done, Push, State
+from replication.messages import VERSION, Push, State
 from replication.pull import Pull
 from tests.unit.replication.raw_peer import Node
 
@@ -32,7 +33,7 @@ def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
     assert a.live() == b.live()
     assert a.ledger.digests() == b.ledger.digests()
     assert a.replica.vector() == {"a@1": 0, "b@1": b.journal.latest}
-    a.ledger.apply_add("early", "c", "10.0.0.1", 5, None, 0, 0.0, 1)
+    a.ledger.apply([Added("early", "c", "10.0.0.1", 5)], None, 0, 0.0, 1)
     assert "early" not in a.live()
 
 

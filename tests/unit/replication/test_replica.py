@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from loadstats.ledger import Added, Done, FirstToken
 from metadata_center.errors import InvalidInput
-from replication.messages import VERSION, Added, Done, FirstToken, Push, Want
+from replication.messages import VERSION, Push, Want
 from replication.replica import MAX_ORIGINS, STATE_RECORDS, node_of
 from tests.unit.replication.raw_peer import Node
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from loadstats.ledger import Origin
+from loadstats.ledger import Done, Origin
 from replication.journal import Journal
 from replication.messages import MAX_EVENTS, VERSION, Ack
-from replication.sender import GATHER_SECONDS, LONGEST_WAIT_SECONDS, SIGN_OF_LIFE_SECONDS, Link, Sender
+from replication.sender import (
+    BUSY_EVENTS,
+    BUSY_GATHER_SECONDS,
+    GATHER_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    SIGN_OF_LIFE_SECONDS,
+    Link,
+    Sender,
+)
 
 
 def parts(capacity: int = 10_000, chance: float = 1.0) -> tuple[Journal, Sender]:
@@ -28,7 +36,7 @@ def connected(capacity: int = 10_000, now: float = 100.0) -> tuple[Journal, Send
 
 def fill(journal: Journal, events: int, now: float = 100.0) -> None:
     for number in range(events):
-        journal.done(f"r{journal.latest + 1}", now + number / 1000)
+        journal.append(Done(f"r{journal.latest + 1}"), now + number / 1000)
 
 
 def test_the_first_push_carries_nothing_and_asks_what_the_peer_has() -> None:
@@ -56,7 +64,7 @@ def test_one_push_is_in_flight_at_a_time() -> None:
 
 def test_an_event_in_an_idle_outbox_goes_at_once_and_the_next_gather() -> None:
     journal, sender = connected()
-    journal.done("r", 200.0)
+    journal.append(Done("r"), 200.0)
     assert sender.due(200.0) == 200.0
     push = sender.poll(200.0)
     assert push is not None
@@ -67,6 +75,16 @@ def test_an_event_in_an_idle_outbox_goes_at_once_and_the_next_gather() -> None:
     push = sender.poll(200.0041)
     assert push is not None
     assert (push.first, len(push.events)) == (2, 5)
+
+
+def test_a_very_busy_journal_gathers_for_longer() -> None:
+    for events, wait in ((BUSY_EVENTS - 1, GATHER_SECONDS), (BUSY_EVENTS, BUSY_GATHER_SECONDS)):
+        journal, sender = connected()
+        fill(journal, events)
+        assert sender.poll(200.0) is not None
+        fill(journal, 1)
+        sender.took(ack(events), 200.001)
+        assert sender.due(200.001) == pytest.approx(200.0 + wait)
 
 
 def test_a_push_holds_no_more_than_its_most_and_says_how_old_it_is() -> None:
