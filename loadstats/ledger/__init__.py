@@ -6,30 +6,72 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
-from loadstats.ledger.book import BUCKETS, Counts, LedgerFull
-from loadstats.ledger.cluster import Cluster, Engine, Row
-from loadstats.ledger.event import Added, Done, Event, FirstToken
-from loadstats.ledger.ledger import Journal, Ledger
+from loadstats.ledger.booking import (
+    MAX_CANDIDATES,
+    Booked,
+    Booking,
+    Choice,
+    Lineup,
+    Names,
+    NoCandidates,
+)
+from loadstats.ledger.cluster import Cluster, Engine, EngineName, Row
+from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, Refreshed, Tokens
+from loadstats.ledger.glance import Glance, glance
+from loadstats.ledger.inspection import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Page, Sighting
+from loadstats.ledger.journal import Journal
+from loadstats.ledger.ledger import Ledger, Match, Mismatch
+from loadstats.ledger.loads import Numbers
 from loadstats.ledger.record import Origin, Phase, Record
 from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
+from loadstats.ledger.state import BUCKETS, Counts, LedgerFull
+from loadstats.ledger.totals import Totals, clusters_after, totals
 
 __all__ = [
     "BUCKETS",
+    "EARLY",
+    "IN_FLIGHT",
+    "MAX_CANDIDATES",
+    "NAMES",
     "Added",
+    "Beat",
+    "Booked",
+    "Booking",
+    "Choice",
     "Cluster",
     "Copy",
     "Counts",
+    "Cursor",
     "Done",
+    "Dropped",
     "Engine",
+    "EngineName",
     "Event",
+    "Filter",
     "FirstToken",
+    "Glance",
     "Hearsay",
+    "Inspection",
     "Journal",
     "Ledger",
     "LedgerFull",
+    "Lineup",
+    "Match",
+    "Mismatch",
+    "Names",
+    "NoCandidates",
+    "Numbers",
     "Origin",
+    "Page",
     "Phase",
     "Record",
+    "Refreshed",
     "ReplicatedLedger",
     "Row",
+    "Sighting",
+    "Tokens",
+    "Totals",
+    "clusters_after",
+    "glance",
+    "totals",
 ]

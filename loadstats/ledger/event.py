@@ -13,6 +13,15 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
+EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
+TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+LATEST_MS = 2**53
+Milliseconds = Annotated[int, Meta(ge=0, le=LATEST_MS)]  # wall clock
+
+
+def later_ms(wall_ns: int, last_ms: int) -> int:
+    """A stamp for what is said now: later than any heard of, even from nodes whose clocks are ahead of ours."""
+    return min(max(wall_ns // 1_000_000, last_ms + 1), LATEST_MS)
 
 
 class Added(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -20,8 +29,9 @@ class Added(Struct, frozen=True, array_like=True, tag=0, gc=False):
 
     request_id: Name
     cluster: Name
-    ip: Annotated[str, Meta(min_length=1, max_length=45)]
+    ip: EngineText
     prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    owner: Annotated[str, Meta(max_length=256)] = ""
 
 
 class FirstToken(Struct, frozen=True, array_like=True, tag=1, gc=False):
@@ -36,4 +46,34 @@ class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
     request_id: Name
 
 
-Event = Added | FirstToken | Done
+class Tokens(Struct, frozen=True, array_like=True, tag=3, gc=False):
+    """A client counted a request's tokens: absolute values, of which the larger wins."""
+
+    request_id: Name
+    input_tokens: TokenNum
+    output_tokens: TokenNum
+
+
+class Refreshed(Struct, frozen=True, array_like=True, tag=4, gc=False):
+    """A client said that a request is still under way. The later one wins."""
+
+    request_id: Name
+    stamp_ms: Milliseconds
+
+
+class Beat(Struct, frozen=True, array_like=True, tag=5, gc=False):
+    """A gateway said that it lives, and for how long that holds. The later one wins."""
+
+    owner: Name
+    ttl_seconds: Annotated[int, Meta(ge=1, le=86_400)]
+    stamp_ms: Milliseconds
+
+
+class Dropped(Struct, frozen=True, array_like=True, tag=6, gc=False):
+    """A client dropped an engine. Its requests were ended, each by an event of its own, before this one."""
+
+    cluster: Name
+    ip: EngineText
+
+
+Event = Added | FirstToken | Done | Tokens | Refreshed | Beat | Dropped

@@ -8,64 +8,117 @@ idempotent and free of order: add, first token and done may come in any order, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import count
-from typing import Protocol
+from typing import Annotated
 from zlib import crc32
 
-from loadstats.ledger.book import BUCKETS, SLICE, Book, Counts, LedgerFull
-from loadstats.ledger.cluster import Row
-from loadstats.ledger.event import Added, Done, Event, FirstToken
-from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Record
+from msgspec import Meta, Struct
+
+from loadstats.ledger.aging import Aging
+from loadstats.ledger.answers import Answers
+from loadstats.ledger.cluster import Engine, EngineName, Row
+from loadstats.ledger.event import Added, Beat, Done, FirstToken, Refreshed, Tokens, later_ms
+from loadstats.ledger.record import DECODE, DONE, PREFILL, Record
+from loadstats.ledger.state import BUCKETS, LedgerFull
 
 
-class Journal(Protocol):
-    """Takes down what clients reported, in the order in which it took effect. Called with the ledger's lock held.
+class Match(Struct, frozen=True):
+    """What a client believes of an engine's row. None: it doesn't care."""
 
-    `append` returns the event's number; `origin` is whose events they are.
-    """
-
-    origin: Origin
-
-    def append(self, event: Event, now: float) -> int: ...
+    queued_req_num: Annotated[int, Meta(ge=0)] | None = None
+    prompt_length: Annotated[int, Meta(ge=0)] | None = None
+    prefill_req_num: Annotated[int, Meta(ge=0)] | None = None
 
 
-class Ledger(Book):
+class Mismatch(Exception):
+    """An engine is not as a client believes; `row` is how it is."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__("the engine's load is another")
+        self.row = row
+
+
+class Ledger(Aging, Answers):
     """All requests of all clusters. See `Book` for the arguments.
 
     `now` is a monotonic time in seconds, `wall_ns` the wall-clock time in nanoseconds, both from the caller.
     """
 
-    journal: Journal | None = None
-    # A peer has not heard of all that ended here: tombstones stay as long as a request may, while there is room.
-    holding = False
-
     # What clients report
 
-    def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> bool:
-        """A request was sent to an engine. False, and nothing changes, where the id is known already."""
+    def add(
+        self,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str = "",
+        match: Match | None = None,
+    ) -> bool:
+        """A request was sent to an engine, by the gateway `owner` where it names itself. False, and nothing changes,
+        where the id is known already.
+
+        Raises `Mismatch` where the engine's numbers are not those of `match`, and `LedgerFull`.
+        """
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
             if record is not None and record.engine is not None:
                 self._counts.repeated += 1
                 return False
-            if record is None and self._records >= self._max_records:
-                raise LedgerFull("requests", self._max_records)
-            tick = self._at(now)
-            engine = self._engine(cluster, ip, tick)
-            journal = self.journal
-            origin, seq = None, 0
-            if journal is not None:
-                origin, seq = journal.origin, journal.append(Added(request_id, cluster, ip, prompt_length), now)
-            if record is None:
-                self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
-            else:
-                self._complete(crc, record, engine, prompt_length, tick, origin, seq)
-            self._counts.added += 1
-            self._used(engine, tick, wall_ns)
+            if match is not None:
+                self._compare(cluster, ip, match)
+            self._add(crc, record, request_id, cluster, ip, prompt_length, now, wall_ns, owner)
             return True
+
+    def _add(
+        self,
+        crc: int,
+        record: Record | None,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str,
+    ) -> Engine:
+        """Take a new request in, or one that is known as a stub, under the lock."""
+        if record is None and self._records >= self._max_records:
+            raise LedgerFull("requests", self._max_records)
+        tick = self._at(now)
+        if owner and owner not in self._owners and len(self._owners) >= self._max_owners:
+            raise LedgerFull("owners", self._max_owners)
+        engine = self._engine(cluster, ip, tick)
+        journal = self.journal
+        origin, seq = None, 0
+        if journal is not None:
+            origin, seq = journal.origin, journal.append(Added(request_id, cluster, ip, prompt_length, owner), now)
+        if record is None:
+            record = self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
+        else:
+            self._complete(crc, record, engine, prompt_length, tick, origin, seq)
+        if owner and record.phase is not DONE:
+            self._own(record, owner, tick, self._max_owners)
+        self._counts.added += 1
+        self._used(engine, tick, wall_ns)
+        return engine
+
+    def _compare(self, cluster: str, ip: str, match: Match) -> None:
+        """Raise `Mismatch` where an engine is not as a client believes. One that nobody has used yet is idle."""
+        home = self._clusters.get(cluster)
+        engine = None if home is None else home.engines.get(ip)
+        row = Engine(name=EngineName.of(ip)).row() if engine is None else engine.row()
+        if any(
+            expected is not None and expected != found
+            for expected, found in (
+                (match.queued_req_num, row.queued_req_num),
+                (match.prompt_length, row.prompt_length),
+                (match.prefill_req_num, row.prefill_req_num),
+            )
+        ):
+            raise Mismatch(row)
 
     def first_token(self, request_id: str, now: float, wall_ns: int) -> bool:
         """A request's prefill is over. False where that was known, or the request is done."""
@@ -109,86 +162,56 @@ class Ledger(Book):
                 self.journal.append(Done(request_id), now)
             return True
 
-    # What they ask
-
-    def answer(self, cluster: str) -> bytes:
-        """The cluster's rows as a JSON array; `null` for a cluster without engines."""
-        with self._lock:
-            found = self._clusters.get(cluster)
-            return b"null" if found is None else found.answer()
-
-    def clusters(self) -> list[str]:
-        """Names of the clusters that have engines."""
-        return list(self._clusters)
-
-    def rows(self, cluster: str) -> list[Row]:
-        """The cluster's rows, read in slices: each slice is of one moment, the whole is not."""
-        rows: dict[str, Row] = {}
-        for start in count(0, SLICE):
-            with self._lock:
-                found = self._clusters.get(cluster)
-                part = found.rows(start, start + SLICE) if found is not None else []
-            if not part:
-                break
-            rows.update((row.ip, row) for row in part)
-        return list(rows.values())
-
-    def find(self, request_id: str) -> Record | None:
-        """The record of a request, to be read and not to be changed."""
-        return self._buckets[crc32(request_id.encode()) % BUCKETS].get(request_id)
-
-    def records(self) -> Iterator[Record]:
-        """All records, a bucket at a time: each bucket is of one moment, the whole is not."""
-        for bucket in self._buckets:
-            with self._lock:
-                part = list(bucket.values())
-            yield from part
-
-    def counts(self) -> Counts:
-        """The numbers of this moment."""
-        with self._lock:
-            return replace(self._counts)
-
-    # What time does
-
-    def expire(self, now: float, wall_ns: int) -> int:
-        """End what is too old, one slice of it. Returns how many it handled: call again until 0.
-
-        Costs what is due, never a walk over what lives.
-        """
+    def tokens(self, request_id: str, input_tokens: int, output_tokens: int, now: float, wall_ns: int) -> bool:
+        """A request holds so many tokens. False where it is known to hold as many, or to be over."""
+        crc = crc32(request_id.encode())
         with self._lock:
             tick = self._at(now)
-            handled = 0
-            while handled < SLICE and (record := self._due.pop_due(tick)) is not None:
-                engine = record.engine
-                if engine is None or record.phase is DONE:
-                    until = record.since_tick + self._request_ticks
-                    if self.holding and until > tick and self._records * 2 < self._max_records:
-                        self._place(record, min(until, tick + self._tombstone_ticks))
-                    else:
-                        self._forget(record)
-                else:
-                    self._counts.expired += 1
-                    self._end(crc32(record.request_id.encode()), record, tick)
-                    self._changed(engine, wall_ns)
-                handled += 1
-            while handled < SLICE and (quiet := self._quiet.pop_due(tick)) is not None:
-                due = quiet.used_tick + self._request_ticks
-                if quiet.queued_req_num or due > tick:
-                    self._quiet.place(quiet, max(due, tick + 1))
-                else:
-                    self._close(quiet)
-                handled += 1
-            return handled
+            if not self._merge_tokens(crc, request_id, input_tokens, output_tokens, tick, wall_ns):
+                self._counts.repeated += 1
+                return False
+            if self.journal is not None:
+                self.journal.append(Tokens(request_id, input_tokens, output_tokens), now)
+            return True
 
-    def clear(self) -> None:
-        """Forget everything at once. For tests and for Django's `cache.clear()`, not for a node under load."""
+    def _merge_tokens(
+        self, crc: int, request_id: str, input_tokens: int, output_tokens: int, tick: int, wall_ns: int
+    ) -> bool:
+        record = self._buckets[crc % BUCKETS].get(request_id)
+        if record is None:
+            if not (input_tokens or output_tokens) or not self._remember(crc, request_id, PREFILL, tick):
+                return False
+            record = self._buckets[crc % BUCKETS][request_id]
+        if record.phase is DONE or not self._count_tokens(crc, record, input_tokens, output_tokens):
+            return False
+        if (engine := record.engine) is not None:
+            self._used(engine, tick, wall_ns)
+        return True
+
+    def refresh(self, request_id: str, now: float, wall_ns: int) -> bool:
+        """A request is still under way: it expires as late as one that began now. False where it is unknown or over,
+        or should have expired by now: other nodes may have ended it."""
+        crc = crc32(request_id.encode())
         with self._lock:
-            self._due.clear()
-            self._quiet.clear()
-            for bucket in self._buckets:
-                bucket.clear()
-            self._digests = [0] * BUCKETS
-            self._clusters.clear()
-            self._records = 0
-            self._counts.in_flight = self._counts.tombstones = self._counts.stubs = self._counts.engines = 0
+            tick = self._at(now)
+            record = self._buckets[crc % BUCKETS].get(request_id)
+            if record is None or record.engine is None or record.phase is DONE:
+                return False
+            if record.due_tick <= tick and not self._reprieve(record, tick):
+                return False
+            stamp_ms = later_ms(wall_ns, 0 if record.more is None else record.more.refreshed_ms)
+            self._renew(crc, record, stamp_ms, tick + self._request_ticks)
+            if self.journal is not None:
+                self.journal.append(Refreshed(request_id, stamp_ms), now)
+            return True
+
+    def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int) -> None:
+        """A gateway lives, and that holds for so long: until then none of its requests expires. Raises `LedgerFull`."""
+        with self._lock:
+            owned = self._owner(owner, self._max_owners)
+            if owned is None:
+                raise LedgerFull("owners", self._max_owners)
+            stamp_ms = later_ms(wall_ns, owned.beat_ms)
+            self._beat(owned, stamp_ms, self._at(now) + ttl_seconds + 1)  # a tick may be over in a moment
+            if self.journal is not None:
+                self.journal.append(Beat(owner, ttl_seconds, stamp_ms), now)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from enum import IntEnum
 from zlib import crc32
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from loadstats.ledger.cluster import Engine
-from loadstats.ledger.wheel import Link
+from loadstats.ledger.wheel import Link, Wheel
 
 _MASK = 2**64 - 1
 
@@ -44,6 +44,39 @@ class Origin(Struct, frozen=True, gc=False):
         return cls(name, crc32(name.encode()) * 0x9E3779B97F4A7C15 & _MASK)
 
 
+class Owner(Link, gc=False):
+    """A gateway that says it lives. It falls due when its last heartbeat has lapsed.
+
+    `beat_ms` is when that was taken, in wall-clock milliseconds by the node that took it; 0: never. `requests` are its
+    requests in flight, under `HELD` or `ORPHANED` as they are counted.
+    """
+
+    name: str = ""
+    beat_ms: int = 0
+    due_tick: int = 0
+    alive: bool = False
+    requests: Wheel[More] = field(default_factory=Wheel)
+    requests_num: int = 0
+
+
+HELD, ORPHANED = 0, 1
+
+
+class More(Link, gc=False):
+    """What only some requests have: tokens, a refresh, an owner. A member of its owner's requests while in flight.
+
+    Tokens are absolute, and the larger wins, as does the later refresh (`refreshed_ms`: wall-clock milliseconds by the
+    node that took it). Record and this point at each other: whoever drops the record clears `Record.more`.
+    """
+
+    record: Record | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    refreshed_ms: int = 0
+    owner: Owner | None = None
+    orphaned: bool = False
+
+
 class Record(Link, gc=False):
     """One request. `engine` is None for a stub: a call that overtook the add that names the engine.
 
@@ -59,6 +92,7 @@ class Record(Link, gc=False):
     due_tick: int = 0
     origin: Origin | None = None
     seq: int = 0
+    more: More | None = None
 
 
 def fingerprint(record: Record, crc: int) -> int:
@@ -72,4 +106,11 @@ def fingerprint(record: Record, crc: int) -> int:
     mixed = crc * 0xC2B2AE3D27D4EB4F ^ record.seq * 0x165667B19E3779F9 ^ origin.fingerprint
     if record.phase is DECODE:
         mixed ^= crc * 0x27D4EB2F165667C5
+    more = record.more
+    if more is not None:  # 0 where there is but an owner: that came with the dot, or found no room
+        mixed ^= (
+            more.input_tokens * 0xD6E8FEB86659FD93
+            ^ more.output_tokens * 0xA0761D6478BD642F
+            ^ more.refreshed_ms * 0xE7037ED1A0B428DB
+        ) * (crc | 1)
     return mixed & _MASK

@@ -8,17 +8,28 @@ peer is journalled: each node tells only what it took itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 from zlib import crc32
 
 from msgspec import Meta, Struct
 
-from loadstats.ledger.book import BUCKETS, SLICE, LedgerFull
 from loadstats.ledger.cluster import Engine
-from loadstats.ledger.event import Added, Done, Event, FirstToken
+from loadstats.ledger.event import (
+    Added,
+    Beat,
+    Done,
+    Dropped,
+    Event,
+    FirstToken,
+    Milliseconds,
+    Refreshed,
+    TokenNum,
+    Tokens,
+)
 from loadstats.ledger.ledger import Ledger
-from loadstats.ledger.record import DECODE, DONE, PREFILL, Origin, Phase, Record
+from loadstats.ledger.record import DECODE, DONE, PREFILL, More, Origin, Phase, Record
+from loadstats.ledger.state import BUCKETS, SLICE, LedgerFull
 
 # Of the cap on records. Peers stop their clients at the cap: what they took before that must find room here.
 PEERS_SHARE = 1.25
@@ -29,7 +40,8 @@ Covers = Callable[[str, int], bool]
 
 
 class Copy(Struct, frozen=True, array_like=True, gc=False):
-    """A record as it travels. `remaining_seconds` is until it falls due: ages travel, not clock readings.
+    """A record as it travels. `remaining_seconds` is until it falls due, `age_seconds` since its add: ages travel, not
+    clock readings.
 
     A stub has an empty `cluster`; a record without a dot an empty `origin`.
     """
@@ -38,10 +50,15 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     phase: Annotated[int, Meta(ge=0, le=2)]
     remaining_seconds: Annotated[int, Meta(ge=0, le=2**31)]
     cluster: Annotated[str, Meta(max_length=256)] = ""
-    ip: Annotated[str, Meta(max_length=45)] = ""
+    ip: Annotated[str, Meta(max_length=64)] = ""
     prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     origin: Annotated[str, Meta(max_length=128)] = ""
     seq: Annotated[int, Meta(ge=0)] = 0
+    owner: Annotated[str, Meta(max_length=256)] = ""
+    input_tokens: TokenNum = 0
+    output_tokens: TokenNum = 0
+    refreshed_ms: Milliseconds = 0
+    age_seconds: Annotated[int, Meta(ge=0, le=2**31)] = 0
 
 
 class ReplicatedLedger(Ledger):
@@ -81,29 +98,39 @@ class ReplicatedLedger(Ledger):
         now: float,
         wall_ns: int,
         age_seconds: float = 0.0,
+        later_seconds: Sequence[int] = (),
     ) -> None:
-        """What a peer's clients reported, `age_seconds` ago: its events number `first` and on, or without a dot.
+        """What a peer's clients reported: its events number `first` and on, or without a dot. The first was taken
+        `age_seconds` ago, each other so many `later_seconds` than that, or at about the same time.
 
         Where adds of one id disagree, the lowest dot stands on every node; one without a dot changes nothing that is
         known.
         """
-        seq = first
+        seq, age = first, int(age_seconds)
+        oldest = age
         for start in range(0, len(events), SLICE):
             with self._lock:
                 tick = self._at(now)
                 for event in events[start : start + SLICE]:
-                    request_id = event.request_id
-                    crc = crc32(request_id.encode())
-                    if type(event) is Added:
-                        self._merge_add(
-                            crc, request_id, event.cluster, event.ip, event.prompt_length, origin, seq, tick, wall_ns
-                        )
-                        if age_seconds >= 1:
-                            self._make_older(crc, request_id, origin, seq, tick - int(age_seconds))
+                    kind = type(event)
+                    if later_seconds:
+                        age = max(0, oldest - later_seconds[seq - first])
+                    if kind is Added:
+                        self._apply_add(event, origin, seq, tick, wall_ns, age)  # type: ignore[arg-type]
+                    elif kind is FirstToken or kind is Done:
+                        request_id: str = event.request_id  # type: ignore[union-attr]
+                        phase = DECODE if kind is FirstToken else DONE
+                        self._merge_phase(crc32(request_id.encode()), request_id, phase, tick, wall_ns)
                     else:
-                        phase = DECODE if type(event) is FirstToken else DONE
-                        self._merge_phase(crc, request_id, phase, tick, wall_ns)
+                        self._apply_rare(event, tick, wall_ns, age)
                     seq += 1
+
+    def tell(self, event: object, now: float, size: int) -> None:
+        """Journal what another part took from its clients: in one line with the ledger's own events, which are taken
+        down under the same lock. `size` is its bytes where they are many."""
+        with self._lock:
+            if self.journal is not None:
+                self.journal.append(event, now, size)
 
     # What peers compare
 
@@ -141,14 +168,74 @@ class ReplicatedLedger(Ledger):
             self._counts.repaired += changed
         return changed
 
+    def owners(self, now: float) -> dict[str, tuple[int, int]]:
+        """Gateways by name: when each last said that it lives, and for how many seconds that holds.
+
+        0 for one that has lapsed and still has requests.
+        """
+        with self._lock:
+            owners = list(self._owners.values())
+        found = {}
+        for start in range(0, len(owners), SLICE):
+            with self._lock:
+                tick = self._at(now)
+                for owner in owners[start : start + SLICE]:
+                    if owner.alive or (owner.beat_ms and owner.requests_num):
+                        found[owner.name] = owner.beat_ms, max(0, owner.due_tick - tick)
+        return found
+
+    def merge_owners(self, owners: Mapping[str, tuple[int, int]], now: float) -> None:
+        """What a peer knows of gateways."""
+        names = list(owners)
+        for start in range(0, len(names), SLICE):
+            with self._lock:
+                tick = self._at(now)
+                for name in names[start : start + SLICE]:
+                    stamp_ms, remaining_seconds = owners[name]
+                    self._merge_beat(name, stamp_ms, tick + remaining_seconds)
+
     # Under the lock
 
-    def _make_older(self, crc: int, request_id: str, origin: Origin | None, seq: int, since_tick: int) -> None:
-        """The add of this dot was taken at `since_tick`: if it stands, the request falls due accordingly."""
+    def _apply_add(
+        self, event: Added, origin: Origin | None, seq: int, tick: int, wall_ns: int, age_seconds: int
+    ) -> None:
+        request_id = event.request_id
+        crc = crc32(request_id.encode())
+        self._merge_add(
+            crc, request_id, event.cluster, event.ip, event.prompt_length, event.owner, origin, seq, tick, wall_ns
+        )
+        if not age_seconds:
+            return
         record = self._buckets[crc % BUCKETS].get(request_id)
         if record is not None and (record.origin, record.seq) == (origin, seq) and record.phase is not DONE:
-            record.since_tick = since_tick
-            self._place(record, since_tick + self._request_ticks)
+            record.since_tick = tick - age_seconds
+            if record.more is None or not (record.more.orphaned or record.more.refreshed_ms):
+                self._place(record, record.since_tick + self._request_ticks)
+
+    def _apply_rare(self, event: Event, tick: int, wall_ns: int, age_seconds: int) -> None:
+        match event:
+            case Tokens(request_id, input_tokens, output_tokens):
+                crc = crc32(request_id.encode())
+                self._merge_tokens(crc, request_id, input_tokens, output_tokens, tick, wall_ns)
+            case Refreshed(request_id, stamp_ms):
+                crc = crc32(request_id.encode())
+                record = self._buckets[crc % BUCKETS].get(request_id)
+                if record is not None and record.engine is not None and record.phase is not DONE:
+                    self._renew(crc, record, stamp_ms, tick - age_seconds + self._request_ticks)
+            case Beat(name, ttl_seconds, stamp_ms):
+                self._merge_beat(name, stamp_ms, tick - age_seconds + ttl_seconds + 1)
+            case Dropped(cluster, ip):
+                home = self._clusters.get(cluster)
+                engine = None if home is None else home.engines.get(ip)
+                if engine is not None and not engine.queued_req_num:
+                    self._shut(engine)
+
+    def _merge_beat(self, name: str, stamp_ms: int, due_tick: int) -> None:
+        owner = self._owner(name, self._max_owners * PEERS_SHARE)
+        if owner is None:
+            self._counts.forgotten += 1
+        elif not self._beat(owner, stamp_ms, due_tick):
+            self._leave(owner)
 
     def _merge_copy(self, bucket: int, copy: Copy, ours: Covers, tick: int, wall_ns: int) -> int:
         crc = crc32(copy.request_id.encode())
@@ -156,23 +243,42 @@ class ReplicatedLedger(Ledger):
             return 0  # not of this bucket: the peer is wrong about it
         before = self._buckets[bucket].get(copy.request_id)
         known = before is not None and (before.phase, before.engine, before.seq)
+        changed = False
         here = before is not None and before.engine is not None
         if copy.phase != DONE and not here and copy.origin and ours(copy.origin, copy.seq):
             return 0  # it is over here
         if copy.cluster and (copy.phase != DONE or before is not None):
             origin = self.origin(copy.origin) if copy.origin else None
             self._merge_add(
-                crc, copy.request_id, copy.cluster, copy.ip, copy.prompt_length, origin, copy.seq, tick, wall_ns
+                crc,
+                copy.request_id,
+                copy.cluster,
+                copy.ip,
+                copy.prompt_length,
+                copy.owner,
+                origin,
+                copy.seq,
+                tick,
+                wall_ns,
             )
+        if copy.input_tokens or copy.output_tokens:
+            changed = self._merge_tokens(crc, copy.request_id, copy.input_tokens, copy.output_tokens, tick, wall_ns)
         if copy.phase != PREFILL:
             self._merge_phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns)
         record = self._buckets[bucket].get(copy.request_id)
-        if record is None or (record.phase, record.engine, record.seq) == known:
+        if record is None:
             return 0
+        if copy.refreshed_ms and record.engine is not None and record.phase is not DONE:
+            changed |= self._renew(crc, record, copy.refreshed_ms, tick + copy.remaining_seconds)
+        if (record.phase, record.engine, record.seq) == known:
+            return int(changed)
         due = tick + copy.remaining_seconds
-        if due < record.due_tick:
-            if record.phase is not DONE and record.engine is not None:
-                record.since_tick = due - self._request_ticks
+        if record.engine is not None and record.phase is not DONE:
+            if copy.cluster:
+                record.since_tick = min(record.since_tick, tick - copy.age_seconds)
+            if copy.owner:  # there it may be due as an orphan; here its owner is heard of too
+                due = record.due_tick if copy.refreshed_ms else record.since_tick + self._request_ticks
+        if due < record.due_tick and (record.more is None or not record.more.orphaned):
             self._place(record, max(due, tick))
         return 1
 
@@ -183,6 +289,7 @@ class ReplicatedLedger(Ledger):
         cluster: str,
         ip: str,
         prompt_length: int,
+        owner: str,
         origin: Origin | None,
         seq: int,
         tick: int,
@@ -203,11 +310,11 @@ class ReplicatedLedger(Ledger):
             self._incomplete_until = tick + self._request_ticks
             return
         if record is None:
-            self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
+            record = self._insert(crc, request_id, engine, prompt_length, tick, origin, seq)
         else:
             self._complete(crc, record, engine, prompt_length, tick, origin, seq)
-            if record.phase is PREFILL:  # withdrawn from another engine just now
-                engine.prompt_length += prompt_length
+        if owner and record.phase is not DONE:
+            self._own(record, owner, tick, self._max_owners * PEERS_SHARE)
         self._counts.added += 1
         self._used(engine, tick, wall_ns)
 
@@ -222,13 +329,16 @@ class ReplicatedLedger(Ledger):
 
     def _withdraw(self, crc: int, record: Record, wall_ns: int) -> None:
         """Turn a live record into a stub of its phase: another add of the same id stands."""
-        engine, phase = record.engine, record.phase
+        engine, phase, more = record.engine, record.phase, record.more
         assert engine is not None
+        kept = None
+        if more is not None:
+            kept = More(None, None, record, more.input_tokens, more.output_tokens, more.refreshed_ms)
         self._end(crc, record, self._tick)
         self._changed(engine, wall_ns)
         self._counts.tombstones -= 1
         self._counts.stubs += 1
-        record.phase, record.engine, record.origin, record.seq = phase, None, None, 0
+        record.phase, record.engine, record.origin, record.seq, record.more = phase, None, None, 0, kept
 
     def _merge_phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int) -> None:
         record = self._buckets[crc % BUCKETS].get(request_id)
@@ -239,8 +349,8 @@ class ReplicatedLedger(Ledger):
             if phase is DONE:
                 self._counts.done += 1
                 self._end(crc, record, tick)
-            elif engine is not None:
-                self._counts.first_tokens += 1
+            else:
+                self._counts.first_tokens += engine is not None
                 self._decode(crc, record)
             if engine is not None:
                 self._used(engine, tick, wall_ns)
@@ -251,9 +361,18 @@ class Hearsay:
 
     def __init__(self, ledger: ReplicatedLedger) -> None:
         self._ledger = ledger
-        self.answer = ledger.answer
 
-    def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> None:
+    def add(
+        self,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str = "",
+        match: object = None,
+    ) -> None:
         """A client of the peer's sent a request to an engine."""
         self._ledger.apply([Added(request_id, cluster, ip, prompt_length)], None, 0, now, wall_ns)
 
@@ -267,11 +386,20 @@ class Hearsay:
 
 
 def _copy(record: Record, tick: int) -> Copy:
-    engine = record.engine
-    remaining = max(0, record.due_tick - tick)
-    if engine is None:
-        return Copy(record.request_id, record.phase, remaining)
-    home = engine.cluster
-    cluster = "" if home is None else home.name  # the tombstone of an engine that is gone travels as a stub
-    name = "" if record.origin is None else record.origin.name
-    return Copy(record.request_id, record.phase, remaining, cluster, engine.ip, record.prompt_length, name, record.seq)
+    engine, origin, more = record.engine, record.origin, record.more
+    home = None if engine is None else engine.cluster  # what is left of an engine that is gone travels as a stub
+    return Copy(
+        record.request_id,
+        record.phase,
+        max(0, record.due_tick - tick),
+        "" if home is None else home.name,
+        "" if engine is None else engine.ip,
+        record.prompt_length,
+        "" if origin is None else origin.name,
+        record.seq,
+        "" if more is None or more.owner is None else more.owner.name,
+        0 if more is None else more.input_tokens,
+        0 if more is None else more.output_tokens,
+        0 if more is None else more.refreshed_ms,
+        tick - record.since_tick,
+    )

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar, cast
 from msgspec import Struct
 
 
-class Link(Struct, gc=False):
-    """A member of one due list. Unlinked, both neighbours are None."""
+class Link(Struct, gc=False, eq=False):
+    """A member of one due list. Unlinked, both neighbours are None. Equal to itself alone: comparing neighbours would
+    walk the list."""
 
     prev: Link | None = None
     next: Link | None = None
@@ -67,6 +68,15 @@ class Wheel(Generic[LinkT]):
             head.prev = head.next = None
             del self._heads[heappop(self._ticks)]
         return None
+
+    def pop_due_at(self, tick: int) -> LinkT | None:
+        """Unlink and return one link due at exactly `tick`; None when nothing is."""
+        head = self._heads.get(tick)
+        if head is None or head.next is head:
+            return None
+        due = cast("LinkT", head.next)  # only those are placed
+        self.remove(due)
+        return due
 
     def clear(self) -> None:
         """Unlink everything."""

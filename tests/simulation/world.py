@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes, clients and a network on a virtual clock, all of it decided by one seed. The nodes run the real core.
 
-Without crashes the oracle is what the clients said. A node that crashes may take calls that it told nobody to the
-grave: then all nodes must still be equal.
+`World.told` is the oracle: every event that any node took from its clients. A node that crashes may take events that it
+told nobody to the grave.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from replication.messages import Ack, State, Summary
 from replication.pull import Pull
 from replication.replica import Replica
 from replication.sender import Sender
+from tests.simulation.told import Told, View
 
 # Tombstones far shorter than partitions: that is what the dots are for.
 REQUEST_SECONDS, TOMBSTONE_SECONDS = 600.0, 4.0
+TTL_SECONDS, ORPHAN_SECONDS = 4, 8.0
 RECONCILE_SECONDS = 2.0
+EXPIRE_SECONDS = 3.0
 
 
 @dataclass
@@ -39,6 +42,17 @@ class Faults:
     longest: float = 0.005
 
 
+class SimJournal(Journal):
+    """A journal whose events the world overhears."""
+
+    told: Told
+
+    def append(self, event: Any, now: float, size: int = 0) -> int:
+        number = super().append(event, now, size)
+        self.told.note((self.origin.name, number), event)
+        return number
+
+
 class SimNode:
     """One life of one node."""
 
@@ -46,11 +60,16 @@ class SimNode:
         self.world = world
         self.name = name
         self.skew = world.random.uniform(-1e6, 1e6)  # its clocks have nothing to do with anybody's
+        self.wall_skew = world.random.choice([0.0, 0.5, -20.0, 3600.0])
         self.ledger = ReplicatedLedger(
-            request_seconds=REQUEST_SECONDS, tombstone_seconds=TOMBSTONE_SECONDS, stub_seconds=REQUEST_SECONDS
+            request_seconds=world.request_seconds,
+            tombstone_seconds=TOMBSTONE_SECONDS,
+            stub_seconds=world.request_seconds,
+            orphan_seconds=ORPHAN_SECONDS,
         )
         origin = self.ledger.origin(f"{name}@{epoch}")
-        self.journal = Journal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
+        self.journal = SimJournal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
+        self.journal.told = world.told
         self.ledger.journal = self.journal
         self.replica = Replica(self.ledger, self.journal, lambda ip: None)
         self.senders: dict[str, Sender] = {}
@@ -60,6 +79,9 @@ class SimNode:
     def now(self) -> float:
         return self.world.now + self.skew + 2e6
 
+    def wall_ns(self) -> int:
+        return int((self.world.now + self.wall_skew + 1.7e9) * 1e9)
+
     # The part of the loop
 
     def connect(self) -> None:
@@ -68,7 +90,12 @@ class SimNode:
                 self.senders[name] = Sender(self.journal, self.world.random.random)
         self.journal.on_append = lambda: None
         self.world.at(0.0, self.join, owner=self)
-        self.world.at(self.world.random.uniform(0, RECONCILE_SECONDS), self.reconcile, owner=self)
+        for every, what in (
+            (RECONCILE_SECONDS, self.reconcile),
+            (1.0, self.lapse),
+            (EXPIRE_SECONDS, self.expire),
+        ):
+            self.world.at(self.world.random.uniform(0, every), what, owner=self)
         for name in self.senders:
             self.world.at(0.0, lambda name=name: self.push(name), owner=self)
 
@@ -79,7 +106,7 @@ class SimNode:
             self.world.ask(
                 self,
                 peer,
-                lambda node: node.replica.take(recoded(message), node.now(), 1),
+                lambda node: node.replica.take(recoded(message), node.now(), node.wall_ns()),
                 lambda ack: self.pushed(sender, ack),
                 lambda: sender.failed("lost", self.now()),
             )
@@ -114,7 +141,7 @@ class SimNode:
                 self.world.ask(
                     self,
                     name,
-                    lambda node: node.replica.summary(),
+                    lambda node: node.replica.summary(node.now()),
                     lambda summary, name=name: answers.__setitem__(name, recoded(summary)),
                     lambda: None,
                 )
@@ -126,14 +153,22 @@ class SimNode:
         """What the beat does every two seconds."""
         self.world.at(RECONCILE_SECONDS, self.reconcile, owner=self)
         self.replica.hold(self.senders.values(), self.now())
-        while self.ledger.expire(self.now(), 1):
-            pass
         for name, sender in self.senders.items():
             if name in self.replica.gaps and sender.origin:
                 self.pull(name, whole=True)
                 return
         if self.senders:
             self.pull(self.world.random.choice(list(self.senders)), whole=False)
+
+    def lapse(self) -> None:
+        self.world.at(1.0, self.lapse, owner=self)
+        while self.ledger.lapse(self.now(), self.wall_ns()):
+            pass
+
+    def expire(self) -> None:
+        self.world.at(EXPIRE_SECONDS, self.expire, owner=self)
+        while self.ledger.expire(self.now(), self.wall_ns()):
+            pass
 
     def pull(self, peer: str, *, whole: bool, then: Callable[[], None] = lambda: None) -> None:
         if self.pulling and not whole:
@@ -156,14 +191,14 @@ class SimNode:
             self.world.ask(self, peer, lambda node: node.replica.state(recoded(want), node.now()), took, failed)
 
         def took(state: State) -> None:
-            pull.take(recoded(state), self.now(), 1)
+            pull.take(recoded(state), self.now(), self.wall_ns())
             go_on()
 
         def begin(summary: Summary) -> None:
-            pull.begin(recoded(summary))
+            pull.begin(recoded(summary), self.now())
             go_on()
 
-        self.world.ask(self, peer, lambda node: node.replica.summary(), begin, failed)
+        self.world.ask(self, peer, lambda node: node.replica.summary(node.now()), begin, failed)
 
 
 def recoded(message: Any) -> Any:
@@ -174,9 +209,13 @@ def recoded(message: Any) -> Any:
 class World:
     """Everything there is. Events run in order of time; equal times in order of making."""
 
-    def __init__(self, seed: int, *, nodes: int = 3, capacity: int = 64) -> None:
+    def __init__(
+        self, seed: int, *, nodes: int = 3, capacity: int = 64, request_seconds: float = REQUEST_SECONDS
+    ) -> None:
         self.random = Random(seed)
         self.capacity = capacity
+        self.request_seconds = request_seconds
+        self.told = Told()
         self.names = [f"n{number}" for number in range(nodes)]
         self.now = 0.0
         self.faults = Faults()
@@ -255,26 +294,39 @@ class World:
 
     # What must be so once all is quiet
 
-    def views(self) -> dict[str, dict[str, tuple[str, str, int, int]]]:
-        """For each node its live requests: cluster, engine, phase, length."""
+    def views(self) -> dict[str, dict[str, View]]:
+        """For each node its live requests."""
         return {name: live(node.ledger) for name, node in self.nodes.items()}
 
-    def rows(self) -> dict[str, dict[tuple[str, str], tuple[int, int]]]:
+    def rows(self) -> dict[str, dict[str, tuple[int, ...]]]:
         """For each node the load of the engines that have any."""
-        found = {}
-        for name, node in self.nodes.items():
-            found[name] = {
-                (cluster, row.ip): (row.queued_req_num, row.prompt_length)
+        return {
+            name: {
+                f"{cluster} {row.ip} {row.port}": (
+                    row.queued_req_num,
+                    row.prompt_length,
+                    row.prefill_req_num,
+                    row.token_num,
+                    row.orphaned_req_num,
+                )
                 for cluster in node.ledger.clusters()
                 for row in node.ledger.rows(cluster)
                 if row.queued_req_num
             }
-        return found
+            for name, node in self.nodes.items()
+        }
 
 
-def live(ledger: ReplicatedLedger) -> dict[str, tuple[str, str, int, int]]:
-    return {
-        record.request_id: (record.engine.cluster.name, record.engine.ip, int(record.phase), record.prompt_length)
-        for record in ledger.records()
-        if record.engine is not None and record.engine.cluster is not None and record.phase is not Phase.DONE
-    }
+def live(ledger: ReplicatedLedger) -> dict[str, View]:
+    found = {}
+    for record in ledger.records():
+        engine, more = record.engine, record.more
+        if engine is None or engine.cluster is None or record.phase is Phase.DONE:
+            continue
+        owner = "" if more is None or more.owner is None else more.owner.name
+        tokens = (0, 0) if more is None else (more.input_tokens, more.output_tokens)
+        refreshed = 0 if more is None else more.refreshed_ms
+        found[record.request_id] = View(
+            engine.cluster.name, engine.ip, int(record.phase), record.prompt_length, owner, tokens, refreshed
+        )
+    return found

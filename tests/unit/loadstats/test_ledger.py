@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from loadstats.ledger import Ledger, LedgerFull
-from loadstats.ledger.book import SLICE
+from loadstats.ledger.state import SLICE
 
 
 def rows(ledger: Ledger, cluster: str = "c") -> dict[str, tuple[int, int]]:

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What clients say of requests under way: the tokens they hold, that they are, and that their gateway lives.
+
+Thread-safe; the event loop calls these for gateways, Django's threads for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, time_ns
+
+from msgspec.json import encode
+
+from loadstats.ledger import Ledger, LedgerFull
+from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
+from metadata_center.errors import InvalidInput, TooMany
+from metadata_center.http.body import Body
+from metadata_center.http.call import NULL, Call, Route
+
+TOKENS = "/v1/load/tokens"
+REFRESH = "/v1/load/refresh"
+OWNER = "/v1/load/owner"
+
+
+class KeepAliveHandlers:
+    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._wall_ns = wall_ns
+        self._read_tokens = Body(Tokens).read
+        self._read_refresh = Body(Refresh).read
+        self._read_heartbeat = Body(Heartbeat).read
+
+    def routes(self) -> tuple[Route, ...]:
+        """The calls by method and path."""
+        return (
+            Route("PUT", TOKENS, self.tokens),
+            Route("PUT", REFRESH, self.refresh),
+            Route("PUT", OWNER, self.heartbeat),
+        )
+
+    def tokens(self, call: Call) -> bytes:
+        """`PUT /v1/load/tokens`: the tokens that a request holds on its engine.
+
+        Absolute values: of two calls the larger value stands, whichever came first. They count in the engine's
+        `token_num` until the request is over. An unknown id is answered 200 too and remembered, for calls may overtake
+        each other.
+        """
+        body = self._read_tokens(call.body)
+        call.request_id = body.request_id
+        self._ledger.tokens(body.request_id, body.input_tokens, body.output_tokens, self._now(), self._wall_ns())
+        return NULL
+
+    def refresh(self, call: Call) -> bytes:
+        """`PUT /v1/load/refresh`: requests are still under way.
+
+        Each expires as late as one that began now. Those that this node does not know, or knows to be over, are named
+        in the answer; a gateway that gets its own back reports their start anew.
+        """
+        body = self._read_refresh(call.body)
+        ids = body.request_ids if body.request_id is None else [body.request_id, *body.request_ids]
+        if not ids:
+            raise InvalidInput("request_ids: expected at least one, here or in request_id")
+        call.request_id = ids[0]
+        now, wall_ns = self._now(), self._wall_ns()
+        return encode(Refreshed([each for each in ids if not self._ledger.refresh(each, now, wall_ns)]))
+
+    def heartbeat(self, call: Call) -> bytes:
+        """`PUT /v1/load/owner`: a gateway lives.
+
+        Until `ttl_seconds` from now none of the requests expires whose start named it as `owner`. When no heartbeat
+        comes in time, they count as `orphaned_req_num` too, and are ended `OrphanGrace` later; a heartbeat before that
+        takes them back.
+        """
+        body = self._read_heartbeat(call.body)
+        try:
+            self._ledger.beat(body.owner, body.ttl_seconds, self._now(), self._wall_ns())
+        except LedgerFull as full:
+            raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
+        return NULL

@@ -1,0 +1,260 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The cache index equals plain sets while it evicts nothing, in whatever order calls come, and keeps its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from kvcache.index import BUCKETS, ReplicatedIndex
+
+CLUSTERS = st.sampled_from(["a", "b"])
+IPS = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.10", "::1"])
+# Prompts that begin alike, and lists that are no prompt at all: from the middle, with repetitions, in any order.
+TREE = {0: [], 1: [10, 11, 12], 2: [10, 11, 13, 14, 15], 3: [10, 16], 4: [2**64 - 1, 0]}
+PROMPTS = st.builds(lambda stem, tail: TREE[stem] + tail, st.integers(0, 4), st.lists(st.integers(20, 24), max_size=4))
+ANY = st.lists(st.sampled_from([10, 11, 12, 13, 14, 20, 21, 0, 2**64 - 1]), max_size=8)
+HASHES = st.one_of(PROMPTS, ANY)
+STAMPS = st.integers(0, 12)
+
+Held = dict[tuple[str, str], dict[int, int]]
+
+
+@dataclass
+class Model:
+    """The latest stamps of saves by engine and block, and of drops: what is held follows from them."""
+
+    saved: Held = field(default_factory=dict)
+    dropped: dict[tuple[str, str | None], int] = field(default_factory=dict)
+
+    def save(self, cluster: str, ip: str, hashes: list[int], stamp: int) -> None:
+        blocks = self.saved.setdefault((cluster, ip), {})
+        for each in hashes:
+            blocks[each] = max(blocks.get(each, -1), stamp)
+
+    def drop(self, cluster: str, ip: str | None, stamp: int) -> None:
+        self.dropped[cluster, ip] = max(self.dropped.get((cluster, ip), -1), stamp)
+
+    def held(self) -> Held:
+        held: Held = {}
+        for (cluster, ip), blocks in self.saved.items():
+            last = max(self.dropped.get((cluster, ip), -1), self.dropped.get((cluster, None), -1))
+            kept = {each: stamp for each, stamp in blocks.items() if stamp > last}
+            if kept:
+                held[cluster, ip] = kept
+        return held
+
+    def query(self, cluster: str, hashes: list[int], topk: int) -> list[tuple[str, int]]:
+        found = []
+        for (name, ip), blocks in self.held().items():
+            length = next((place for place, each in enumerate(hashes) if each not in blocks), len(hashes))
+            if name == cluster and length:
+                found.append((ip, length))
+        return sorted(found, key=lambda each: (-each[1], each[0]))[:topk]
+
+
+def content(index: ReplicatedIndex, now: float = 0.0) -> Held:
+    """What an index holds, with the stamps."""
+    held: Held = {}
+    for bucket in range(BUCKETS):
+        for copy in index.copies(bucket, now):
+            blocks = held.setdefault((copy.cluster, copy.ip), {})
+            assert not set(copy.hashes) & set(blocks)
+            blocks.update(dict.fromkeys(copy.hashes, copy.stamp))
+    return held
+
+
+def settle(index: ReplicatedIndex, now: float = 0.0) -> None:
+    while index.expire(now):
+        pass
+
+
+class Machine(RuleBasedStateMachine):
+    """Saves and drops with any stamps against the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = ReplicatedIndex()
+        self.model = Model()
+
+    @rule(cluster=CLUSTERS, ip=IPS, hashes=HASHES, stamp=STAMPS)
+    def save(self, cluster: str, ip: str, hashes: list[int], stamp: int) -> None:
+        self.index.save(cluster, ip, hashes, 0.0, stamp)
+        self.model.save(cluster, ip, hashes, stamp)
+
+    @rule(cluster=CLUSTERS, ip=st.one_of(st.none(), IPS), stamp=STAMPS)
+    def drop(self, cluster: str, ip: str | None, stamp: int) -> None:
+        self.index.drop(cluster, ip, stamp, 0.0)
+        self.model.drop(cluster, ip, stamp)
+
+    @rule()
+    def settle(self) -> None:
+        settle(self.index)
+        assert content(self.index) == self.model.held()
+
+    @rule(cluster=CLUSTERS, hashes=HASHES, topk=st.integers(1, 4))
+    def query(self, cluster: str, hashes: list[int], topk: int) -> None:
+        settle(self.index)
+        assert self.index.query(cluster, hashes, topk) == self.model.query(cluster, hashes, topk)
+
+    @rule(cluster=CLUSTERS, hashes=HASHES)
+    def query_before_all_is_freed(self, cluster: str, hashes: list[int]) -> None:
+        """What was dropped is never seen again, and what stands is seen as it is or not at all."""
+        most = dict(self.model.query(cluster, hashes, 10))
+        assert all(length <= most.get(ip, 0) for ip, length in self.index.query(cluster, hashes, 10))
+
+    @invariant()
+    def counts_are_the_content(self) -> None:
+        settled = ReplicatedIndex()
+        for bucket in range(BUCKETS):
+            settled.merge(self.index.copies(bucket, 0.0), 0.0)
+        held = content(settled)
+        assert settled.counts().held_blocks == sum(map(len, held.values()))
+        assert settled.counts().engines == len(held) == self.index.counts().engines
+        assert settled.blocks() == len({(cluster, each) for (cluster, _), blocks in held.items() for each in blocks})
+        assert settled.digests() == self.index.digests()
+
+    def teardown(self) -> None:
+        """Long after the last call nothing is left of any history."""
+        for _ in range(3):
+            settle(self.index, 100_000.0)
+        assert self.index.counts().held_blocks == self.index.counts().engines == self.index.counts().clusters == 0
+        assert self.index.blocks() == len(self.index.drops(100_000.0)) == 0
+
+
+TestCacheIndex = Machine.TestCase
+TestCacheIndex.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+class BoundedMachine(RuleBasedStateMachine):
+    """Tiny bounds and passing time: nothing is ever too much, too old or made up, and the last save stands."""
+
+    BLOCKS, ENGINE_BLOCKS, ENGINES, TTL = 12, 7, 3, 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = ReplicatedIndex(
+            max_blocks=self.BLOCKS, max_engine_blocks=self.ENGINE_BLOCKS, max_engines=self.ENGINES, ttl_seconds=self.TTL
+        )
+        self.model = Model()
+        self.now = 0
+        self.stamp = 0
+
+    @rule(cluster=CLUSTERS, ip=IPS, hashes=HASHES)
+    def save(self, cluster: str, ip: str, hashes: list[int]) -> None:
+        self.stamp += 1
+        self.index.save(cluster, ip, hashes, self.now, self.stamp)
+        kept = hashes[: self.ENGINE_BLOCKS]
+        if kept:
+            self.model.save(cluster, ip, kept, self.stamp)
+            assert (ip, len(kept)) in self.index.query(cluster, kept, 10)
+
+    @rule(cluster=CLUSTERS, ip=st.one_of(st.none(), IPS))
+    def drop(self, cluster: str, ip: str | None) -> None:
+        self.stamp += 1
+        self.index.drop(cluster, ip, self.stamp, self.now)
+        self.model.drop(cluster, ip, self.stamp)
+
+    @rule(seconds=st.integers(0, 4))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule()
+    def expire(self) -> None:
+        settle(self.index, self.now)
+
+    @precondition(lambda self: self.now > 30)
+    @rule()
+    def idle(self) -> None:
+        """Whatever order its runs have come to, an index that is left alone for long is empty."""
+        self.now += self.TTL
+        settle(self.index, self.now)
+        assert content(self.index) == {}
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        counts = self.index.counts()
+        assert counts.held_blocks <= self.BLOCKS
+        assert counts.engines <= self.ENGINES
+        held, known = content(self.index, self.now), self.model.held()
+        for engine, blocks in held.items():
+            assert len(blocks) <= self.ENGINE_BLOCKS
+            assert blocks.items() <= known[engine].items()
+        assert sum(map(len, held.values())) <= counts.held_blocks
+
+
+TestBoundedCacheIndex = BoundedMachine.TestCase
+TestBoundedCacheIndex.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+
+
+class Event(NamedTuple):
+    """A save, or where `hashes` is None a drop."""
+
+    cluster: str
+    ip: str | None
+    stamp: int
+    hashes: list[int] | None
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.builds(Event, CLUSTERS, IPS, STAMPS, HASHES),
+        st.builds(Event, CLUSTERS, st.one_of(st.none(), IPS), STAMPS, st.none()),
+    ),
+    max_size=10,
+)
+
+
+def play(events: list[Event], random: Random) -> ReplicatedIndex:
+    """An index that was given the events. It frees what was dropped at some of the times when it may."""
+    index = ReplicatedIndex()
+    for each in events:
+        if each.hashes is None:
+            index.drop(each.cluster, each.ip, each.stamp, 0.0)
+        else:
+            assert each.ip is not None
+            index.save(each.cluster, each.ip, each.hashes, 0.0, each.stamp)
+        if random.random() < 0.3:
+            index.expire(0.0)
+    settle(index)
+    return index
+
+
+@settings(max_examples=1000)
+@given(EVENTS, st.randoms(use_true_random=False))
+@example([Event("a", "::1", 1, [10, 11]), Event("a", "::1", 3, [10]), Event("a", "::1", 2, None)], Random(1))
+def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random: Random) -> None:
+    repeated = events + events[::2]
+    random.shuffle(repeated)
+    some, others = play(events, random), play(repeated, random)
+    assert content(some) == content(others)
+    assert some.digests() == others.digests()
+    assert [(each.cluster, each.ip, each.stamp) for each in sorted(some.drops(0.0), key=str)] == [
+        (each.cluster, each.ip, each.stamp) for each in sorted(others.drops(0.0), key=str)
+    ]
+
+
+@settings(max_examples=500)
+@given(EVENTS, EVENTS, st.randoms(use_true_random=False))
+def test_indexes_that_merge_each_other_end_the_same_and_digests_tell(
+    ours: list[Event], theirs: list[Event], random: Random
+) -> None:
+    some, others = play(ours, random), play(theirs, random)
+    assert (some.digests() == others.digests()) == (
+        {engine: set(blocks) for engine, blocks in content(some).items()}
+        == {engine: set(blocks) for engine, blocks in content(others).items()}
+    )
+    for source, target in ((some, others), (others, some), (some, others)):
+        target.merge_drops(source.drops(0.0), 0.0)
+        for bucket in range(BUCKETS):
+            target.merge(list(source.copies(bucket, 0.0)), 0.0)
+        settle(target)
+    both = play(ours + theirs, random)
+    assert content(some) == content(others) == content(both)
+    assert some.digests() == others.digests() == both.digests()

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What clients said in a simulated world, summed up in the plainest way: what all nodes must come to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from loadstats.ledger import Added, Beat, Done, Event, FirstToken, Refreshed, Tokens
+
+
+class View(NamedTuple):
+    """A live request, as all nodes must have it."""
+
+    cluster: str
+    ip: str
+    phase: int
+    prompt_length: int
+    owner: str
+    tokens: tuple[int, int]
+    refreshed_ms: int
+
+
+@dataclass
+class Told:
+    """What clients said, whichever node took it, summed up: what all nodes must come to hold."""
+
+    adds: dict[str, tuple[tuple[str, int], Added]] = field(default_factory=dict)  # with the lowest dot
+    decoding: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
+    refreshed: dict[str, int] = field(default_factory=dict)
+    beats: dict[str, int] = field(default_factory=dict)
+
+    def note(self, dot: tuple[str, int], event: Event) -> None:
+        match event:
+            case Added(request_id):
+                self.adds[request_id] = min(self.adds.get(request_id, (dot, event)), (dot, event), key=lambda it: it[0])
+            case FirstToken(request_id):
+                self.decoding.add(request_id)
+            case Done(request_id):
+                self.ended.add(request_id)
+            case Tokens(request_id, input_tokens, output_tokens):
+                known = self.tokens.get(request_id, (0, 0))
+                self.tokens[request_id] = max(known[0], input_tokens), max(known[1], output_tokens)
+            case Refreshed(request_id, stamp_ms):
+                self.refreshed[request_id] = max(self.refreshed.get(request_id, 0), stamp_ms)
+            case Beat(owner, _, stamp_ms):
+                self.beats[owner] = max(self.beats.get(owner, 0), stamp_ms)
+
+    def view(self, request_id: str) -> View:
+        """A request that is under way, as every node must have it."""
+        _, add = self.adds[request_id]
+        return View(
+            add.cluster,
+            add.ip,
+            int(request_id in self.decoding),
+            add.prompt_length,
+            add.owner,
+            self.tokens.get(request_id, (0, 0)),
+            self.refreshed.get(request_id, 0),
+        )

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens, refreshes, heartbeats, and engines' names, where the contract cases don't reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadstats.handlers import LoadHandlers
+from loadstats.keepalive import KeepAliveHandlers
+from loadstats.ledger import Ledger
+from loadstats.wire import EngineNames
+from metadata_center.errors import Conflict, InvalidInput, TooMany
+from metadata_center.http.call import Call
+
+
+class Door:
+    """Both kinds of handlers over one ledger, at a time of their own."""
+
+    def __init__(self, **options: float) -> None:
+        self.now = 100.0
+        self.ledger = Ledger(**options)  # type: ignore[arg-type]
+        clocks: dict[str, Any] = {"now": lambda: self.now, "wall_ns": lambda: int(self.now * 1e9)}
+        self.load = LoadHandlers(self.ledger, **clocks)
+        self.kept = KeepAliveHandlers(self.ledger, **clocks)
+
+    def add(self, request_id: str, **members: Any) -> None:
+        body = {"cluster": "c", "request_id": request_id, "ip": "10.0.0.1", **members}
+        self.load.add(Call(b"", msgspec.json.encode(body), {}))
+
+    def refresh(self, *request_ids: str) -> list[str]:
+        body = msgspec.json.encode({"request_ids": request_ids})
+        unknown: list[str] = msgspec.json.decode(self.kept.refresh(Call(b"", body, {})))["unknown"]
+        return unknown
+
+    def beat(self, owner: str, ttl_seconds: int) -> None:
+        self.kept.heartbeat(Call(b"", msgspec.json.encode({"owner": owner, "ttl_seconds": ttl_seconds}), {}))
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        while self.ledger.lapse(self.now, 1) or self.ledger.expire(self.now, 1):
+            pass
+
+    def row(self) -> dict[str, int]:
+        (row,) = msgspec.json.decode(self.ledger.answer("c"))
+        return {name: row[f"{name}_req_num"] for name in ("queued", "orphaned")}
+
+
+def test_a_refreshed_request_expires_later() -> None:
+    door = Door(request_seconds=60)
+    door.add("r")
+    door.add("s")
+    door.pass_time(50)
+    assert door.refresh("r", "nobody") == ["nobody"]
+    door.pass_time(20)
+    assert door.row() == {"queued": 1, "orphaned": 0}
+    assert door.refresh("r", "s") == ["s"]
+    door.pass_time(61)
+    assert door.refresh("r") == ["r"]
+
+
+def test_requests_live_with_their_owner_and_little_longer() -> None:
+    door = Door(request_seconds=60, orphan_seconds=10)
+    door.add("r", owner="gw")
+    door.beat("gw", 200)
+    door.pass_time(150)
+    assert door.row() == {"queued": 1, "orphaned": 0}
+    door.pass_time(51)
+    assert door.row() == {"queued": 1, "orphaned": 1}
+    door.beat("gw", 5)
+    door.pass_time(0)
+    assert door.row() == {"queued": 1, "orphaned": 0}
+    door.pass_time(6)
+    door.pass_time(11)
+    assert door.ledger.counts().in_flight == 0
+    assert door.ledger.counts().released == 1
+
+
+def test_owners_are_bounded() -> None:
+    door = Door(max_owners=1)
+    door.beat("gw-1", 5)
+    with pytest.raises(TooMany, match="owners: this node holds its most, 1"):
+        door.beat("gw-2", 5)
+    with pytest.raises(TooMany, match="owners"):
+        door.add("r", owner="gw-2")
+    assert door.ledger.counts().in_flight == 0
+    door.add("r", owner="gw-1")
+
+
+def test_a_mismatch_tells_the_row_as_it_is() -> None:
+    door = Door()
+    door.add("r", prompt_length=5)
+    with pytest.raises(Conflict) as refusal:
+        door.add("s", match={"queued_req_num": 1, "prompt_length": 4})
+    row = msgspec.json.decode(refusal.value.data)
+    assert (row["queued_req_num"], row["prompt_length"]) == (1, 5)
+    door.add("s", match={"queued_req_num": 1, "prompt_length": 5})
+    door.add("s", match={"queued_req_num": 77})  # repeated: not compared
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "::1", "10.0.0.1:80", "10.0.0.1/0", "[::1]:80/65535", "[fe80::1]/3"])
+def test_engines_names_pass(text: str) -> None:
+    names = EngineNames()
+    names.check(text)
+    names.check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nowhere",
+        "10.0.0.1:0",
+        "10.0.0.1:65536",
+        "10.0.0.1:08",
+        "10.0.0.1/-1",
+        "10.0.0.1:",
+        "[::1]",
+        "::1:80x",
+        "/1",
+    ],
+)
+def test_other_text_does_not(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^ip: "):
+        EngineNames().check(text)
