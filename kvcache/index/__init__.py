@@ -1,0 +1,12 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The index of prompt caches: which engines of a cluster hold which blocks of which prompts.
+
+Pure Python without Django, clocks, logging or metrics: time is passed in, and the same calls in the same order give
+the same state everywhere.
+"""
+
+from kvcache.index.index import BUCKETS, CacheIndex, Counts
+from kvcache.index.replicated import Copy, Dropped, ReplicatedIndex
+
+__all__ = ["BUCKETS", "CacheIndex", "Copy", "Counts", "Dropped", "ReplicatedIndex"]

@@ -1,0 +1,240 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster's engines and the runs of blocks that they hold.
+
+Owned by the index and used under its lock. Always true: a block is in one run at most, and every block of every run is
+found by its hash; a run is listed by exactly those engines whose bit its `holders` has, and goes with the last of them.
+
+Runs are found by hash in 61 dicts, once there are many. A single dict of 1,000,000 would stall every caller for 38 ms
+when it grows; each of 61 with 33,000 does for 0.4 ms. 61 is prime: hashes with the same low bits spread too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from functools import reduce
+from heapq import heappop, heappush
+from operator import xor
+
+from msgspec import Struct
+
+from kvcache.index.run import MOST_BLOCKS, Run, Touch, common
+
+SHARDS = 61
+SPREAD_AT = 2048  # blocks in one dict, until then; spreading them takes 0.3 ms
+PEELED = 64  # engines taken out of a mask bit by bit, 0.25 µs each; of more, all engines are looked at, 0.05 µs each
+
+
+class Engine(Struct, gc=False, eq=False):
+    """An inference server of a cluster: `runs` in the order of their last use, the longest ago first.
+
+    No stamp of what it holds is below `oldest`. Once it is dropped it keeps its bit until its runs are gone: those
+    stamped up to `floor`; later ones go over to the engine that is there now. `home` is None after that.
+    """
+
+    ip: str
+    home: Cluster | None
+    slot: int
+    bit: int
+    number: int
+    crc: int
+    runs: dict[Run, Touch] = {}
+    blocks: int = 0
+    digest: int = 0
+    oldest: int = 2**64
+    floor: int = -1
+    tick: int = 0
+
+
+class Cluster:
+    """A named group of engines. Bit `n` of a mask stands for `slots[n]`; `live` is the mask of those not dropped."""
+
+    __slots__ = ("engines", "free", "live", "name", "ranked", "shards", "slots", "spread")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.engines: dict[str, Engine] = {}
+        self.ranked: list[tuple[str, int]] = []  # live engines' addresses and bits, by address
+        self.slots: list[Engine | None] = []
+        self.free: list[int] = []
+        self.live = 0
+        self.shards: list[dict[int, Run]] = [{}] * SHARDS
+        self.spread = False
+
+    # Engines
+
+    def open(self, ip: str, number: int, crc: int) -> Engine:
+        """A new engine without blocks. The lowest free bit is its own: masks stay short."""
+        if self.free:
+            slot = heappop(self.free)
+        else:
+            slot = len(self.slots)
+            self.slots.append(None)
+        engine = Engine(ip, self, slot, 1 << slot, number, crc)
+        self.slots[slot] = self.engines[ip] = engine
+        self.live |= engine.bit
+        insort(self.ranked, (ip, engine.bit))
+        return engine
+
+    def drop(self, engine: Engine) -> None:
+        """Leave an engine out of every answer from now on. Its runs keep its bit until they are let go."""
+        del self.engines[engine.ip]
+        del self.ranked[bisect_left(self.ranked, (engine.ip, engine.bit))]
+        self.live ^= engine.bit
+
+    def close(self, engine: Engine) -> None:
+        """Forget a dropped engine that holds nothing any more."""
+        engine.home = None
+        self.slots[engine.slot] = None
+        heappush(self.free, engine.slot)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no engine is left, dropped ones included."""
+        return len(self.free) == len(self.slots)
+
+    # What engines hold
+
+    @property
+    def blocks(self) -> int:
+        """Blocks held, each once."""
+        return sum(map(len, self.shards)) if self.spread else len(self.shards[0])
+
+    def find(self, hashes: tuple[int, ...], place: int) -> tuple[Run | None, int, int]:
+        """The run of the block at `place`, where in the run it is, and how many blocks from there on are the same."""
+        first = hashes[place]
+        run = self.shards[first % SHARDS].get(first)
+        if run is None:
+            return None, 0, 0
+        blocks = run.hashes
+        start = 0 if blocks[0] == first else blocks.index(first)
+        if start:
+            blocks = blocks[start:]
+        return run, start, common(hashes[place : place + len(blocks)], blocks)
+
+    def save(self, engine: Engine, hashes: tuple[int, ...], touch: Touch) -> int:
+        """An engine holds these blocks. Returns how many of them are new to it.
+
+        The prompt's end counts as used before its beginning: it is evicted first, and what is left is still a
+        beginning. Engines free their own caches in that order.
+        """
+        before, place = engine.blocks, 0
+        touched: list[Run] = []
+        while place < len(hashes):
+            run, start, size = self.find(hashes, place)
+            if run is None:
+                run = self._new(hashes, place)
+                size = len(run.hashes)
+            held = engine.runs.get(run)
+            if held is None or held.later(touch) is not held:
+                if start:
+                    self._cut(run, start)
+                if size < len(run.hashes):
+                    run = self._cut(run, size)
+                self.hold(engine, run, touch)
+                touched.append(run)
+            place += size
+        for run in reversed(touched):
+            engine.runs[run] = engine.runs.pop(run)
+        return engine.blocks - before
+
+    def hold(self, engine: Engine, run: Run, touch: Touch) -> None:
+        """An engine holds a whole run."""
+        held = engine.runs.get(run)
+        if held is None:
+            run.holders |= engine.bit
+            engine.blocks += len(run.hashes)
+            engine.digest ^= run.digest
+            engine.runs[run] = touch
+        else:
+            engine.runs[run] = held.later(touch)
+
+    def let_go(self, engine: Engine, run: Run) -> None:
+        """An engine no longer holds a run; it does not list it any more."""
+        run.holders ^= engine.bit
+        engine.blocks -= len(run.hashes)
+        engine.digest ^= run.digest
+        if not run.holders:
+            for each in run.hashes:
+                del self.shards[each % SHARDS][each]
+
+    def _new(self, hashes: tuple[int, ...], place: int) -> Run:
+        """A run of the blocks from `place` on that are in none yet."""
+        if not self.spread and len(self.shards[0]) >= SPREAD_AT:
+            self._spread()
+        run, end = Run(), place
+        for each in hashes[place : place + MOST_BLOCKS]:
+            shard = self.shards[each % SHARDS]
+            if each in shard:
+                break
+            shard[each] = run
+            end += 1
+        run.hashes = hashes[place:end]
+        run.digest = reduce(xor, run.hashes)
+        return run
+
+    def _cut(self, run: Run, size: int) -> Run:
+        """Cut a run's first `size` blocks off into a run of their own, which is returned.
+
+        For its engines it counts as just used, though it falls due with the rest: several prompts begin with it.
+        """
+        head = Run(run.hashes[:size], run.holders, reduce(xor, run.hashes[:size]))
+        run.hashes = run.hashes[size:]
+        run.digest ^= head.digest
+        for each in head.hashes:
+            self.shards[each % SHARDS][each] = head
+        for engine in self._of(run.holders):
+            engine.runs[head] = engine.runs[run]
+        return head
+
+    def _spread(self) -> None:
+        (only, *_) = self.shards
+        self.shards = [{} for _ in range(SHARDS)]
+        for each, run in only.items():
+            self.shards[each % SHARDS][each] = run
+        self.spread = True
+
+    # Who holds how much of a prompt
+
+    def matches(self, hashes: tuple[int, ...], most: int) -> list[tuple[str, int]]:
+        """Addresses of engines and how many of the prompt's leading blocks each holds: the longest first, and of
+        equal ones the lower address, as text. `most` of them; none that lacks the first block."""
+        held, place = self.live, 0
+        ended: list[tuple[int, int]] = []  # how many blocks, and the mask of the engines that hold just those
+        while held and place < len(hashes):
+            run, _, size = self.find(hashes, place)
+            still = held & run.holders if run is not None else 0
+            if still != held:
+                ended.append((place, held ^ still))
+                held = still
+            place += size
+        if held:
+            ended.append((place, held))
+        found: list[tuple[str, int]] = []
+        for length, engines in reversed(ended):
+            if not length or len(found) >= most:
+                break
+            found += [(ip, length) for ip in self._lowest(engines, most - len(found))]
+        return found
+
+    def _lowest(self, engines: int, most: int) -> list[str]:
+        """The lowest addresses of a mask, in their order."""
+        if engines.bit_count() <= PEELED:
+            return sorted(engine.ip for engine in self._of(engines))[:most]
+        lowest: list[str] = []
+        for ip, bit in self.ranked:
+            if engines & bit:
+                lowest.append(ip)
+                if len(lowest) == most:
+                    break
+        return lowest
+
+    def _of(self, engines: int) -> Iterator[Engine]:
+        """The engines of a mask."""
+        while engines:
+            bit = engines & -engines
+            engines ^= bit
+            engine = self.slots[bit.bit_length() - 1]
+            assert engine is not None  # a bit is free once nothing has it
+            yield engine

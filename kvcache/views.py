@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The cache calls' pages."""
+
+from typing import ClassVar
+
+from kvcache.handlers import CACHE, QUERY, SAVE
+from kvcache.wire import CacheDrop, CacheLocations, CacheQuery, CacheSave
+from metadata_center.rest import HandlerViewSet
+
+EXAMPLES = {"cluster": "demo", "ip": "10.0.0.1", "prompt_hash": [11, 12, 13], "topk": 10, "length": 3}
+
+
+class CacheSaves(HandlerViewSet):
+    """Prompts that engines have in their caches."""
+
+    path = SAVE
+    inputs: ClassVar = {"POST": CacheSave}
+    outputs: ClassVar = {"POST": None}
+    examples: ClassVar = EXAMPLES
+
+
+class CacheQueries(HandlerViewSet):
+    """The engines that have read the beginning of a prompt before."""
+
+    path = QUERY
+    inputs: ClassVar = {"POST": CacheQuery}
+    outputs: ClassVar = {"POST": CacheLocations}
+    examples: ClassVar = EXAMPLES
+
+
+class Cache(HandlerViewSet):
+    """The caches of a cluster's engines."""
+
+    path = CACHE
+    inputs: ClassVar = {"DELETE": CacheDrop}
+    outputs: ClassVar = {"DELETE": None}
+    examples: ClassVar = EXAMPLES
