@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from random import Random
 from threading import Thread
 from time import monotonic, time, time_ns
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 
@@ -22,15 +22,19 @@ from discovery.directory import Directory
 from discovery.host import Host
 from discovery.metrics import DiscoveryCollector
 from discovery.own import Own
+from kvcache.handlers import CacheHandlers
+from kvcache.index import ReplicatedIndex
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Hearsay, ReplicatedLedger
-from loadstats.wire import Addresses
+from loadstats.wire import EngineNames
 from metadata_center.config import Config
 from metadata_center.health import Health
+from metadata_center.http.body import Addresses
 from metadata_center.http.meter import Meter
 from metadata_center.http.server import LoopPart
 from metadata_center.work import PeriodicTask
 from replication.admission import Admission
+from replication.cache import CacheReplica
 from replication.client import Connection
 from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
@@ -49,12 +53,22 @@ if TYPE_CHECKING:
 class Peers:
     """`name` is this node's own among them, `port` the one its API listens on."""
 
-    def __init__(self, config: Config, ledger: ReplicatedLedger, *, name: str, port: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        ledger: ReplicatedLedger,
+        index: ReplicatedIndex | None,
+        caches: CacheHandlers,
+        *,
+        name: str,
+        port: int,
+    ) -> None:
         self._config = config
         self._ledger = ledger
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.origin(f"{name}@{time_ns():x}"))
-        self._replica = Replica(ledger, self._journal, Addresses().check)
+        cache = CacheReplica(index, ledger.tell, caches.stamps.seen, Addresses().check)
+        self._replica = Replica(ledger, self._journal, EngineNames().check, cache)
         self._lag = Meter()
         admission = Admission(config.replication.secret)
         self._links = Links(
@@ -86,6 +100,7 @@ class Peers:
             self._replica.joined = True
         else:
             ledger.journal = self._journal
+            caches.journal = cache
 
     def _build_directory(self, port: int) -> Directory | None:
         config = self._config
@@ -117,6 +132,14 @@ class Peers:
             headers=self._headers,
             tls=self._tls,
         )
+
+    def told(self) -> dict[str, Any]:
+        """This node among its peers, as `GET /v1/replica/peers` tells it."""
+        return self.handlers.told()
+
+    def resync(self, name: str) -> bool:
+        """Pull everything from a peer. False where there is none of this name."""
+        return self._links.resync(name)
 
     def periodic(self) -> list[PeriodicTask]:
         """The recurring work: looking peers up, mending what differs."""

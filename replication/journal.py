@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadstats.ledger import Event, Origin
+from loadstats.ledger import Origin
+from replication.messages import Event
 
 # About 200 bytes each: 50 MB at the most, and two minutes of a partition at 2,000 events/s.
 CAPACITY = 262_144
+# Of what large events hold, beside that. A push carries no more than the second.
+CAPACITY_BYTES = 64 * 1024 * 1024
+PUSH_BYTES = 512 * 1024
 # Kept though every peer has them, for a node that pulls a snapshot just now and has not said so yet.
 SPARE = 16_384
 
@@ -30,12 +34,17 @@ class Journal:
         self._spare = spare
         self._events: list[Event] = []
         self._times: list[float] = []
+        self._sizes: dict[int, int] = {}  # of the large ones, by number
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def append(self, event: Event, now: float) -> int:
-        """Take an event down. Returns its number."""
+    def append(self, event: Event, now: float, size: int = 0) -> int:
+        """Take an event down; `size` is its bytes where they are many. Returns its number."""
+        if size:
+            self._sizes[self.latest + 1] = size
+            self._bytes += size
         self._events.append(event)
         self._times.append(now)
         self.latest += 1  # last: the loop may read meanwhile, and looks no further than this
@@ -43,12 +52,28 @@ class Journal:
         return self.latest
 
     def read(self, first: int, most: int) -> tuple[list[Event], float]:
-        """Up to `most` events from number `first` on, and when the first of them was taken.
+        """Up to `most` events from number `first` on, fewer where they are large, and when the first was taken.
 
         `first` is between `oldest` and `latest`.
         """
+        last = min(first + most - 1, self.latest)
+        if self._sizes:
+            room = PUSH_BYTES
+            for number in range(first, last + 1):
+                room -= self._sizes.get(number, 0)
+                if room < 0 and number > first:
+                    last = number - 1
+                    break
         at = first - self.oldest
-        return self._events[at : min(at + most, self.latest + 1 - self.oldest)], self._times[at]
+        return self._events[at : last + 1 - self.oldest], self._times[at]
+
+    def later_seconds(self, first: int, number: int) -> list[int]:
+        """How many whole seconds after the first of these events each was taken; empty where all were within one."""
+        at = first - self.oldest
+        taken = self._times[at]
+        if self._times[at + number - 1] - taken < 1:
+            return []
+        return [int(each - taken) for each in self._times[at : at + number]]
 
     def taken_at(self, number: int) -> float | None:
         """When an event was taken; None where it is no longer here, or not yet. From any thread."""
@@ -61,7 +86,21 @@ class Journal:
         """Let go of what all peers have (`acknowledged`), but for the spare, and of what is over the capacity."""
         keep = max(self._spare, self.latest - acknowledged)
         surplus = len(self._events) - min(keep, self._capacity)
-        if surplus > self._spare // 4:  # in gulps: each moves what is left
-            del self._events[:surplus]
-            del self._times[:surplus]
-            self.oldest += surplus
+        if self._bytes > CAPACITY_BYTES:
+            surplus = max(surplus, self._overweight())
+        elif surplus <= self._spare // 4:  # in gulps: each moves what is left
+            return
+        del self._events[:surplus]
+        del self._times[:surplus]
+        self.oldest += surplus
+        while self._sizes and (number := next(iter(self._sizes))) < self.oldest:
+            self._bytes -= self._sizes.pop(number)
+
+    def _overweight(self) -> int:
+        """How many of the oldest events must go for the large ones to take a quarter less than they may."""
+        excess = self._bytes - CAPACITY_BYTES * 3 // 4
+        for number, size in self._sizes.items():
+            excess -= size
+            if excess <= 0:
+                return number + 1 - self.oldest
+        return 0

@@ -13,12 +13,14 @@ from zlib import crc32
 
 import msgspec
 
-from loadstats.ledger import Added, Done, Event, FirstToken
+from loadstats.ledger import Added, Done, EngineName, FirstToken
 from replication import paths
 from replication.client import BadAnswer, Connection
+from replication.messages import Event
 
 # Used side by side, each for its share of the request ids: the original leaks a request whose end overtakes its add.
 CONNECTIONS = 8
+Known = Added | FirstToken | Done
 _TYPES = {Added: b"load.stats.set", FirstToken: b"load.prompt.delete", Done: b"load.stats.delete"}
 
 
@@ -34,22 +36,27 @@ class LegacyPeer:
             connection.close()
 
     async def tell(self, events: Sequence[Event]) -> int:
-        """Send them all. Returns how many did not get through."""
-        shares: list[list[Event]] = [[] for _ in self._connections]
+        """Send all that such a peer understands. Returns how many did not get through."""
+        shares: list[list[Known]] = [[] for _ in self._connections]
         for event in events:
-            shares[crc32(event.request_id.encode()) % CONNECTIONS].append(event)
+            if isinstance(event, Known):
+                shares[crc32(event.request_id.encode()) % CONNECTIONS].append(event)
         return sum(await asyncio.gather(*map(self._tell_some, self._connections, shares)))
 
-    async def _tell_some(self, connection: Connection, events: Iterable[Event]) -> int:
+    async def _tell_some(self, connection: Connection, events: Iterable[Known]) -> int:
         lost = 0
         for event in events:
             lost += not (await self._tell_one(connection, event) or await self._tell_one(connection, event))
         return lost
 
     @staticmethod
-    async def _tell_one(connection: Connection, event: Event) -> bool:
+    async def _tell_one(connection: Connection, event: Known) -> bool:
         headers = b"Event-Type: %b\r\nContent-Type: application/json\r\nTraceId: \r\n" % _TYPES[type(event)]
-        body = msgspec.json.encode({name: getattr(event, name) for name in event.__struct_fields__})
+        members: dict[str, object] = {"request_id": event.request_id}
+        if isinstance(event, Added):
+            ip = EngineName.of(event.ip).ip  # the original tells engines apart by address alone
+            members |= {"cluster": event.cluster, "ip": ip, "prompt_length": event.prompt_length}
+        body = msgspec.json.encode(members)
         try:
             status, _ = await connection.ask("POST", paths.EVENT, body, headers)
         except (OSError, BadAnswer):

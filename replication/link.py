@@ -19,7 +19,7 @@ from msgspec.msgpack import Decoder, Encoder
 from replication import paths
 from replication.client import BadAnswer, Connection
 from replication.legacy import LegacyPeer
-from replication.messages import VERSION, Ack, State, Summary, Want
+from replication.messages import VERSION, Ack, CacheState, CacheWant, State, Summary, Want
 from replication.sender import Link, Sender
 
 logger = logging.getLogger("replication")
@@ -27,12 +27,13 @@ logger = logging.getLogger("replication")
 PROBE_SECONDS = 30.0  # a peer that spoke the old way may have been replaced since
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
-AnswerT = TypeVar("AnswerT", Ack, State, Summary)
+AnswerT = TypeVar("AnswerT", Ack, CacheState, State, Summary)
 
 _encode = Encoder().encode
 _read_ack = Decoder(Ack).decode
 _read_summary = Decoder(Summary).decode
 _read_state = Decoder(State).decode
+_read_cache = Decoder(CacheState).decode
 
 FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, RecursionError, zlib.error)
 # What a server answers to a path that it does not know: such a peer is of the original's kind.
@@ -52,6 +53,14 @@ def _known(message: AnswerT) -> AnswerT:
     if message.version != VERSION:
         raise BadAnswer(f"version {message.version}, expected {VERSION}")
     return message
+
+
+def _unpacked(packed: bytes) -> bytes:
+    opened = zlib.decompressobj()
+    body = opened.decompress(packed, MAX_STATE_BYTES)
+    if opened.unconsumed_tail:
+        raise BadAnswer(f"a state of more than {MAX_STATE_BYTES} bytes")
+    return body
 
 
 class PeerLink:
@@ -114,12 +123,11 @@ class PeerLink:
 
     async def state(self, want: Want) -> State:
         """Some of the buckets wanted. Raises one of FAULTS or Refused."""
-        packed = await self._pull(paths.STATE, _encode(want))
-        opened = zlib.decompressobj()
-        body = opened.decompress(packed, MAX_STATE_BYTES)
-        if opened.unconsumed_tail:
-            raise BadAnswer(f"a state of more than {MAX_STATE_BYTES} bytes")
-        return _known(_read_state(body))
+        return _known(_read_state(_unpacked(await self._pull(paths.STATE, _encode(want)))))
+
+    async def cache(self, want: CacheWant) -> CacheState:
+        """Some of the buckets wanted of the index of caches. Raises one of FAULTS or Refused."""
+        return _known(_read_cache(_unpacked(await self._pull(paths.CACHE, _encode(want)))))
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)

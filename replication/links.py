@@ -15,14 +15,15 @@ from random import Random
 from threading import get_ident
 from time import monotonic, time_ns
 
+from kvcache.index import BUCKETS as CACHE_BUCKETS
 from metadata_center.errors import InvalidInput
 from metadata_center.health import State as PartState
 from replication.admission import Admission
 from replication.client import Connection
 from replication.journal import Journal
 from replication.link import FAULTS, PeerLink, Refused
-from replication.messages import Summary
-from replication.pull import Pull
+from replication.messages import VERSION, CacheWant, Summary
+from replication.pull import Pull, still_wanted
 from replication.replica import Replica, node_of
 from replication.sender import Link, Sender
 
@@ -58,7 +59,8 @@ class Links:
         self._links: dict[Peer, PeerLink] = {}
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
         self._suspects: dict[Peer, frozenset[int]] = {}
-        self._work: asyncio.Task[None] | None = None  # the join or the pull under way
+        self._asked: set[Peer] = set()  # to be pulled from as a whole, by hand
+        self._work: asyncio.Task[None] | asyncio.Task[bool] | None = None  # the join or the pull under way
         self._idle: set[PeerLink] = set()  # those that wait for news
         self._waking = False  # news are on their way to the links
         self._known = asyncio.Event()
@@ -76,6 +78,16 @@ class Links:
         """Start anew what ended, let the journal go of what all have, mend one peer's differences."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._sweep)
+
+    def resync(self, name: str) -> bool:
+        """Pull everything from the peer of this name: at once, or by a later sweep, when it can be asked and no other
+        pull is under way. False where there is none."""
+        for peer, link in list(self._links.items()):
+            if link.name == name and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._asked.add, peer)
+                self._loop.call_soon_threadsafe(self._sweep)
+                return True
+        return False
 
     def state(self) -> tuple[PartState, str]:
         """A probe for `Health`."""
@@ -140,6 +152,7 @@ class Links:
             self._tasks.pop(peer).cancel()
             del self._links[peer]
             self._suspects.pop(peer, None)
+            self._asked.discard(peer)
         for address, port in self._wanted:
             if (address, port) not in self._links:
                 self._links[address, port] = link = PeerLink(
@@ -167,9 +180,13 @@ class Links:
             return
         able = [peer for peer, link in self._links.items() if link.sender.link is Link.CONNECTED]
         gaps = [peer for peer in able if node_of(self._links[peer].sender.origin) in self._replica.gaps]
-        if able:
-            peer = self._random.choice(gaps or able)
-            self._work = self._loop.create_task(self._mend(peer, whole=bool(gaps)))
+        asked = [peer for peer in able if peer in self._asked]
+        if urgent := asked or gaps:
+            peer = self._random.choice(urgent)
+            self._asked.discard(peer)
+            self._work = self._loop.create_task(self._resync(peer))
+        elif able:
+            self._work = self._loop.create_task(self._mend(self._random.choice(able), whole=False))
 
     def _trim(self) -> None:
         self._replica.trim([link.sender.acknowledged for link in self._links.values()])
@@ -178,11 +195,12 @@ class Links:
         """Pull everything from the peer that is furthest ahead. Ready once that is in, or the cap has passed."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._join_seconds
+        source = None
         try:
             async with asyncio.timeout_at(ends):
                 await self._known.wait()
                 while self._links and not self._replica.joined:
-                    await self._join_once()
+                    source = await self._join_once()
                     if not self._replica.joined:
                         await asyncio.sleep(0.2)
             why = "with its peers" if self._links else "without peers"
@@ -193,8 +211,11 @@ class Links:
             why = "as it is"
         self._replica.joined = True
         logger.info("ready %s", why)
+        if source is not None:
+            await self._mend_cache(source)
 
-    async def _join_once(self) -> None:
+    async def _join_once(self) -> Peer | None:
+        """One attempt. Returns the peer that everything was pulled from."""
         links = list(self._links.items())
         found = await asyncio.gather(*(link.summary() for _, link in links), return_exceptions=True)
         ahead = [
@@ -202,26 +223,27 @@ class Links:
             for (peer, _), each in zip(links, found, strict=True)
             if isinstance(each, Summary)
         ]
-        if ahead:
-            await self._mend(max(ahead)[2], whole=True, joining=True)
-        elif all(isinstance(each, Refused) and each.old for each in found):
+        if ahead and await self._mend(source := max(ahead)[2], whole=True, joining=True):
+            return source
+        if all(isinstance(each, Refused) and each.old for each in found):
             self._replica.joined = True  # peers of the original's kind: there is nothing to pull
+        return None
 
-    async def _mend(self, peer: Peer, *, whole: bool, joining: bool = False) -> None:
-        """One pull. A peer that fails in the middle costs nothing: the next sweep begins anew."""
+    async def _mend(self, peer: Peer, *, whole: bool, joining: bool = False) -> bool:
+        """One pull. False where it was not finished: that costs nothing, the next sweep begins anew."""
         link = self._links.get(peer)
         if link is None:
-            return  # no peer any more
+            return False  # no peer any more
         pull = Pull(self._replica, whole=whole, suspects=self._suspects.get(peer, frozenset()))
         began = monotonic()
         try:
-            pull.begin(await link.summary())
+            pull.begin(await link.summary(), monotonic())
             while (want := pull.want()) is not None:
                 link.pulling = pull.left
                 pull.take(await link.state(want), monotonic(), time_ns())
         except (*FAULTS, Refused, InvalidInput) as error:
             logger.info("peer %s: pull not finished: %s", link.name, str(error) or type(error).__name__)
-            return
+            return False
         finally:
             link.pulling = 0
         self._suspects[peer] = pull.differing
@@ -231,3 +253,31 @@ class Links:
             logger.info("peer %s: %d records differed and were mended", link.name, pull.changed)
         if joining:
             self._replica.joined = True
+        return True
+
+    async def _resync(self, peer: Peer) -> None:
+        """Pull everything of a peer."""
+        if await self._mend(peer, whole=True):
+            await self._mend_cache(peer)
+
+    async def _mend_cache(self, peer: Peer) -> None:
+        """Pull the index of caches, some of it at a time: a node is ready without, and serves meanwhile."""
+        link = self._links.get(peer)
+        if link is None:
+            return
+        wanted = list(range(CACHE_BUCKETS))
+        blocks = 0
+        try:
+            while wanted:
+                link.pulling = len(wanted)
+                state = await link.cache(CacheWant(VERSION, wanted))
+                for fresh in self._replica.cache.merge(state, monotonic()):
+                    blocks += fresh
+                    await asyncio.sleep(0)
+                wanted = still_wanted(wanted, state.buckets)
+        except (*FAULTS, Refused, InvalidInput) as error:
+            logger.info("peer %s: caches not pulled: %s", link.name, str(error) or type(error).__name__)
+            return
+        finally:
+            link.pulling = 0
+        logger.info("peer %s: pulled %d cache blocks", link.name, blocks)

@@ -9,6 +9,8 @@ node joins, and how it makes up for events that nobody can push any more. A repa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loadstats.ledger import BUCKETS
 from metadata_center.errors import InvalidInput
 from replication.messages import VERSION, State, Summary, Want
@@ -36,9 +38,10 @@ class Pull:
         """Buckets still to come."""
         return len(self._wanted)
 
-    def begin(self, summary: Summary) -> None:
+    def begin(self, summary: Summary, now: float) -> None:
         """The peer's summary, taken before anything else of it."""
         self._summary = summary
+        self._replica.meet(summary, now)
         self.differing = frozenset(self._replica.differing(summary))
         self._wanted = list(range(BUCKETS)) if self._whole else sorted(self.differing & self._suspects)
 
@@ -49,11 +52,17 @@ class Pull:
     def take(self, state: State, now: float, wall_ns: int) -> None:
         """The answer to the last want. Raises InvalidInput where it is none: a pull gets ahead or ends."""
         assert self._summary is not None
-        came = {bucket for bucket, _ in state.buckets}
-        if not came or not came.issubset(self._wanted):
-            raise InvalidInput("state: expected some of the buckets wanted, and no others")
+        wanted = still_wanted(self._wanted, state.buckets)
         vector = self._summary.vector
         self.changed += self._replica.merge(state, vector, now, wall_ns)
-        self._wanted = [bucket for bucket in self._wanted if bucket not in came]
+        self._wanted = wanted
         if self._whole and not self._wanted:
             self._replica.adopt(self._summary)
+
+
+def still_wanted(wanted: Sequence[int], buckets: Sequence[tuple[int, object]]) -> list[int]:
+    """What is left of the buckets wanted when these came. Raises InvalidInput where that is no progress."""
+    came = {bucket for bucket, _ in buckets}
+    if not came or not came.issubset(wanted):
+        raise InvalidInput("state: expected some of the buckets wanted, and no others")
+    return [bucket for bucket in wanted if bucket not in came]

@@ -12,11 +12,14 @@ events are in the ledger before it moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from loadstats.ledger import Added, ReplicatedLedger
+from loadstats.ledger import Event as LedgerEvent
 from metadata_center.errors import InvalidInput
+from replication.cache import CacheReplica
 from replication.journal import Journal
-from replication.messages import VERSION, Ack, Push, State, Summary, Want
+from replication.messages import VERSION, Ack, CacheLost, Push, Saved, State, Summary, Want
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
 
 # Records of one answer. 512 take about 1 ms to gather and as long to merge.
@@ -28,10 +31,17 @@ MAX_ORIGINS = 256
 
 
 class Replica:
-    """`check_address` raises InvalidInput for what is no engine's address, as it does for clients."""
+    """`check_address` raises InvalidInput for what is no engine's name, as for clients."""
 
-    def __init__(self, ledger: ReplicatedLedger, journal: Journal, check_address: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ledger: ReplicatedLedger,
+        journal: Journal,
+        check_address: Callable[[str], None],
+        cache: CacheReplica | None = None,
+    ) -> None:
         self._ledger = ledger
+        self.cache = cache or CacheReplica(None, lambda event, now, size: None, lambda stamp: None, check_address)
         self._journal = journal
         self._check_address = check_address
         self._vector: dict[str, int] = {}
@@ -52,14 +62,9 @@ class Replica:
 
     def take(self, push: Push, now: float, wall_ns: int) -> Ack:
         """Take a peer's events in. Raises InvalidInput, and takes nothing, where one of them is wrong."""
-        if push.version != VERSION:
-            raise InvalidInput(f"version: expected {VERSION}, got {push.version}")
-        if push.origin == self.origin:
-            raise InvalidInput("origin: this is ourselves")
-        for event in push.events:
-            if type(event) is Added:
-                self._check_address(event.ip)
-        self._heard[node_of(push.origin)] = now
+        caches = self._check(push)
+        if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to tell
+            self._heard[node_of(push.origin)] = now
         watermark = self._vector.get(push.origin, 0)
         if push.oldest > watermark + 1:
             self.gaps.add(node_of(push.origin))
@@ -69,7 +74,10 @@ class Replica:
         if news := push.events[max(0, watermark + 1 - first) :]:
             self.taken_events += len(news)
             origin, seq = self._ledger.origin(push.origin), first + len(push.events) - len(news)
-            self._ledger.apply(news, origin, seq, now, wall_ns, push.age_ms / 1000)
+            later = push.later_seconds[-len(news) :]
+            self._ledger.apply(cast("list[LedgerEvent]", news), origin, seq, now, wall_ns, push.age_ms / 1000, later)
+            if caches:
+                self.cache.take(news, now, push.age_ms / 1000)
         last = first + len(push.events) - 1
         if first <= watermark + 1 and last > watermark:
             self._advance(push.origin, last)
@@ -77,14 +85,31 @@ class Replica:
             self._advance(push.origin, watermark)
         return Ack(VERSION, self.origin, self._vector[push.origin], self.joined)
 
-    def summary(self) -> Summary:
+    def _check(self, push: Push) -> bool:
+        """Whether a push that can be taken has events of the cache."""
+        if push.version != VERSION:
+            raise InvalidInput(f"version: expected {VERSION}, got {push.version}")
+        if push.origin == self.origin:
+            raise InvalidInput("origin: this is ourselves")
+        if len(push.later_seconds) not in (0, len(push.events)):
+            raise InvalidInput("later_seconds: expected one for each event, or none")
+        caches = False
+        for event in push.events:
+            if type(event) is Added:
+                self._check_address(event.ip)
+            elif isinstance(event, Saved | CacheLost):
+                self.cache.check(event)
+                caches = True
+        return caches
+
+    def summary(self, now: float) -> Summary:
         """What this node holds. The vector is read first: what it covers is in the digests.
 
         A node that lately had no room for what peers told it says that it has seen nothing: nobody must take what is
         missing here for ended.
         """
         vector = self.vector() if self._ledger.complete else {}
-        return Summary(VERSION, self.origin, self.joined, vector, self._ledger.digests())
+        return Summary(VERSION, self.origin, self.joined, vector, self._ledger.digests(), self._ledger.owners(now))
 
     def state(self, want: Want, now: float) -> State:
         """The first of the buckets wanted, as many as make one answer."""
@@ -119,6 +144,10 @@ class Replica:
             self._ledger.merge(bucket, copies, theirs=theirs, ours=ours, now=now, wall_ns=wall_ns)
             for bucket, copies in state.buckets
         )
+
+    def meet(self, summary: Summary, now: float) -> None:
+        """Take in what a peer knows of gateways."""
+        self._ledger.merge_owners(summary.owners, now)
 
     def adopt(self, summary: Summary) -> None:
         """All that a peer had seen is in, after all of its buckets were merged."""

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from loadstats.ledger import Event
 from replication.journal import Journal
-from replication.messages import MAX_EVENTS, VERSION, Ack, Push
+from replication.messages import MAX_EVENTS, VERSION, Ack, Event, Push
 
 # The least time between the starts of two pushes: what a busy journal waits, and so gathers. A push costs two processes
 # a wake-up each, more than its events do, so a very busy journal waits longer: at 10,000 events/s a push carries 100.
@@ -92,12 +91,13 @@ class Sender:
         if self.link is Link.CONNECTED and first <= journal.latest:
             events, taken = journal.read(first, MAX_EVENTS)
             age_ms = max(0, int((now - taken) * 1000))
+            later_seconds = journal.later_seconds(first, len(events))
             self._in_flight = (first + len(events) - 1, now, taken)
         else:  # first find out what the peer has
-            events, age_ms = [], 0
+            events, age_ms, later_seconds = [], int(self.lag_seconds(now) * 1000), []
             self._in_flight = (first - 1, now, None)
         self._next_at = now + (GATHER_SECONDS if len(events) < BUSY_EVENTS else BUSY_GATHER_SECONDS)
-        return Push(VERSION, journal.origin.name, first, journal.oldest, age_ms, events)
+        return Push(VERSION, journal.origin.name, first, journal.oldest, age_ms, events, later_seconds)
 
     def took(self, ack: Ack, now: float) -> float | None:
         """The peer answered. Returns how long the first of the events took to get there, where there were any."""

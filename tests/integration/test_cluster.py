@@ -64,6 +64,52 @@ def test_what_any_node_is_told_reaches_all(cluster: Cluster) -> None:
     cluster.wait_live("reach-", [], 5)
 
 
+def rows(node: ClusterNode, cluster: str) -> dict[str, list[int]]:
+    data = msgspec.json.decode(node.call("GET", f"/v1/load/stats?cluster={cluster}"))["data"] or []
+    members = ("queued_req_num", "prefill_req_num", "token_num", "orphaned_req_num")
+    return {f"{row['ip']}:{row.get('port')}": [row[member] for member in members] for row in data}
+
+
+def everywhere(cluster: Cluster, name: str, expected: dict[str, list[int]], seconds: float = 5) -> None:
+    wait(lambda: all(rows(node, name) == expected for node in cluster.nodes), f"{expected} on all nodes", seconds)
+
+
+def test_tokens_owners_and_ports_reach_all(cluster: Cluster) -> None:
+    one, two, three = cluster.nodes
+    one.call(
+        "POST", "/v1/load/stats", {"cluster": "more", "request_id": "more-1", "ip": "::1", "port": 80, "owner": "gw"}
+    )
+    two.call("PUT", "/v1/load/tokens", {"request_id": "more-1", "input_tokens": 30, "output_tokens": 4})
+    three.call("PUT", "/v1/load/tokens", {"request_id": "more-1", "input_tokens": 10, "output_tokens": 5})
+    everywhere(cluster, "more", {"::1:80": [1, 1, 35, 0]})
+    three.call("PUT", "/v1/load/owner", {"owner": "gw", "ttl_seconds": 1})
+    everywhere(cluster, "more", {"::1:80": [1, 1, 35, 1]}, 8)
+    two.call("PUT", "/v1/load/owner", {"owner": "gw", "ttl_seconds": 60})
+    everywhere(cluster, "more", {"::1:80": [1, 1, 35, 0]}, 8)
+    one.done("more-1")
+    everywhere(cluster, "more", {"::1:80": [0, 0, 0, 0]})
+
+
+def where(node: ClusterNode, *hashes: int) -> list[tuple[str, int]]:
+    answer = node.call("POST", "/v1/cache/query", {"cluster": "kv", "prompt_hash": hashes})
+    return [(each["ip"], each["length"]) for each in msgspec.json.decode(answer)["data"]["locations"]]
+
+
+def test_caches_reach_all_and_a_node_that_starts_anew(cluster: Cluster) -> None:
+    one, two, three = cluster.nodes
+    big = 2**64 - 1
+    one.call("POST", "/v1/cache/save", {"cluster": "kv", "prompt_hash": [1, 2, big], "ip": "10.0.0.1"})
+    two.call("POST", "/v1/cache/save", {"cluster": "kv", "prompt_hash": [1, 2], "ip": "10.0.0.2"})
+    found = [("10.0.0.1", 3), ("10.0.0.2", 2)]
+    wait(lambda: all(where(node, 1, 2, big) == found for node in cluster.nodes), "both caches on all nodes", 5)
+    three.kill()
+    three.start()
+    cluster.wait_ready()
+    wait(lambda: where(three, 1, 2, big) == found, "both caches on a node that forgot", 10)
+    three.call("DELETE", "/v1/cache", {"cluster": "kv", "ip": "10.0.0.1"})
+    wait(lambda: all(where(node, 1, 2, big) == found[1:] for node in cluster.nodes), "a lost cache on all", 5)
+
+
 def test_calls_of_one_request_at_different_nodes_in_any_order(cluster: Cluster) -> None:
     for calls in permutations(range(3)):
         for places in permutations(cluster.nodes):

@@ -7,9 +7,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 
+from kvcache.index import ReplicatedIndex
+from kvcache.stamps import Stamps
 from loadstats.ledger import Phase, ReplicatedLedger
-from loadstats.wire import Addresses
+from loadstats.wire import EngineNames
+from metadata_center.http.body import Addresses
+from replication.cache import CacheReplica
 from replication.client import Connection
 from replication.journal import Journal
 from replication.replica import Replica
@@ -25,10 +30,23 @@ class Node:
         self.ledger = ReplicatedLedger(**options)
         self.journal = Journal(self.ledger.origin(origin), capacity=capacity, spare=spare)
         self.ledger.journal = self.journal
-        self.replica = Replica(self.ledger, self.journal, Addresses().check)
+        self.index = ReplicatedIndex()
+        self.stamps = Stamps(count(1).__next__)
+        self.cache = CacheReplica(self.index, self.ledger.tell, self.stamps.seen, Addresses().check)
+        self.replica = Replica(self.ledger, self.journal, EngineNames().check, self.cache)
 
     def add(self, request_id: str, now: float = 0.0, ip: str = "10.0.0.1", length: int = 5) -> None:
         self.ledger.add(request_id, "c", ip, length, now, 1)
+
+    def save(self, hashes: tuple[int, ...], ip: str = "10.0.0.1", now: float = 0.0) -> None:
+        stamp = self.stamps.next()
+        self.index.save("c", ip, hashes, now, stamp)
+        self.cache.saved("c", ip, hashes, stamp, now)
+
+    def lose(self, ip: str | None, now: float = 0.0) -> None:
+        stamp = self.stamps.next()
+        self.index.drop("c", ip, stamp, now)
+        self.cache.dropped("c", ip, stamp, now)
 
     def live(self) -> set[str]:
         return {each.request_id for each in self.ledger.records() if each.engine and each.phase is not Phase.DONE}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from threading import Thread
 
+import pytest
+
 from loadstats.ledger import Added, Done, FirstToken, Origin
+from replication import journal as journal_module
 from replication.journal import Journal
 
 
@@ -21,6 +24,16 @@ def test_it_numbers_events_from_one_in_the_order_they_came() -> None:
     assert (it.oldest, it.latest, len(it)) == (1, 3, 3)
     assert it.read(1, 10) == ([Added("r", "c", "10.0.0.1", 7), FirstToken("r"), Done("r")], 1.0)
     assert it.read(2, 1) == ([FirstToken("r")], 2.0)
+
+
+def test_it_tells_how_much_later_than_the_first_events_were_taken() -> None:
+    it = journal()
+    for at in (1.0, 1.4, 2.5, 100.0):
+        it.append(Done("r"), at)
+    assert it.later_seconds(1, 2) == []
+    assert it.later_seconds(1, 4) == [0, 0, 1, 99]
+    assert it.later_seconds(2, 3) == [0, 1, 98]
+    assert it.later_seconds(4, 1) == []
 
 
 def test_it_tells_of_each_event() -> None:
@@ -90,3 +103,30 @@ def test_numbers_hold_while_another_thread_appends() -> None:
         first += len(events)
         it.trim(first - 1)
     thread.join()
+
+
+def test_large_events_bound_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "PUSH_BYTES", 100)
+    it = journal()
+    for number in range(1, 9):
+        it.append(Done(f"r{number}"), 0.0, 40 * (number % 2))
+    assert len(it.read(1, 100)[0]) == 4  # the fifth would make 120
+    assert len(it.read(2, 2)[0]) == 2
+    it.append(Done("huge"), 0.0, 1000)
+    assert [event.request_id for event in it.read(9, 100)[0]] == ["huge"]  # alone, but not never
+
+
+def test_large_events_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "CAPACITY_BYTES", 1000)
+    it = journal(capacity=100, spare=100)
+    for number in range(30):
+        it.append(Done(f"r{number}"), 0.0, 50 * (number % 2))
+        it.trim(0)
+        assert it._bytes <= 1000
+    assert it._bytes == 750
+    for number in range(12):
+        it.append(Done(f"s{number}"), 0.0, 50)
+        it.trim(0)
+    assert it._bytes == sum(it._sizes.values()) <= 1000
+    assert min(it._sizes) >= it.oldest > 1
+    assert len(it) == it.latest + 1 - it.oldest

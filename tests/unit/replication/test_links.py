@@ -65,6 +65,10 @@ class Peer(Node):
     def link(self) -> PeerLink:
         return self.links.links()[0]
 
+    def at_rest(self) -> bool:
+        """Whether no join and no pull is under way, so that a sweep begins one."""
+        return self.links._work is not None and self.links._work.done()
+
 
 @asynccontextmanager
 async def served(*peers: Peer) -> Any:
@@ -193,6 +197,7 @@ def test_what_differs_is_mended_by_the_second_sweep(caplog: pytest.LogCaptureFix
             await until(lambda: a.replica.joined and b.replica.joined)
             b.add("r")
             await until(lambda: a.live() == {"r"})
+            await until(a.at_rest)
             b.ledger.journal = None  # an end that nobody tells
             b.ledger.done("r", 0.0, 1)
             for _ in range(2):
@@ -362,6 +367,23 @@ def test_a_state_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyP
             with pytest.raises(BadAnswer, match="more than 1000 bytes"):
                 await link.state(Want(VERSION, [1]))
             link.close()
+
+    play(scene())
+
+
+def test_a_node_that_joins_pulls_the_caches_too_and_later_ones_are_told() -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        a.save((1, 2, 3), now=monotonic())
+        async with served(a, b):
+            a.replica.joined = True
+            meet(a, b)
+            await until(lambda: b.replica.joined)
+            await until(lambda: b.index.query("c", (1, 2, 3), 1) == [("10.0.0.1", 3)])
+            a.save((4,), ip="10.0.0.2", now=monotonic())
+            await until(lambda: b.index.query("c", (4,), 1) == [("10.0.0.2", 1)])
+            b.lose(None, now=monotonic())
+            await until(lambda: a.index.query("c", (4,), 1) == [])
 
     play(scene())
 

@@ -13,7 +13,7 @@ from tests.unit.replication.raw_peer import Node
 
 def run(pull: Pull, peer: Node, now: float = 0.0) -> int:
     """Returns how many answers it took."""
-    pull.begin(peer.replica.summary())
+    pull.begin(peer.replica.summary(0.0), 0.0)
     answers = 0
     while (want := pull.want()) is not None:
         left = pull.left
@@ -42,7 +42,7 @@ def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
     for number in range(2000):
         b.add(f"r{number}")
     pull = Pull(a.replica, whole=True)
-    pull.begin(b.replica.summary())
+    pull.begin(b.replica.summary(0.0), 0.0)
     want = pull.want()
     assert want is not None
     pull.take(b.replica.state(want, 0.0), 0.0, 1)
@@ -97,7 +97,7 @@ def test_what_ended_here_does_not_come_back() -> None:
 def test_an_answer_to_another_question_ends_the_pull(buckets: list[tuple[int, list[object]]]) -> None:
     a, b = Node("a@1"), Node("b@1")
     pull = Pull(a.replica, whole=True)
-    pull.begin(b.replica.summary())
+    pull.begin(b.replica.summary(0.0), 0.0)
     pull.take(State(VERSION, [(5, [])]), 0.0, 1)
     with pytest.raises(InvalidInput, match="buckets wanted"):
         pull.take(State(VERSION, buckets), 0.0, 1)  # type: ignore[arg-type]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import ValidationError
+from msgspec.msgpack import decode, encode
+from msgspec.structs import replace
 
 from loadstats.ledger import Added, Done, FirstToken
 from metadata_center.errors import InvalidInput
-from replication.messages import VERSION, Push, Want
+from replication.messages import VERSION, Ack, Push, Summary, Want
 from replication.replica import MAX_ORIGINS, STATE_RECORDS, node_of
+from replication.sender import Sender
 from tests.unit.replication.raw_peer import Node
 
 
@@ -63,6 +67,61 @@ def test_events_after_a_hole_that_the_sender_can_still_fill_make_no_gap() -> Non
     assert node.replica.gaps == set()
 
 
+def test_engines_are_taken_by_their_names() -> None:
+    node = Node("a@1")
+    node.replica.take(push(1, added("r", "10.0.0.1:8000/3"), added("s", "[::1]:80")), 0.0, 1)
+    assert node.live() == {"r", "s"}
+    for bad in ("10.0.0.1:080", "[::1]", "engine:80", "10.0.0.1/x", "engine"):
+        with pytest.raises(InvalidInput, match="ip: expected"):
+            node.replica.take(push(3, added("t", bad)), 0.0, 1)
+
+
+def test_each_event_of_a_late_push_is_as_old_as_it_is() -> None:
+    node = Node("a@1")
+    node.replica.take(push(1, added("r")), 100.0, 1)
+    late = Push(VERSION, "b@1", 1, 1, 50_000, [added("r"), added("s"), added("t")], [0, 10, 45])
+    node.replica.take(late, 100.0, 1)
+    assert {record.request_id: record.since_tick for record in node.ledger.records()} == {"r": 100, "s": 60, "t": 95}
+    with pytest.raises(InvalidInput, match="later_seconds: expected one for each event, or none"):
+        node.replica.take(Push(VERSION, "b@1", 4, 1, 0, [added("v"), added("w")], [1]), 100.0, 1)
+
+
+def test_tombstones_stay_while_a_peer_is_silent_or_has_more_to_tell() -> None:
+    node = Node("a@1")
+    sender = Sender(node.journal, lambda: 0.0)
+    sender.poll(100.0)
+    sender.took(Ack(VERSION, "b@1", 0, joined=True), 100.0)
+    window = node.ledger.tombstone_seconds
+
+    def holds(now: float) -> bool:
+        node.replica.hold([sender], now)
+        return node.ledger.holding
+
+    node.replica.take(push(1), 100.0, 1)
+    assert not holds(100.0)
+    node.replica.take(push(1, added("r"), age_ms=20_000), 101.0, 1)
+    node.replica.take(push(2, age_ms=20_000), 102.0, 1)
+    assert holds(102.0)
+    node.replica.take(push(2), 102.0, 1)
+    assert holds(102.0 + window - 1)
+    node.replica.take(push(2), 102.0 + window, 1)
+    assert holds(102.0 + window)  # for as long again after it was silent
+    for second in range(2 * window):
+        node.replica.take(push(2), 103.0 + window + second, 1)
+    assert not holds(103.0 + window + second)
+
+
+def test_a_summary_of_impossible_heartbeats_is_no_summary() -> None:
+    node = Node("a@1")
+    node.ledger.beat("g", 86_400, 0.0, 1)
+    told = node.replica.summary(0.0)
+    assert decode(encode(told), type=Summary) == told
+    assert told.owners == {"g": (1, 86_401)}
+    for heard in ((2**53 + 1, 1), (1, 86_402), (-1, 1), (1, -1)):
+        with pytest.raises(ValidationError):
+            decode(encode(replace(told, owners={"g": heard})), type=Summary)
+
+
 def test_a_new_life_of_a_peer_counts_from_its_own_beginning() -> None:
     node = Node("a@1")
     node.replica.take(push(1, added("r"), origin="b@1"), 0.0, 1)
@@ -108,10 +167,10 @@ def test_an_age_beyond_reason_ends_a_request_at_once_and_no_more() -> None:
 def test_the_summary_holds_watermarks_and_digests() -> None:
     a, b = Node("a@1"), Node("b@1")
     a.add("r")
-    assert a.replica.differing(b.replica.summary())
+    assert a.replica.differing(b.replica.summary(0.0))
     b.replica.take(push(1, *a.journal.read(1, 9)[0], origin="a@1"), 50.0, 1)
-    assert a.replica.differing(b.replica.summary()) == set()
-    assert b.replica.summary().vector == {"a@1": 1, "b@1": 0}
+    assert a.replica.differing(b.replica.summary(0.0)) == set()
+    assert b.replica.summary(0.0).vector == {"a@1": 1, "b@1": 0}
 
 
 def test_a_state_holds_at_least_one_bucket_and_stops_when_it_is_large() -> None:
@@ -145,7 +204,7 @@ def test_adopted_watermarks_never_go_back_and_never_touch_our_own() -> None:
     a.replica.take(push(1, added("s"), added("t")), 0.0, 1)
     a.replica.gaps.add("b")
     b.replica.take(push(1, added("x"), origin="c@1"), 0.0, 1)
-    a.replica.adopt(b.replica.summary())
+    a.replica.adopt(b.replica.summary(0.0))
     assert a.replica.vector() == {"a@1": 1, "b@1": 2, "c@1": 1}
     assert a.replica.gaps == set()
 

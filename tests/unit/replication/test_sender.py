@@ -99,6 +99,23 @@ def test_a_push_holds_no_more_than_its_most_and_says_how_old_it_is() -> None:
     assert sender.sent_events == MAX_EVENTS
 
 
+def test_a_push_says_how_much_later_than_the_first_its_events_were_taken() -> None:
+    journal, sender = connected()
+    for taken in (100.0, 100.5, 130.0):
+        journal.append(Done("r"), taken)
+    push = sender.poll(140.0)
+    assert push is not None
+    assert (push.age_ms, push.later_seconds) == (40_000, [0, 0, 30])
+
+
+def test_a_push_without_events_says_how_long_the_first_has_waited() -> None:
+    journal, sender = parts()
+    fill(journal, 1, now=100.0)
+    push = sender.poll(103.0)
+    assert push is not None
+    assert (push.events, push.age_ms) == ([], 3000)
+
+
 def test_an_idle_peer_hears_a_sign_of_life() -> None:
     _, sender = connected(now=100.0)
     assert sender.due(100.0) == pytest.approx(100.0 + GATHER_SECONDS + SIGN_OF_LIFE_SECONDS)

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What engines hold in their caches, told to peers and pulled from them."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadstats.ledger import Added
+from metadata_center.errors import InvalidInput
+from replication import cache as cache_module
+from replication.cache import CacheReplica
+from replication.messages import VERSION, CacheLost, CacheState, CacheWant, Event, Push, Saved
+from tests.unit.replication.raw_peer import Node
+
+BIG = 2**64 - 1
+
+
+def told(node: Node) -> list[Event]:
+    """What a node's journal holds, as it comes out of the other end of a wire."""
+    events, _ = node.journal.read(1, 100)
+    return recoded(Push(VERSION, node.journal.origin.name, 1, 1, 0, events)).events
+
+
+def recoded(message: Any) -> Any:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message))
+
+
+def push(*events: Event, first: int = 1, age_ms: int = 0) -> Push:
+    return Push(VERSION, "a@1", first, 1, age_ms, list(events))
+
+
+def held(node: Node, *hashes: int) -> list[tuple[str, int]]:
+    return node.index.query("c", hashes, 10)
+
+
+def test_a_save_and_a_loss_reach_a_peer_among_other_events() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    a.save((1, BIG))
+    a.add("r")
+    a.save((1,), ip="10.0.0.2")
+    assert b.replica.take(push(*told(a)), 0.0, 1).watermark == 3
+    assert held(b, 1, BIG) == [("10.0.0.1", 2), ("10.0.0.2", 1)]
+    assert b.live() == {"r"}
+    a.lose("10.0.0.1")
+    b.replica.take(push(*told(a)), 0.0, 1)
+    assert held(b, 1, BIG) == [("10.0.0.2", 1)]
+    a.lose(None)
+    b.replica.take(push(*told(a)), 0.0, 1)
+    assert held(b, 1, BIG) == []
+    assert b.journal.latest == 0  # what peers tell is not told on
+
+
+def test_saves_and_losses_may_be_taken_in_any_order() -> None:
+    a = Node("a@1")
+    a.save((1, 2))
+    a.lose("10.0.0.1")
+    a.save((1,))
+    for events in permutations(told(a)):
+        b = Node("b@1")
+        b.cache.take(events, 0.0, 0.0)
+        b.cache.take(events, 0.0, 0.0)
+        while b.index.expire(0.0):
+            pass
+        assert held(b, 1, 2) == [("10.0.0.1", 1)]
+
+
+def test_own_stamps_are_later_than_those_seen() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.cache.take([Saved("c", "10.0.0.1", 5000, (1,))], 0.0, 0.0)
+    assert b.stamps.next() > 5000
+    a.cache.take([CacheLost("c", "10.0.0.1", 7000)], 0.0, 0.0)
+    assert a.stamps.next() > 7000
+
+
+def test_what_is_older_than_caches_get_is_not_taken() -> None:
+    b = Node("b@1")
+    b.replica.take(push(Saved("c", "10.0.0.1", 1, (1,)), age_ms=3_600_000), 10_000.0, 1)
+    assert held(b, 1) == []
+
+
+@pytest.mark.parametrize("event", [Saved("c", "nowhere", 1, (1,)), CacheLost("c", "nowhere", 1)])
+def test_a_wrong_address_is_refused_and_nothing_taken(event: Event) -> None:
+    b = Node("b@1")
+    with pytest.raises(InvalidInput, match="expected an IPv4 or IPv6 address"):
+        b.replica.take(push(Added("r", "c", "10.0.0.1", 5), event), 0.0, 1)
+    assert b.live() == set()
+
+
+def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "STATE_BLOCKS", 1)
+    a, b = Node("a@1"), Node("b@1")
+    for number in range(1, 20):
+        a.save((number, number + 100), ip=f"10.0.0.{number}")
+    a.lose("10.0.0.7")
+    b.index.save("c", "10.0.0.7", (7,), 0.0, 3)  # before it was lost: b has not heard of that
+    wanted, parts = list(range(256)), 0
+    while wanted:
+        state: CacheState = recoded(a.cache.state(recoded(CacheWant(VERSION, wanted)), 0.0))
+        assert sum(bool(copies) for _, copies in state.buckets) <= 1
+        for _ in b.cache.merge(state, 0.0):
+            pass
+        came = {bucket for bucket, _ in state.buckets}
+        wanted = [bucket for bucket in wanted if bucket not in came]
+        parts += 1
+    while a.index.expire(0.0) or b.index.expire(0.0):
+        pass
+    assert parts > 10
+    assert held(b, 5, 105) == [("10.0.0.5", 2)]
+    assert held(b, 7) == []
+    assert a.index.digests() == b.index.digests()
+
+
+def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
+    cache = CacheReplica(None, lambda event, now, size: None, lambda stamp: None, lambda ip: None)
+    cache.take([Saved("c", "10.0.0.1", 1, (1,))], 0.0, 0.0)
+    state = cache.state(CacheWant(VERSION, [3, 4]), 0.0)
+    assert state == CacheState(VERSION, [], [(3, []), (4, [])])
+    assert list(cache.merge(state, 0.0)) == []
