@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`/admin/loadstats/cluster/`: the clusters, the busiest first. Runs on Django's threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from loadstats.admin.sums import listing, sums
+from loadstats.models import Cluster
+from metadata_center.admin.live import LiveAdmin
+from metadata_center.apps import running_node
+
+
+@admin.register(Cluster)
+class ClusterAdmin(LiveAdmin):
+    template = "loadstats/admin/clusters.html"
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        name = request.GET.get("name", "")
+        shown = listing(sums(running_node().ledger, name), request.GET.get("page"))
+        return {"name": name, "page": shown}

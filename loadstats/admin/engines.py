@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`/admin/loadstats/engine/`: the engines, the busiest first; and forgetting one. Runs on Django's threads."""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import DELETION
+from django.http import HttpRequest
+
+from loadstats.admin.sums import EngineLoad, listing, loads
+from loadstats.models import Engine
+from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from metadata_center.apps import running_node
+from metadata_center.errors import NotFound
+
+
+class ForgetEngine(Operation):
+    codename = "forget_engine"
+    title = "Forget an engine"
+    button = "Forget it"
+    members = ("cluster", "ip")
+    flag = DELETION
+
+    def ask(self, values: Values) -> Question:
+        engine = _find(values)
+        return Question(
+            f"Forget engine {engine.ip} of cluster {engine.cluster}?",
+            "It is no longer listed, and its requests are ended within seconds, here and on every other node, as if"
+            " their clients had said so. What the engine computes is not stopped. The next request that is sent to it"
+            " brings it back.",
+            (("requests in flight", f"{engine.requests:,}"), ("prompt length in prefill", f"{engine.prompt_length:,}")),
+        )
+
+    def perform(self, values: Values) -> str:
+        requests = running_node().ledger.drop(values["cluster"], values["ip"])
+        if requests is None:
+            raise _unknown(values)
+        return f"Engine {self.target(values)} was forgotten, with {requests} requests in flight."
+
+    def target(self, values: Values) -> str:
+        return f"{values['ip']} in {values['cluster']}"
+
+
+@admin.register(Engine)
+class EngineAdmin(LiveAdmin):
+    template = "loadstats/admin/engines.html"
+    operations = (ForgetEngine(),)
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        cluster, ip, busy = (request.GET.get(name, "") for name in ("cluster", "ip", "busy"))
+        found = loads(running_node().ledger, cluster, ip, busy=bool(busy))
+        shown = listing(found, request.GET.get("page"))
+        wall_ns = time_ns()
+        lines = [(engine, max(0.0, (wall_ns - engine.updated_ns) / 1e9)) for engine in shown.lines]
+        return {"cluster": cluster, "ip": ip, "busy": busy, "page": shown, "lines": lines}
+
+
+def _find(values: Values) -> EngineLoad:
+    for engine in loads(running_node().ledger, values["cluster"]):
+        if (engine.cluster, engine.ip) == (values["cluster"], values["ip"]):
+            return engine
+    raise _unknown(values)
+
+
+def _unknown(values: Values) -> NotFound:
+    return NotFound(f"No engine {values['ip']!r} in cluster {values['cluster']!r}: it may have gone meanwhile.")

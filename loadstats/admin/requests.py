@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`/admin/loadstats/request/`: the requests this node knows of, and ending one. Runs on Django's threads.
+
+A page looks at no more than `MOST_LOOKED` records, a slice at a time, and says how far it came: with 1,000,000 requests
+it takes as long as with 100,000.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic, sleep, time_ns
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.models import DELETION
+from django.http import HttpRequest
+
+from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Sighting
+from loadstats.models import Request
+from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from metadata_center.apps import running_node
+from metadata_center.errors import InvalidInput, NotFound
+
+PER_PAGE = 100
+MOST_LOOKED = 65_536
+
+PHASES = {
+    "flight": ("in flight", IN_FLIGHT),
+    "prefill": ("prefill", frozenset({"prefill"})),
+    "decode": ("decode", frozenset({"decode"})),
+    "done": ("done, still remembered", frozenset({"done"})),
+    EARLY: ("early: a call overtook its add", frozenset({EARLY})),
+    "all": ("all", frozenset({EARLY, *NAMES.values()})),
+}
+AGES = {0: "any age", 10: "over 10 s", 60: "over 1 min", 300: "over 5 min", 600: "over 10 min"}
+
+
+class EndRequest(Operation):
+    codename = "end_request"
+    title = "End a request"
+    button = "End it"
+    members = ("request_id",)
+    flag = DELETION
+
+    def ask(self, values: Values) -> Question:
+        seen = _find(values)
+        return Question(
+            f"End request {seen.request_id}?",
+            "It ends as if its client had said so: its engine's load falls at once, here and on every other node."
+            " What the engine computes is not stopped.",
+            (
+                ("cluster", seen.cluster or "not known yet"),
+                ("engine", seen.ip or "not known yet"),
+                ("phase", seen.phase),
+                ("age", f"{seen.age_seconds} s"),
+                ("prompt length", f"{seen.prompt_length:,}"),
+                ("owner", f"{seen.owner}{', fallen silent' if seen.orphaned else ''}" if seen.owner else "none"),
+                ("told by", f"{seen.origin}, event {seen.seq}" if seen.origin else "this node"),
+            ),
+        )
+
+    def perform(self, values: Values) -> str:
+        seen = _find(values)
+        running_node().ledger.done(seen.request_id, monotonic(), time_ns())
+        place = f" on {seen.ip} in {seen.cluster}" if seen.cluster else ""
+        return f"Request {seen.request_id}{place} was ended in phase {seen.phase}, {seen.age_seconds} s old."
+
+
+@admin.register(Request)
+class RequestAdmin(LiveAdmin):
+    template = "loadstats/admin/requests.html"
+    operations = (EndRequest(),)
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        asked = {name: request.GET.get(name, "") for name in ("request_id", "cluster", "ip", "phase", "age")}
+        asked["request_id"] = asked["request_id"].strip()
+        phase = asked["phase"] if asked["phase"] in PHASES else "flight"
+        age = int(asked["age"]) if asked["age"].isdecimal() and int(asked["age"][:9]) in AGES else 0
+        context = {"asked": {**asked, "phase": phase, "age": age}, "phases": PHASES, "ages": AGES}
+        counts = running_node().ledger.counts()
+        context["counts"] = counts
+        inspection = running_node().inspection
+        if asked["request_id"]:
+            seen = inspection.look(asked["request_id"], monotonic())
+            return {**context, "searched": True, "lines": [seen] if seen else []}
+        start = _cursor(request.GET.get("bucket", ""), request.GET.get("after", ""))
+        shown = inspection.page(
+            Filter(asked["cluster"], asked["ip"], PHASES[phase][1], age),
+            start,
+            monotonic(),
+            most=PER_PAGE,
+            most_looked=MOST_LOOKED,
+            pause=partial(sleep, 0),
+        )
+        query = {name: value for name, value in asked.items() if value and name != "request_id"}
+        further = shown.next and urlencode({**query, "bucket": shown.next.bucket, "after": shown.next.request_id})
+        return {
+            **context,
+            "lines": shown.sightings,
+            "looked": shown.looked,
+            "from_start": start == Cursor(),
+            "start": urlencode(query),
+            "further": further,
+            "percent": 100 if shown.next is None else 100 * shown.next.bucket // BUCKETS,
+        }
+
+
+def _cursor(bucket: str, after: str) -> Cursor:
+    """Where a page begins, by its query string; at the start where that says nothing sensible."""
+    number = int(bucket) if bucket.isdecimal() and len(bucket) < 6 else 0
+    return Cursor(number, after) if number < BUCKETS else Cursor()
+
+
+def _find(values: Values) -> Sighting:
+    inspection: Inspection = running_node().inspection
+    seen = inspection.look(values["request_id"], monotonic())
+    if seen is None:
+        raise NotFound(f"Request {values['request_id']!r} is unknown here: never reported, or over and forgotten.")
+    if seen.phase == "done":
+        raise InvalidInput(f"Request {seen.request_id!r} is over already.")
+    return seen

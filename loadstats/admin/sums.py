@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Engines and clusters as the admin lists them: read off the ledger in slices, the busiest first, page by page.
+
+Runs on Django's threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest
+from time import sleep
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from loadstats.ledger import Ledger, Row
+
+PER_PAGE = 100
+MOST_PAGES = 50
+"""Whoever wants more narrows the filter: what is left would be sorted as a whole, and the node held for it."""
+
+
+class Load(Protocol):
+    """What is sorted."""
+
+    @property
+    def requests(self) -> int: ...
+    @property
+    def prompt_length(self) -> int: ...
+
+
+LoadT = TypeVar("LoadT", bound=Load)
+
+
+class ClusterSums(Struct, frozen=True, gc=False):
+    """A cluster. `most` is the busiest engine's requests."""
+
+    name: str
+    engines: int
+    requests: int
+    prompt_length: int
+    most: int
+
+    @property
+    def imbalance(self) -> float | None:
+        """The busiest engine's requests over the mean: 1 is even. None where all are idle."""
+        return self.most * self.engines / self.requests if self.requests else None
+
+
+class EngineLoad(Struct, frozen=True, gc=False):
+    """An engine, `ip` being its name as text, and when a client last moved one of its requests (wall-clock ns)."""
+
+    cluster: str
+    ip: str
+    requests: int
+    prompt_length: int
+    updated_ns: int
+
+
+class Listing(Struct, Generic[LoadT], frozen=True):
+    """A page of a list, the busiest first. `number` counts from 1, `pages` are those that can be shown."""
+
+    lines: Sequence[LoadT]
+    total: int
+    number: int
+    pages: int
+
+    @property
+    def first(self) -> int:
+        """The place of the first line, from 1."""
+        return (self.number - 1) * PER_PAGE + 1
+
+    @property
+    def last(self) -> int:
+        """The place of the last line."""
+        return self.first + len(self.lines) - 1
+
+
+def by_load(load: Load) -> tuple[int, int]:
+    """Sorts by requests, then by prompt length."""
+    return load.requests, load.prompt_length
+
+
+def sums(ledger: Ledger, part_of_name: str = "") -> Iterator[ClusterSums]:
+    """Every cluster with this in its name."""
+    for name in ledger.clusters():
+        if part_of_name in name:
+            rows = ledger.rows(name)
+            requests = [row.queued_req_num for row in rows]
+            prompts = sum(row.prompt_length for row in rows)
+            yield ClusterSums(name, len(rows), sum(requests), prompts, max(requests, default=0))
+            sleep(0)  # hands the interpreter to whoever waits for it
+
+
+def loads(ledger: Ledger, cluster: str = "", part_of_ip: str = "", *, busy: bool = False) -> Iterator[EngineLoad]:
+    """The engines of a cluster, or of all; only those with this in their address, only those with requests (`busy`)."""
+    for name in [cluster] if cluster else ledger.clusters():
+        for row in ledger.rows(name):
+            if part_of_ip in row.engine and (row.queued_req_num or not busy):
+                yield _load(name, row)
+        sleep(0)
+
+
+def listing(lines: Iterable[LoadT], page: str | None) -> Listing[LoadT]:
+    """A page by its number as it stands in a query string; the nearest there is, where it is none."""
+    found = list(lines)
+    pages = min(MOST_PAGES, max(1, -(-len(found) // PER_PAGE)))
+    number = min(pages, max(1, int(page))) if page and page.isdecimal() and len(page) < 9 else 1
+    top = nlargest(number * PER_PAGE, found, key=by_load)
+    return Listing(top[(number - 1) * PER_PAGE :], len(found), number, pages)
+
+
+def _load(cluster: str, row: Row) -> EngineLoad:
+    return EngineLoad(cluster, row.engine, row.queued_req_num, row.prompt_length, row.updated_time)

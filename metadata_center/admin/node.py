@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`/admin/metadata_center/node/`: this node, its parts, and its log level. Runs on Django's threads."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE
+from django.http import HttpRequest
+
+from metadata_center import __version__
+from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from metadata_center.apps import running_node
+from metadata_center.errors import InvalidInput
+from metadata_center.logs.levels import PYTHON_LEVELS
+from metadata_center.models import Node
+
+
+class SetLogLevel(Operation):
+    codename = "set_log_level"
+    title = "Set the log level"
+    button = "Set it"
+    members = ("level",)
+    flag = CHANGE
+
+    def ask(self, values: Values) -> Question:
+        level = _level(values)
+        return Question(
+            f"Set the log level to {level}?",
+            f"The log of {running_node().name} tells what is {level} or worse, at once and until the node ends."
+            " The access log is written at INFO and below.",
+            (("now", running_node().logs.level), ("then", level)),
+        )
+
+    def perform(self, values: Values) -> str:
+        before = running_node().logs.level
+        running_node().logs.set_level(_level(values))
+        return f"Log level set from {before} to {values['level']}."
+
+    def target(self, values: Values) -> str:
+        return running_node().name
+
+
+@admin.register(Node)
+class NodeAdmin(LiveAdmin):
+    template = "metadata_center/admin/node.html"
+    operations = (SetLogLevel(),)
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        node = running_node()
+        return {
+            "title": "This node",
+            "node": node.name,
+            "version": __version__,
+            "python": platform.python_version(),
+            "report": node.health.report(),
+            "level": node.logs.level,
+            "levels": list(PYTHON_LEVELS),
+        }
+
+
+def _level(values: Values) -> str:
+    if values["level"] not in PYTHON_LEVELS:
+        raise InvalidInput(f"level: expected one of {', '.join(PYTHON_LEVELS)}")
+    return values["level"]

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`/admin/metadata_center/task/`: recurring work and its last runs. Runs on Django's threads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE
+from django.http import HttpRequest
+from kombu.exceptions import OperationalError
+from msgspec import Struct
+
+from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from metadata_center.apps import running_node
+from metadata_center.errors import NotFound, Unavailable
+from metadata_center.models import Task
+from metadata_center.work import PeriodicTask, Run
+
+
+class Line(Struct, frozen=True):
+    """A task, and when it last began, in UTC."""
+
+    task: PeriodicTask
+    run: Run
+    started: datetime | None
+
+
+class RunTask(Operation):
+    codename = "run_task"
+    title = "Run a task now"
+    button = "Run it"
+    members = ("name",)
+    flag = CHANGE
+
+    def ask(self, values: Values) -> Question:
+        task = _find(values["name"])
+        return Question(
+            f"Run task {task.name} now?",
+            "The worker runs it at once, beside its schedule; if it is running just now, it is left out.",
+            (("does", task.task), ("every", f"{task.every_seconds:g} s")),
+        )
+
+    def perform(self, values: Values) -> str:
+        task = _find(values["name"])
+        try:
+            running_node().celery.run_now(task)
+        except (OperationalError, OSError) as error:
+            raise Unavailable(f"The broker does not answer: {error}") from error
+        return f"Task {task.name} was sent to the worker."
+
+
+@admin.register(Task)
+class TaskAdmin(LiveAdmin):
+    template = "metadata_center/admin/tasks.html"
+    operations = (RunTask(),)
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        celery = running_node().celery
+        runs = celery.last_runs
+        return {"lines": [_line(task, runs.get(task.task, Run())) for task in celery.periodic]}
+
+
+def _line(task: PeriodicTask, run: Run) -> Line:
+    return Line(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
+
+
+def _find(name: str) -> PeriodicTask:
+    for task in running_node().celery.periodic:
+        if task.name == name:
+            return task
+    raise NotFound(f"name: no task {name!r}")

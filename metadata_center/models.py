@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What people may be permitted to see and do of a node itself. No tables: the rows are the running node's parts."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Node(models.Model):
+    """This node: its parts, and how much its log tells."""
+
+    name = models.CharField(max_length=256, primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        permissions = (("set_log_level", "Can set the log level"),)
+        verbose_name_plural = "node"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Setting(models.Model):
+    """A member of the configuration, its value, and where that came from."""
+
+    path = models.CharField(max_length=256, primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name_plural = "configuration"
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class Task(models.Model):
+    """Recurring work and its last run."""
+
+    name = models.CharField(max_length=256, primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        permissions = (("run_task", "Can run a task now"),)
+        verbose_name = "recurring task"
+
+    def __str__(self) -> str:
+        return self.name
