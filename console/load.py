@@ -16,7 +16,7 @@ class Row(Protocol):
     """An engine's numbers, as the ledger gives them."""
 
     @property
-    def ip(self) -> str: ...
+    def engine(self) -> str: ...
     @property
     def queued_req_num(self) -> int: ...
     @property
@@ -49,14 +49,18 @@ class Summary(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """An engine. The shares are percent of the cluster's largest."""
+    """An engine. The shares are percent of the cluster's largest.
 
-    ip: str
+    It is `stale` where it holds requests and nobody has said anything of them for long.
+    """
+
+    name: str
     requests: int
     requests_share: float
     prompt_length: int
     prompt_share: float
     age: str
+    stale: bool
 
 
 def summarize(name: str, rows: Sequence[Row]) -> Summary:
@@ -80,15 +84,17 @@ def busiest_first(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=_load, reverse=True)
 
 
-def line(row: Row, summary: Summary, wall_ns: int) -> Line:
+def line(row: Row, summary: Summary, wall_ns: int, stale_seconds: float) -> Line:
     """A row beside its cluster's, at a wall-clock time."""
+    seconds = (wall_ns - row.updated_time) / 1e9
     return Line(
-        row.ip,
+        row.engine,
         row.queued_req_num,
         _percent(row.queued_req_num, summary.most_requests),
         row.prompt_length,
         _percent(row.prompt_length, summary.most_prompt_length),
-        age((wall_ns - row.updated_time) / 1e9),
+        age(seconds),
+        row.queued_req_num > 0 and seconds >= stale_seconds,
     )
 
 
@@ -100,6 +106,16 @@ def age(seconds: float) -> str:
         if seconds < size * most:
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds // 86400:.0f} d"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    whole = max(0, round(seconds))
+    for unit, size, lesser, least in (("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // least
+            return f"{whole // size} {unit} {rest} {lesser}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
 
 
 def _load(row: Row) -> int:

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The console's URLs, and the front page."""
+"""The console's URLs, and the front page.
+
+A cluster may be called anything, so clusters have a prefix of their own: one called "nodes" has its page beside Nodes.
+"""
 
 from django.urls import path, register_converter
 
@@ -25,5 +28,9 @@ app_name = "console"
 urlpatterns = [
     path("", views.index, name="index"),
     path("console/", views.overview, name="overview"),
-    path("console/<cluster:name>/", views.cluster, name="cluster"),
+    path("console/nodes/", views.nodes, name="nodes"),
+    path("console/request/", views.look_up, name="request"),
+    path("console/clusters/", views.to_overview, name="clusters"),
+    path("console/clusters/<cluster:name>/", views.cluster, name="cluster"),
+    path("console/<cluster:name>/", views.to_cluster),  # where clusters were before
 ]

@@ -2,40 +2,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages for people who look after a node. Run on Django's threads; nothing is kept between two of them.
 
-Each reads the ledger in slices and shows at most a page of what it read, so none of them holds up the gateways.
+Each reads the ledger in slices and shows at most a page of what it read, so none of them holds up the gateways. All of
+them are whole without JavaScript; what is live on them comes over the websockets (docs/websocket.md).
 """
 
 from __future__ import annotations
 
 from time import time_ns
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from console.load import busiest_first, line, summarize
+from console.calls import ask
+from console.life import Life, headline, reasons, steps
+from console.load import busiest_first, line, span, summarize
+from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
 from metadata_center import __version__
 from metadata_center.apps import running_node
+from metadata_center.errors import InvalidInput, NotFound
 from metadata_center.pages import data_response, is_browser, page
 
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
 REFRESH_SECONDS = 2
+STALE_SHARE = 4  # an engine's requests are stale after this part of the time in which they would end for their age
 
 NAME = "Metadata Center"
 
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
+    ("nodes", "/console/nodes/", "the other nodes and how far they are"),
     ("API", "/v1/load/stats", "every call, with a form to try it"),
+    ("API documentation", "/docs/", "every call, its members and its answers"),
     ("replication", "/v1/replica/event", "what a peer of the original's kind sends"),
-    ("peers", "/v1/replica/peers", "the other nodes and how far they are"),
+    ("peers", "/v1/replica/peers", "the other nodes, for programs"),
     ("log level", "/log/level", "how much the log tells"),
     ("readiness", "/readyz", "every part of this node and since when"),
     ("metrics", "/metrics", "for Prometheus"),
-    ("admin", "/admin/", "people's accounts"),
+    ("admin", "/admin/", "operate on load, peers, tasks and people's accounts"),
 )
 
 
@@ -67,27 +76,97 @@ def overview(request: HttpRequest) -> HttpResponse:
         names.sort()
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
-    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_refresh(request)}
+    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_live(request)}
     return render(request, "console/overview.html", context)
 
 
 @page
 def cluster(request: HttpRequest, name: str) -> HttpResponse:
-    """`GET /console/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page to watch."""
+    """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = running_node().ledger.rows(name)
     summary = summarize(name, rows)
     shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
-    wall_ns = time_ns()
-    lines = [line(row, summary, wall_ns) for row in shown]
-    context = {"page": shown, "summary": summary, "lines": lines, **_refresh(request)}
+    wall_ns, stale_seconds = time_ns(), _stale_seconds()
+    context = {
+        "page": shown,
+        "summary": summary,
+        "lines": [line(row, summary, wall_ns, stale_seconds) for row in shown],
+        "socket": f"/ws/load/{quote(name, safe='')}/",
+        "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
+        "stale_seconds": stale_seconds,
+        "expire_seconds": running_node().config.load.request_expire_seconds,
+        **_live(request),
+    }
     return render(request, "console/cluster.html", context, status=200 if rows else 404)
+
+
+@page
+def nodes(request: HttpRequest) -> HttpResponse:
+    """`GET /console/nodes/`: the peers as this node sees them, and this node's parts."""
+    view = _peers()
+    context = {
+        "view": view,
+        "node": running_node().name,
+        "latest": view.vector.get(view.origin, 0),
+        "watermarks": seen(view),
+        "places": places(view),
+        "map": {"width": MAP_WIDTH, "height": map_height(view), "middle": map_height(view) / 2},
+        "report": running_node().health.report(),
+        **_live(request, view),
+    }
+    return render(request, "console/nodes.html", context)
+
+
+@page
+def look_up(request: HttpRequest) -> HttpResponse:
+    """`GET /console/request/?id=ID`: one request's life. An id that is unknown is an answer too: 200."""
+    request_id = request.GET.get("id", "").strip()
+    view = _peers()
+    context: dict[str, Any] = {"id": request_id, "node": running_node().name, **_live(request, view)}
+    if request_id:
+        try:
+            life = ask("/v1/load/request", Life, request_id=request_id)
+        except NotFound:
+            tombstone_seconds = running_node().config.load.tombstone_seconds
+            context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
+        except InvalidInput as problem:
+            context["problem"] = problem
+        else:
+            context |= {"life": life, "headline": headline(life), "reasons": reasons(life), "steps": steps(life)}
+            context |= {"age": span(life.age_seconds), "left": span(life.remaining_seconds)}
+            context["cluster_address"] = address(life.cluster)
+    return render(request, "console/request.html", context)
+
+
+@page
+def to_overview(request: HttpRequest) -> HttpResponse:
+    """`GET /console/clusters/`: the clusters are on the overview."""
+    return HttpResponseRedirect(reverse("console:overview"))
+
+
+@page
+def to_cluster(request: HttpRequest, name: str) -> HttpResponse:
+    """`GET /console/<cluster>/`: where a cluster's page was before."""
+    return HttpResponseRedirect(address(name))
 
 
 def address(name: str) -> str:
     """A cluster's page. Every character of the name is quoted that could mean something in a path."""
-    return f"{reverse('console:overview')}{quote(name, safe='')}/"
+    return f"{reverse('console:clusters')}{quote(name, safe='')}/"
 
 
-def _refresh(request: HttpRequest) -> dict[str, int]:
-    """How often the page asks to be loaded again; 0: never."""
-    return {"refresh_seconds": 0 if request.GET.get("refresh") == "off" else REFRESH_SECONDS}
+def _peers() -> View:
+    return ask("/v1/replica/peers", View)
+
+
+def _stale_seconds() -> float:
+    return running_node().config.load.request_expire_seconds / STALE_SHARE
+
+
+def _live(request: HttpRequest, view: View | None = None) -> dict[str, Any]:
+    """What every live page needs: whether it is to move, how often without JavaScript, and what is wrong."""
+    return {
+        "still": request.GET.get("refresh") == "off",
+        "refresh_seconds": REFRESH_SECONDS,
+        "troubles": troubles(view or _peers()),
+    }

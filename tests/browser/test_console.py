@@ -1,82 +1,303 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The console in a real browser: it keeps itself up to date, fits small screens, and stays what it is under attack."""
+"""The console in a real browser, before a real node: it is live, says when it is not, and stays what it is."""
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPConnection
+from pathlib import Path
+from time import monotonic
+from urllib.parse import quote
 
 import pytest
 
-from tests.browser.chromium import Tab
-from tests.unit.partial_node import PartialNode
+from tests.browser.axe import faults
+from tests.browser.chromium import PageGone, Tab
+from tests.clusters import ClusterNode, free_port, wait
 
 ATTACKS = ("<script>document.title='owned'</script>", '"><img src=x onerror="document.title=1">', "x" * 256)
-
-# WCAG 2.2, contrast ratio of an element's text to the first ground behind it that is not transparent.
-CONTRAST = """
-(() => {
-  const numbers = color => color.match(/[\\d.]+/g).map(Number);
-  const light = color => {
-    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-    const [r, g, b] = numbers(color).map(v => linear(v / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const element = document.querySelector('%s');
-  let behind = element;
-  while (numbers(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
-  const both = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)];
-  return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
-})()
-"""
+PAGES = ("/", "/console/", "/console/clusters/wide/", "/console/nodes/", "/console/request/?id=wide-1", "/nowhere")
+STATE = "document.getElementById('sign').dataset.state"
 
 
-@pytest.fixture
-def phone(tab: Tab) -> Iterator[Tab]:
-    """The tab, as small as phones are."""
-    tab.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
-    yield tab
-    tab.call("Emulation.clearDeviceMetricsOverride")
+class Console(ClusterNode):
+    """A node of its own, at one port for its whole life, and calls to it on one connection."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "127.0.0.1", free_port(["127.0.0.1"]), {})
+        self.site = f"http://127.0.0.1:{self.port}"
+        self._added = 0
+
+    def up(self) -> None:
+        self.start()
+        wait(lambda: self.call("GET", "/readyz"), "the node is ready")
+
+    def add(self, cluster: str, ip: str = "10.0.0.1", prompt_length: int = 100, request_id: str = "") -> str:
+        """A request, reported as a gateway does."""
+        self._added += 1
+        request_id = request_id or f"r{self._added}"
+        body = {"cluster": cluster, "request_id": request_id, "ip": ip, "prompt_length": prompt_length}
+        self.call("POST", "/v1/load/stats", body)
+        return request_id
+
+    def add_many(self, cluster: str, engines: int, requests: int = 1) -> None:
+        """Requests on each of many engines."""
+        connection = HTTPConnection(self.address, self.port, timeout=10)
+        for number in range(engines * requests):
+            self._added += 1
+            engine = number % engines
+            body = {"cluster": cluster, "request_id": f"m{self._added}", "ip": f"10.1.{engine // 250}.{engine % 250}"}
+            connection.request("POST", "/v1/load/stats", json.dumps(body))
+            assert connection.getresponse().read()
+        connection.close()
 
 
-def test_a_page_keeps_itself_up_to_date(site: str, tab: Tab, node: PartialNode) -> None:
-    tab.open(f"{site}/console/")
-    assert "No cluster has an engine yet." in tab.text()
-    node.add("r1", "appears", "10.0.0.9")
-    tab.until("document.body.innerText.includes('appears')")
-    tab.open(f"{site}/console/appears/")
-    assert "10.0.0.9" in tab.text()
-    node.add("r2", "appears", "10.0.0.10")
-    tab.until("document.body.innerText.includes('10.0.0.10')")
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    console = Console(tmp_path_factory.mktemp("node"))
+    try:
+        console.up()
+        console.add("wide", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 2**31 - 1, "wide-1")
+        yield console
+    finally:
+        console.stop()
 
 
-def test_names_from_clients_stay_text(site: str, tab: Tab, node: PartialNode) -> None:
-    for number, name in enumerate(ATTACKS):
-        node.add(f"r{number}", name)
-    tab.open(f"{site}/console/?refresh=off")
-    assert all(name in tab.text() for name in ATTACKS)
-    links = tab.run("Array.from(document.querySelectorAll('th a'), link => [link.innerText, link.href])")
-    assert {name for name, _ in links} == set(ATTACKS)
-    for name, address in links:
-        tab.open(address)
+def live(tab: Tab, console: Console, path: str) -> None:
+    """Go there and wait until the page is live."""
+    tab.open(f"{console.site}{path}")
+    tab.until(f"{STATE} === 'live'")
+
+
+def forgive(tab: Tab, *words: str) -> None:
+    """The node was away: the browser says so."""
+    tab.complaints[:] = [each for each in tab.complaints if not any(word in each for word in words)]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/console/", "ap & pears"), ("/console/clusters/ap%20%26%20pears/", "10.7.")]
+)
+def test_a_change_is_shown_within_a_second(console: Console, tab: Tab, path: str, shown: str) -> None:
+    live(tab, console, path)
+    ip = f"10.7.0.{len(path)}"
+    begun = monotonic()
+    console.add("ap & pears", ip)
+    tab.until(f"document.querySelector('.list tbody').innerText.includes('{shown}')")
+    assert monotonic() - begun < 1
+    if ip in tab.text():
+        begun = monotonic()
+        console.add("ap & pears", ip)
+        tab.until("document.querySelector('[data-cell=requests]').innerText === '2'")
+        assert monotonic() - begun < 1
+
+
+def test_a_cluster_that_begins_while_it_is_watched_appears(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/clusters/later/")
+    assert "This cluster has no engines." in tab.text()
+    console.add("later", "10.0.0.77")
+    tab.until("document.getElementById('empty').hidden && document.body.innerText.includes('10.0.0.77')")
+    assert not tab.run("document.getElementById('full').hidden")
+
+
+def test_a_pause_holds_what_is_shown(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/clusters/paused/")
+    console.add("paused", "10.0.0.1")
+    tab.until("document.body.innerText.includes('10.0.0.1')")
+    tab.run("document.querySelector('#sign button').click()")
+    assert "Paused at" in tab.text()
+    console.add("paused", "10.0.0.2")
+    tab.run("new Promise(done => setTimeout(done, 400))")  # four messages long
+    assert "10.0.0.2" not in tab.text()
+    tab.run("document.querySelector('#sign button').click()")
+    tab.until("document.body.innerText.includes('10.0.0.2')")
+
+
+def test_a_page_comes_back_with_its_node(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/clusters/returning/")
+    console.add("returning", "10.0.0.1")
+    tab.until("document.body.innerText.includes('10.0.0.1')")
+    console.kill()
+    tab.until(f"{STATE} === 'stale'")
+    assert "Stale since" in tab.text()
+    assert "10.0.0.1" in tab.text()
+    console.up()
+    tab.until(f"{STATE} === 'live'")
+    console.add("returning", "10.0.0.2")
+    tab.until("document.body.innerText.includes('10.0.0.2') && !document.body.innerText.includes('10.0.0.1')")
+    console.add("wide", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 2**31 - 1, "wide-1")
+    forgive(tab, "WebSocket connection", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE")
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/nodes/"])
+def test_a_node_that_falls_silent_makes_the_page_stale(console: Console, tab: Tab, path: str) -> None:
+    live(tab, console, path)
+    console.signal(signal.SIGSTOP)
+    try:
+        tab.until(f"{STATE} === 'stale'")
+        assert "Stale since" in tab.text()
+    finally:
+        console.signal(signal.SIGCONT)
+    tab.until(f"{STATE} === 'live'")
+    forgive(tab, "WebSocket connection", "ERR_CONNECTION", "ERR_ABORTED")
+
+
+def test_names_from_clients_stay_text(console: Console, tab: Tab) -> None:
+    for name in ATTACKS:
+        console.add(name)
+    live(tab, console, "/console/")
+    tab.until("document.querySelectorAll('th a[data-cell]').length >= 3")
+    links = dict(
+        tab.run("Array.from(document.querySelectorAll('th a[data-cell]'), link => [link.textContent, link.href])")
+    )
+    assert set(ATTACKS) <= set(links)
+    for name in ATTACKS:
+        tab.open(links[name])
+        tab.until(f"{STATE} === 'live'")
         assert name in tab.text()
         assert tab.run("document.title") == f"{name} · Metadata Center"
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/console/", "/console/wide/", f"/console/{'x' * 256}/", "/v1/load/stats?cluster=wide", "/nowhere"]
-)
-def test_no_page_is_wider_than_a_phone(site: str, phone: Tab, node: PartialNode, path: str) -> None:
-    for number, name in enumerate((*ATTACKS, "wide")):
-        node.add(f"r{number}", name, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 2**31 - 1)
-    phone.open(f"{site}{path}")
-    assert phone.run("document.documentElement.scrollWidth") <= 360
+def test_engines_that_share_an_address_are_told_apart(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/clusters/ports/")
+    for number, more in enumerate(({}, {"port": 8000}, {"port": 8000, "dp_rank": 3})):
+        body = {"cluster": "ports", "request_id": f"p{number}", "ip": "10.0.0.1", **more}
+        console.call("POST", "/v1/load/stats", body)
+    shown = "Array.from(document.querySelectorAll('#engines tbody th'), cell => cell.innerText).join()"
+    tab.until(f"{shown} === '10.0.0.1,10.0.0.1:8000,10.0.0.1:8000/3'")
+    tab.open(f"{console.site}/console/clusters/ports/?refresh=off")
+    assert sorted(tab.run(shown).split(",")) == ["10.0.0.1", "10.0.0.1:8000", "10.0.0.1:8000/3"]
+
+
+def test_a_cluster_called_like_a_page_is_live_too(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/clusters/nodes/")
+    console.add("nodes", "10.3.2.1")
+    tab.until("document.body.innerText.includes('10.3.2.1')")
+
+
+def test_a_request_is_followed_through_its_life(console: Console, tab: Tab) -> None:
+    console.add("qwen", "10.0.0.7", 1200, "followed/1")
+    tab.open(f"{console.site}/console/")
+    tab.run(
+        "document.querySelector('.find input').value = 'followed/1'; document.querySelector('.find').requestSubmit()"
+    )
+    tab.until("document.body.innerText.includes('Counts 1 request and a prompt of 1,200')")
+    console.call("DELETE", "/v1/load/prompt", {"request_id": "followed/1"})
+    tab.until("document.body.innerText.includes('Counts 1 request and no prompt any more')")
+    console.call("DELETE", "/v1/load/stats", {"request_id": "followed/1"})
+    tab.until("document.querySelector('[aria-current=step]').innerText === 'Over'")
+
+
+def test_engines_are_sorted_filtered_and_found_by_keyboard(console: Console, tab: Tab) -> None:
+    for number, requests in enumerate((1, 3, 2)):
+        for _ in range(requests):
+            console.add("keys", f"10.0.0.{number}")
+    live(tab, console, "/console/clusters/keys/")
+    shown = "Array.from(document.querySelectorAll('#engines tbody th'), cell => cell.innerText).join()"
+    tab.until(f"{shown} === '10.0.0.1,10.0.0.2,10.0.0.0'")
+    press(tab, "th[data-sort=name] button", "Enter")
+    tab.until(f"{shown} === '10.0.0.0,10.0.0.1,10.0.0.2'")
+    assert tab.run("document.querySelector('th[data-sort=name]').ariaSort") == "ascending"
+    press(tab, "#field", "ArrowRight")
+    press(tab, "#field", "ArrowRight")
+    tab.until("document.getElementById('field-words').textContent.startsWith('10.0.0.1, 3 requests')")
+    press(tab, "#field", "Enter")
+    tab.until("document.querySelector('tr.chosen th').innerText === '10.0.0.1'")
+    tab.run("document.getElementById('filter').value = '0.2'")
+    tab.run("document.getElementById('filter').dispatchEvent(new Event('input'))")
+    tab.until(f"{shown} === '10.0.0.2'")
+    assert "1 of 3" in tab.text()
+
+
+def press(tab: Tab, selector: str, key: str) -> None:
+    """A key, on an element that has been reached with the keyboard."""
+    tab.run(f"document.querySelector({json.dumps(selector)}).focus()")
+    code = {"Enter": 13, "ArrowRight": 39}[key]
+    text = {"text": "\r"} if key == "Enter" else {}
+    tab.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+    tab.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+
+def test_a_thousand_engines_stay_smooth(console: Console, tab: Tab) -> None:
+    console.add_many("thousand", 1000)
+    live(tab, console, "/console/clusters/thousand/")
+    tab.until("document.querySelector('#engines').ariaRowCount === '1001'")
+    assert tab.run("document.querySelectorAll('#engines tbody tr').length") < 60
+    # How long each frame's scripts, style and layout keep the page busy while everything changes.
+    tab.run("""(() => {
+      window.busy = [];
+      const watch = new PerformanceObserver(list => busy.push(...list.getEntries().map(entry => entry.duration)));
+      watch.observe({type: "long-animation-frame"});
+      window.drawn = 0;
+      const frame = () => requestAnimationFrame(frame, drawn += 1);
+      frame();
+    })()""")
+    console.add_many("thousand", 1000, 2)
+    tab.until("document.querySelector('[data-tile=requests] dd').innerText === '3,000'")
+    busy, frames = tab.run("[busy.filter(ms => ms > 100).length, drawn]")
+    assert frames > 10
+    assert busy <= frames * 0.1
+    tab.run("scrollTo(0, document.documentElement.scrollHeight)")
+    tab.until("document.querySelector('#engines tr[aria-rowindex=\"1001\"]')")
+    assert tab.run("document.querySelectorAll('#engines tbody tr').length") < 60
+
+
+def test_a_page_without_scripts_loads_itself_again(console: Console, tab: Tab) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.call("Page.navigate", url=f"{console.site}/console/clusters/still/")
+        see(tab, "This cluster has no engines.")
+        console.add("still", "10.0.0.9")
+        see(tab, "10.0.0.9")
+        assert "Every 2 s" in source(tab)
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def source(tab: Tab) -> str:
+    """The page, asked of the browser and not of the page's scripts; empty between two pages."""
+    with suppress(PageGone):
+        document = tab.call("DOM.getDocument")["root"]["nodeId"]
+        return str(tab.call("DOM.getOuterHTML", nodeId=document)["outerHTML"])
+    return ""
+
+
+def see(tab: Tab, words: str) -> None:
+    wait(lambda: words in source(tab), words, 10)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_is_wider_than_a_phone(console: Console, tab: Tab, path: str) -> None:
+    tab.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
+    try:
+        tab.open(f"{console.site}{path}")
+        if "clusters" in path:
+            tab.until(f"{STATE} === 'live'")
+        assert tab.run("document.documentElement.scrollWidth") <= 360
+    finally:
+        tab.call("Emulation.clearDeviceMetricsOverride")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_both_schemes(site: str, tab: Tab, node: PartialNode, scheme: str) -> None:
+def test_nothing_serious_keeps_anybody_out(console: Console, tab: Tab, scheme: str) -> None:
+    console.add("axe", "10.0.0.1")
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    tab.open(f"{site}/v1/load/stats")
-    for selector in ("h1", ".head p", "nav a", ".state", "pre", "input", "button", "small", ".method"):
-        assert tab.run(CONTRAST % selector) >= 4.5, selector
-    tab.call("Emulation.setEmulatedMedia", features=[])
+    try:
+        for path in (*PAGES, "/console/clusters/axe/", "/console/clusters/nobody/", "/console/request/?id=unknown"):
+            tab.open(f"{console.site}{path}")
+            if tab.run("document.getElementById('sign') !== null") and path != "/console/request/":
+                tab.until(f"{STATE} === 'live'")
+            assert faults(tab) == [], path
+    finally:
+        tab.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_quoted_name_is_the_same_for_the_page_and_the_socket(console: Console, tab: Tab) -> None:
+    name = "a/b %2F?#é"
+    console.add(name, "10.4.4.4")
+    live(tab, console, f"/console/clusters/{quote(name, safe='')}/")
+    console.add(name, "10.4.4.5")
+    tab.until("document.body.innerText.includes('10.4.4.5')")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.load import BARS, age, busiest_first, line, summarize
+from console.load import BARS, age, busiest_first, line, span, summarize
 from loadstats.ledger import Row
 
 rows = st.lists(st.builds(Row, st.text(), st.integers(0, 50), st.integers(0, 2**60), st.just(0)), max_size=120)
@@ -48,14 +48,14 @@ def test_a_summary_is_what_its_rows_add_up_to(rows: list[Row]) -> None:
 def test_lines_have_shares_of_the_largest(rows: list[Row]) -> None:
     summary = summarize("c", rows)
     for each in rows:
-        shown = line(each, summary, 0)
+        shown = line(each, summary, 0, 1.0)
         assert 0 <= shown.requests_share <= 100
         assert 0 <= shown.prompt_share <= 100
 
 
 def test_the_busiest_comes_first_and_equals_keep_their_order() -> None:
     given_rows = [row("a", 1, 5), row("b", 2, 0), row("c", 1, 9), row("d", 1, 5)]
-    assert [each.ip for each in busiest_first(given_rows)] == ["b", "c", "a", "d"]
+    assert [each.engine for each in busiest_first(given_rows)] == ["b", "c", "a", "d"]
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,27 @@ def test_ages_are_in_the_unit_that_fits(seconds: float, text: str) -> None:
 
 def test_a_lines_age_is_since_its_update() -> None:
     summary = summarize("c", [row("a", 1)])
-    assert line(row("a", 1, updated_time=1_000_000_000), summary, 31_000_000_000).age == "30 s"
+    assert line(row("a", 1, updated_time=1_000_000_000), summary, 31_000_000_000, 60).age == "30 s"
+
+
+@pytest.mark.parametrize(("requests", "seconds", "stale"), [(1, 59, False), (1, 60, True), (0, 60, False)])
+def test_an_engine_is_stale_that_holds_requests_and_has_no_news(requests: int, seconds: int, stale: bool) -> None:
+    each = row("a", requests)
+    assert line(each, summarize("c", [each]), seconds * 1_000_000_000, 60).stale is stale
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (626, "10 min 26 s"),
+        (3600, "1 h"),
+        (3660, "1 h 1 min"),
+        (90_061, "25 h 1 min"),
+    ],
+)
+def test_spans_are_in_their_two_largest_units(seconds: float, text: str) -> None:
+    assert span(seconds) == text

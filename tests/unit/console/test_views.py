@@ -14,11 +14,16 @@ from django.test import Client
 from django.urls import reverse
 
 from console import views
+from console.calls import ask
+from console.nodes import Peer, View
 from metadata_center import __version__
+from metadata_center.errors import NotFound
 from metadata_center.pages import CONTENT_SECURITY_POLICY
-from tests.unit.partial_node import PartialNode
+from tests.unit.partial_node import WALL_NS, PartialNode
 
 HTML = {"Accept": "text/html"}
+
+PAGES = ("/console/", "/console/clusters/c/", "/console/nodes/", "/console/request/?id=r")
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -49,6 +54,11 @@ def page(target: str, status: int = 200) -> str:
     assert response["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert "no-store" in response["Cache-Control"]
     return str(response.content.decode())
+
+
+def rows(text: str) -> int:
+    """Of the table, without the pattern that the script makes rows from."""
+    return text.partition("<template")[0].count('scope="row"')
 
 
 def links(text: str) -> list[str]:
@@ -86,7 +96,7 @@ def test_every_link_of_the_front_page_leads_somewhere(node: PartialNode) -> None
 
 def test_nothing_on_a_page_comes_from_elsewhere(node: PartialNode) -> None:
     node.add("r")
-    for target in ("/", "/console/", "/console/c/", "/v1/load/stats", "/log/level"):
+    for target in ("/", *PAGES, "/v1/load/stats", "/log/level"):
         loaded = re.findall(r'(?:src|action)="([^"]*)"', page_of_any_status(target))
         assert all(urlsplit(each).netloc == "" for each in loaded)
         assert " style=" not in page_of_any_status(target)
@@ -96,7 +106,7 @@ def page_of_any_status(target: str) -> str:
     return str(Client().get(target, headers=HTML).content.decode())
 
 
-@pytest.mark.parametrize("target", ["/", "/console/", "/console/c/"])
+@pytest.mark.parametrize("target", ["/", *PAGES])
 def test_pages_are_only_read(node: PartialNode, target: str) -> None:
     node.add("r")
     response = Client(enforce_csrf_checks=True).post(target, {})
@@ -118,22 +128,22 @@ def test_the_overview_shows_each_clusters_sums(node: PartialNode) -> None:
     node.ledger.done("b", 0.0, 0)
     text = page("/console/")
     assert text.index("alpha") < text.index("beta")
-    row = text.partition('href="/console/alpha/"')[2].partition("</tr>")[0]
-    assert re.findall(r'<td class="number">(.*?)</td>', row) == ["2", "3", "1,500", "2.00"]
-    assert "idle" in text.partition('href="/console/beta/"')[2].partition("</tr>")[0]
+    row = text.partition('href="/console/clusters/alpha/"')[2].partition("</tr>")[0]
+    assert re.findall(r'<td class="number[^"]*">(.*?)</td>', row) == ["2", "3", "1,500", "", "2.00"]
+    assert "idle" in text.partition('href="/console/clusters/beta/"')[2].partition("</tr>")[0]
 
 
 def test_a_clusters_page_shows_the_busiest_engine_first(node: PartialNode) -> None:
     node.add("r1", ip="10.0.0.1", prompt_length=1000)
     node.add("r2", ip="10.0.0.2", prompt_length=10)
     node.add("r3", ip="10.0.0.2", prompt_length=240)
-    text = page("/console/c/")
-    assert re.findall(r'<th scope="row" class="mono">(.*?)</th>', text) == ["10.0.0.2", "10.0.0.1"]
+    text = page("/console/clusters/c/")
+    assert re.findall(r'<th scope="row" class="mono"><a href=".*?">(.*?)</a></th>', text) == ["10.0.0.2", "10.0.0.1"]
     assert re.findall(r'<rect width="(.*?)"', text) == ["100.0", "25.0", "50.0", "100.0"]
 
 
 def test_a_cluster_without_engines_is_404_and_may_be_watched(node: PartialNode) -> None:
-    text = page("/console/nobody/", status=404)
+    text = page("/console/clusters/nobody/", status=404)
     assert "This cluster has no engines." in text
     assert 'http-equiv="refresh"' in text
 
@@ -142,8 +152,8 @@ def test_a_cluster_without_engines_is_404_and_may_be_watched(node: PartialNode) 
 def test_a_cluster_of_any_name_has_a_page_and_stays_text(node: PartialNode, name: str) -> None:
     node.add("r", cluster=name, ip="10.9.8.7")
     overview = page("/console/")
-    (address,) = {link for link in links(overview) if link.startswith("/console/")} - {"/console/"}
-    assert "/" not in address.removeprefix("/console/").removesuffix("/")
+    (address,) = {link for link in links(overview) if link.startswith("/console/clusters/")}
+    assert "/" not in address.removeprefix("/console/clusters/").removesuffix("/")
     text = page(address)
     assert "10.9.8.7" in text
     for shown in (overview, text):
@@ -152,40 +162,102 @@ def test_a_cluster_of_any_name_has_a_page_and_stays_text(node: PartialNode, name
 
 
 def test_a_plain_name_may_be_reversed() -> None:
-    assert reverse("console:cluster", args=["qwen"]) == views.address("qwen") == "/console/qwen/"
+    assert reverse("console:cluster", args=["qwen"]) == views.address("qwen") == "/console/clusters/qwen/"
 
 
 def test_pages_hold_two_hundred_engines(node: PartialNode) -> None:
     for number in range(450):
         node.add(f"r{number}", ip=f"10.0.{number // 250}.{number % 250}")
-    first, last = page("/console/c/"), page("/console/c/?page=3")
-    assert first.count('scope="row"') == 200
-    assert last.count('scope="row"') == 50
+    first, last = page("/console/clusters/c/"), page("/console/clusters/c/?page=3")
+    assert rows(first) == 200
+    assert rows(last) == 50
     assert "401 to 450 of 450" in last
     assert "?page=2" in links(first)
     assert "?page=2" in links(last)
-    assert page("/console/c/?page=nonsense").count('scope="row"') == 200
-    assert page("/console/c/?page=99").count('scope="row"') == 50
+    assert rows(page("/console/clusters/c/?page=nonsense")) == 200
+    assert rows(page("/console/clusters/c/?page=99")) == 50
 
 
 def test_pages_hold_two_hundred_clusters(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in reversed(range(250)):
         node.add(f"r{number}", cluster=f"c{number:03}")
     text = page("/console/")
-    assert text.count('scope="row"') == 200
+    assert rows(text) == 200
     assert text.index("c000") < text.index("c199")
-    assert page("/console/?page=2").count('scope="row"') == 50
+    assert rows(page("/console/?page=2")) == 50
     monkeypatch.setattr(views, "MOST_SORTED", 249)
     assert page("/console/").index("c249") < page("/console/").index("c248")
 
 
-def test_a_page_refreshes_until_it_is_told_not_to(node: PartialNode) -> None:
+@pytest.mark.parametrize("target", ["/console/", "/console/clusters/c/", "/console/nodes/"])
+def test_a_page_refreshes_until_it_is_told_not_to(node: PartialNode, target: str) -> None:
     node.add("r")
-    for target in ("/console/", "/console/c/"):
-        moving = page(target)
-        assert '<meta http-equiv="refresh" content="2">' in moving
-        assert "?refresh=off" in links(moving)
-        still = page(f"{target}?refresh=off")
-        assert "http-equiv" not in still
-        assert "?" in links(still)
-        assert "?page=2" in links(page(f"{target}?page=2&refresh=off"))
+    moving = page(target)
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in moving
+    assert '<script type="module"' in moving
+    assert "?refresh=off" in links(moving)
+    still = page(f"{target}?refresh=off")
+    assert "http-equiv" not in still
+    assert "<script" not in still
+    assert "?" in links(still)
+    assert "?page=2" in links(page(f"{target}?page=2&refresh=off"))
+
+
+@pytest.mark.parametrize("name", ["nodes", "request", "clusters", "a/b"])
+def test_clusters_that_are_called_like_pages_have_their_own(node: PartialNode, name: str) -> None:
+    node.add("r", cluster=name, ip="10.9.8.7")
+    assert "10.9.8.7" in page(views.address(name))
+
+
+def test_addresses_of_before_lead_to_the_clusters(node: PartialNode) -> None:
+    for before, now in (("/console/qwen/", "/console/clusters/qwen/"), ("/console/clusters/", "/console/")):
+        response: Any = Client().get(before, headers=HTML)
+        assert (response.status_code, response["Location"]) == (302, now)
+
+
+def test_a_stale_engine_is_marked(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.add("r")
+    monkeypatch.setattr(views, "time_ns", lambda: WALL_NS + 1_000_000_000_000)
+    assert '<span class="stale">stale</span>' in page("/console/clusters/c/")
+
+
+def test_a_node_that_is_alone_says_so(node: PartialNode) -> None:
+    text = page("/console/nodes/")
+    assert "This node is alone" in text
+    assert '<th scope="row">worker</th>' in text
+
+
+def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Peer("10.0.0.2:8080", state="lost", origin="10.0.0.2:8080@2a", last_error="[Errno 111] refused")
+    view = View("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
+    monkeypatch.setattr(views, "ask", lambda path, expected: view)
+    text = page("/console/nodes/")
+    assert '<p class="bad">10.0.0.2:8080 is lost: refused</p>' in text
+    assert 'href="http://10.0.0.2:8080/console/nodes/"' in text
+    assert ">1,234<" in text
+    assert "10.0.0.2:8080 is lost" in page("/console/")
+
+
+def test_a_request_is_looked_up(node: PartialNode) -> None:
+    node.add("r-7", cluster="a/b", ip="10.9.8.7", prompt_length=1200)
+    text = page("/console/request/?id=r-7")
+    assert "Counts 1 request and a prompt of 1,200" in text
+    assert "/console/clusters/a%2Fb/" in links(text)
+    assert 'aria-current="step">Sent to the engine' in text
+
+
+@pytest.mark.parametrize(
+    ("request_id", "words"),
+    [("nobody", "This node knows no request"), ("x" * 257, "expected 1 to 256"), ("", "Look a request up by its id")],
+)
+def test_a_request_that_is_unknown_is_an_answer(node: PartialNode, request_id: str, words: str) -> None:
+    assert words in page(f"/console/request/?id={request_id}")
+
+
+def test_an_id_stays_text(node: PartialNode) -> None:
+    assert "<script>alert" not in page("/console/request/?id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+
+
+def test_a_call_that_no_handler_has_is_not_found(node: PartialNode) -> None:
+    with pytest.raises(NotFound):
+        ask("/nowhere", dict)

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Asks this node what its API answers, without a connection. Runs on Django's threads."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from metadata_center.apps import running_node
+from metadata_center.errors import NotFound
+from metadata_center.http.call import Call
+
+DataT = TypeVar("DataT")
+
+
+def ask(path: str, expected: type[DataT], **query: str) -> DataT:
+    """A GET's `data`, from the handler that answers everyone else. Raises ContractError as the handler does."""
+    route = running_node().edge.table.find(b"GET", path.encode())
+    if route is None:
+        raise NotFound(f"{path}: no such path")
+    return msgspec.json.decode(route.handler(Call(urlencode(query).encode(), b"", {})), type=expected)

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One request's life in words: where it counts, why, and until when. Pure: a request's JSON comes in."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from console.load import span
+from console.nodes import node_of
+
+# Prefills take seconds. One that takes longer than this most likely lost its gateway.
+LONG_PREFILL_SECONDS = 60
+
+
+class Life(Struct, frozen=True):
+    """A request as `node` sees it. `phase` is early, prefill, decode or done; without an engine while it is early."""
+
+    request_id: str
+    phase: str
+    cluster: str = ""
+    ip: str = ""
+    age_seconds: float = 0
+    remaining_seconds: float = 0
+    prompt_length: int = 0
+    origin: str = ""
+    seq: int = 0
+    node: str = ""
+
+    @property
+    def home(self) -> str:
+        """The node that took its start from a gateway; empty where none says so."""
+        return node_of(self.origin)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is part of an engine's load."""
+        return self.phase in {"prefill", "decode"}
+
+
+class Step(Struct, frozen=True):
+    """A station of a request's life. `state` is "past", "now" or "ahead"."""
+
+    name: str
+    state: str
+
+
+STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done", "Over"))
+
+
+def steps(life: Life) -> list[Step]:
+    """The stations, and where the request is. An early one is at none of them."""
+    names = [phase for phase, _ in STATIONS]
+    at = names.index(life.phase) if life.phase in names else -1
+    return [
+        Step(name, "past" if place < at else "now" if place == at else "ahead")
+        for place, (_, name) in enumerate(STATIONS)
+    ]
+
+
+def headline(life: Life) -> str:
+    """What it counts, in one line."""
+    match life.phase:
+        case "prefill":
+            return f"Counts 1 request and a prompt of {life.prompt_length:,}"
+        case "decode":
+            return "Counts 1 request and no prompt any more"
+        case "done":
+            return "Is over and counts nothing"
+        case _:
+            return "Counts nothing yet"
+
+
+def reasons(life: Life) -> list[str]:
+    """Why it counts what it counts, how that ends, and who says so."""
+    return [*_reported(life), *_ends(life), *_told(life)]
+
+
+def _reported(life: Life) -> list[str]:
+    ago = f"{span(life.age_seconds)} ago"
+    match life.phase:
+        case "prefill":
+            words = f"A gateway reported {ago} that it sent it to this engine. No first token has been reported since."
+            if life.age_seconds < LONG_PREFILL_SECONDS:
+                return [words]
+            return [
+                words,
+                "That is long for a prefill. Its gateway may have died, or it does not report first tokens.",
+            ]
+        case "decode":
+            return [f"A gateway reported it {ago}, and its first token since. Its end has not been reported."]
+        case "done":
+            return [
+                f"A gateway reported it {ago}, and since then its end; or nobody ended it, and it ended for its age.",
+            ]
+        case _:
+            return [
+                f"Its first token or its end was reported {ago}, and its start has not been: calls for one request may "
+                "reach the nodes in any order. Its start is merged with that when it comes.",
+            ]
+
+
+def _ends(life: Life) -> list[str]:
+    left = span(life.remaining_seconds)
+    if life.counts:
+        return [f"If nobody reports its end, this node ends it for its age in {left}."]
+    if life.phase == "done":
+        return [f"It is remembered for another {left}, so that a late or repeated call changes nothing."]
+    return [f"If that does not come within {left}, it is forgotten."]
+
+
+def _told(life: Life) -> list[str]:
+    if not life.origin:
+        return ["No node put its name to it: this node has no peers, or heard of it the original's way."]
+    if life.home == node_of(life.node) or life.home == life.node:
+        return [f"Its start was reported to this node, and is its event {life.seq:,}."]
+    return [f"Its start was reported to {life.home}, and is that node's event {life.seq:,}. This node was told of it."]

@@ -1,0 +1,263 @@
+// SPDX-FileCopyrightText: 2026 Metadata Center contributors
+// SPDX-License-Identifier: Apache-2.0
+/** A cluster's page: its engines, live. */
+
+import { Chart } from "./chart.js";
+import { engineName } from "./engine.js";
+import { Field } from "./field.js";
+import { showEither, Live } from "./live.js";
+import { Memory } from "./memory.js";
+import { Mirror } from "./mirror.js";
+import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
+import { byName } from "./order.js";
+import { Palette } from "./palette.js";
+import { Rate } from "./rate.js";
+import { blend, shade } from "./scale.js";
+import { Series } from "./series.js";
+import { Table, write } from "./table.js";
+import { Tiles } from "./tiles.js";
+
+const HOTTEST = 5;
+const NAMED = 8;
+
+const by = (id) => document.getElementById(id);
+const { socket, requests, staleSeconds } = by("cluster").dataset;
+const mirror = new Mirror("engines", engineName);
+const tiles = new Tiles();
+const meter = new Rate();
+const series = new Series(5, 360); // total, max, mean, min, rate
+const palette = new Palette(() => {
+  legend();
+  field.draw();
+  for (const chart of charts) chart.draw();
+});
+
+/**
+ * @type {{name: string, requests: number, prompt: number, tokens: number, orphaned: number, updated: number,
+ *   seconds: number, stale: boolean, hottest: boolean}[]}
+ */
+let engines = [];
+let sum = { requests: 0, prompt: 0, tokens: 0, most: 0, mostPrompt: 0, least: 0 };
+
+const field = new Field(by("field"), {
+  palette,
+  tell: (engine) => [
+    engine.name,
+    `${count(engine.requests)} requests`,
+    `prompt ${count(engine.prompt)}`,
+    ...(engine.tokens ? [`${count(engine.tokens)} tokens`] : []),
+    ...(engine.orphaned ? [`${count(engine.orphaned)} orphaned`] : []),
+    engine.seconds < 1 ? "updated now" : `updated ${age(engine.seconds)} ago`,
+    ...(engine.stale ? ["stale"] : []),
+  ],
+  choose: (engine) => table.reveal(engine),
+  say: (words) => write(by("field-words"), words),
+  scaled: (top) => write(by("scale-top"), brief(top)),
+});
+
+const charts = [
+  new Chart(by("total"), by("total-values"), {
+    palette,
+    series,
+    lines: [{ name: "total", which: 0, colour: "accent", filled: true, show: count }],
+  }),
+  new Chart(by("spread"), by("spread-values"), {
+    palette,
+    series,
+    band: [1, 3],
+    lines: [
+      { name: "max", which: 1, colour: "warn", show: count },
+      { name: "mean", which: 2, colour: "accent", show: decimal },
+      { name: "min", which: 3, colour: "dim", thin: true, show: count },
+    ],
+  }),
+  new Chart(by("rate"), by("rate-values"), {
+    palette,
+    series,
+    lines: [{ name: "rate", which: 4, colour: "accent", filled: true, show: decimal }],
+  }),
+];
+
+const table = new Table(by("engines"), by("row"), {
+  key: "name",
+  by: "requests",
+  values: {
+    name: (engine) => engine.name,
+    requests: (engine) => engine.requests,
+    prompt: (engine) => engine.prompt,
+    age: (engine) => -engine.updated,
+  },
+  show(cells, engine) {
+    if (cells.name.textContent !== engine.name) {
+      cells.name.textContent = engine.name;
+      cells.name.href = requestsOf(engine);
+    }
+    gauge(cells.requests, engine.requests, sum.most);
+    gauge(cells.prompt, engine.prompt, sum.mostPrompt);
+    write(cells.age, age(engine.seconds));
+    const mark = markOf(engine);
+    if (cells.mark.className !== mark) cells.mark.textContent = cells.mark.className = mark;
+  },
+  counted: (shown, all) => write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`),
+});
+
+/** Where the admin lists an engine's requests. */
+const requestsOf = ({ name }) => requests + encodeURIComponent(name);
+
+/** What is to be said of an engine, the most pressing first. */
+function markOf({ stale, orphaned, hottest, requests }) {
+  if (stale) return "stale";
+  if (orphaned) return "orphaned";
+  return hottest ? "hottest" : requests ? "" : "idle";
+}
+
+function gauge(cell, value, most) {
+  write(cell, count(value));
+  const bar = cell.nextElementSibling.firstElementChild;
+  const width = most ? ((100 * value) / most).toFixed(1) : "0";
+  if (bar.getAttribute("width") !== width) bar.setAttribute("width", width);
+}
+
+function placed() {
+  const before = new Map(engines.map((engine) => [engine.name, engine]));
+  engines = [...mirror.rows.keys()].sort(byName).map((name) => before.get(name) ?? { name, hottest: false });
+  read();
+  showEither(engines.length > 0, [by("full")], by("empty"));
+  for (const paging of document.querySelectorAll(".pages")) paging.hidden = true;
+  field.place(engines);
+  table.place(engines);
+  by("field-cut").hidden = field.cut <= 0;
+  write(by("field-cut"), `the first ${count(engines.length - field.cut)} of ${count(engines.length)}`);
+}
+
+function read() {
+  const now = live.now();
+  sum = { requests: 0, prompt: 0, tokens: 0, most: 0, mostPrompt: 0, least: Infinity };
+  for (const engine of engines) {
+    const row = mirror.rows.get(engine.name);
+    if (!row) continue;
+    engine.requests = row.queued_req_num;
+    engine.prompt = row.prompt_length;
+    engine.tokens = row.token_num ?? 0;
+    engine.orphaned = row.orphaned_req_num ?? 0;
+    engine.updated = row.updated_time / 1e6;
+    engine.seconds = Math.max(0, (now - engine.updated) / 1000);
+    engine.stale = engine.requests > 0 && engine.seconds >= Number(staleSeconds);
+    sum.requests += engine.requests;
+    sum.prompt += engine.prompt;
+    sum.tokens += engine.tokens;
+    sum.most = Math.max(sum.most, engine.requests);
+    sum.mostPrompt = Math.max(sum.mostPrompt, engine.prompt);
+    sum.least = Math.min(sum.least, engine.requests);
+  }
+  if (!engines.length) sum.least = 0;
+}
+
+function changed() {
+  read();
+  tiles.show({
+    requests: count(sum.requests),
+    prompt: count(sum.prompt),
+    engines: count(engines.length),
+    imbalance: imbalance(sum.requests ? (sum.most * engines.length) / sum.requests : null),
+  });
+  field.draw();
+  table.draw();
+}
+
+/** Once a second: what is to be calm. */
+function sample(now) {
+  read();
+  const perSecond = meter.at(now, mirror.head.added_total);
+  const mean = engines.length ? sum.requests / engines.length : 0;
+  if (perSecond !== null) series.push(now, sum.requests, sum.most, mean, sum.least, perSecond);
+  if (live.held) return;
+  tiles.show({ rate: rate(perSecond) });
+  callOut();
+  if (sum.tokens) by("tokens").hidden = false; // gateways that count them say so
+  field.draw();
+  table.draw();
+  for (const chart of charts) chart.draw();
+}
+
+function callOut() {
+  const hottest = engines
+    .filter((engine) => engine.requests > 0)
+    .sort((one, other) => other.requests - one.requests || other.prompt - one.prompt || byName(one.name, other.name))
+    .slice(0, HOTTEST);
+  for (const engine of engines) engine.hottest = false;
+  if (sum.most > sum.least) hottest[0].hottest = true;
+  list(by("hottest"), hottest);
+  names(by("idle"), by("idle-count"), engines.filter((engine) => engine.requests === 0));
+  const stale = engines.filter((engine) => engine.stale);
+  links(by("stale"), by("stale-count"), stale);
+  by("stale-why").hidden = stale.length === 0;
+}
+
+function list(element, hottest) {
+  while (element.childElementCount < HOTTEST) {
+    const item = element.appendChild(document.createElement("li"));
+    const button = item.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.className = "mono plain";
+    button.addEventListener("click", () => button.engine && table.reveal(button.engine));
+    item.append(document.createElement("b"));
+  }
+  [...element.children].forEach((item, at) => {
+    const engine = hottest[at];
+    item.hidden = !engine && at > 0;
+    item.firstChild.engine = engine;
+    item.firstChild.disabled = !engine;
+    write(item.firstChild, engine ? engine.name : "none");
+    write(item.lastChild, engine ? count(engine.requests) : "");
+  });
+}
+
+function names(element, number, found) {
+  write(number, count(found.length));
+  const more = found.length - NAMED;
+  const first = found.slice(0, NAMED).map(({ name }) => name);
+  write(element, first.join(", ") + (more > 0 ? ` and ${count(more)} more` : ""));
+}
+
+function links(element, number, found) {
+  write(number, count(found.length));
+  const shown = found.slice(0, NAMED);
+  while (element.childElementCount < shown.length) element.append(document.createElement("a"), " ");
+  [...element.children].forEach((link, at) => {
+    link.hidden = at >= shown.length;
+    if (link.hidden) return;
+    write(link, shown[at].name);
+    link.href = requestsOf(shown[at]);
+  });
+}
+
+function legend() {
+  const canvas = by("scale");
+  const pen = canvas.getContext("2d");
+  for (let x = 0; x < canvas.width; x++) {
+    pen.fillStyle = `rgb(${blend(palette.ramp, shade(x, canvas.width - 1))})`;
+    pen.fillRect(x, 0, 1, canvas.height);
+  }
+}
+
+function filter() {
+  const wanted = by("filter").value.trim().toLowerCase();
+  const only = by("only").value;
+  const passes = (engine) =>
+    engine.name.toLowerCase().includes(wanted) &&
+    (only === "" || (only === "stale" ? engine.stale : only === "idle" ? engine.requests === 0 : engine.requests > 0));
+  table.filter(passes);
+  field.dimmed = wanted || only ? (engine) => !passes(engine) : () => false;
+  field.draw();
+}
+
+by("filter").addEventListener("input", filter);
+by("only").addEventListener("change", filter);
+by("measure").addEventListener("change", (event) => field.by(event.target.value));
+legend();
+
+const memory = new Memory(() => ({ series: series.told() }));
+series.recall(memory.recall().series, Date.now() - 5 * 60_000);
+
+const live = new Live(socket, mirror, { placed, changed, sample });

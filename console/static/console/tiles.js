@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: 2026 Metadata Center contributors
+// SPDX-License-Identifier: Apache-2.0
+/** The numbers at the top of a page. */
+
+import { draw, outline } from "./spark.js";
+
+export class Tiles {
+  constructor() {
+    this.tiles = {};
+    for (const tile of document.querySelectorAll("[data-tile]")) {
+      this.tiles[tile.dataset.tile] = { number: tile.querySelector("dd"), svg: tile.querySelector("svg") };
+    }
+  }
+
+  /** @param {Record<string, string>} texts by tile */
+  show(texts) {
+    for (const [name, text] of Object.entries(texts)) {
+      const { number } = this.tiles[name];
+      if (number.textContent !== text) number.textContent = text;
+    }
+  }
+
+  /** Draw a series' number in a tile. */
+  trend(name, series, which) {
+    draw(this.tiles[name].svg, outline(series, which));
+  }
+}

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Swagger UI in a real browser, served by a real node: all calls, and one that is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.axe import faults
+from tests.browser.chromium import Tab
+from tests.nodes import ROOT, NodeProcess, running_node
+
+CALLS = (ROOT / "docs" / "openapi.yaml").read_text().count("operationId: ")
+QUERY = "#operations-load-load_query"
+SWAGGERS_OWN = {
+    "color-contrast",  # of methods, links and small print in the light scheme, of numbers in examples in the dark one
+    "nested-interactive",  # a button in the button that unfolds a call
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    with running_node(tmp_path_factory.mktemp("node")) as node:
+        node.call("POST", "/v1/load/stats", {"cluster": "demo", "request_id": "r", "ip": "10.0.0.1"})
+        yield node
+
+
+@pytest.fixture
+def page(node: NodeProcess, tab: Tab) -> Iterator[Tab]:
+    """The page, with all of its calls."""
+    tab.open(f"http://{node.host}:{node.port}/docs/")
+    tab.until(f"document.querySelectorAll('.opblock').length === {CALLS}")
+    yield tab
+    tab.call("Emulation.setEmulatedMedia", features=[])
+    tab.call("Emulation.clearDeviceMetricsOverride")
+
+
+def unfold(page: Tab) -> None:
+    page.run(f"document.querySelector('{QUERY} .opblock-summary-control').click()")
+    page.until(f"document.querySelector('{QUERY} .execute')")
+
+
+def test_a_call_is_made_by_pressing_its_button(page: Tab) -> None:
+    unfold(page)
+    page.run(f"document.querySelector('{QUERY} .execute').click()")
+    page.until(f"document.querySelector('{QUERY} .live-responses-table .microlight')")
+    shown = json.loads(page.run(f"document.querySelector('{QUERY} .live-responses-table .microlight').innerText"))
+    assert (shown["status"], [row["ip"] for row in shown["data"]]) == ("OK", ["10.0.0.1"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_ours_can_be_used_by_everybody(page: Tab, scheme: str) -> None:
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    page.until(f"document.documentElement.classList.contains('dark-mode') === {json.dumps(scheme == 'dark')}")
+    unfold(page)
+    assert faults(page, "{exclude: ['#swagger-ui']}") == []
+    assert {rule for rule, _, _ in faults(page, "'#swagger-ui'")} <= SWAGGERS_OWN
+
+
+def test_it_is_no_wider_than_a_phone(page: Tab) -> None:
+    page.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
+    unfold(page)
+    assert page.run("document.documentElement.scrollWidth") <= 360

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 Metadata Center contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { wait } from "../../../../console/static/console/backoff.js";
+import { age, count, imbalance, rate } from "../../../../console/static/console/numbers.js";
+import { byName, sorted } from "../../../../console/static/console/order.js";
+import { troubles } from "../../../../console/static/console/peers.js";
+
+test("ages are those of the pages that the server renders", () => {
+  const cases = [[-5, "now"], [0.4, "now"], [1, "1 s"], [59.9, "59 s"], [60, "1 min"], [3600, "1 h"], [86400, "1 d"]];
+  for (const [seconds, text] of cases) assert.equal(age(seconds), text);
+});
+
+test("numbers that are not known have a sign of their own", () => {
+  assert.deepEqual([count(1234), imbalance(null), imbalance(2)], ["1,234", "idle", "2.00"]);
+  assert.deepEqual([null, 0, 1234.5].map(rate), ["–", "0.0", "1,235"]);
+});
+
+test("waits grow to a limit and are never equal", () => {
+  assert.deepEqual([1, 2, 3, 99].map((failures) => wait(failures, 1)), [250, 500, 1000, 10_000]);
+  assert.equal(wait(1, 0), 125);
+  assert.equal(wait(1, 1, 4000), 4000);
+});
+
+test("addresses are in the order in which people count", () => {
+  assert.deepEqual(["10.0.0.10", "10.0.0.2", "a", "10.0.0.1"].sort(byName), ["10.0.0.1", "10.0.0.2", "10.0.0.10", "a"]);
+});
+
+test("equals are in order of their names and what is not known stands last", () => {
+  const rows = [["b", 1], ["a", 1], ["d", null], ["c", 5]].map(([name, value]) => ({ name, value }));
+  const names = (sorted) => sorted.map((row) => row.name).join("");
+  const order = (falling) => names(sorted(rows, (row) => row.value, (row) => row.name, falling));
+  assert.equal(order(true), "cabd");
+  assert.equal(order(false), "abcd");
+  assert.equal(names(sorted(rows, (row) => row.name, (row) => row.name, true)), "dcba");
+});
+
+test("troubles among peers are those of the pages that the server renders", () => {
+  const peer = (more) => ({ peer: "p", state: "connected", joined: true, lag_seconds: 0, pulling_buckets: 0, ...more });
+  const words = (view) => troubles(view).map((each) => each.words);
+  assert.deepEqual(words({}), []);
+  assert.deepEqual(words({ joined: true, peers: [peer({}), peer({ state: "legacy", joined: false })] }), []);
+  assert.deepEqual(words({ joined: false, peers: [peer({ state: "lost", last_error: "[Errno 111] refused" })] }), [
+    "p is lost: refused",
+    "This node is still catching up with its peers: its numbers are incomplete",
+  ]);
+  assert.deepEqual(words({ peers: [peer({ lag_seconds: 2, pulling_buckets: 3, joined: false })] }), [
+    "This node and p differ and are being made equal",
+    "p is behind: it is not told in time what this node knows",
+    "p is still catching up: its numbers are incomplete",
+  ]);
+});

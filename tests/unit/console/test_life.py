@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A request's life in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.life import Life, headline, reasons, steps
+
+
+def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:80") -> Life:
+    return Life("r", phase, "c", "10.0.0.1", age_seconds, 600, 1200, origin, 42, node)
+
+
+@pytest.mark.parametrize(
+    ("phase", "states", "words"),
+    [
+        ("prefill", ["now", "ahead", "ahead"], "Counts 1 request and a prompt of 1,200"),
+        ("decode", ["past", "now", "ahead"], "Counts 1 request and no prompt any more"),
+        ("done", ["past", "past", "now"], "Is over and counts nothing"),
+        ("early", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
+        ("whatever comes later", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
+    ],
+)
+def test_each_phase_has_its_station_and_its_headline(phase: str, states: list[str], words: str) -> None:
+    assert [step.state for step in steps(life(phase))] == states
+    assert headline(life(phase)) == words
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        ("prefill", "ends it for its age in 10 min."),
+        ("decode", "ends it for its age in 10 min."),
+        ("done", "remembered for another 10 min"),
+        ("early", "If that does not come within 10 min, it is forgotten."),
+    ],
+)
+def test_it_is_told_how_it_ends(phase: str, words: str) -> None:
+    assert any(words in reason for reason in reasons(life(phase)))
+
+
+def test_a_long_prefill_has_a_likely_cause() -> None:
+    assert not any("may have died" in reason for reason in reasons(life("prefill", 59)))
+    assert any("may have died" in reason for reason in reasons(life("prefill", 60)))
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("", "No node put its name to it"),
+        ("n1:80@18ea", "Its start was reported to this node, and is its event 42."),
+        ("n2:80@18ea", "Its start was reported to n2:80, and is that node's event 42."),
+    ],
+)
+def test_it_is_told_who_took_it(origin: str, words: str) -> None:
+    assert reasons(life("decode", origin=origin))[-1].startswith(words)
