@@ -22,8 +22,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 	touch $@
 
 .PHONY: run-local
-run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080, profiling on 8081
-	$(BIN)/python manage.py migrate --verbosity 0
+run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080, profiling on 8081; a first admin
+	METADATA_CENTER_CONFIG=$(CONFIG) $(BIN)/python manage.py migrate --verbosity 0
+	METADATA_CENTER_CONFIG=$(CONFIG) $(BIN)/python manage.py ensure_admin
 	POD_IP=127.0.0.1 exec $(BIN)/python manage.py run -c $(CONFIG)
 
 .PHONY: run-cluster
@@ -39,9 +40,17 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
+.PHONY: schema
+schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers
+	$(BIN)/python manage.py openapi docs/openapi.yaml
+
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## CPU per request beside the floor server; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+.PHONY: screenshots
+screenshots: $(VENV)/dev.stamp ## the pictures in docs/images, of three real nodes under load (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, the walls between the apps, Django's own checks
@@ -64,7 +73,7 @@ lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
 	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \
-	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center loadstats replication discovery console tests benchmarks)
+	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center loadstats kvcache replication discovery console tests benchmarks)
 
 .PHONY: build
 build: $(VENV)/dev.stamp ## wheel and sdist in dist/

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import lane, ledger, million, openloop, plot, replication, results, wrk
+from benchmarks import batch, kvcache, lane, ledger, million, openloop, pick, plot, replication, results, sockets, wrk
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.machine import cores, facts, stolen_seconds
 from benchmarks.openloop_client import CallFailed
 from benchmarks.servers import ROOT, ServerFailed, Servers
 
-BENCHMARKS: tuple[Benchmark, ...] = (lane, ledger, million, openloop, replication)
+BENCHMARKS: tuple[Benchmark, ...] = (lane, batch, ledger, pick, kvcache, million, openloop, replication, sockets)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = options.only.split(",") if options.only else names
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"--only: unknown {', '.join(unknown)}; expected some of {', '.join(names)}")
-    if lane.NAME in chosen:
+    if {lane.NAME, batch.NAME, pick.NAME} & set(chosen):
         try:
             wrk.find()
         except wrk.WrkMissing as error:
@@ -78,6 +78,10 @@ def _one(benchmark: Benchmark, bench: Bench, how: str, output: Path) -> None:
         picture = f"{section.name}.png"
         plot.draw(section.bars, section.bars_title, output / picture)
         section.blocks.insert(1, f"![{section.title}]({picture})")
+    if section.curves:
+        picture = f"{section.name}.png"
+        plot.draw_curves(section.curves, section.curves_title, output / picture)
+        section.blocks.append(f"![{section.title}]({picture})")
     text = section.markdown(measured)
     file = output / "RESULTS.md"
     before = file.read_text() if file.exists() else ""

@@ -14,7 +14,7 @@ import select
 import socket
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import perf_counter_ns
 from typing import NamedTuple, Self
@@ -26,11 +26,14 @@ PATIENCE_SECONDS = 20.0
 class Load(NamedTuple):
     """What a run measured, in nanoseconds, in order of sending times.
 
-    `sent_late` is the client's own part: how late it was where it had a connection to send on.
+    `sent_late` is the client's own part: how late it was where it had a connection to send on. `times` are those they
+    were to be sent at, from `began` on, as `perf_counter_ns` tells.
     """
 
     latencies: array[int]
     sent_late: array[int]
+    times: Sequence[int] = ()
+    began: int = 0
 
 
 class Scrape(NamedTuple):
@@ -67,6 +70,8 @@ class OpenLoop:
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         self.scrapes: list[Scrape] = []
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._listeners_poll = select.epoll()
         try:
             for _ in range(connections):
                 self._connect()
@@ -82,6 +87,12 @@ class OpenLoop:
         self._poll.register(connection, select.EPOLLIN)
         return connection
 
+    def listen(self, connection: socket.socket, on_readable: Callable[[], None]) -> None:
+        """Call `on_readable` whenever there is something to read on a connection of the caller's, during runs; one in
+        each turn, so that calls do not wait."""
+        self._listeners[connection.fileno()] = on_readable
+        self._listeners_poll.register(connection, select.EPOLLIN)
+
     def __enter__(self) -> Self:
         return self
 
@@ -93,6 +104,7 @@ class OpenLoop:
         for connection in self._sockets.values():
             connection.close()
         self._poll.close()
+        self._listeners_poll.close()
 
     def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> Load:
         """Send the calls at their times and wait for all answers; optionally scrape /metrics meanwhile.
@@ -108,6 +120,7 @@ class OpenLoop:
 
     def _run(self, times: Sequence[int], calls: Iterator[bytes], scrape_every_ns: int) -> Load:
         sockets, poll = self._sockets, self._poll.poll
+        listeners, poll_listeners = self._listeners, self._listeners_poll.poll
         scraper = self._connect() if scrape_every_ns else None
         free = deque(number for number, connection in sockets.items() if connection is not scraper)
         total = len(times)
@@ -152,9 +165,11 @@ class OpenLoop:
                 if not free:
                     starved_until = heard - start
                 free.append(number)
+            for number, _ in poll_listeners(0, 1) if listeners else ():
+                listeners[number]()
             if waiting and perf_counter_ns() - heard > PATIENCE_SECONDS * 1e9:
                 raise CallFailed(f"no answer for {PATIENCE_SECONDS:g} s, {len(waiting)} calls wait")
-        return Load(latencies, sent_late)
+        return Load(latencies, sent_late, times, start)
 
 
 def _whole(data: bytes | bytearray) -> bool:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Bars with their spread and what they should reach, as a picture beside the results."""
+"""Bars with their spread and what they should reach, and curves, as pictures beside the results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.section import Bar
+from benchmarks.section import Bar, Curve
 
 MET, MISSED, PLAIN = "#4c8c6b", "#c0504d", "#7f8fa6"
 
@@ -51,4 +51,20 @@ def draw(bars: Sequence[Bar], title: str, file: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if aimed:
         axes.legend(loc="lower right", frameon=False)
+    figure.savefig(file, dpi=120, metadata={"Software": None})
+
+
+def draw_curves(curves: Sequence[Curve], titles: tuple[str, str], file: Path) -> None:
+    """Write the picture: places on a logarithmic axis, shares in percent."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for curve, style in zip(curves, ("o-", "s--", ":"), strict=False):
+        axes.plot(curve.places, [100 * value for value in curve.values], style, label=curve.label, markersize=4)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(titles[0])
+    axes.set_ylabel(f"{titles[1]}, %")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", frameon=False)
     figure.savefig(file, dpi=120, metadata={"Software": None})

@@ -34,6 +34,14 @@ class Bar(NamedTuple):
     reach: float | None = None
 
 
+class Curve(NamedTuple):
+    """One line of a plot over a logarithmic axis; its values are shares of one."""
+
+    label: str
+    places: Sequence[float]
+    values: Sequence[float]
+
+
 @dataclass
 class Section:
     """One benchmark's part of the results. `blocks` are paragraphs, tables and lists in Markdown."""
@@ -43,6 +51,8 @@ class Section:
     blocks: list[str] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     bars_title: str = ""
+    curves: list[Curve] = field(default_factory=list)
+    curves_title: tuple[str, str] = ("", "")
 
     def markdown(self, measured: str) -> str:
         """The whole section; `measured` says when, how and on what."""

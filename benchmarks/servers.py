@@ -67,6 +67,10 @@ class Node:
         """What the ledger holds, by state."""
         return Counter({state: n for (state,), n in self._samples("metadata_center_ledger_records", "state").items()})
 
+    def fell_back(self) -> int:
+        """How often a socket was given a snapshot in place of what it missed."""
+        return self._samples("metadata_center_socket_fell_back_total")[()]
+
     def _samples(self, name: str, *labels: str) -> Counter[tuple[str, ...]]:
         found: Counter[tuple[str, ...]] = Counter()
         for family in text_string_to_metric_families(self.body("/metrics").decode()):

@@ -9,27 +9,36 @@ from collections.abc import Callable
 from time import monotonic, time_ns
 from typing import Protocol
 
-from loadstats.ledger import LedgerFull
-from loadstats.wire import Add, Addresses, Body, Ended
-from metadata_center.errors import InvalidInput, TooMany
-from metadata_center.http.call import NULL, Call, Route, query_value
+from msgspec.json import encode
 
-STATS = "/v1/load/stats"
+from loadstats.ledger import EngineName, LedgerFull, Match, Mismatch
+from loadstats.query import STATS
+from loadstats.wire import Add, Ended
+from metadata_center.errors import Conflict, ContractError, TooMany
+from metadata_center.http.body import Addresses, Body
+from metadata_center.http.call import NULL, Call, Route
+
 PROMPT = "/v1/load/prompt"
-QUERIES = 4096  # query strings remembered: taking one apart costs 2 µs
 
 
 class Calls(Protocol):
     """What the handlers need of a ledger."""
 
-    def add(self, request_id: str, cluster: str, ip: str, prompt_length: int, now: float, wall_ns: int) -> object: ...
+    def add(
+        self,
+        request_id: str,
+        cluster: str,
+        ip: str,
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str,
+        match: Match | None,
+    ) -> object: ...
 
     def first_token(self, request_id: str, now: float, wall_ns: int) -> object: ...
 
     def done(self, request_id: str, now: float, wall_ns: int) -> object: ...
-
-    @property
-    def answer(self) -> Callable[[str], bytes]: ...
 
 
 class LoadHandlers:
@@ -44,52 +53,70 @@ class LoadHandlers:
         self._read_add = Body(Add).read
         self._read_ended = Body(Ended).read
         self._check_address = Addresses().check
-        self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
         return (
-            Route("GET", STATS, self.query),
             Route("POST", STATS, self.add),
             Route("DELETE", STATS, self.done),
             Route("DELETE", PROMPT, self.first_token),
         )
 
-    def query(self, call: Call) -> bytes:
-        """`GET /v1/load/stats?cluster=C`: one row per engine of C."""
-        cluster = self._asked.get(call.query)
-        if cluster is None:
-            cluster = query_value(call.query, b"cluster")
-            if not cluster:
-                raise InvalidInput("cluster: expected a name in the query string, as in ?cluster=NAME")
-            if len(self._asked) >= QUERIES:
-                self._asked = {}
-            self._asked[call.query] = cluster
-        return self._ledger.answer(cluster)
-
     def add(self, call: Call) -> bytes:
-        """`POST /v1/load/stats`: a request was sent to an engine."""
+        """`POST /v1/load/stats`: a request was sent to an engine.
+
+        The engine has one request more, and its `prompt_length` grows. An id that is known already changes nothing and
+        is answered 200, even where cluster, engine or length differ. Members that are not named here are ignored.
+        With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
+        is in `data`.
+        """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        self._check_address(body.ip)
+        ip = body.ip
+        self._check_address(ip)
+        if body.port is not None or body.dp_rank is not None:
+            ip = str(EngineName(ip, body.port, body.dp_rank))
         try:
             self._ledger.add(
-                body.request_id, body.cluster, body.ip, body.prompt_length or 0, self._now(), self._wall_ns()
+                body.request_id,
+                body.cluster,
+                ip,
+                body.prompt_length or 0,
+                self._now(),
+                self._wall_ns(),
+                body.owner or "",
+                body.match,
             )
-        except LedgerFull as full:
-            raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
+        except (Mismatch, LedgerFull) as error:
+            raise refusal(error) from None
         return NULL
 
     def first_token(self, call: Call) -> bytes:
-        """`DELETE /v1/load/prompt`: a request's prefill is over."""
+        """`DELETE /v1/load/prompt`: a request's prefill is over.
+
+        The engine's `prompt_length` shrinks by the request's, once. An unknown id is answered 200 too and remembered,
+        for calls may overtake each other. Members that are not named here are ignored.
+        """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
         self._ledger.first_token(body.request_id, self._now(), self._wall_ns())
         return NULL
 
     def done(self, call: Call) -> bytes:
-        """`DELETE /v1/load/stats`: a request is over."""
+        """`DELETE /v1/load/stats`: a request is over.
+
+        The engine has one request less, and its `prompt_length` shrinks by the request's if it was still counted. An
+        unknown id is answered 200 too and remembered, for calls may overtake each other. Members that are not named
+        here are ignored.
+        """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
         self._ledger.done(body.request_id, self._now(), self._wall_ns())
         return NULL
+
+
+def refusal(error: Mismatch | LedgerFull) -> ContractError:
+    """Why the ledger did not take a request, as callers are told."""
+    if isinstance(error, Mismatch):
+        return Conflict("match: the engine's row is another", data=encode(error.row))
+    return TooMany(f"{error.what}: this node holds its most, {error.cap}")

@@ -13,6 +13,7 @@ from prometheus_client.samples import Sample
 
 from loadstats.cache import MemoryLoadCache
 from loadstats.ledger import Row
+from loadstats.waits import Waits
 from metadata_center.aliases import with_aliases
 
 
@@ -28,7 +29,7 @@ class Loads:
     def __iter__(self) -> Iterator[Sample]:
         for cluster, rows in self._clusters.items():
             for row in rows:
-                yield Sample(self._name, {"cluster": cluster, "engine": row.ip}, getattr(row, self._member))
+                yield Sample(self._name, {"cluster": cluster, "engine": row.engine}, getattr(row, self._member))
 
 
 class LoadCollector(Collector):
@@ -43,6 +44,7 @@ class LoadCollector(Collector):
         for cluster, rows in clusters.items():
             engines.add_metric([cluster], len(rows))
         yield from with_aliases(engines)
+        yield from self._sums(clusters)
         queued = Metric("metadata_center_engine_queued_requests", "Requests in flight.", "gauge")
         prompts = Metric(
             "metadata_center_engine_prompt_length",
@@ -54,6 +56,19 @@ class LoadCollector(Collector):
             yield from with_aliases(family)
         yield from self._totals()
 
+    @staticmethod
+    def _sums(clusters: Mapping[str, Sequence[Row]]) -> Iterator[Metric]:
+        """What is not worth a sample for each engine."""
+        for name, member, words in (
+            ("prefill_requests", "prefill_req_num", "Requests before their first token."),
+            ("tokens", "token_num", "Tokens held by requests in flight."),
+            ("orphaned_requests", "orphaned_req_num", "Requests in flight whose gateway has fallen silent."),
+        ):
+            family = GaugeMetricFamily(f"metadata_center_cluster_{name}", words, labels=["cluster"])
+            for cluster, rows in clusters.items():
+                family.add_metric([cluster], sum(getattr(row, member) for row in rows))
+            yield family
+
     def _totals(self) -> Iterator[Metric]:
         counts = self._ledger.counts()
         held = GaugeMetricFamily("metadata_center_ledger_records", "Records held, by state.", labels=["state"])
@@ -61,9 +76,22 @@ class LoadCollector(Collector):
         held.add_metric(["tombstone"], counts.tombstones)
         held.add_metric(["stub"], counts.stubs)
         yield held
+        yield GaugeMetricFamily("metadata_center_ledger_owners", "Gateways known as owners.", counts.owners)
         events = CounterMetricFamily(
             "metadata_center_ledger_events", "What happened to requests since the start.", labels=["event"]
         )
-        for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten", "repaired"):
+        for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten", "repaired", "released"):
             events.add_metric([name.removesuffix("s")], getattr(counts, name))
         yield events
+
+
+class WaitCollector(Collector):
+    """How many calls wait for a change."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "metadata_center_load_waiting_calls", "Calls that wait for a cluster to change.", self._waits.waiting
+        )

@@ -17,3 +17,9 @@ if TYPE_CHECKING:
 def expire() -> None:
     """Forget what has expired."""
     cast("MemoryLoadCache", caches["loadstats"]).expire()
+
+
+@shared_task(name="loadstats.lapse", ignore_result=True)
+def lapse() -> None:
+    """Notice gateways that fell silent."""
+    cast("MemoryLoadCache", caches["loadstats"]).lapse()

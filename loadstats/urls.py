@@ -2,6 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load calls' URLs."""
 
-from loadstats.views import LoadPrompt, LoadStats
+from loadstats.views import (
+    LoadBatch,
+    LoadClusters,
+    LoadEngine,
+    LoadOwner,
+    LoadPick,
+    LoadPrompt,
+    LoadRefresh,
+    LoadRequest,
+    LoadStats,
+    LoadTokens,
+)
 
-urlpatterns = [LoadStats.url(), LoadPrompt.url()]
+urlpatterns = [
+    LoadStats.url(),
+    LoadPick.url(),
+    LoadPrompt.url(),
+    LoadTokens.url(),
+    LoadRefresh.url(),
+    LoadOwner.url(),
+    LoadBatch.url(),
+    LoadEngine.url(),
+    LoadClusters.url(),
+    LoadRequest.url(),
+]

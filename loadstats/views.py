@@ -2,19 +2,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load calls' pages."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from loadstats.handlers import PROMPT, STATS
-from loadstats.wire import Add, Ended, Name
+from loadstats.batch import BATCH, Batch, Taken
+from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDrop, Limit
+from loadstats.handlers import PROMPT
+from loadstats.inspection import REQUEST
+from loadstats.keepalive import OWNER, REFRESH, TOKENS
+from loadstats.ledger import Row, Sighting, Totals
+from loadstats.pick.handlers import PICK
+from loadstats.pick.wire import Pick, Picked
+from loadstats.query import STATS, WaitSeconds
+from loadstats.wire import Add, Ended, Heartbeat, Refresh, Refreshed, RequestId, Tokens
+from metadata_center.errors import Conflict, NotFound, TooMany
+from metadata_center.http.body import MAX_NAME, Name
 from metadata_center.rest import HandlerViewSet
+
+After = Annotated[str, Meta(max_length=MAX_NAME, description="the last name of the answer before")]
 
 
 class Query(Struct):
     """`GET /v1/load/stats`: the query string."""
 
     cluster: Name
+    wait: WaitSeconds | UnsetType = UNSET
+
+
+class Some(Struct):
+    """`GET /v1/load/clusters`: the query string."""
+
+    after: After = ""
+    limit: Limit = MAX_CLUSTERS
+
+
+class Which(Struct):
+    """`GET /v1/load/request`: the query string."""
+
+    request_id: RequestId
+
+
+class Found(Sighting, frozen=True, kw_only=True):
+    """A request as `node` knows it.
+
+    `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
+    `age_seconds` is since its start, `remaining_seconds` until it is ended for its age, or forgotten once it is over.
+    `origin` is the node that was told of it, `seq` which of that node's events it was. `owner` is the gateway whose
+    heartbeats keep it from expiring, `orphaned` whether they have stopped.
+    """
+
+    node: str
 
 
 class LoadStats(HandlerViewSet):
@@ -22,7 +60,40 @@ class LoadStats(HandlerViewSet):
 
     path = STATS
     inputs: ClassVar = {"GET": Query, "POST": Add, "DELETE": Ended}
-    examples: ClassVar = {"cluster": "demo", "request_id": "demo-1", "ip": "10.0.0.1", "prompt_length": 100}
+    outputs: ClassVar = {"GET": list[Row] | None, "POST": None, "DELETE": None}
+    errors: ClassVar = {"GET": {TooMany: None}, "POST": {TooMany: None, Conflict: Row}}
+    tagged: ClassVar = frozenset({"GET"})
+    examples: ClassVar = {
+        "cluster": "demo",
+        "request_id": "demo-1",
+        "ip": "10.0.0.1",
+        "prompt_length": 100,
+        "queued_req_num": 1,
+        "updated_time": 1_795_440_123_000_000_000,
+    }
+
+
+class LoadPick(HandlerViewSet):
+    """An engine for a request, chosen by load and cache, with the request counted on it."""
+
+    path = PICK
+    inputs: ClassVar = {"POST": Pick}
+    outputs: ClassVar = {"POST": Picked}
+    errors: ClassVar = {"POST": {TooMany: None}}
+    examples: ClassVar = {
+        **LoadStats.examples,
+        "ip": "10.0.0.2",
+        "port": 8000,
+        "dp_rank": 0,
+        "candidates": ["10.0.0.1", "10.0.0.2:8000/0", {"ip": "10.0.0.2", "port": 8000, "dp_rank": 1}],
+        "prompt_hash": [11, 12, 13],
+        "weights": {"cache_ratio": 2.0},
+        "max_queued": 30,
+        "owner": "gateway-1",
+        "prefill_req_num": 1,
+        "score": 0.6,
+        "cache_length": 1,
+    }
 
 
 class LoadPrompt(HandlerViewSet):
@@ -30,4 +101,98 @@ class LoadPrompt(HandlerViewSet):
 
     path = PROMPT
     inputs: ClassVar = {"DELETE": Ended}
+    outputs: ClassVar = {"DELETE": None}
     examples: ClassVar = {"request_id": "demo-1"}
+
+
+class LoadTokens(HandlerViewSet):
+    """The tokens that requests hold on their engines."""
+
+    path = TOKENS
+    inputs: ClassVar = {"PUT": Tokens}
+    outputs: ClassVar = {"PUT": None}
+    examples: ClassVar = {"request_id": "demo-1", "input_tokens": 100, "output_tokens": 20}
+
+
+class LoadRefresh(HandlerViewSet):
+    """Requests that take long, kept from expiring."""
+
+    path = REFRESH
+    inputs: ClassVar = {"PUT": Refresh}
+    outputs: ClassVar = {"PUT": Refreshed}
+    examples: ClassVar = {"request_id": "demo-1", "unknown": ["demo-2"]}
+
+
+class LoadOwner(HandlerViewSet):
+    """Gateways that live, and so their requests."""
+
+    path = OWNER
+    inputs: ClassVar = {"PUT": Heartbeat}
+    outputs: ClassVar = {"PUT": None}
+    errors: ClassVar = {"PUT": {TooMany: None}}
+    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30}
+
+
+TAKEN = [{"code": 200}, {"code": 200}, {"code": 200, "unknown": ["demo-2"]}]
+
+
+class LoadBatch(HandlerViewSet):
+    """Many calls in one."""
+
+    path = BATCH
+    inputs: ClassVar = {"POST": Batch}
+    outputs: ClassVar = {"POST": Annotated[list[Taken], Meta(examples=[TAKEN])]}
+    examples: ClassVar = {
+        "ops": [
+            {"op": "add", "cluster": "demo", "request_id": "demo-1", "ip": "10.0.0.1", "prompt_length": 100},
+            {"op": "prompt", "request_id": "demo-1"},
+            {"op": "refresh", "request_id": "demo-2"},
+        ],
+    }
+
+
+class LoadEngine(HandlerViewSet):
+    """Engines that were restarted, or are gone."""
+
+    path = ENGINE
+    inputs: ClassVar = {"DELETE": EngineDrop}
+    outputs: ClassVar = {"DELETE": Cleared}
+    errors: ClassVar = {"DELETE": {NotFound: None}}
+    examples: ClassVar = {"cluster": "demo", "ip": "10.0.0.1", "ended": 1}
+
+
+class LoadClusters(HandlerViewSet):
+    """The clusters that there are, in a row each."""
+
+    path = CLUSTERS
+    inputs: ClassVar = {"GET": Some}
+    outputs: ClassVar = {"GET": list[Totals]}
+    examples: ClassVar = {
+        "cluster": "demo",
+        "engines": 8,
+        "queued_req_num": 12,
+        "prompt_length": 4000,
+        "prefill_req_num": 3,
+        "token_num": 9000,
+    }
+
+
+class LoadRequest(HandlerViewSet):
+    """One request: its engine, how far it has come, how old it is, and which node told of it."""
+
+    path = REQUEST
+    inputs: ClassVar = {"GET": Which}
+    outputs: ClassVar = {"GET": Found}
+    errors: ClassVar = {"GET": {NotFound: None}}
+    examples: ClassVar = {
+        "request_id": "demo-1",
+        "cluster": "demo",
+        "ip": "10.0.0.1",
+        "phase": "prefill",
+        "age_seconds": 2,
+        "remaining_seconds": 658,
+        "prompt_length": 100,
+        "origin": "10.0.0.9:8080@18eab1233cf2c88e",
+        "seq": 1,
+        "node": "10.0.0.9:8080",
+    }

@@ -1,36 +1,48 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The load calls' bodies, as they come over the wire. Immutable but for the cache of engine addresses.
-
-Bounds on lengths keep a client from filling the node's memory with a few names.
-"""
+"""The load calls' bodies, as they come over the wire. Immutable."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated
 
-from msgspec import DecodeError, Meta, Struct, ValidationError
-from msgspec.json import Decoder
+from msgspec import Meta, Struct
 
+from loadstats.ledger import EngineName, Match
 from metadata_center.errors import InvalidInput
+from metadata_center.http.body import INT64, MAX_NAME, Addresses, EngineAddress, Name
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 
-Name = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
-RequestId = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
+RequestId = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="1 to 256 characters")]
 PromptLength = Annotated[int, Meta(ge=0, le=MAX_PROMPT_LENGTH, description="in the gateway's own unit")]
-Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema=INT64)]
+
+
+Port = Annotated[int, Meta(ge=1, le=65_535, description="of an engine that shares its address with others")]
+DpRank = Annotated[int, Meta(ge=0, le=65_535, description="data-parallel rank of an engine that shares its port")]
+Owner = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="the gateway that sends heartbeats for it")]
+TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+MAX_REQUEST_IDS = 1000  # of one refresh: 2 ms
+MAX_TTL_SECONDS = 86_400
+MAX_ENGINE_NAMES = 100_000
 
 
 class Add(Struct, gc=False):
-    """`POST /v1/load/stats`: a request was sent to an engine. `timestamp` is accepted and not used."""
+    """`POST /v1/load/stats`: a request was sent to an engine. `timestamp` is accepted and not used.
+
+    `match`: only where the engine's row has these numbers.
+    """
 
     cluster: Name
     request_id: RequestId
-    ip: Annotated[str, Meta(min_length=1, max_length=45, description="IPv4 or IPv6 address of the engine")]
+    ip: EngineAddress
     prompt_length: PromptLength | None = None
     timestamp: Nanoseconds | None = None
+    port: Port | None = None
+    dp_rank: DpRank | None = None
+    owner: Owner | None = None
+    match: Match | None = None
 
 
 class Ended(Struct, gc=False):
@@ -39,50 +51,50 @@ class Ended(Struct, gc=False):
     request_id: RequestId
 
 
-BodyT = TypeVar("BodyT")
+class Tokens(Struct, gc=False):
+    """`PUT /v1/load/tokens`: the tokens that a request holds on its engine, in all so far. The larger value wins."""
+
+    request_id: RequestId
+    input_tokens: TokenNum = 0
+    output_tokens: TokenNum = 0
 
 
-class Body(Generic[BodyT]):
-    """Reads bodies of one type. Unknown members are ignored, as gateways send more than is needed."""
+class Refresh(Struct):
+    """`PUT /v1/load/refresh`: requests that are still under way, one or several."""
 
-    def __init__(self, type_: type[BodyT]) -> None:
-        self._decode = Decoder(type_).decode
-
-    def read(self, body: bytes) -> BodyT:
-        """The body's object. Raises InvalidInput naming the member that is wrong."""
-        try:
-            return self._decode(body)
-        except ValidationError as error:
-            raise InvalidInput(_reason(str(error))) from None
-        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidInput(f"body: expected one JSON object: {error}") from None
+    request_id: RequestId | None = None
+    request_ids: Annotated[list[RequestId], Meta(max_length=MAX_REQUEST_IDS)] = []
 
 
-def _reason(error: str) -> str:
-    """msgspec's ``Expected `int` - at `$.prompt_length` `` as ``prompt_length: expected `int` ``."""
-    text, _, place = error.partition(" - at `$")
-    text = text[:1].lower() + text[1:]
-    return f"{place.strip('`.')}: {text}" if place else f"body: {text}"
+class Refreshed(Struct):
+    """What a refresh did. `unknown` requests were never told of here, or are over."""
+
+    unknown: list[str]
 
 
-class Addresses:
-    """Tells engine addresses from other text, and remembers those it has seen: parsing one takes 3 µs.
+class Heartbeat(Struct):
+    """`PUT /v1/load/owner`: a gateway lives, and for `ttl_seconds` that holds."""
 
-    Any thread may ask; the set is only ever added to or replaced.
-    """
+    owner: Name
+    ttl_seconds: Annotated[int, Meta(ge=1, le=MAX_TTL_SECONDS)]
 
-    def __init__(self, capacity: int = 100_000) -> None:
-        self._capacity = capacity
+
+class EngineNames:
+    """Tells engines' names, as nodes send them to each other, from other text, and remembers those it has seen."""
+
+    def __init__(self) -> None:
+        self._addresses = Addresses()
         self._seen: set[str] = set()
 
-    def check(self, ip: str) -> None:
-        """Raise InvalidInput where `ip` is neither an IPv4 nor an IPv6 address."""
-        if ip in self._seen:
+    def check(self, text: str) -> None:
+        """Raise InvalidInput where `text` is no `EngineName`."""
+        if text in self._seen:
             return
         try:
-            ip_address(ip.replace("%", "zone"))  # the zone of a link-local address means nothing elsewhere
+            name = EngineName.of(text)
         except ValueError:
-            raise InvalidInput(f"ip: expected an IPv4 or IPv6 address, got {ip!r}") from None
-        if len(self._seen) >= self._capacity:
+            raise InvalidInput(f"ip: expected an engine's name, got {text!r}") from None
+        self._addresses.check(name.ip)
+        if len(self._seen) >= MAX_ENGINE_NAMES:
             self._seen = set()
-        self._seen.add(ip)
+        self._seen.add(text)

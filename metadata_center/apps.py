@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
+from django.contrib.admin import apps as admin_apps  # not the class: Django would take it for this package's entry
 
 if TYPE_CHECKING:
     from metadata_center.node import Node
@@ -18,6 +19,13 @@ class MetadataCenterConfig(AppConfig):
     name = "metadata_center"
     verbose_name = "Metadata Center"
     node: Node | None = None
+
+
+class SiteConfig(admin_apps.AdminConfig):
+    """Django's admin with our site."""
+
+    default_site = "metadata_center.admin_site.Site"
+    default = False  # it is the entry of `django.contrib.admin`, not of this package
 
 
 def running_node() -> Node:

@@ -59,6 +59,13 @@ class RequestTimeout(ContractError):
     message = "request timeout"
 
 
+class Conflict(ContractError):
+    """`data` is what is there instead of what the caller expected."""
+
+    code = 40901000
+    message = "conflict"
+
+
 class BodyTooLarge(ContractError):
     code = 41301000
     message = "body too large"

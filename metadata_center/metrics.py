@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from metadata_center import __version__
 from metadata_center.aliases import with_aliases
 from metadata_center.health import Health
-from metadata_center.http.lane import LaneState
+from metadata_center.http.lanes import LaneState
 from metadata_center.http.meter import Meter, buckets_in_seconds
 from metadata_center.logs import Logs
 from metadata_center.work import EmbeddedCelery

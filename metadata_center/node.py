@@ -13,17 +13,35 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
-from random import SystemRandom
+from random import Random, SystemRandom
 from time import time
 from typing import TYPE_CHECKING, cast
 
+from channels.layers import get_channel_layer
+from channels.routing import ProtocolTypeRouter
 from django.apps import apps
 from django.core.cache import caches
+from msgspec.structs import asdict
 from prometheus_client import REGISTRY
 
+from kvcache.handlers import CacheHandlers
+from kvcache.index import ReplicatedIndex
+from kvcache.metrics import CacheCollector
+from loadstats.batch import BatchHandlers
 from loadstats.cache import MemoryLoadCache
+from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
-from loadstats.metrics import LoadCollector
+from loadstats.inspection import InspectionHandlers
+from loadstats.keepalive import KeepAliveHandlers
+from loadstats.ledger import MAX_CANDIDATES, EngineName, Inspection
+from loadstats.live.feed import Feed
+from loadstats.live.meter import SocketCollector
+from loadstats.live.routing import sockets
+from loadstats.metrics import LoadCollector, WaitCollector
+from loadstats.pick.handlers import PickHandlers
+from loadstats.pick.policies import Rule
+from loadstats.query import QueryHandlers
+from loadstats.waits import Waits
 from metadata_center.apps import MetadataCenterConfig
 from metadata_center.config import Config
 from metadata_center.health import Health, State
@@ -31,7 +49,7 @@ from metadata_center.http.asgi import Asgi, HandlerApp
 from metadata_center.http.call import Table
 from metadata_center.http.edge import Edge
 from metadata_center.http.envelope import TraceIds
-from metadata_center.http.lane import LaneState
+from metadata_center.http.lanes import LaneState
 from metadata_center.http.server import LoopPart
 from metadata_center.logs import Logs
 from metadata_center.logs.handlers import LogHandlers
@@ -44,11 +62,14 @@ from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
+    from kvcache.apps import KvcacheConfig
+
 logger = logging.getLogger("metadata_center.node")
 
 # How long a busy thread keeps the interpreter when the event loop wants it. Measured: one CPU-bound thread beside the
 # loop leaves it 2,000 calls/s at Python's 5 ms, 15,700 at 0.2 ms.
 SWITCH_SECONDS = 0.0002
+LAPSE_SECONDS = 1.0  # between two looks at whose heartbeats are late: they count seconds
 
 
 class Node:
@@ -63,8 +84,28 @@ class Node:
         self.cache = cast("MemoryLoadCache", caches["loadstats"])
         self.ledger = self.cache.ledger
         load = LoadHandlers(self.ledger)
-        self.peers = Peers(config, self.ledger, name=self.name, port=port)
-        handlers = (load, self.peers.handlers, LogHandlers(logs), StatusHandlers(self.health))
+        self.waits = Waits(self.ledger.tag, most=config.http.max_waiters)
+        query = QueryHandlers(self.ledger, self.waits, f"{SystemRandom().getrandbits(48):x}")
+        keepalive = KeepAliveHandlers(self.ledger)
+        self.inspection = Inspection(self.ledger)
+        look = InspectionHandlers(self.inspection, self.name)
+        self.kvcache = _kvcache(config)
+        self.kvcalls = CacheHandlers(self.kvcache)
+        self.ledger.on_closed = self._engine_closed
+        self.peers = Peers(config, self.ledger, self.kvcache, self.kvcalls, name=self.name, port=port)
+        handlers = (
+            load,
+            query,
+            keepalive,
+            BatchHandlers(self.ledger),
+            EngineHandlers(self.ledger),
+            PickHandlers(self.ledger, Rule(**asdict(config.pick)), self._cached, Random().random),  # noqa: S311 no secret
+            look,
+            self.kvcalls,
+            self.peers.handlers,
+            LogHandlers(logs),
+            StatusHandlers(self.health),
+        )
         table = Table(route for part in handlers for route in part.routes())
         self.edge = Edge(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
         self.lanes = LaneState(
@@ -75,24 +116,44 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
         )
+        self.feed = Feed(
+            self.ledger,
+            self.name,
+            get_channel_layer,
+            interval_seconds=config.sockets.interval_seconds,
+            max_clients=config.sockets.max_clients,
+        )
         expire = PeriodicTask("expire", "loadstats.expire", config.load.gc_interval_seconds)
-        self.celery = EmbeddedCelery(build_app(config, self.name), [expire, *self.peers.periodic()])
+        lapse = PeriodicTask("lapse", "loadstats.lapse", LAPSE_SECONDS)
+        periodic = [expire, lapse, *self.peers.periodic()]
+        if self.kvcache is not None:
+            periodic.append(PeriodicTask("expire-caches", "kvcache.expire", config.kvcache.gc_interval_seconds))
+        self.celery = EmbeddedCelery(build_app(config, self.name), periodic)
         self.profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
         self._collectors: list[Collector] = [
             NodeCollector(self.health, self.celery, logs),
             EdgeCollector(self.lanes),
             LoadCollector(self.cache),
+            WaitCollector(self.waits),
+            SocketCollector(self.feed.meter),
             *self.peers.collectors(),
         ]
+        if self.kvcache is not None:
+            self._collectors.append(CacheCollector(self.kvcache))
         self._running = ExitStack()
 
     def application(self, pages: Asgi) -> Asgi:
-        """The handlers as an ASGI application, in front of `pages`."""
-        return HandlerApp(self.edge, pages, max_body_bytes=self.config.http.max_body_bytes)
+        """The handlers as an ASGI application, in front of `pages`, and the websockets beside them."""
+        config = self.config
+        kinds = {
+            "http": HandlerApp(self.edge, pages, max_body_bytes=config.http.max_body_bytes),
+            "websocket": sockets(self.feed, origins=config.sockets.origins, allowed_hosts=config.web.allowed_hosts),
+        }
+        return cast("Asgi", ProtocolTypeRouter(kinds))
 
     def loop_parts(self) -> Iterable[LoopPart]:
         """What the server starts and stops on its loop."""
-        return self.peers.loop_parts()
+        return [*self.peers.loop_parts(), self.feed]
 
     def start(self) -> None:
         """Start every part. Raises OSError where the profiling port is taken; nothing is left running then."""
@@ -107,6 +168,9 @@ class Node:
             config = cast("MetadataCenterConfig", apps.get_app_config("metadata_center"))
             config.node = self
             running.callback(setattr, config, "node", None)
+            caches_app = cast("KvcacheConfig", apps.get_app_config("kvcache"))
+            caches_app.index = self.kvcache
+            running.callback(setattr, caches_app, "index", None)
             for collector in self._collectors:
                 REGISTRY.register(collector)
                 running.callback(REGISTRY.unregister, collector)
@@ -123,8 +187,31 @@ class Node:
             self._running = running.pop_all()
         logger.info("node %s started", self.name)
 
+    def drain(self) -> None:
+        """The server stops soon: say so, and let nobody wait."""
+        self.health.draining()
+        self.waits.end()
+
     def stop(self) -> None:
         """Stop every part, the last started first."""
         self.health.draining()
         self._running.close()
         logger.info("node %s stopped", self.name)
+
+    def _cached(self, cluster: str, hashes: tuple[int, ...]) -> dict[str, int]:
+        """How much of a prompt the engines of a cluster hold, by address."""
+        return {} if self.kvcache is None else dict(self.kvcache.query(cluster, hashes, MAX_CANDIDATES))
+
+    def _engine_closed(self, cluster: str, engine: str) -> None:
+        self.kvcalls.engine_gone(cluster, EngineName.of(engine).ip)
+
+
+def _kvcache(config: Config) -> ReplicatedIndex | None:
+    if not config.kvcache.enable:
+        return None
+    return ReplicatedIndex(
+        ttl_seconds=config.kvcache.block_expire_seconds,
+        max_blocks=config.kvcache.max_blocks,
+        max_engine_blocks=config.kvcache.max_engine_blocks,
+        max_engines=config.load.max_engines,
+    )

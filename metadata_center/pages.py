@@ -22,6 +22,7 @@ from metadata_center.apps import running_node
 from metadata_center.errors import (
     BodyTooLarge,
     ContractError,
+    Forbidden,
     InternalError,
     InvalidInput,
     MethodNotAllowed,
@@ -39,7 +40,8 @@ READS = ("GET", "HEAD")
 
 # Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -68,8 +70,8 @@ def page(view: View[Parameters]) -> View[Parameters]:
 
 
 def locked(response: HttpResponse) -> HttpResponse:
-    """The response, with the content security policy."""
-    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    """The response, with the content security policy, where it has none of its own."""
+    response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     return response
 
 
@@ -117,6 +119,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return problem_response(request, too_large())
     return problem_response(request, InvalidInput("request: refused as it came"))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403: signed in, and without the permission."""
+    return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

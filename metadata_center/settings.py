@@ -9,6 +9,7 @@ that file or in the environment, never here.
 import os
 from pathlib import Path
 
+from metadata_center import __version__
 from metadata_center.config import load
 from metadata_center.secret import secret_key
 
@@ -23,16 +24,19 @@ ALLOWED_HOSTS = list(CONFIG.web.allowed_hosts)
 
 INSTALLED_APPS = [
     "daphne",  # its `runserver` serves the ASGI application
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # the admin's looks; its templates go before Django's
+    "metadata_center.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",  # Swagger UI's files
     "django_prometheus",
     "metadata_center",
     "loadstats",
+    "kvcache",
     "replication",
     "discovery",
     "console",
@@ -88,8 +92,22 @@ CACHES = {
             "stub_seconds": CONFIG.load.request_expire_seconds,
             "max_records": CONFIG.load.max_requests,
             "max_engines": CONFIG.load.max_engines,
+            "orphan_seconds": CONFIG.load.orphan_grace_seconds,
+            "max_owners": CONFIG.load.max_owners,
         },
     },
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [CONFIG.sockets.redis_url], "capacity": CONFIG.sockets.channel_capacity},
+    }
+    if CONFIG.sockets.redis_url
+    else {
+        "BACKEND": "loadstats.live.layer.LocalChannelLayer",
+        "CONFIG": {"capacity": CONFIG.sockets.channel_capacity},
+    }
 }
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -106,6 +124,34 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+
+UNFOLD = {
+    "SITE_TITLE": "Metadata Center",
+    "SITE_HEADER": "Metadata Center",
+    "SITE_ICON": "/static/console/icon.svg",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/console/icon.svg"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": ["/static/metadata_center/admin.css"],
+    # The console's green: 600 carries white text, 500 is read on dark ground.
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#0f3f3c",
+            "950": "#042f2e",
+        },
+    },
+    "DASHBOARD_CALLBACK": "metadata_center.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": False, "navigation": "metadata_center.admin.navigation.navigation"},
+}
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
@@ -126,6 +172,32 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "EXCEPTION_HANDLER": "metadata_center.pages.exception_response",
+}
+
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.1",
+    "TITLE": "Metadata Center",
+    "VERSION": __version__,
+    "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    "DESCRIPTION": """\
+Near real-time load of every inference engine, for LLM gateways.
+
+Every answer is JSON in one envelope: `status`, `error`, `data` and `trace_id`. An error's `code` and `message` never
+change; its `reason` is for people, and names the member that is wrong. The HTTP status is `code // 100000`. Besides
+what each call lists, a path that is not known is answered 404 (40401000), and a method that its path does not have 405
+(40501000) with `Allow`. `HEAD` is `GET` without the body; `OPTIONS` tells what a path takes.
+
+Bodies are read as JSON whatever `Content-Type` says. A browser (`Accept: text/html`) gets a page on the same paths,
+with forms to try the calls. Not in here: `GET /metrics`, which is Prometheus' text, and the calls of nodes to each
+other.
+""",
+    "TAGS": [
+        {"name": "load", "description": "The load of engines, and the requests that it follows from."},
+        {"name": "cache", "description": "Which engines hold which prompts in their caches."},
+        {"name": "replica", "description": "This node and its peers."},
+        {"name": "node", "description": "This node itself."},
+    ],
+    "POSTPROCESSING_HOOKS": [],  # the structs name what is shared
 }
 
 LOGGING_CONFIG = None  # metadata_center.logs configures logging when a node starts

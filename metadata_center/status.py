@@ -5,13 +5,46 @@
 from __future__ import annotations
 
 import platform
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta, Struct
 
 from metadata_center import __version__
 from metadata_center.errors import Unavailable
 from metadata_center.health import Health
 from metadata_center.http.call import Call, Route
+
+
+class Versions(Struct, frozen=True):
+    """What runs here."""
+
+    version: Annotated[str, Meta(description="of the service")]
+    python: Annotated[str, Meta(description="of the Python that runs it")]
+
+
+class Part(Struct, frozen=True):
+    """A part of the node. Only an essential one can make the node unready."""
+
+    name: Annotated[str, Meta(examples=["worker"])]
+    state: Annotated[Literal["starting", "ok", "degraded", "failed", "stopped"], Meta(examples=["ok"])]
+    since: Annotated[str, Meta(examples=["2026-11-23T13:22:03.693Z"], extra_json_schema={"format": "date-time"})]
+    detail: Annotated[str, Meta(description="why it is not ok; empty where there is nothing to say")]
+    essential: bool
+
+
+class Ready(Struct, frozen=True):
+    """A node that should be sent requests."""
+
+    status: Annotated[Literal["ready", "degraded"], Meta(examples=["ready"])]
+    parts: list[Part]
+
+
+class Unready(Struct, frozen=True):
+    """A node that should be sent none."""
+
+    status: Annotated[Literal["starting", "stopping", "failed"], Meta(examples=["stopping"])]
+    parts: list[Part]
 
 
 class StatusHandlers:
@@ -40,5 +73,5 @@ class StatusHandlers:
         return report
 
     def version(self, call: Call) -> bytes:
-        """`GET /version`: of the service and of the Python that runs it."""
-        return msgspec.json.encode({"version": __version__, "python": platform.python_version()})
+        """`GET /version`: the versions of the service and of the Python that runs it."""
+        return msgspec.json.encode(Versions(__version__, platform.python_version()))

@@ -10,6 +10,7 @@ from metadata_center import pages
 urlpatterns = [
     path("", include("console.urls")),
     path("", include("loadstats.urls")),
+    path("", include("kvcache.urls")),
     path("", include("replication.urls")),
     path("", include("metadata_center.rest.urls")),
     path("metrics", pages.metrics),
@@ -17,5 +18,6 @@ urlpatterns = [
 ]
 
 handler400 = "metadata_center.pages.bad_request"
+handler403 = "metadata_center.pages.forbidden"
 handler404 = "metadata_center.pages.not_found"
 handler500 = "metadata_center.pages.server_error"

@@ -6,21 +6,50 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from metadata_center.errors import Forbidden, TooMany
 from metadata_center.rest import HandlerViewSet
 from replication import paths
 
 
 class Event(Struct):
-    """`POST /v1/replica/event` as a form. Which members it needs depends on the type; its handler knows."""
+    """A gateway's call. `load.stats.set` needs `cluster` and `ip` too, the other types only `request_id`."""
 
     event_type: Annotated[
         Literal["load.stats.set", "load.prompt.delete", "load.stats.delete"],
         Meta(description="the header Event-Type", extra={"header": "Event-Type"}),
     ]
-    request_id: str
+    request_id: Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
     cluster: Annotated[str | None, Meta(description="for load.stats.set only, as the two below")] = None
     ip: str | None = None
     prompt_length: int | None = None
+
+
+class PeerLag(Struct):
+    """A peer as this node sees it."""
+
+    peer: Annotated[str, Meta(description="address and port")]
+    state: Annotated[str, Meta(description="new, connected, lost or legacy")]
+    since_seconds: Annotated[float | None, Meta(description="since it is; null where it has not changed yet")]
+    origin: Annotated[str, Meta(description="the peer's, as it last said")]
+    joined: Annotated[bool, Meta(description="the peer's, as it last said")]
+    acknowledged: Annotated[int, Meta(description="the last event of this node before which the peer has all")]
+    lag_events: Annotated[int, Meta(description="events that the peer has not")]
+    lag_seconds: Annotated[float, Meta(description="how long the oldest of those has waited")]
+    sent_events: Annotated[int, Meta(description="acknowledged since this node started")]
+    lost_events: Annotated[int, Meta(description="not taken by a peer of the original's kind")]
+    pulling_buckets: Annotated[int, Meta(description="still to come of a pull from it, of 1,024")]
+    last_error: Annotated[str, Meta(description="why it was lost; empty once it is connected again")]
+
+
+class Standing(Struct):
+    """How this node stands among its peers."""
+
+    origin: Annotated[str, Meta(description="this life of this node")]
+    joined: Annotated[bool, Meta(description="it has caught up with its peers, or is alone")]
+    vector: Annotated[
+        dict[str, int], Meta(description="for each origin, the last event before which this node has seen all")
+    ]
+    peers: list[PeerLag]
 
 
 class ReplicaEvent(HandlerViewSet):
@@ -28,6 +57,8 @@ class ReplicaEvent(HandlerViewSet):
 
     path = paths.EVENT
     inputs: ClassVar = {"POST": Event}
+    outputs: ClassVar = {"POST": None}
+    errors: ClassVar = {"POST": {Forbidden: None, TooMany: None}}
     examples: ClassVar = {
         "event_type": "load.stats.set",
         "request_id": "demo-2",
@@ -42,3 +73,14 @@ class ReplicaPeers(HandlerViewSet):
 
     path = paths.PEERS
     inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Standing}
+    examples: ClassVar = {
+        "origin": "10.0.0.8:8080@18eab1234c6e0797",
+        "joined": True,
+        "vector": {"10.0.0.8:8080@18eab1234c6e0797": 41},
+        "peer": "10.0.0.8:8080",
+        "state": "connected",
+        "since_seconds": 3.362,
+        "acknowledged": 12,
+        "sent_events": 12,
+    }

@@ -16,6 +16,7 @@ local cluster = setting("CLUSTER", "model-a")
 local run = tonumber(setting("RUN", "1")) -- sets one run's request ids apart from another's
 local every_trace = setting("TRACE", "some") == "every"
 local engines = tonumber(setting("ENGINES", "100"))
+local etag = setting("ETAG", "") -- of an answer that the gateway has already
 
 local ids = string.format("6ba7%04x-9dad-41d1-80b4-", run)
 local traces = string.format("c0de%04x-5ad1-4c2e-9f00-", run)
@@ -34,6 +35,9 @@ local function head(method, target, length)
    local lines = { method .. " " .. target .. " HTTP/1.1", "Host: " .. host, "User-Agent: Go-http-client/1.1" }
    if length > 0 then
       lines[#lines + 1] = "Content-Length: " .. length
+   end
+   if etag ~= "" then
+      lines[#lines + 1] = "If-None-Match: " .. etag
    end
    lines[#lines + 1] = "Traceid: "
    return table.concat(lines, "\r\n")
@@ -71,6 +75,14 @@ function gateway.post()
       local engine = (i * 31) % engines
       return '{"cluster":"' .. cluster .. '","request_id":"',
          string.format('","prompt_length":%d,"ip":"10.0.%d.%d"}', prompt, math.floor(engine / 250), engine % 250 + 1)
+   end)
+end
+
+-- POST that chooses among all engines of the cluster: prompt lengths as above.
+function gateway.pick()
+   return ring("POST", "/v1/load/pick", function(i)
+      local prompt = (i * 7919) % (10 ^ (1 + i % 5))
+      return '{"cluster":"' .. cluster .. '","request_id":"', string.format('","prompt_length":%d}', prompt)
    end)
 end
 

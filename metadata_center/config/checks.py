@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """`ConfigError` for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker):
+    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -156,3 +156,10 @@ def _broker(config: Config) -> Problem | None:
         return None
     # Its value is not shown: without a scheme there is no telling where a password ends.
     return Problem(("Celery.Broker",), "expected a URL with a scheme, such as memory:// or redis://host:6379/0")
+
+
+def _redis(config: Config) -> Problem | None:
+    url = config.sockets.redis_url
+    if not url or re.match(r"(rediss?|unix)://", url):
+        return None
+    return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")

@@ -18,7 +18,7 @@ from metadata_center.config.error import shown
 from metadata_center.config.schema import Config
 
 # Hold a key or a password: never shown, in no error and no report.
-SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret"})
+SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret", "Sockets.RedisUrl"})
 
 
 class Member(Struct, frozen=True):
@@ -36,8 +36,8 @@ class Member(Struct, frozen=True):
 
     @property
     def is_duration(self) -> bool:
-        """Every float of the schema is a number of seconds."""
-        return isinstance(self.type_, inspect.FloatType)
+        """Every float of the schema is a number of seconds, but for those with an upper bound."""
+        return isinstance(self.type_, inspect.FloatType) and self.type_.le is None
 
     @property
     def is_list(self) -> bool:
@@ -102,6 +102,8 @@ def _expected(type_: inspect.Type) -> str:
             text = f"an integer of at least {type_.ge}"
         case inspect.IntType():
             text = f"an integer from {type_.ge} to {type_.le}"
+        case inspect.FloatType(le=float()):
+            text = f"a number from {type_.ge:g} to {type_.le:,g}"
         case inspect.FloatType():
             text = 'a duration with its unit, such as "500ms" or "1m30s"' + (", above 0" if type_.gt == 0 else "")
         case inspect.BoolType():

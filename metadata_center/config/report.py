@@ -9,23 +9,41 @@ import re
 from itertools import groupby
 from typing import Any
 
+from msgspec import Struct
+
 from metadata_center.config.durations import format_duration
 from metadata_center.config.loaded import Loaded
 from metadata_center.config.member import SECRETS, Member, members, plain
 
 
-def render(loaded: Loaded) -> str:
-    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+class Entry(Struct, frozen=True):
+    """A member of the configuration. `value` is written as in TOML, a secret's is masked."""
+
+    section: str
+    key: str
+    value: str
+    source: str
+
+
+def entries(loaded: Loaded) -> list[Entry]:
+    """Every member, in the schema's order."""
     values = plain(loaded.config)
-    written = {}
+    found = []
     for member in members():
         value = values[member.section][member.key]
         value = format_duration(value) if member.is_duration else _masked(member, value)
-        written[member.path] = f"[{member.section}] {member.key} = {json.dumps(value, ensure_ascii=False)}"
-    width = max(map(len, written.values()))
+        text = json.dumps(value, ensure_ascii=False)
+        found.append(Entry(member.section, member.key, text, loaded.sources[member.path]))
+    return found
+
+
+def render(loaded: Loaded) -> str:
+    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+    lines = [(each, f"[{each.section}] {each.key} = {each.value}") for each in entries(loaded)]
+    width = max(len(line) for _, line in lines)
     return "\n\n".join(
-        "\n".join(f"{written[member.path]:{width}}    # {loaded.sources[member.path]}" for member in section)
-        for _, section in groupby(members(), key=lambda member: member.section)
+        "\n".join(f"{line:{width}}    # {each.source}" for each, line in section)
+        for _, section in groupby(lines, key=lambda line: line[0].section)
     )
 
 

@@ -16,6 +16,8 @@ from msgspec import Meta, Struct, field
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0)]
 PositiveSeconds = Annotated[float, Meta(gt=0)]
+Weight = Annotated[float, Meta(ge=0.0, le=1_000_000.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 
 LogTarget = Literal["stdout", "stderr", "file"]
@@ -39,6 +41,8 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_timeout_seconds: PositiveSeconds = field(default=30.0, name="WriteTimeout")
     # After SIGTERM: at most this long with /readyz 503 and open requests, then the process ends.
     drain_timeout_seconds: Seconds = field(default=5.0, name="DrainTimeout")
+    # Calls that wait for a change (`wait=SECONDS`). Each holds a connection, and memory of about 20 KB.
+    max_waiters: Positive = field(default=1000, name="MaxWaiters")
 
 
 class PProf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +77,37 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # About 300 bytes each; past it an add is refused with 429.
     max_requests: Positive = field(default=4_000_000, name="MaxRequests")
     max_engines: Positive = field(default=100_000, name="MaxEngines")
+    # Requests whose gateway has fallen silent still count for this long.
+    orphan_grace_seconds: PositiveSeconds = field(default=30.0, name="OrphanGrace")
+    max_owners: Positive = field(default=10_000, name="MaxOwners")
+
+
+class KVCache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The index of which engines hold which prompts in their caches."""
+
+    # False: the calls are answered, nothing is kept and nothing found.
+    enable: bool = field(default=True, name="Enable")
+    # Between two rounds of expiry, which also free what was dropped.
+    gc_interval_seconds: PositiveSeconds = field(default=10.0, name="GCInterval")
+    # A prompt that nobody sent again. Engines evict too, and nobody tells: too long a time promises what is gone.
+    block_expire_seconds: PositiveSeconds = field(default=3600.0, name="BlockExpire")
+    # Each block counts once for every engine that holds it. About 100 bytes for the first engine, 10 for any other;
+    # past it the blocks go that were not used for longest.
+    max_blocks: Positive = field(default=4_000_000, name="MaxBlocks")
+    # 65,536 blocks of 512 bytes are about 8 million tokens.
+    max_engine_blocks: Positive = field(default=65_536, name="MaxEngineBlocks")
+
+
+class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How `POST /v1/load/pick` chooses, where a call does not say. The weights are the AIGW gateway's."""
+
+    policy: Literal["score", "least_load", "power_of_two"] = field(default="score", name="Policy")
+    # The larger one is, the more sticky are prompts that begin alike, or the flatter are requests or prompts spread.
+    cache_ratio: Weight = field(default=2.0, name="CacheRatio")
+    request_load: Weight = field(default=1.0, name="RequestLoad")
+    prefill_load: Weight = field(default=3.0, name="PrefillLoad")
+    # One of so many of the best is taken at random: nodes that know the same do not all choose the same engine.
+    share: Share = field(default=0.05, name="Share")
 
 
 class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +144,26 @@ class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 
 
+class Sockets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Live load over websockets, for people's pages."""
+
+    # A socket gets at most one message in this time: the shorter, the more of them, each with fewer engines.
+    interval_seconds: PositiveSeconds = field(default=0.1, name="Interval")
+    # One costs about 25 µs of CPU a message.
+    max_clients: Positive = field(default=1000, name="MaxClients")
+    # Clients need not say anything.
+    max_message_bytes: Positive = field(default=4096, name="MaxMessageBytes")
+    # A client that does not answer a ping in PingTimeout is gone.
+    ping_interval_seconds: PositiveSeconds = field(default=20.0, name="PingInterval")
+    ping_timeout_seconds: PositiveSeconds = field(default=20.0, name="PingTimeout")
+    # Sites whose pages may open sockets here, beside this node's own: "https://ops.example.com", or "*" for any.
+    origins: tuple[str, ...] = field(default=(), name="Origins")
+    # Messages go through this Redis instead of this process's memory, where other programs can join the groups.
+    redis_url: str = field(default="", name="RedisUrl")
+    # Messages of all streams that the channel layer holds; what is more is dropped, and its readers get a snapshot.
+    channel_capacity: Positive = field(default=1000, name="ChannelCapacity")
+
+
 class Celery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The embedded worker and beat. With another broker than `memory://` tasks can be watched from outside."""
 
@@ -138,8 +193,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pprof: PProf = field(default=PProf(), name="PProf")
     log: Log = field(default=Log(), name="Log")
     load: Load = field(default=Load(), name="Load")
+    kvcache: KVCache = field(default=KVCache(), name="KVCache")
+    pick: Pick = field(default=Pick(), name="Pick")
     discovery: Discovery = field(default=Discovery(), name="Discovery")
     replication: Replication = field(default=Replication(), name="Replication")
+    sockets: Sockets = field(default=Sockets(), name="Sockets")
     celery: Celery = field(default=Celery(), name="Celery")
     node: Node = field(default=Node(), name="Node")
     web: Web = field(default=Web(), name="Web")

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter_ns, time_ns
 from typing import Any
 
 from metadata_center.errors import BodyTooLarge
-from metadata_center.http.call import Call, Route
+from metadata_center.http.call import Call, Patient, Route
 from metadata_center.http.edge import Edge
 from metadata_center.http.envelope import CONTENT_TYPE, PACKED_TYPE
 
@@ -84,13 +85,33 @@ class HandlerApp:
         if len(body) > self._max_body_bytes:
             problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
             status, answer = self._edge.refuse(problem, trace_id)
-        else:
+        elif (patient := route.awaited(call.query, len(body))) is None:
             status, answer = self._edge.serve(route, call, trace_id)
+        else:
+            served = await self._patiently(patient, route, call, trace_id, receive)
+            if served is None:
+                return
+            status, answer = served
         kind = PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE
-        await _answer(send, status, answer, kind, trace_id)
-        duration_ns = perf_counter_ns() - started
+        await _answer(send, status, answer, kind, trace_id, call.etag)
+        duration_ns = perf_counter_ns() - started - call.waited_ns
         self._edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
         self._edge.flush()  # other servers than ours have no timer for it
+
+    async def _patiently(
+        self, patient: Patient, route: Route, call: Call, trace_id: bytes, receive: Receive
+    ) -> tuple[int, bytes] | None:
+        """The answer of a call that takes its time; None where its client did not wait for it."""
+        work = self._edge.serve_patiently(patient, route, call, trace_id)
+        if not patient.idle:
+            return await work
+        tasks = asyncio.ensure_future(work), asyncio.ensure_future(_leaves(receive))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return tasks[0].result() if tasks[0].done() else None
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _body(self, receive: Receive) -> bytes | None:
         """The whole body, or a little more than the limit of one that is too large; None once the client is gone."""
@@ -108,11 +129,19 @@ class HandlerApp:
         return b"".join(parts)
 
 
-async def _answer(send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes) -> None:
-    head = [
-        (b"content-type", content_type),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-trace-id", trace_id),
-    ]
+async def _leaves(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes, etag: bytes = b""
+) -> None:
+    head = [(b"x-trace-id", trace_id)]
+    if status != 304:
+        head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if etag:
+        head.append((b"etag", etag))
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})

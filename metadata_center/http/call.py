@@ -4,12 +4,12 @@
 
 A handler is a plain synchronous function from a `Call` to the answer's `data`, encoded as JSON. It knows nothing of the
 transport, so that every door (the lane, ASGI, Django's pages) serves the same one. It raises `ContractError` for any
-answer but 200.
+answer but 200, and `NotModified`. A route may have a second handler that is awaited, for calls that take their time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct, field
@@ -25,7 +25,8 @@ class Call(Struct, gc=False):
 
     `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
     of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the
-    inference request it was about in `request_id`, for the access log.
+    inference request it was about in `request_id`, for the access log, in `etag` what tells this answer from another,
+    and in `waited_ns` how long it did nothing but wait, which is no fault of the node's.
     """
 
     query: bytes
@@ -33,9 +34,33 @@ class Call(Struct, gc=False):
     headers: Mapping[bytes, bytes]
     request_id: str = ""
     client: str = ""
+    etag: bytes = b""
+    waited_ns: int = 0
+
+
+class NotModified(Exception):
+    """The caller has the answer already: 304 with the call's `etag`, and no body."""
 
 
 Handler = Callable[[Call], bytes]
+
+
+def always(query: bytes, size: int) -> bool:
+    """Each call may take its time."""
+    return True
+
+
+class Patient(Struct, frozen=True):
+    """The handler of a route's calls that may take a while, awaited on the event loop.
+
+    `applies` tells these calls by query string and size of the body (where that is not known yet: the most it may be),
+    and by nothing else, for the lane remembers what it said. An `idle` one does nothing but wait, and is cancelled when
+    its client leaves; any other is finished.
+    """
+
+    handler: Callable[[Call], Awaitable[bytes]]
+    applies: Callable[[bytes, int], bool] = always
+    idle: bool = False
 
 
 class Route(Struct, frozen=True):
@@ -48,7 +73,13 @@ class Route(Struct, frozen=True):
     path: str
     handler: Handler
     packed: bool = False
+    patient: Patient | None = None
     meter: Meter = field(default_factory=Meter)
+
+    def awaited(self, query: bytes, size: int) -> Patient | None:
+        """Who serves a call with this query and a body of `size` bytes in `handler`'s stead, if anybody."""
+        patient = self.patient
+        return patient if patient is not None and patient.applies(query, size) else None
 
 
 class Table:

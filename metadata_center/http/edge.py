@@ -12,7 +12,7 @@ from typing import Protocol
 
 from metadata_center.errors import ContractError, InternalError
 from metadata_center.http import envelope
-from metadata_center.http.call import Call, Route, Table
+from metadata_center.http.call import Call, NotModified, Patient, Route, Table
 from metadata_center.http.domains import Domains
 from metadata_center.http.envelope import TraceIds
 from metadata_center.http.meter import PageMeters
@@ -46,12 +46,28 @@ class Edge:
         """Status and body of the answer. Never raises."""
         try:
             data = route.handler(call)
-        except ContractError as problem:
-            return self.refuse(problem, trace_id)
-        except Exception:
-            logger.exception("%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"))
-            return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
+        except Exception as problem:
+            return self._other(route, problem, trace_id)
         return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+
+    async def serve_patiently(self, patient: Patient, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+        """The same for a call that is `patient`'s, which runs on the event loop."""
+        try:
+            data = await patient.handler(call)
+        except Exception as problem:
+            return self._other(route, problem, trace_id)
+        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+
+    def _other(self, route: Route, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
+        """Any answer but a 200."""
+        if isinstance(problem, ContractError):
+            return self.refuse(problem, trace_id)
+        if isinstance(problem, NotModified):
+            return 304, b""
+        logger.error(
+            "%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"), exc_info=problem
+        )
+        return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:

@@ -4,8 +4,9 @@
 
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
-websockets, and any request that must wait its turn behind one that Django still works on or behind a client that does
-not read its answers. There the same handlers serve it, so the answers are the same.
+websockets, calls that may take a while (`Patient`), and any request that must wait its turn behind one that Django
+still works on or behind a client that does not read its answers. There the same handlers serve it, so the answers are
+the same.
 
 A `Lane` is one connection. All of it runs on the event loop.
 """
@@ -14,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter_ns, time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from metadata_center.errors import (
@@ -31,58 +32,10 @@ from metadata_center.errors import (
 )
 from metadata_center.http.asgi import wants_page
 from metadata_center.http.call import Call, Route
-from metadata_center.http.edge import Edge
-from metadata_center.http.envelope import CONTENT_TYPE, PACKED_TYPE
-from metadata_center.http.head import Head, Heads
+from metadata_center.http.head import Head
 
-
-class LaneState:
-    """What all connections of a server share. `now` is a coarse monotonic clock, set by whoever sweeps."""
-
-    def __init__(
-        self,
-        edge: Edge,
-        *,
-        max_header_bytes: int,
-        max_body_bytes: int,
-        read_timeout_seconds: float,
-        idle_timeout_seconds: float,
-        write_timeout_seconds: float,
-        now: float = 0.0,
-    ) -> None:
-        self.edge = edge
-        self.heads = Heads()
-        self.max_header_bytes = max_header_bytes
-        self.max_body_bytes = max_body_bytes
-        self.read_timeout_seconds = read_timeout_seconds
-        self.idle_timeout_seconds = idle_timeout_seconds
-        self.write_timeout_seconds = write_timeout_seconds
-        self.now = now
-        self.draining = False  # answers say `Connection: close` from now on
-        self.served = 0  # requests of clients answered
-        self.server_state = ServerState()  # the open connections, and Django's tasks
-        self.date(b"")
-
-    def date(self, date: bytes) -> None:
-        """Set the `Date` of the answers to come; once a second is enough."""
-        line = b"Date: %b\r\n" % date if date else b""
-        self._starts = {
-            status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
-            for status in range(200, 600)
-        }
-        self.ok_start = self._starts[200]
-        self.packed_start = self.ok_start.replace(CONTENT_TYPE, PACKED_TYPE)
-
-    def start(self, status: int) -> bytes:
-        """An answer's head up to the trace id."""
-        return self._starts[status]
-
-    def sweep(self, now: float) -> None:
-        """Set the clock and close what has timed out."""
-        self.now = now
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Lane):
-                connection.check_time(now)
+if TYPE_CHECKING:
+    from metadata_center.http.lanes import LaneState
 
 
 class Lane(HttpToolsProtocol):
@@ -115,6 +68,7 @@ class Lane(HttpToolsProtocol):
         self._received = 0  # bytes of the head, then of the body
         self._started = 0
         self._upgrade = False
+        self._idle = False  # the request being served only waits for something to happen
         self.url = b""
         self.headers = []
 
@@ -138,8 +92,13 @@ class Lane(HttpToolsProtocol):
                 self._refuse(self._head_too_large())
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client will send no more. Answers under way still go out; True keeps the connection open for them."""
+        """The client will send no more. Answers under way still go out; True keeps the connection open for them.
+
+        But not for a call that waits: its client has most likely given up and gone.
+        """
         self._half_closed = True
+        if self._idle and not self.pipeline:
+            return False
         return not self._open and self._busy() and self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -209,11 +168,14 @@ class Lane(HttpToolsProtocol):
                 self._refuse(InvalidInput("Upgrade: expected no request under way on this connection"))
                 return
         route, query = self._find_route()
-        if route is None or websocket or self._busy() or wants_page(headers.get(b"accept")):
+        length = int(headers.get(b"content-length", b"0"))
+        size = self.shared.max_body_bytes if b"transfer-encoding" in headers else length
+        patient = None if route is None else route.awaited(query, size)
+        if route is None or patient is not None or websocket or self._busy() or wants_page(headers.get(b"accept")):
             self._hand_over()
+            self._idle = patient is not None and patient.idle
             return
         http_1_0 = self.parser.get_http_version() != "1.1"
-        length = int(headers.get(b"content-length", b"0"))
         self._head = Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
         if headers.get(b"expect", b"").lower() == b"100-continue" and (length or b"transfer-encoding" in headers):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -334,39 +296,42 @@ class Lane(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
+        if self.shared.draining:
+            self.cycle.keep_alive = False
 
     def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:
         """Serve a hot request: write, then count and log."""
         shared = self.shared
         edge = shared.edge
+        route = head.route
         wall_ns = time_ns()
         trace_id = edge.trace_ids.of(trace_header)
         client = self.client
         call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
-        status, answer = edge.serve(head.route, call, trace_id)
+        status, answer = edge.serve(route, call, trace_id)
         if status != 200:
             start = shared.start(status)
-        elif head.route.packed:
+        elif route.packed:
             start = shared.packed_start
         else:
             start = shared.ok_start
-        if head.keep_alive and not head.http_1_0 and not shared.draining:
-            self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
+        said = b"%b\r\nETag: %b" % (trace_id, call.etag) if call.etag else trace_id
+        if head.keep_alive and not head.http_1_0 and status != 304 and not shared.draining:
+            self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, said, len(answer), answer))
         else:
-            self._write_last(head, start + trace_id, answer)
-        if not head.route.packed:
+            self._write_other(head, status, start + said, answer)
+        if not route.packed:
             shared.served += 1  # what peers send keeps no draining node waiting
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
-        edge.finish(head.route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
 
-    def _write_last(self, head: Head, start: bytes, answer: bytes) -> None:
-        """Write an answer that says what becomes of the connection."""
+    def _write_other(self, head: Head, status: int, start: bytes, answer: bytes) -> None:
+        """Write an answer that says what becomes of the connection, or one without a body."""
         keep = head.keep_alive and not self.shared.draining
         word = b"keep-alive" if keep else b"close"
-        self.transport.write(
-            b"%b\r\nConnection: %b\r\nContent-Length: %d\r\n\r\n%b" % (start, word, len(answer), answer)
-        )
+        length = b"" if status == 304 else b"Content-Length: %d\r\n" % len(answer)
+        self.transport.write(b"%b\r\nConnection: %b\r\n%b\r\n%b" % (start, word, length, answer))
         if not keep:
             self._refused = True
             self.transport.close()

@@ -21,7 +21,9 @@ import uvicorn
 
 from metadata_center.config import Config
 from metadata_center.http.asgi import Asgi
-from metadata_center.http.lane import Lane, LaneState
+from metadata_center.http.lane import Lane
+from metadata_center.http.lanes import LaneState
+from metadata_center.http.websocket import Socket
 
 BACKLOG = 2048
 QUIET_SECONDS = 0.3  # without a hot request: nobody sends to a draining node any more
@@ -87,8 +89,12 @@ class NodeServer(uvicorn.Server):
                 proxy_headers=False,
                 # Lane.check_time closes idle connections; uvicorn's own timer is cancelled before it could.
                 timeout_keep_alive=int(config.http.idle_timeout_seconds) + 60,
-                ws_max_size=64 * 1024,
-                ws_max_queue=8,
+                ws=Socket,
+                ws_max_size=config.sockets.max_message_bytes,
+                ws_ping_interval=config.sockets.ping_interval_seconds,
+                ws_ping_timeout=config.sockets.ping_timeout_seconds,
+                # Measured: compressing a message of 28 KB takes 150 µs, sending it 25.
+                ws_per_message_deflate=False,
                 ssl_certfile=config.http.cert_file or None,
                 ssl_keyfile=config.http.key_file or None,
             )
@@ -114,7 +120,7 @@ class NodeServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so on /readyz, serve on until nobody asks any more, then close; bounded by the drain time."""
         self._on_drain()
-        self.lanes.draining = True
+        self.lanes.drain()
         ends = monotonic() + self._drain_seconds
         served, quiet_since = self.lanes.served, monotonic()
         while not self.force_exit and (now := monotonic()) < min(ends, quiet_since + QUIET_SECONDS):

@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from metadata_center.errors import InvalidInput
 from metadata_center.http.call import Call, Route
+from metadata_center.logs.levels import PYTHON_LEVELS
 from metadata_center.logs.setup import Logs
 
 
 class LevelChange(msgspec.Struct, frozen=True):
-    """The body. Members it does not name are ignored."""
+    """How much the log is to tell. Members that are not named here are ignored."""
 
-    level: str = msgspec.field(name="LevelParam")
+    level: Annotated[
+        str, msgspec.Meta(description="in this case exactly", extra_json_schema={"enum": list(PYTHON_LEVELS)})
+    ] = msgspec.field(name="LevelParam")
 
 
 _decode: Final = msgspec.json.Decoder(LevelChange).decode
@@ -33,7 +36,7 @@ class LogHandlers:
         return (Route("POST", "/log/level", self.set_level),)
 
     def set_level(self, call: Call) -> bytes:
-        """`POST /log/level`: takes effect at once. Raises InvalidInput."""
+        """`POST /log/level`: sets how much the log tells. Takes effect at once."""
         try:
             change = _decode(call.body)
         except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply, or another shape

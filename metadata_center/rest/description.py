@@ -16,7 +16,7 @@ from metadata_center.rest.serializer import serializer_of
 if TYPE_CHECKING:
     from metadata_center.rest.viewset import HandlerViewSet
 
-_words = regex(r"(?:`[A-Z]+ [^`]+`: )?(.*?)(?:\n\n.*)?", DOTALL).fullmatch
+_words = regex(r"(?:`[A-Z]+ [^`]+`: )?(.*?)(?:\n\n(.*))?", DOTALL).fullmatch
 
 
 def describe(view: HandlerViewSet) -> dict[str, Any]:
@@ -39,3 +39,15 @@ def summary(view: HandlerViewSet, method: str) -> str:
     found = _words(getdoc(view.route(method).handler) or "")
     text = " ".join(found[1].split()) if found else ""
     return text[:1].upper() + text[1:]
+
+
+def headline(view: HandlerViewSet, method: str) -> str:
+    """The summary's first sentence, without its full stop."""
+    return summary(view, method).partition(". ")[0].rstrip(".")
+
+
+def details(view: HandlerViewSet, method: str) -> str:
+    """What there is to know beyond the headline: the rest of the handler's docstring, or else what the URL is for."""
+    found = _words(getdoc(view.route(method).handler) or "")
+    paragraphs = (summary(view, method).partition(". ")[2], found[2] if found else "")
+    return "\n\n".join(filter(None, paragraphs)) or purpose(view)

@@ -8,11 +8,11 @@ structs: what a serializer accepts or refuses as JSON, the struct does too. Pure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.validators import ProhibitNullCharactersValidator
-from msgspec import NODEFAULT, Struct, inspect
+from msgspec import NODEFAULT, Struct, ValidationError, convert, inspect, structs
 from rest_framework import serializers
 from rest_framework.utils.html import is_html_input
 
@@ -48,6 +48,28 @@ class Whole(serializers.IntegerField):
         return data
 
 
+class Number(serializers.FloatField):
+    """A number, or a number's text in a form."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.style.setdefault("input_type", "text")  # browsers' own inputs for numbers take whole ones only
+
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        value = super().get_value(dictionary)
+        if isinstance(value, str) and is_html_input(dictionary):
+            try:
+                return float(value)
+            except ValueError:
+                return value
+        return value
+
+    def to_internal_value(self, data: object) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class Choice(serializers.ChoiceField):
     """One of some strings."""
 
@@ -61,15 +83,16 @@ def serializer_of(struct: type[Struct]) -> type[serializers.Serializer[Any]]:
     """A serializer with the struct's members: names, bounds, defaults, descriptions.
 
     A member with `Meta(extra={"header": NAME})` is a header of the call and not of its body; its field carries
-    `style["header"]`. Raises TypeError for types that no form of ours has needed yet.
+    `style["header"]`.
     """
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    fields = {member.encode_name: _field(struct, member) for member in info.fields}
+    types = {field.name: field.type for field in structs.fields(struct)}
+    fields = {member.encode_name: _field(member, types[member.name]) for member in info.fields}
     return type(struct.__name__, (serializers.Serializer,), {**fields, "__doc__": struct.__doc__})
 
 
-def _field(struct: type[Struct], member: inspect.Field) -> serializers.Field[Any, Any, Any, Any]:
+def _field(member: inspect.Field, type_: Any) -> serializers.Field[Any, Any, Any, Any]:
     kind = member.type
     options: dict[str, Any] = {"label": member.encode_name, "required": member.required}
     if member.default is not NODEFAULT:
@@ -89,5 +112,19 @@ def _field(struct: type[Struct], member: inspect.Field) -> serializers.Field[Any
                 return Whole(min_value=kind.ge, max_value=kind.le, **options)
             case inspect.LiteralType() if all(isinstance(value, str) for value in kind.values):
                 return Choice(choices=kind.values, **options)
+            case inspect.FloatType():
+                return Number(validators=[_fits(type_)], **options)
             case _:
-                raise TypeError(f"{struct.__name__}.{member.name}: no form field for {kind}")
+                return serializers.JSONField(validators=[_fits(type_)], **options)
+
+
+def _fits(type_: Any) -> Callable[[object], None]:
+    """A check of values that no field knows: nested ones, told in a form by their JSON."""
+
+    def check(value: object) -> None:
+        try:
+            convert(value, type_)
+        except ValidationError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+    return check

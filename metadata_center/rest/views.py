@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of the calls about the node itself."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from metadata_center.errors import Unavailable
 from metadata_center.logs.handlers import LevelChange
 from metadata_center.rest.viewset import HandlerViewSet
+from metadata_center.status import Ready, Unready, Versions
 
 
 class Livez(HandlerViewSet):
@@ -13,6 +15,7 @@ class Livez(HandlerViewSet):
 
     path = "/livez"
     inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Literal["alive"]}
 
 
 class Readyz(HandlerViewSet):
@@ -20,6 +23,8 @@ class Readyz(HandlerViewSet):
 
     path = "/readyz"
     inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Ready}
+    errors: ClassVar = {"GET": {Unavailable: Unready}}
 
 
 class Version(HandlerViewSet):
@@ -27,6 +32,8 @@ class Version(HandlerViewSet):
 
     path = "/version"
     inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Versions}
+    examples: ClassVar = {"version": "0.1.0", "python": "3.11.7"}
 
 
 class LogLevel(HandlerViewSet):
@@ -34,4 +41,5 @@ class LogLevel(HandlerViewSet):
 
     path = "/log/level"
     inputs: ClassVar = {"POST": LevelChange}
+    outputs: ClassVar = {"POST": Literal["log level updated successfully"]}
     examples: ClassVar = {"LevelParam": "INFO"}

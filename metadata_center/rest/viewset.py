@@ -13,7 +13,8 @@ from io import BytesIO
 from typing import Any, ClassVar
 
 import msgspec
-from django.http import HttpRequest, QueryDict
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotModified, QueryDict
 from django.urls import URLPattern, path
 from msgspec import Struct
 from rest_framework.parsers import DataAndFiles, FormParser, MultiPartParser
@@ -29,18 +30,32 @@ from metadata_center.http.call import Call, Route
 from metadata_center.pages import is_browser, locked, too_large, trace_id
 from metadata_center.rest.description import describe
 from metadata_center.rest.negotiation import BrowserOrJson
+from metadata_center.rest.openapi import HandlerSchema
+from metadata_center.rest.openapi.answers import Errors
 from metadata_center.rest.renderers import EnvelopeRenderer, PageRenderer
 from metadata_center.rest.serializer import serializer_of
 
 
 class HandlerViewSet(ViewSet):
-    """One URL. Subclasses say which, and what each method takes: a GET in its query, any other in its body."""
+    """One URL. Subclasses say which, and for each method what it takes and what it answers.
+
+    A GET takes its struct's members from the query, any other method from its body. From these types come the page's
+    forms and the OpenAPI document.
+    """
 
     path: ClassVar[str]
     inputs: ClassVar[Mapping[str, type[Struct] | None]]
-    examples: ClassVar[Mapping[str, str | int]] = {}
-    """What the forms hold at first, by member: enough for a first call that works."""
+    outputs: ClassVar[Mapping[str, Any]]
+    """The type of the answer's `data`, None for null."""
+    errors: ClassVar[Mapping[str, Errors]] = {}
+    """The errors that only some calls have."""
+    tagged: ClassVar[frozenset[str]] = frozenset()
+    """The methods whose answers have an `ETag`, and that may be answered 304."""
+    examples: ClassVar[Mapping[str, Any]] = {}
+    """Values of members, by name: what the forms hold at first, enough for a first call that works, and what answers
+    look like."""
 
+    schema = HandlerSchema()
     renderer_classes = (EnvelopeRenderer, PageRenderer)
     parser_classes = (FormParser, MultiPartParser)
     content_negotiation_class = BrowserOrJson
@@ -55,7 +70,7 @@ class HandlerViewSet(ViewSet):
         self.sent: Mapping[str, Any] = {}
         self.refused: dict[str, Serializer[Any]] = {}  # by method: the form that was not even worth a call
 
-    def serve(self, request: Request) -> Response:
+    def serve(self, request: Request) -> HttpResponseBase:
         """Serve any of the methods, as the edge does."""
         http: HttpRequest = request._request
         self.sent = request.GET.dict()
@@ -66,9 +81,19 @@ class HandlerViewSet(ViewSet):
             body = self._from_form(request, route.method, body, headers)
         client = str(http.META.get("REMOTE_ADDR", ""))  # some calls are for peers only
         call = Call(str(http.META.get("QUERY_STRING", "")).encode(), body, headers, client=client)
-        status, answer = running_node().edge.serve(route, call, trace_id(http))
+        page = is_browser(http)
+        if page:
+            headers.pop(b"if-none-match", None)  # a page is more than its answer
+        edge, patient = running_node().edge, route.awaited(call.query, len(body))
+        if patient is None:
+            status, answer = edge.serve(route, call, trace_id(http))
+        else:
+            status, answer = async_to_sync(edge.serve_patiently)(patient, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
-        return Response(answer, status=status)
+        tags = {"ETag": call.etag.decode("latin-1")} if call.etag and not page else {}
+        if status == 304:
+            return HttpResponseNotModified(headers=tags)
+        return Response(answer, status=status, headers=tags)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """`OPTIONS`: what there is at this URL."""

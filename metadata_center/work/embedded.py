@@ -37,6 +37,9 @@ HEARTBEAT_SECONDS: Final = 1.0
 MAX_WAITING_MESSAGES: Final = 100
 """Beat sends nothing while as many wait: expired messages leave a queue only when a worker takes them."""
 
+RUN_NOW_SECONDS: Final = 60.0
+"""What was asked for by hand and not taken by then is dropped."""
+
 _LOGGERS_OF_EACH_TASK: Final = ("celery.app.trace", "celery.worker.strategy")
 
 
@@ -60,6 +63,7 @@ class EmbeddedCelery:
             if item.task not in app.tasks:
                 raise ValueError(f"the periodic task {item.name!r} names {item.task!r}, which is not registered")
         self._app = app
+        self.periodic = tuple(periodic)
         tasks = tuple(sorted({item.task for item in periodic}))
         self._runs = Runs(tasks, clock, monotonic)
         tracked: Any = app.Task  # this app's own subclass of `TrackedTask`
@@ -105,6 +109,14 @@ class EmbeddedCelery:
     def last_runs(self) -> dict[str, Run]:
         """By task name, the heartbeat left out."""
         return self._runs.snapshot()
+
+    def run_now(self, item: PeriodicTask) -> None:
+        """Have the worker run it once, beside its schedule. From any thread.
+
+        Raises OperationalError where the broker is away.
+        """
+        queue = self._app.conf.task_default_queue
+        self._app.send_task(item.task, queue=queue, expires=RUN_NOW_SECONDS, ignore_result=True, retry=False)
 
     def _work(self, stopping: Event) -> None:
         state = celery.worker.state

@@ -315,6 +315,23 @@ def test_it_leaves_signals_stdout_and_logging_alone(
     assert global_state() == before
 
 
+def test_a_task_may_be_asked_for_by_hand(app: Celery) -> None:
+    ran = Event()
+    app.task(name="seldom", shared=False)(ran.set)
+    seldom = PeriodicTask("seldom", "seldom", 3600.0)
+    node = EmbeddedCelery(app, [seldom])
+    assert node.periodic == (seldom,)
+    node.start()
+    try:
+        eventually(lambda: well(node))
+        assert not ran.is_set()
+        node.run_now(seldom)
+        assert ran.wait(SECONDS)
+        eventually(lambda: node.last_runs["seldom"].runs == 1)
+    finally:
+        node.stop()
+
+
 def test_it_refuses_a_periodic_task_that_is_not_registered(app: Celery) -> None:
     with pytest.raises(ValueError, match=r"'expire' names 'loadstats\.expired'"):
         EmbeddedCelery(app, [PeriodicTask("expire", "loadstats.expired", 60.0)])

@@ -11,8 +11,18 @@ from typing import Any
 
 from django.apps import apps
 
+from kvcache.handlers import CacheHandlers
+from kvcache.index import CacheIndex
+from loadstats.batch import BatchHandlers
+from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import Ledger
+from loadstats.inspection import InspectionHandlers
+from loadstats.keepalive import KeepAliveHandlers
+from loadstats.ledger import Inspection, Ledger
+from loadstats.pick.handlers import PickHandlers
+from loadstats.pick.policies import Rule
+from loadstats.query import QueryHandlers
+from loadstats.waits import Waits
 from metadata_center.config.schema import Config, Http
 from metadata_center.errors import InvalidInput
 from metadata_center.health import Health, State
@@ -21,6 +31,7 @@ from metadata_center.http.edge import Edge
 from metadata_center.http.envelope import TraceIds
 from metadata_center.logs.handlers import LogHandlers
 from metadata_center.status import StatusHandlers
+from metadata_center.work import PeriodicTask, Run
 from replication import paths
 
 WALL_NS = 1_800_000_000_000_000_000
@@ -81,6 +92,37 @@ class FakeReplica:
         return taker(call)
 
 
+class FakeCelery:
+    """One task that ran twice and failed once; remembers what was asked for."""
+
+    periodic = (PeriodicTask("expire", "loadstats.expire", 60.0),)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.last_runs = {"loadstats.expire": Run(2, 1, 0, 1_800_000_000.0, 0.25, "ValueError: no", None)}
+
+    def run_now(self, item: PeriodicTask) -> None:
+        self.asked.append(item.task)
+
+
+class FakePeers:
+    """One peer; remembers whom everything was to be pulled from."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def told(self) -> dict[str, Any]:
+        peer = {"peer": "10.0.0.2:8080", "state": "lost", "since_seconds": 61.5, "origin": "10.0.0.2:8080@1"}
+        numbers = {"acknowledged": 5, "lag_events": 1234, "lag_seconds": 0.5, "sent_events": 5, "lost_events": 0}
+        rest = {"joined": True, "pulling_buckets": 0, "last_error": "connection refused"}
+        vector = {"10.0.0.1:8080@1": 1239}
+        return {"origin": "10.0.0.1:8080@1", "joined": True, "vector": vector, "peers": [{**peer, **numbers, **rest}]}
+
+    def resync(self, name: str) -> bool:
+        self.asked.append(name)
+        return name == "10.0.0.2:8080"
+
+
 @dataclass
 class FakeProfiling:
     url: str = "http://127.0.0.1:8081/debug/pprof/"
@@ -96,13 +138,32 @@ class PartialNode:
         self.health = Health(lambda: 1_800_000_000.0)
         self.health.add("worker", False, lambda: (State.OK, ""))
         self.ledger = Ledger()
+        self.kvcache = CacheIndex()
         self.logs = FakeLogs()
         self.access = FakeAccess()
         self.profiling: Any = FakeProfiling()
-        load = LoadHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
+        self.celery = FakeCelery()
+        self.peers = FakePeers()
+        clocks: Any = {"now": lambda: 0.0, "wall_ns": lambda: WALL_NS}
+        load = LoadHandlers(self.ledger, **clocks)
         self.replica = FakeReplica(load)
+        self.inspection = Inspection(self.ledger)
+        look = InspectionHandlers(self.inspection, self.name, now=lambda: 0.0)
         logs: Any = self.logs
-        handlers = (load, self.replica, LogHandlers(logs), StatusHandlers(self.health))
+        keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
+        handlers = (
+            load,
+            QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10), "life"),
+            BatchHandlers(self.ledger, **clocks),
+            EngineHandlers(self.ledger, **clocks),
+            PickHandlers(self.ledger, Rule(), None, lambda: 0.0, **clocks),
+            keepalive,
+            look,
+            CacheHandlers(self.kvcache, now=lambda: 0.0, wall_ns=lambda: WALL_NS),
+            self.replica,
+            LogHandlers(logs),
+            StatusHandlers(self.health),
+        )
         table = Table(route for part in handlers for route in part.routes())
         self.edge = Edge(table, TraceIds(1), self.access)
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 config,
                 node.application(get_asgi_application()),
                 node.lanes,
-                on_drain=node.health.draining,
+                on_drain=node.drain,
                 parts=tuple(node.loop_parts()),
             )
             server.config.load()
@@ -71,6 +71,11 @@ def load_pages() -> None:
         "console/overview.html",
         "console/cluster.html",
         "metadata_center/api.html",
+        "metadata_center/docs.html",
+        "metadata_center/admin/dashboard.html",
+        "metadata_center/admin/confirm.html",
+        "loadstats/admin/requests.html",
+        "admin/login.html",
         "problem.html",
     ):
         get_template(name)
@@ -96,7 +101,7 @@ def banner(config: Config, port: int) -> str:
         f"  API        {base}/v1/load/stats",
         f"  console    {base}/console/",
         f"  admin      {base}/admin/",
-        f"  docs       {base}/",
+        f"  docs       {base}/docs/",
         f"  metrics    {base}/metrics",
     ]
     if config.pprof.enable:

@@ -5,19 +5,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import uvicorn
 
+from loadstats.batch import BatchHandlers
+from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Ledger
+from loadstats.query import QueryHandlers
+from loadstats.waits import Waits
 from metadata_center.http.asgi import HandlerApp, Receive, Scope, Send
 from metadata_center.http.call import Table
 from metadata_center.http.edge import Edge
 from metadata_center.http.envelope import TraceIds
-from metadata_center.http.lane import Lane, LaneState
+from metadata_center.http.lane import Lane
+from metadata_center.http.lanes import LaneState
 
 
 class Transport:
@@ -133,8 +138,15 @@ class Server:
     def __init__(self, pages: Any = None, **limits: Any) -> None:
         self.ledger = Ledger()
         self.now = 1000.0
-        handlers = LoadHandlers(self.ledger, now=lambda: self.now, wall_ns=lambda: 7)
-        self.edge = Edge(Table(handlers.routes()), TraceIds(1))
+        self.waits = Waits(self.ledger.tag, most=3)
+        clocks: Any = {"now": lambda: self.now, "wall_ns": lambda: 7}
+        handlers = (
+            LoadHandlers(self.ledger, **clocks),
+            QueryHandlers(self.ledger, self.waits, "life"),
+            BatchHandlers(self.ledger, **clocks),
+            EngineHandlers(self.ledger, **clocks),
+        )
+        self.edge = Edge(Table(route for part in handlers for route in part.routes()), TraceIds(1))
         defaults: dict[str, Any] = {
             "max_header_bytes": 4096,
             "max_body_bytes": 2048,
@@ -194,3 +206,15 @@ def get(cluster: bytes = b"c", *headers: bytes) -> bytes:
 def page(path: bytes, *headers: bytes, body: bytes = b"") -> bytes:
     """A request that Django answers."""
     return post(body, *headers, path=path)
+
+
+def batch(operations: list[dict[str, Any]]) -> bytes:
+    """Many operations in one call."""
+    return post(msgspec.json.encode({"ops": operations}), path=b"/v1/load/batch")
+
+
+async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    """Return once something is so."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.001)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.metadata_center.lanes import Server, add, answers, get, page, post
+from tests.unit.metadata_center.lanes import Server, add, answers, batch, get, page, post, until
 
 Check = Callable[[Server], Awaitable[None]]
 
@@ -492,3 +492,204 @@ async def test_answers_carry_the_date_that_was_set(server: Server) -> None:
     server.lanes.date(b"Mon, 23 Nov 2026 12:00:00 GMT")
     transport = await server.speak(get())
     assert answers(transport.written)[0].headers["date"] == "Mon, 23 Nov 2026 12:00:00 GMT"
+
+
+def ask(*headers: bytes, query: bytes = b"", method: bytes = b"GET") -> bytes:
+    return post(b"", *headers, path=b"/v1/load/stats?cluster=c" + query, method=method)
+
+
+@asynchronous
+async def test_an_answer_is_named_and_not_sent_again_while_it_stands(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1) + get())
+    etag = answers(transport.written)[1].headers["etag"]
+    assert etag == 'W/"life-1-1"'
+    transport.written = b""
+    for _ in range(2):  # the second one's head is known
+        lane.data_received(get(b"c", b"If-None-Match: " + etag.encode()))
+    unchanged, again = answers(transport.written)
+    assert (unchanged.status, unchanged.body, again.status) == (304, b"", 304)
+    assert unchanged.headers["etag"] == etag
+    assert unchanged.headers["x-trace-id"] != again.headers["x-trace-id"]
+    assert not {"content-type", "content-length", "transfer-encoding"} & set(unchanged.headers)
+    transport.written = b""
+    lane.data_received(add(2))
+    lane.data_received(get(b"c", b"If-None-Match: " + etag.encode()))
+    changed = answers(transport.written)[1]
+    assert (changed.status, len(changed.data)) == (200, 2)
+    assert changed.headers["etag"] == 'W/"life-1-2"'
+    assert not server.state.tasks
+
+
+@pytest.mark.parametrize("known", [b'W/"other-1-1", W/"life-1-1"', b'"life-1-1"', b"*"])
+def test_it_knows_its_tag_in_any_form(known: bytes) -> None:
+    async def check(server: Server) -> None:
+        transport = await server.speak(add(1), get(), get(b"c", b"If-None-Match: " + known))
+        assert [answer.status for answer in answers(transport.written)] == [200, 200, 304]
+
+    on_a_server(check)
+
+
+@asynchronous
+async def test_a_cluster_that_nobody_used_has_a_tag_too(server: Server) -> None:
+    transport = await server.speak(get(), get(b"c", b'If-None-Match: W/"life-0"'), add(1))
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200, 304, 200]
+    assert found[0].headers["etag"] == 'W/"life-0"'
+    assert "etag" not in found[2].headers
+
+
+@asynchronous
+async def test_an_answer_without_a_body_may_be_a_connections_last(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(get(b"c", b"If-None-Match: *", b"Connection: close"))
+    (answer,) = answers(transport.written)
+    assert (answer.status, answer.headers["connection"]) == (304, "close")
+    assert transport.closing
+
+
+@asynchronous
+async def test_a_call_may_wait_for_a_change_while_others_are_served(server: Server) -> None:
+    waiting, told = server.connect()
+    waiting.data_received(ask(query=b"&wait=60"))
+    await server.settle()
+    assert (told.written, server.waits.waiting) == (b"", 1)
+    await server.speak(add(1))
+    await until(lambda: told.written)
+    (answer,) = answers(told.written)
+    assert (answer.status, len(answer.data)) == (200, 1)
+    assert answer.headers["etag"] == 'W/"life-1-1"'
+    assert server.waits.waiting == 0
+    assert len(server.lanes.heads) == 1  # the add's: what waits is not learnt
+
+
+@asynchronous
+async def test_a_call_that_knows_an_old_answer_does_not_wait(server: Server) -> None:
+    transport = await server.speak(add(1), get(), ask(b'If-None-Match: W/"life-0"', query=b"&wait=60"))
+    assert [answer.status for answer in answers(transport.written)] == [200] * 3
+
+
+@asynchronous
+async def test_when_the_time_is_over_a_call_is_answered_as_things_are(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(add(1))
+    lane.data_received(ask(query=b"&wait=0.001") + ask(b"If-None-Match: *", query=b"&w%61it=1e-3"))
+    await until(lambda: transport.written.count(b"HTTP/1.1") == 3)
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200, 200, 304]
+    assert found[2].headers["etag"] == found[1].headers["etag"]
+    assert not {"content-type", "content-length", "transfer-encoding"} & set(found[2].headers)
+    meter = server.edge.table.find(b"GET", b"/v1/load/stats").meter  # type: ignore[union-attr]
+    assert meter.statuses == {200: 1, 304: 1}
+    assert meter.sum_ns < 900_000 * 2  # what it only waited is not counted
+
+
+@pytest.mark.parametrize("wait", [b"0", b"-1", b"60.5", b"nan", b"5s", b"%ff"])
+def test_a_time_that_is_none_is_refused_by_name(wait: bytes) -> None:
+    async def check(server: Server) -> None:
+        transport = await server.speak(ask(query=b"&wait=" + wait))
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.code) == (400, 40001400)
+        assert b'"reason":"wait: expected' in answer.body
+
+    on_a_server(check)
+
+
+@asynchronous
+async def test_only_so_many_calls_may_wait(server: Server) -> None:
+    for _ in range(3):
+        lane, _ = server.connect()
+        lane.data_received(ask(query=b"&wait=60"))
+    await server.settle()
+    transport = await server.speak(ask(query=b"&wait=60"))
+    (answer,) = answers(transport.written)
+    assert (answer.status, answer.code) == (429, 42901000)
+    server.waits.end()
+    await server.settle()
+    assert not server.state.tasks
+
+
+@asynchronous
+async def test_a_client_that_leaves_waits_no_more(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(ask(query=b"&wait=60"))
+    await server.settle()
+    assert server.waits.waiting == 1
+    assert not lane.eof_received()  # the transport closes
+    lane.connection_lost(None)
+    await server.settle()
+    assert server.waits.waiting == 0
+    assert not server.state.tasks
+    assert transport.written == b""
+
+
+@asynchronous
+async def test_a_client_that_sends_no_more_after_another_request_is_still_answered(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(ask(query=b"&wait=60") + get())
+    await server.settle()
+    assert lane.eof_received()
+    server.waits.end()
+    await server.settle()
+    assert [answer.status for answer in answers(transport.written)] == [200, 200]
+    assert transport.closing
+
+
+@asynchronous
+async def test_a_draining_server_lets_nobody_wait_and_asks_for_the_connection_back(server: Server) -> None:
+    lane, transport = server.connect()
+    lane.data_received(ask(query=b"&wait=60"))
+    _, idle_transport = server.connect()
+    await server.settle()
+    server.lanes.drain()
+    server.waits.end()
+    await server.settle()
+    late = await server.speak(ask(query=b"&wait=60"))
+    for written in (transport, late):
+        (answer,) = answers(written.written)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert written.closing
+    assert not idle_transport.closing
+
+
+def test_a_small_batch_is_answered_at_once_and_a_large_one_in_turns() -> None:
+    async def check(server: Server) -> None:
+        ops = [{"op": "add", "cluster": "c", "request_id": f"r{number}", "ip": "10.0.0.1"} for number in range(900)]
+        lane, transport = server.connect()
+        lane.data_received(batch(ops[:10]))
+        assert answers(transport.written)[0].data == [{"code": 200}] * 10
+        lane.data_received(batch(ops))
+        begun = 0
+        while begun <= 10:
+            await asyncio.sleep(0)
+            begun = server.ledger.counts().in_flight
+        assert begun < 900
+        lane.connection_lost(None)  # what was begun is finished all the same
+        await server.settle()
+        assert server.ledger.counts().in_flight == 900
+
+    on_a_server(check, max_body_bytes=1 << 20)
+
+
+def test_a_batch_of_unknown_size_is_taken_in_turns() -> None:
+    async def check(server: Server) -> None:
+        body = b'{"ops":[{"op":"delete","request_id":"r"}]}'
+        head = b"POST /v1/load/batch HTTP/1.1\r\nHost: node\r\nTransfer-Encoding: chunked\r\n\r\n"
+        lane, transport = server.connect()
+        lane.data_received(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert transport.written == b""
+        await server.settle()
+        assert answers(transport.written)[0].data == [{"code": 200}]
+
+    on_a_server(check, max_body_bytes=1 << 20)
+
+
+@asynchronous
+async def test_a_patient_handler_that_breaks_costs_its_own_request_only(server: Server) -> None:
+    server.ledger.drop = lambda *_: 1 / 0  # type: ignore[assignment, method-assign]
+    drop = post(b'{"cluster":"c","ip":"10.0.0.1"}', path=b"/v1/load/engine", method=b"DELETE")
+    transport = await server.speak(drop, get())
+    first, second = answers(transport.written)
+    assert (first.status, first.code) == (500, 50001000)
+    assert b"ZeroDivision" not in first.body
+    assert second.status == 200

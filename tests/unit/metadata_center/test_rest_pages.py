@@ -23,13 +23,13 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Forms(HTMLParser):
-    """The forms of a page: (method, action) to the values that pressing the button would send."""
+    """The forms of a page's main part: (method, action) to the values that pressing the button would send."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.forms: list[tuple[str, str, dict[str, str]]] = []
         self._select = ""
-        self.feed(page)
+        self.feed(page[page.index("<main") :])
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
@@ -103,7 +103,7 @@ def test_a_request_may_be_told_from_its_start_to_its_end_by_form(node: PartialNo
     assert added.status_code == 200
     assert node.ledger.rows("m")[0].prompt_length == 40
     forms = {method: fields for method, _, fields in Forms(page(added)).forms if fields}
-    assert forms["GET"] == {"cluster": "m"}  # the next call is filled in
+    assert forms["GET"] == {"cluster": "m", "wait": ""}  # the next call is filled in
     assert forms["DELETE"] == {"request_id": "r9"}
     assert submit("DELETE", "/v1/load/prompt", {"request_id": "r9"}).status_code == 200
     assert node.ledger.rows("m")[0].prompt_length == 0
@@ -160,7 +160,7 @@ def test_hostile_names_stay_text(node: PartialNode) -> None:
     name = '"><script>alert(1)</script>'
     shown = page(submit("POST", STATS, {"cluster": name, "request_id": name, "ip": "10.0.0.1"}))
     assert "<script>alert" not in shown
-    assert Forms(shown).forms[0][2] == {"cluster": name}
+    assert Forms(shown).forms[0][2] == {"cluster": name, "wait": ""}
     assert "<script>alert" not in page(Client().get(f"{STATS}?{urlencode({'cluster': name})}", headers=HTML))
 
 

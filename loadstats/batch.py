@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Many calls in one: read at once, taken one by one. Thread-safe.
+
+Measured with 10,000 operations: reading takes 0.2 µs each, taking 1.8 µs. The ledger's lock is taken for each, which is
+0.05 µs of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from time import monotonic, time_ns
+from typing import Annotated, Any, cast
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.json import encode
+
+from loadstats.handlers import refusal
+from loadstats.ledger import EngineName, Ledger, LedgerFull, Mismatch, Row
+from loadstats.wire import Add, Ended, RequestId, Tokens
+from metadata_center.errors import ContractError, InvalidInput
+from metadata_center.http.body import Addresses, Body
+from metadata_center.http.call import Call, Patient, Route
+from metadata_center.http.turns import at_once, in_turns
+
+BATCH = "/v1/load/batch"
+MAX_OPERATIONS = 10_000
+SLICE = 256  # operations between which others have no turn: 0.5 ms
+LARGE_BYTES = 32 * 1024  # about as many
+MAX_COMMAS = 20 * MAX_OPERATIONS  # in a body whose operations are read one by one: 2,000,000 of nothing take 0.2 s
+
+OK = b'{"code":200}'
+KNOWN = b'{"code":200,"unknown":[]}'
+
+
+class AddOperation(Add, tag_field="op", tag="add", gc=False):
+    """As `POST /v1/load/stats`."""
+
+
+class PromptOperation(Ended, tag_field="op", tag="prompt", gc=False):
+    """As `DELETE /v1/load/prompt`."""
+
+
+class DeleteOperation(Ended, tag_field="op", tag="delete", gc=False):
+    """As `DELETE /v1/load/stats`."""
+
+
+class TokensOperation(Tokens, tag_field="op", tag="tokens", gc=False):
+    """As `PUT /v1/load/tokens`."""
+
+
+class RefreshOperation(Struct, tag_field="op", tag="refresh", gc=False):
+    """As `PUT /v1/load/refresh` with one request."""
+
+    request_id: RequestId
+
+
+Operation = AddOperation | PromptOperation | DeleteOperation | TokensOperation | RefreshOperation
+
+
+class Batch(Struct):
+    """`POST /v1/load/batch`: operations in the order in which they happened."""
+
+    ops: Annotated[list[Operation], Meta(max_length=MAX_OPERATIONS)]
+
+
+class _Unread(Struct):
+    ops: Annotated[list[Raw], Meta(max_length=MAX_OPERATIONS)]
+
+
+class Taken(Struct, frozen=True):
+    """What became of an operation: `code` 200, or why not, in the words of a call's `error`.
+
+    `unknown` is of a refresh: requests that were never told of here, or are over. `data` is of an add that did not
+    match: the engine's row.
+    """
+
+    code: int
+    message: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    unknown: list[str] | UnsetType = UNSET
+    data: Row | UnsetType = UNSET
+
+
+class BatchHandlers:
+    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._wall_ns = wall_ns
+        self._read = Body(Batch).read
+        self._read_list = Body(_Unread).read
+        self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
+        self._check_address = Addresses().check
+        self._take: dict[type, Callable[[Any, float, int], bytes]] = {
+            AddOperation: self._add,
+            PromptOperation: self._first_token,
+            DeleteOperation: self._done,
+            TokensOperation: self._tokens,
+            RefreshOperation: self._refresh,
+            Raw: self._unread,
+        }
+
+    def routes(self) -> tuple[Route, ...]:
+        """The calls by method and path."""
+        large = Patient(in_turns(self.batch), lambda query, size: size > LARGE_BYTES)
+        return (Route("POST", BATCH, at_once(self.batch), patient=large),)
+
+    def batch(self, call: Call) -> Generator[None, None, bytes]:
+        """`POST /v1/load/batch`: many operations in one call, up to 10,000.
+
+        Each is as the call that it names, and is answered in its place. One that is wrong does not stop the others.
+        """
+        operations = self._operations(call.body)
+        answers: list[bytes] = []
+        take = self._take
+        for start in range(0, len(operations), SLICE):
+            if start:
+                yield
+            now, wall_ns = self._now(), self._wall_ns()
+            for operation in operations[start : start + SLICE]:
+                try:
+                    answers.append(take[type(operation)](operation, now, wall_ns))
+                except ContractError as problem:
+                    answers.append(_refused(problem))
+        return b"[%b]" % b",".join(answers)
+
+    def _operations(self, body: bytes) -> Sequence[Operation | Raw]:
+        """All of them, or each as it came where that is not possible."""
+        try:
+            return self._read(body).ops
+        except InvalidInput:
+            if body.count(b",") > MAX_COMMAS:
+                raise
+            return self._read_list(body).ops
+
+    def _unread(self, operation: Raw, now: float, wall_ns: int) -> bytes:
+        read = self._read_one(operation)
+        return self._take[type(read)](read, now, wall_ns)
+
+    def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
+        ip = operation.ip
+        self._check_address(ip)
+        if operation.port is not None or operation.dp_rank is not None:
+            ip = str(EngineName(ip, operation.port, operation.dp_rank))
+        try:
+            self._ledger.add(
+                operation.request_id,
+                operation.cluster,
+                ip,
+                operation.prompt_length or 0,
+                now,
+                wall_ns,
+                operation.owner or "",
+                operation.match,
+            )
+        except (Mismatch, LedgerFull) as error:
+            raise refusal(error) from None
+        return OK
+
+    def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
+        self._ledger.first_token(operation.request_id, now, wall_ns)
+        return OK
+
+    def _done(self, operation: DeleteOperation, now: float, wall_ns: int) -> bytes:
+        self._ledger.done(operation.request_id, now, wall_ns)
+        return OK
+
+    def _tokens(self, operation: TokensOperation, now: float, wall_ns: int) -> bytes:
+        self._ledger.tokens(operation.request_id, operation.input_tokens, operation.output_tokens, now, wall_ns)
+        return OK
+
+    def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int) -> bytes:
+        if self._ledger.refresh(operation.request_id, now, wall_ns):
+            return KNOWN
+        return encode(Taken(200, unknown=[operation.request_id]))
+
+
+def _refused(problem: ContractError) -> bytes:
+    told = encode(Taken(problem.code, problem.message, problem.reason))
+    return told if problem.data == b"null" else b'%b,"data":%b}' % (told[:-1], problem.data)

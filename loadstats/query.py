@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What is the load? At once, only if it is another than before, or as soon as it is.
+
+Thread-safe but for what waits: the event loop calls these for gateways, Django's threads for people.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import Annotated
+
+from msgspec import Meta, ValidationError, convert
+
+from loadstats.ledger import Ledger
+from loadstats.waits import Waits
+from metadata_center.errors import InvalidInput
+from metadata_center.http.body import MAX_NAME
+from metadata_center.http.call import Call, NotModified, Patient, Route, query_value
+
+STATS = "/v1/load/stats"
+QUERIES = 4096  # query strings remembered: taking one apart costs 2 µs
+MAX_WAIT_SECONDS = 60.0
+
+WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how long to wait for a change")]
+
+
+class QueryHandlers:
+    """Handlers over one ledger. `life` tells this life of this node from all others, in the answers' tags."""
+
+    def __init__(self, ledger: Ledger, waits: Waits, life: str) -> None:
+        self._ledger = ledger
+        self._waits = waits
+        self._life = life.encode()
+        self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
+
+    def routes(self) -> tuple[Route, ...]:
+        """The calls by method and path."""
+        return (Route("GET", STATS, self.query, patient=Patient(self.wait, _waits, idle=True)),)
+
+    def query(self, call: Call) -> bytes:
+        """`GET /v1/load/stats?cluster=C`: the load of a cluster's engines, a row each.
+
+        In no particular order, and null for a cluster without engines. An engine that has gone quiet stays listed with
+        zeros until `RequestExpire` after its last call.
+
+        The `ETag` names this answer of this node. With it in `If-None-Match` the call is answered 304, without a body,
+        as long as it would be the same. With `wait` it is answered when it is another than that, or than at the time of
+        the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
+        """
+        answer, tag = self._ledger.tagged_answer(self._cluster(call.query))
+        call.etag = etag = b'W/"%b-%b"' % (self._life, tag)
+        known = call.headers.get(b"if-none-match")
+        if known is not None and (etag[2:] in known or known == b"*"):
+            raise NotModified
+        return answer
+
+    async def wait(self, call: Call) -> bytes:
+        """The same, but not before there is something new, or the time is over."""
+        cluster = self._cluster(call.query)
+        seconds = _seconds(call.query)
+        tag = self._ledger.tagged_answer(cluster)[1]
+        known = call.headers.get(b"if-none-match")
+        if known is None or known == b"*" or b'"%b-%b"' % (self._life, tag) in known:
+            began = perf_counter_ns()
+            await self._waits.change(cluster, tag, seconds)
+            call.waited_ns = perf_counter_ns() - began
+        return self.query(call)
+
+    def _cluster(self, query: bytes) -> str:
+        cluster = self._asked.get(query)
+        if cluster is None:
+            cluster = query_value(query, b"cluster")
+            if not cluster or len(cluster) > MAX_NAME:
+                raise InvalidInput(
+                    f"cluster: expected a name of 1 to {MAX_NAME} characters in the query string, as in ?cluster=NAME"
+                )
+            if len(self._asked) >= QUERIES:
+                self._asked = {}
+            self._asked[query] = cluster
+        return cluster
+
+
+def _waits(query: bytes, size: int) -> bool:
+    """Whether a call wants to wait, or says it in a way that cannot be read."""
+    try:
+        return bool(query_value(query, b"wait"))
+    except InvalidInput:
+        return True
+
+
+def _seconds(query: bytes) -> float:
+    text = query_value(query, b"wait") or ""
+    try:
+        return convert(text, WaitSeconds, strict=False)
+    except ValidationError:
+        raise InvalidInput(
+            f"wait: expected seconds, more than 0 and at most {MAX_WAIT_SECONDS:g}, got {text[:80]!r}"
+        ) from None

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`manage.py openapi FILE`: write the calls down as an OpenAPI document. No node needs to run."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, cast
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+
+from metadata_center.apps import MetadataCenterConfig
+from metadata_center.config import Config
+from metadata_center.logs import configure
+from metadata_center.node import Node
+from metadata_center.rest.openapi.document import as_yaml, document
+
+
+class Command(BaseCommand):
+    help = "Write the calls down as an OpenAPI 3.1 document, in YAML."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = Config()
+        place = cast("MetadataCenterConfig", apps.get_app_config("metadata_center"))
+        logs = configure(config.log)
+        before, place.node = place.node, Node(config, logs)  # built, not started: its handlers are what is told of
+        try:
+            whole = document()
+        finally:
+            place.node = before
+            logs.close()
+        if GENERATOR_STATS:
+            raise CommandError("two types of one name: see the warnings")
+        validate_schema(whole)
+        options["file"].write_bytes(as_yaml(whole))

@@ -1,0 +1,289 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import threading
+from itertools import pairwise
+
+import pytest
+
+from loadstats.ledger import (
+    MAX_CANDIDATES,
+    Added,
+    Booked,
+    Booking,
+    Choice,
+    Done,
+    EngineName,
+    Event,
+    Ledger,
+    LedgerFull,
+    Lineup,
+    Names,
+    NoCandidates,
+    Origin,
+    ReplicatedLedger,
+)
+from loadstats.ledger.loads import Loads, Numbers
+
+
+class Seen:
+    """Takes the engine at a place, the least loaded by default, and keeps what it was shown."""
+
+    def __init__(self, place: int | None = None) -> None:
+        self.place = place
+        self.lineup: Lineup | None = None
+        self.requests: dict[str, float] = {}
+
+    def __call__(self, lineup: Lineup) -> Choice:
+        self.lineup = lineup
+        requests = list(lineup.numbers.requests)  # the ledger's own, and it goes on
+        self.requests = {lineup.name(place): number for place, number in enumerate(requests)}
+        return Choice(requests.index(min(requests)) if self.place is None else self.place, 0.5)
+
+
+def names(*texts: str) -> Names:
+    return Names(EngineName.of(text) for text in texts)
+
+
+def book(
+    ledger: Ledger,
+    request_id: str,
+    those: Names | None = None,
+    choose: Seen | None = None,
+    prompt_length: int = 0,
+    cluster: str = "c",
+) -> Booked | None:
+    return Booking(ledger).book(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
+
+
+def requests(ledger: Ledger, cluster: str = "c") -> dict[str, int]:
+    return {row.engine: row.queued_req_num for row in ledger.rows(cluster)}
+
+
+def test_it_counts_the_request_on_the_chosen_engine_and_tells_its_row() -> None:
+    ledger = Ledger()
+    ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
+    ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
+    ledger.done("b", 0.0, 1)
+    booked = book(ledger, "r", prompt_length=9)
+    assert booked is not None
+    assert (booked.ip, booked.score) == ("10.0.0.2", 0.5)
+    row = json.loads(booked.row)
+    assert row == json.loads(ledger.answer("c"))[1]
+    assert (row["queued_req_num"], row["prompt_length"], row["prefill_req_num"], row["updated_time"]) == (1, 9, 1, 7)
+    assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 1}
+    ledger.first_token("r", 0.0, 8)
+    ledger.done("r", 0.0, 8)
+    assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 0}
+
+
+def test_it_shows_what_every_call_before_left() -> None:
+    ledger = ReplicatedLedger()
+    peer = Origin.of("peer")
+    ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
+    seen = Seen()
+    book(ledger, "r1", None, seen)
+    assert seen.requests == {"10.0.0.1": 1}
+    ledger.answer("c")
+    ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
+    ledger.apply([Added("x", "c", "10.0.0.3", 1), Added("y", "c", "10.0.0.3", 1)], peer, 1, 0.0, 1)
+    book(ledger, "r2", None, seen)
+    assert seen.requests == {"10.0.0.1": 2, "10.0.0.2": 1, "10.0.0.3": 2}
+    ledger.apply([Done("x")], peer, 3, 0.0, 1)
+    ledger.done("r1", 0.0, 1)
+    ledger.answer("c")  # others bring the numbers up to date, too
+    book(ledger, "r3", None, seen)
+    assert seen.requests == {"10.0.0.1": 1, "10.0.0.2": 2, "10.0.0.3": 1}
+    ledger.drop("c", "10.0.0.2")
+    book(ledger, "r4", None, seen)
+    assert seen.requests == {"10.0.0.1": 2, "10.0.0.3": 1}
+    assert seen.lineup is not None
+    assert seen.lineup.numbers.longest == 5
+
+
+def test_candidates_that_nobody_used_yet_are_idle() -> None:
+    ledger = Ledger()
+    ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
+    ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
+    seen = Seen()
+    booked = book(ledger, "r", names("10.0.0.2", "10.0.0.9:80/1", "10.0.0.8"), seen)
+    assert seen.requests == {"10.0.0.2": 1, "10.0.0.9:80/1": 0, "10.0.0.8": 0}
+    assert booked is not None
+    row = json.loads(booked.row)
+    assert (row["ip"], row["port"], row["dp_rank"], row["queued_req_num"]) == ("10.0.0.9", 80, 1, 1)
+    assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 1, "10.0.0.9:80/1": 1}
+
+
+def test_the_same_candidates_are_looked_up_anew_when_engines_come_and_go() -> None:
+    ledger = Ledger()
+    those = names("10.0.0.1", "10.0.0.2")
+    seen = Seen()
+    for number, (place, expected) in enumerate([(0, [0, 0]), (1, [1, 0]), (0, [1, 1]), (0, [2, 1])]):
+        seen.place = place
+        book(ledger, f"r{number}", those, seen)
+        assert list(seen.requests.values()) == expected
+    ledger.add("a", "c", "10.0.0.3", 0, 0.0, 1)
+    book(ledger, "r4", those, seen)
+    assert seen.requests == {"10.0.0.1": 3, "10.0.0.2": 1}
+    ledger.drop("c", "10.0.0.1")
+    seen.place = 1
+    book(ledger, "r5", those, seen)
+    assert seen.requests == {"10.0.0.1": 0, "10.0.0.2": 1}
+    book(ledger, "other", those, seen, cluster="d")
+    assert seen.requests == {"10.0.0.1": 0, "10.0.0.2": 0}
+    assert requests(ledger, "d") == {"10.0.0.2": 1}
+
+
+@pytest.mark.parametrize("known", ["10.0.0.1", "10.0.0.2"])
+def test_a_single_candidate_is_found(known: str) -> None:
+    ledger = Ledger()
+    ledger.add("a", "c", known, 0, 0.0, 1)
+    ledger.add("b", "c", "10.0.0.3", 0, 0.0, 1)
+    seen = Seen()
+    book(ledger, "r", names("10.0.0.1"), seen)
+    assert seen.requests == {"10.0.0.1": 1 if known == "10.0.0.1" else 0}
+
+
+def test_places_are_told_by_address() -> None:
+    ledger = Ledger()
+    for number, text in enumerate(["10.0.0.1:80", "10.0.0.2", "10.0.0.1:81/2", "10.0.0.1"]):
+        ledger.add(f"a{number}", "c", text, 0, 0.0, 1)
+    for those in (None, names("10.0.0.1", "10.0.0.1:81/2", "10.0.0.9", "10.0.0.1:80"), names("10.0.0.1", "10.0.0.9")):
+        seen = Seen()
+        book(ledger, f"r{those}", those, seen)
+        assert seen.lineup is not None
+        found = {place: EngineName.of(seen.lineup.name(place)).ip for place in range(len(seen.requests))}
+        assert {place for place, ip in found.items() if ip == "10.0.0.1"} == set(seen.lineup.places("10.0.0.1"))
+        assert list(seen.lineup.places("10.0.0.7")) == []
+
+
+def test_a_known_request_stays_where_it_is() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
+    again = book(ledger, "r", names("10.0.0.2"), cluster="d")
+    assert again is not None
+    assert (again.ip, again.score) == ("10.0.0.1", None)
+    assert json.loads(again.row)["queued_req_num"] == 1
+    ledger.done("r", 0.0, 1)
+    over = book(ledger, "r", names("10.0.0.2"))
+    assert over is not None
+    assert (over.ip, json.loads(over.row)["queued_req_num"]) == ("10.0.0.1", 0)
+    assert ledger.counts().repeated == 2
+    assert requests(ledger) == {"10.0.0.1": 0}
+    ledger.drop("c", "10.0.0.1")
+    gone = book(ledger, "r")
+    assert gone is not None
+    assert gone.ip == "10.0.0.1"
+    assert ledger.clusters() == []
+
+
+def test_an_end_that_came_first_counts() -> None:
+    ledger = Ledger()
+    ledger.done("r", 0.0, 1)
+    booked = book(ledger, "r", names("10.0.0.1"))
+    assert booked is not None
+    assert booked.score == 0.5
+    assert json.loads(booked.row)["queued_req_num"] == 0
+
+
+def test_nothing_is_booked_where_there_is_nothing_to_choose_from() -> None:
+    ledger = Ledger()
+    with pytest.raises(NoCandidates):
+        book(ledger, "r")
+    assert Booking(ledger).book("r", "c", names("10.0.0.1"), lambda lineup: None, 0, 0.0, 1) is None
+    assert (ledger.clusters(), ledger.find("r")) == ([], None)
+
+
+def test_a_full_ledger_refuses() -> None:
+    ledger = Ledger(max_records=1)
+    book(ledger, "r1", names("10.0.0.1"))
+    with pytest.raises(LedgerFull, match="requests"):
+        book(ledger, "r2", names("10.0.0.1"))
+    assert requests(ledger) == {"10.0.0.1": 1}
+
+
+def test_a_booking_is_journalled_as_an_add() -> None:
+    events: list[Event] = []
+
+    class OneJournal:
+        origin = Origin.of("n@1")
+
+        def append(self, event: Event, now: float) -> int:
+            events.append(event)
+            return len(events)
+
+    ledger = Ledger()
+    ledger.journal = OneJournal()
+    Booking(ledger).book("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
+    book(ledger, "r")
+    assert events == [Added("r", "c", "10.0.0.1", 5, "gateway")]
+
+
+def test_of_a_very_large_cluster_a_part_is_looked_at_that_begins_anywhere() -> None:
+    ledger = Ledger()
+    total = MAX_CANDIDATES + 100
+    for number in range(total):
+        ledger.add(f"a{number}", "c", f"10.0.0.1/{number}", number, 0.0, 1)
+    starts = set()
+    for number in range(20):
+        seen = Seen(place=number)
+        booked = book(ledger, f"r{number}", None, seen)
+        assert seen.lineup is not None
+        assert booked is not None
+        shown = list(seen.requests)
+        ranks = [int(name.partition("/")[2]) for name in shown]
+        assert len(ranks) == MAX_CANDIDATES
+        assert all((each + 1) % total == after for each, after in pairwise(ranks))
+        assert list(seen.lineup.numbers.prompts) == ranks
+        assert sorted(seen.lineup.places("10.0.0.1")) == list(range(MAX_CANDIDATES))
+        assert json.loads(booked.row)["dp_rank"] == ranks[number]
+        starts.add(ranks[0])
+    assert len(starts) > 10
+
+
+def test_no_engine_is_taken_twice_over_by_threads_that_choose_at_once() -> None:
+    ledger = Ledger()
+    those = names(*(f"10.0.0.{number}" for number in range(1, 51)))
+
+    def several(first: int) -> None:
+        for number in range(first, first + 250):
+            book(ledger, f"r{number}", those)
+
+    threads = [threading.Thread(target=several, args=(first,)) for first in range(0, 1000, 250)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(requests(ledger).values()) == {20}
+
+
+def test_what_is_least_and_most_is_always_known() -> None:
+    ledger = Ledger()
+
+    def now() -> Numbers:
+        home = ledger._clusters["c"]
+        home.refresh(len(home.stale))
+        home.loads = home.loads or Loads(home.order)
+        numbers = home.loads.numbers()
+        assert numbers == Numbers.of(
+            [float(engine.queued_req_num) for engine in home.order],
+            [float(engine.prompt_length) for engine in home.order],
+        )
+        return numbers
+
+    ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
+    assert (now().fewest, now().most, now().longest) == (1, 1, 5)
+    ledger.add("b", "c", "10.0.0.1", 9, 0.0, 1)
+    ledger.add("d", "c", "10.0.0.2", 7, 0.0, 1)
+    assert (now().fewest, now().most, now().longest) == (1, 2, 14)
+    ledger.first_token("a", 0.0, 1)
+    ledger.first_token("b", 0.0, 1)
+    assert (now().fewest, now().most, now().longest) == (1, 2, 7)
+    ledger.add("e", "c", "10.0.0.2:80", 7, 0.0, 1)
+    assert (now().fewest, now().most, now().longest) == (1, 2, 7)
+    ledger.drop("c", "10.0.0.2:80")
+    assert (now().fewest, now().most, now().longest) == (1, 2, 7)
+    ledger.drop("c", "10.0.0.2")
+    assert (now().fewest, now().most, now().longest) == (2, 2, 0)

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which engine a policy takes, with seeded randomness. Counts are bounded by six standard deviations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from math import sqrt
+from random import Random
+from typing import Any
+
+import pytest
+
+from loadstats.ledger import Numbers
+from loadstats.pick.policies import POLICIES, Rule, choose
+
+TIMES = 2000
+
+
+def numbers(*engines: tuple[int, int]) -> Numbers:
+    return Numbers.of([float(requests) for requests, _ in engines], [float(length) for _, length in engines])
+
+
+def chosen(them: Numbers, rule: Rule, cached: dict[int, float] | None = None, times: int = TIMES) -> Counter[int]:
+    """How often each place was."""
+    random = Random(1).random
+    found: Counter[int] = Counter()
+    for _ in range(times):
+        choice = choose(them, cached or {}, rule, random)
+        assert choice is not None
+        found[choice.place] += 1
+    return found
+
+
+def assert_even(counts: Counter[int], places: Any, times: int = TIMES) -> None:
+    """Each of the places was taken as often as any other, and no other was."""
+    expected = times / len(places)
+    assert set(counts) == set(places)
+    assert all(abs(count - expected) < 6 * sqrt(expected) for count in counts.values())
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_single_candidate_is_chosen(policy: Any) -> None:
+    choice = choose(numbers((7, 100)), {}, Rule(policy), Random(1).random)
+    assert choice is not None
+    assert choice.place == 0
+    assert choice.score == pytest.approx(-3 * 100 / 1024)
+
+
+def test_least_load_goes_by_requests_then_by_prompt_length() -> None:
+    assert set(chosen(numbers((2, 0), (1, 900), (1, 800), (3, 0)), Rule("least_load"))) == {2}
+
+
+def test_least_load_is_random_among_equals() -> None:
+    assert_even(chosen(numbers((1, 5), (0, 7), (0, 7), (0, 8), (0, 7)), Rule("least_load")), {1, 2, 4})
+
+
+def test_power_of_two_never_takes_the_most_loaded_and_any_other() -> None:
+    counts = chosen(numbers((3, 0), (2, 0), (1, 0), (0, 0)), Rule("power_of_two"))
+    # Of the six pairs, three hold the last and take it, two the third without the last, one the first two.
+    assert 0 not in counts
+    for place, pairs in ((3, 3), (2, 2), (1, 1)):
+        assert abs(counts[place] - TIMES * pairs / 6) < 6 * sqrt(TIMES)
+
+
+def test_power_of_two_is_random_among_equals() -> None:
+    assert_even(chosen(numbers(*[(4, 4)] * 7), Rule("power_of_two")), range(7))
+
+
+def test_power_of_two_compares_two_different_ones() -> None:
+    assert set(chosen(numbers((1, 0), (0, 0)), Rule("power_of_two"))) == {1}
+
+
+def test_the_score_is_as_the_gateway_counts_it() -> None:
+    them = numbers((12, 500), (1, 2048), (3, 0))
+    choice = choose(them, {2: 0.75}, Rule(), Random(1).random)
+    assert choice is not None
+    # 11 requests between most and fewest weigh ceil(11 / 5) = 3.
+    assert choice.place == 2
+    assert choice.score == pytest.approx(2 * 0.75 - 3 * (3 - 1) / 11 - 3 * 0 / 2048)
+
+
+def test_a_prompt_in_the_cache_outweighs_a_little_load_and_not_a_lot() -> None:
+    assert set(chosen(numbers((1, 0), (0, 0)), Rule(), {0: 1.0})) == {0}
+    assert set(chosen(numbers((15, 0), (0, 0)), Rule(), {0: 1.0})) == {1}
+
+
+def test_weights_change_what_counts() -> None:
+    them = numbers((0, 9000), (5, 0))
+    assert set(chosen(them, Rule())) == {1}
+    assert set(chosen(them, Rule(prefill_load=0.0))) == {0}
+    assert set(chosen(them, Rule(cache_ratio=0.0, request_load=0.0, prefill_load=0.0, share=1.0))) == {0, 1}
+    assert set(chosen(them, Rule(cache_ratio=100.0), {0: 0.5})) == {0}
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "best"),
+    [(19, 0.05, 1), (39, 0.05, 1), (40, 0.05, 2), (100, 0.29, 29), (10, 1.0, 10), (5, 0.0, 1)],
+)
+def test_it_is_a_random_one_of_the_best(size: int, share: float, best: int) -> None:
+    places = list(range(size))
+    Random(2).shuffle(places)
+    counts = chosen(numbers(*((place, 0) for place in places)), Rule(share=share))
+    assert_even(counts, {places.index(each) for each in range(best)})
+
+
+@pytest.mark.parametrize("size", [60, 600])
+def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size: int) -> None:
+    best = size // 20
+    loads = [0] * (best - 1) + [1] * 4 + [9] * (size - best - 3)
+    order = list(range(size))
+    Random(3).shuffle(order)
+    counts = chosen(numbers(*((loads[each], 0) for each in order)), Rule())
+    by_rank = Counter({order[place]: count for place, count in counts.items()})
+    first = Counter({rank: by_rank[rank] for rank in range(best - 1)})
+    edge = Counter({rank: by_rank[rank] for rank in range(best - 1, best + 3)})
+    assert first.total() + edge.total() == TIMES
+    assert abs(edge.total() - TIMES / best) < 6 * sqrt(TIMES / best)
+    assert_even(first, range(best - 1), first.total())
+    assert_even(edge, range(best - 1, best + 3), edge.total())
+
+
+@pytest.mark.parametrize("random", [lambda: 0.0, lambda: 1 - 2**-53])
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("size", [1, 2, 20, 200])
+def test_the_ends_of_randomness_stay_inside(random: Callable[[], float], policy: Any, size: int) -> None:
+    choice = choose(numbers(*((place % 3, place) for place in range(size))), {}, Rule(policy, share=1.0), random)
+    assert choice is not None
+    assert 0 <= choice.place < size
+
+
+def test_a_sample_that_misleads_costs_nothing_but_time() -> None:
+    """It sees none but the 64 that are good, and the candidate of rank 70 is sought."""
+    them = numbers(*((0 if place % 10 == 7 else 9, 0) for place in range(640)))
+    choice = choose(them, {}, Rule(share=100 / 640), lambda: 0.7)
+    assert choice is not None
+    assert them.requests[choice.place] == 9
+    them = numbers(*(((0 if place % 10 == 7 else 9 if place < 100 else 5), 0) for place in range(640)))
+    choice = choose(them, {place: 0.01 for place in range(0, 100, 5)}, Rule(share=100 / 640), lambda: 0.7)
+    assert choice is not None
+    assert them.requests[choice.place] == 5
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_candidate_with_max_queued_requests_is_not_chosen(policy: Any) -> None:
+    rule = Rule(policy, share=1.0, max_queued=3)
+    assert set(chosen(numbers((3, 0), (2, 0), (4, 0), (2, 0)), rule, {0: 1.0, 3: 1.0})) == {1, 3}
+    assert set(chosen(numbers((3, 0), (2, 0)), rule)) == {1}
+    assert set(chosen(numbers((2, 0)), rule)) == {0}
+    assert choose(numbers((3, 0), (3, 0)), {}, rule, Random(1).random) is None
+    assert choose(numbers((0, 0)), {}, Rule(policy, max_queued=0), Random(1).random) is None
+
+
+def test_full_candidates_count_as_if_they_were_not_there() -> None:
+    full = numbers((50, 99_999), (1, 100), (4, 50))
+    choice = choose(full, {2: 0.5, 0: 1.0}, Rule(max_queued=50), Random(1).random)
+    rest = choose(numbers((1, 100), (4, 50)), {1: 0.5}, Rule(), Random(1).random)
+    assert choice is not None
+    assert rest is not None
+    assert (choice.place - 1, choice.score) == rest
