@@ -39,6 +39,7 @@ CLUSTER = "model-a"
 SIZES = (100, 1000)
 REACHES_US = {100: 40, 1000: 150}
 DEEPEST = 29  # requests on an engine at the start; 1 at least
+FULL = 60  # on every tenth, where some are full
 PROMPT = list(range(256))
 HOLDERS = 10  # engines with the whole prompt; the others have
 STEM = 16  # blocks of it
@@ -50,7 +51,7 @@ KINDS: dict[str, dict[str, Any]] = {
     PLAIN: {},
     "score, every engine named": {"candidates": 1.0},
     "score, every other engine named": {"candidates": 0.5},
-    "score, `max_queued`, some engines full": {"max_queued": DEEPEST},
+    "score, `max_queued`, every tenth engine full": {"max_queued": FULL},
     f"score, a prompt of {len(PROMPT)} blocks, on {HOLDERS} engines": {"prompt_hash": PROMPT},
     STEMMED: {"prompt_hash": PROMPT},
     "least_load": {"policy": "least_load"},
@@ -87,8 +88,8 @@ def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]
     ]
     rows.append(("score, a whole call to a node", *(spread.show() for spread in lane.values()), ""))
     told = (
-        f"µs of CPU a call, {rounds} rounds of {times:,}; the last line counts all that the node does, as in *What a "
-        "call costs*."
+        f"µs of CPU a call, {rounds} rounds of {times:,}; the last line counts all that the node does, as in *CPU "
+        "per call*."
     )
     head = ("policy", *(f"{size:,} engines" for size in SIZES), "reach")
     return Section(NAME, "Choosing an engine", [told, table(head, rows)])
@@ -120,6 +121,9 @@ def _rounds(size: int, members: dict[str, Any], times: int, rounds: int, *, stem
         for _ in range(random.randint(1, DEEPEST)):
             ledger.add(request_id := next(ids), CLUSTER, ip, random.randrange(9000), 0.0, 1)
             prefill.append(request_id)
+    for ip in ips[::10] if "max_queued" in members else ():
+        for _ in range(FULL):
+            ledger.add(next(ids), CLUSTER, ip, 0, 0.0, 1)
     random.shuffle(prefill)
     while len(decode_) < len(prefill):
         decode_.append(prefill.popleft())
@@ -131,7 +135,7 @@ def _rounds(size: int, members: dict[str, Any], times: int, rounds: int, *, stem
     def cached(cluster: str, hashes: tuple[int, ...]) -> dict[str, int]:
         return dict(index.query(cluster, hashes, MAX_CANDIDATES))
 
-    handlers = PickHandlers(ledger, Rule(), cached, random.random)
+    handlers = PickHandlers(ledger, Rule(), random.random, cached=cached)
     step = {1.0: 1, 0.5: 2}
     body = {**members, "candidates": ips[:: step[members["candidates"]]]} if "candidates" in members else members
     gc.collect()

@@ -65,13 +65,16 @@ class CacheHandlers:
         """
         body = self._read_save(call.body)
         self._check_address(body.ip)
-        hashes = _checked(body.prompt_hash)
+        self.keep(body.cluster, body.ip, _checked(body.prompt_hash))
+        return NULL
+
+    def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
+        """Take down what `save` is told."""
         if self._index is not None and hashes:
             now, stamp = self._now(), self.stamps.next()
-            self._index.save(body.cluster, body.ip, hashes, now, stamp)
+            self._index.save(cluster, ip, hashes, now, stamp)
             if self.journal is not None:
-                self.journal.saved(body.cluster, body.ip, hashes, stamp, now)
-        return NULL
+                self.journal.saved(cluster, ip, hashes, stamp, now)
 
     def query(self, call: Call) -> bytes:
         """`POST /v1/cache/query`: which engines have the beginning of a prompt in their cache, and how much of it.

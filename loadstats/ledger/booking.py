@@ -8,37 +8,33 @@ told by a function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zlib import crc32
 
-from loadstats.ledger.cluster import Cluster, Engine, EngineName
+from loadstats.ledger.cluster import Cluster
 from loadstats.ledger.ledger import Ledger
 from loadstats.ledger.loads import Loads, Numbers
 from loadstats.ledger.state import BUCKETS
 
 MAX_CANDIDATES = 10_000
 
-NONE: Mapping[str, Engine] = {}
+T = TypeVar("T")
+
 Gather = Callable[[list[float]], Sequence[float]]
 """Takes some engines' numbers out of all."""
 
 
 class Names:
-    """Some engines, each once. May be used again, for the same cluster best: it remembers where they are.
+    """Some engines, each once, by name as text and by address. May be used again, for the same cluster best: it
+    remembers where they are."""
 
-    `texts` are their names, by place, `at` the places of those at an address.
-    """
+    __slots__ = ("_found", "ips", "texts")
 
-    __slots__ = ("_found", "at", "texts")
-
-    def __init__(self, names: Iterable[EngineName]) -> None:
-        self.at: dict[str, list[int]] = {}
-        self.texts: list[str] = []
-        for place, name in enumerate(names):
-            self.texts.append(str(name))
-            self.at.setdefault(name.ip, []).append(place)
+    def __init__(self, texts: Sequence[str], ips: Sequence[str]) -> None:
+        self.texts = texts
+        self.ips = ips
         self._found: tuple[Cluster | None, int, int, Gather | None] = (None, 0, 0, None)
 
     def gather(self, home: Cluster) -> Gather | None:
@@ -63,10 +59,10 @@ def _gather(places: list[int]) -> Gather:
 
 
 class Lineup(NamedTuple):
-    """The engines to choose from: their numbers, by place, the places of those at an address, the name at a place."""
+    """The engines to choose from: their numbers and addresses, by place, and the name of the one at a place."""
 
     numbers: Numbers
-    places: Callable[[str], Sequence[int]]
+    ips: Sequence[str]
     name: Callable[[int], str]
 
 
@@ -148,30 +144,19 @@ def _lineup(home: Cluster | None, names: Names | None, crc: int) -> Lineup:
 
 
 def _named(names: Names, numbers: Numbers) -> Lineup:
-    return Lineup(numbers, lambda ip: names.at.get(ip, ()), names.texts.__getitem__)
+    return Lineup(numbers, names.ips, names.texts.__getitem__)
 
 
 def _whole(home: Cluster, loads: Loads, crc: int) -> Lineup:
     """All engines; of more than are looked at, so many in a row, beginning anywhere."""
-    order, at = home.order, loads.at
+    order = home.order
     if len(order) <= MAX_CANDIDATES:
-        return Lineup(
-            loads.numbers(),
-            lambda ip: [engine.index for engine in at.get(ip, NONE).values()],
-            lambda place: order[place].ip,
-        )
+        return Lineup(loads.numbers(), loads.ips, lambda place: order[place].ip)
     start = crc % len(order)
     before = max(0, start + MAX_CANDIDATES - len(order))
 
-    def some(numbers: list[float]) -> list[float]:
-        return numbers[start : start + MAX_CANDIDATES] + numbers[:before]
+    def some(them: list[T]) -> list[T]:
+        return them[start : start + MAX_CANDIDATES] + them[:before]
 
-    def places(ip: str) -> list[int]:
-        all_ = [(engine.index - start) % len(order) for engine in at.get(ip, NONE).values()]
-        return [place for place in all_ if place < MAX_CANDIDATES]
-
-    return Lineup(
-        Numbers.of(some(loads.requests), some(loads.prompts)),
-        places,
-        lambda place: order[(start + place) % len(order)].ip,
-    )
+    numbers = Numbers.of(some(loads.requests), some(loads.prompts))
+    return Lineup(numbers, some(loads.ips), lambda place: order[(start + place) % len(order)].ip)

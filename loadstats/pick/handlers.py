@@ -5,53 +5,53 @@ for gateways, Django's threads for people."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from time import monotonic, time_ns
 
 from msgspec.json import encode
 from msgspec.structs import asdict, replace
 
-from loadstats.ledger import Booking, Choice, EngineName, Ledger, LedgerFull, Lineup, Names, NoCandidates
-from loadstats.pick.policies import Random, Rule, choose
-from loadstats.pick.wire import MAX_HASH, Candidate, Pick, QuickPick
+from loadstats.ledger import Booking, Choice, Ledger, LedgerFull, Lineup, NoCandidates
+from loadstats.pick.candidates import Candidates
+from loadstats.pick.policies import Held, Random, Rule, choose
+from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
 from metadata_center.errors import InvalidInput, TooMany
-from metadata_center.http.body import Addresses, Body
+from metadata_center.http.body import Body
 from metadata_center.http.call import Call, Route
 
 PICK = "/v1/load/pick"
-MAX_NUMBER = 65_535  # of a port or a rank
-REMEMBERED_BYTES = 2 << 20  # of candidates as they came; what is made of them takes twelve times as much
 
 Cached = Callable[[str, tuple[int, ...]], Mapping[str, int]]
 """How many leading blocks of a prompt, given by their hashes, a cluster's engines hold, by address."""
+Keep = Callable[[str, str, tuple[int, ...]], object]
+"""The engine of a cluster at an address holds a prompt from now on."""
 
 
 class PickHandlers:
-    """The handler over one ledger. `rule` is what a call does not say, `cached` looks into the engines' caches, None
-    where nothing is known of them. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """The handler over one ledger. `rule` is what a call does not say; `cached` looks into the engines' caches, `keep`
+    tells of them. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
 
     def __init__(
         self,
         ledger: Ledger,
         rule: Rule,
-        cached: Cached | None,
         random: Random,
         *,
+        cached: Cached = lambda cluster, hashes: {},
+        keep: Keep = lambda cluster, ip, hashes: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
         self._booking = Booking(ledger)
         self._rule = rule
         self._cached = cached
+        self._keep = keep
         self._random = random
         self._now = now
         self._wall_ns = wall_ns
         self._read = Body(QuickPick).read
-        self._read_all = Body(Pick).read
-        self._addresses = Addresses()
-        self._named: dict[tuple[str, bytes], Names] = {}
-        self._named_bytes = 0
+        self._candidates = Candidates()
 
     def routes(self) -> tuple[Route, ...]:
         """The call by method and path."""
@@ -67,14 +67,14 @@ class PickHandlers:
         """
         body = self._read(call.body)
         call.request_id = body.request_id
-        names = self._names(body.cluster, bytes(body.candidates), call.body)
+        names = self._candidates.of(body.cluster, bytes(body.candidates), call.body)
         held = self._held(body.cluster, body.prompt_hash)
         blocks = len(body.prompt_hash or ())
         rule = self._rule_of(body)
 
         def choice(lineup: Lineup) -> Choice | None:
-            cached = {place: length / blocks for ip, length in held.items() for place in lineup.places(ip)}
-            return choose(lineup.numbers, cached, rule, self._random)
+            lengths = Held(list(map(held.get, lineup.ips, repeat(0.0))), blocks) if held else None
+            return choose(lineup.numbers, lengths, rule, self._random)
 
         try:
             booked = self._booking.book(
@@ -93,6 +93,8 @@ class PickHandlers:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
         if booked is None:
             raise TooMany(f"max_queued: every candidate has {rule.max_queued} requests or more")
+        if body.save and body.prompt_hash and booked.score is not None:
+            self._keep(body.cluster, booked.ip, body.prompt_hash)
         return b'%b,"score":%b,"cache_length":%d}' % (booked.row[:-1], encode(booked.score), held.get(booked.ip, 0))
 
     def _rule_of(self, body: Pick) -> Rule:
@@ -112,48 +114,4 @@ class PickHandlers:
             return {}
         if max(hashes) > MAX_HASH:
             raise InvalidInput(f"prompt_hash: expected integers from 0 to {MAX_HASH}")
-        return {} if self._cached is None else self._cached(cluster, hashes)
-
-    def _names(self, cluster: str, raw: bytes, body: bytes) -> Names | None:
-        """The candidates; None where the call names none. Reading 1,000 takes 0.2 ms, finding them again 4 µs."""
-        if raw == b"null":
-            return None
-        key = cluster, raw
-        names = self._named.get(key)
-        if names is None:
-            read = self._read_all(body).candidates
-            assert read is not None  # it is what was seen to be no null
-            names = Names(self._name(place, each) for place, each in enumerate(read))
-            if len(set(names.texts)) < len(read):
-                twice, _ = Counter(names.texts).most_common(1)[0]
-                raise InvalidInput(f"candidates: expected each once, got {twice!r} twice")
-            if self._named_bytes + len(raw) > REMEMBERED_BYTES:
-                self._named, self._named_bytes = {}, 0
-            self._named[key] = names
-            self._named_bytes += len(raw)
-        return names
-
-    def _name(self, place: int, candidate: str | Candidate) -> EngineName:
-        if isinstance(candidate, Candidate):
-            name = EngineName(candidate.ip, candidate.port, candidate.dp_rank)
-            where = f"candidates[{place}]."
-        else:
-            name = _parsed(place, candidate)
-            where = f"candidates[{place}]: "
-        try:
-            self._addresses.check(name.ip)
-        except InvalidInput as wrong:
-            raise InvalidInput(f"{where}{wrong.reason}") from None
-        return name
-
-
-def _parsed(place: int, text: str) -> EngineName:
-    try:
-        name = EngineName.of(text)
-    except ValueError:
-        name = EngineName("")
-    port, rank = 1 if name.port is None else name.port, name.dp_rank or 0
-    if str(name) != text or not 1 <= port <= MAX_NUMBER or not 0 <= rank <= MAX_NUMBER:
-        example = "10.0.0.1, 10.0.0.1:8000, 10.0.0.1:8000/3 or [::1]:8000"
-        raise InvalidInput(f"candidates[{place}]: expected an engine as in {example}, got {text!r}")
-    return name
+        return self._cached(cluster, hashes)

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How an engine is chosen: from the candidates' numbers to a choice. Pure; randomness is passed in.
 
-`cached` tells which share of the prompt candidates have in their caches, by place, of those that have any.
+Measured with 1,000 candidates: their costs take 49 µs, and 72 with a prompt that is in caches; finding a random one of
+the best 5 % takes 30 µs more. Sorting them all alone would take 66 µs, `heapq.nsmallest` 54 µs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import count
-from math import ceil, floor, inf, sqrt
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil, floor, sqrt
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from loadstats.ledger import Choice, Numbers
 
-Cached = Mapping[int, float]
 Random = Callable[[], float]
 """A number from 0 to below 1."""
 
@@ -40,112 +39,121 @@ class Rule(Struct, frozen=True):
     max_queued: int | None = None
 
 
+class Held(NamedTuple):
+    """How many leading blocks of a prompt of `blocks` each candidate has in its cache, by place."""
+
+    lengths: Sequence[float]
+    blocks: int
+
+
 class Scale(NamedTuple):
-    """What a request, a unit of prompt length and the whole prompt in the cache are worth, among some candidates."""
+    """What a request, a unit of prompt length and a block in the cache are worth, among some candidates."""
 
     fewest: float
     request: float
     prompt: float
-    cache: float
+    block: float
 
     @classmethod
-    def of(cls, numbers: Numbers, rule: Rule) -> Scale:
+    def of(cls, numbers: Numbers, held: Held | None, rule: Rule) -> Scale:
         """The further the candidates' requests are apart, the more those matter."""
         spread = max(2.0, numbers.most - numbers.fewest)
         return cls(
             numbers.fewest,
             rule.request_load * ceil(spread / 5) / spread,
             rule.prefill_load / max(SHORT_PROMPT, numbers.longest),
-            rule.cache_ratio,
+            0.0 if held is None else rule.cache_ratio / held.blocks,
         )
 
-    def score(self, requests: float, prompt: float, cached: float) -> float:
-        """How good an engine is: 0 with the fewest requests, no prompts to read and nothing of this one."""
-        return self.cache * cached - self.request * (requests - self.fewest) - self.prompt * prompt
+    def costs(self, numbers: Numbers, held: Held | None) -> list[float]:
+        """How bad each is, from anywhere."""
+        _, request, prompt, block = self
+        requests, prompts = numbers.requests, numbers.prompts
+        if held is None:
+            return [request * number + prompt * length for number, length in zip(requests, prompts, strict=True)]
+        return [
+            request * number + prompt * length - block * blocks
+            for number, length, blocks in zip(requests, prompts, held.lengths, strict=True)
+        ]
+
+    def choice(self, place: int, numbers: Numbers, held: Held | None) -> Choice:
+        """The one at a place with its score: 0 with the fewest requests, no prompts to read and nothing of this one."""
+        cached = 0.0 if held is None else held.lengths[place]
+        load = self.request * (numbers.requests[place] - self.fewest) + self.prompt * numbers.prompts[place]
+        return Choice(place, self.block * cached - load)
 
 
-def choose(numbers: Numbers, cached: Cached, rule: Rule, random: Random) -> Choice | None:
+def choose(numbers: Numbers, held: Held | None, rule: Rule, random: Random) -> Choice | None:
     """The place of the engine that a rule takes, and its score; None where none takes any more requests."""
     policy, limit = POLICIES[rule.policy], rule.max_queued
     if limit is None or numbers.most < limit:
-        return policy(numbers, cached, rule, random)
+        return policy(numbers, held, rule, random)
     if numbers.fewest >= limit:
         return None
     places = [place for place, number in enumerate(numbers.requests) if number < limit]
     first = places[0]
     take = itemgetter(*places) if len(places) > 1 else lambda them: (them[first],)
     rest = Numbers.of(take(numbers.requests), take(numbers.prompts))
-    if cached:
-        cached = {place: cached[before] for place, before in enumerate(places) if before in cached}
-    choice = policy(rest, cached, rule, random)
+    choice = policy(rest, held and Held(take(held.lengths), held.blocks), rule, random)
     return Choice(places[choice.place], choice.score)
 
 
-def by_score(numbers: Numbers, cached: Cached, rule: Rule, random: Random) -> Choice:
+def by_score(numbers: Numbers, held: Held | None, rule: Rule, random: Random) -> Choice:
     """A random one of the best."""
-    requests, prompts = numbers.requests, numbers.prompts
-    scale = Scale.of(numbers, rule)
-    request, prompt = scale.request, scale.prompt
-    best = max(1, floor(rule.share * len(requests) + 1e-9))  # 0.29 of 100 are 29, though 0.29 * 100 is less
-    rank = int(random() * best)
-    limit = _guess(numbers, rank, scale, random)
-    while True:
-        costs = {
-            place: cost
-            for place, number, length in zip(count(), requests, prompts)
-            if (cost := request * number + prompt * length) <= limit
-        }
-        for place, share in cached.items():
-            costs[place] = request * requests[place] + prompt * prompts[place] - scale.cache * share
-        ranked = sorted(costs.values())
-        if rank < len(ranked) and ranked[rank] <= limit:
-            break
-        limit = inf
-    equal = [place for place, cost in costs.items() if cost == ranked[rank]]
-    return _chosen(equal[int(random() * len(equal))], numbers, cached, scale)
+    scale = Scale.of(numbers, held, rule)
+    costs = scale.costs(numbers, held)
+    best = max(1, floor(rule.share * len(costs) + 1e-9))  # 0.29 of 100 are 29, though 0.29 * 100 is less
+    cost = nth_least(costs, int(random() * best), random)
+    return scale.choice(_one_of(costs, cost, random), numbers, held)
 
 
-def _guess(numbers: Numbers, rank: int, scale: Scale, random: Random) -> float:
-    """What a candidate of this rank costs at most, by a sample: 90 of 1,000 need to be ranked, and in 1 of 200 cases it
-    was too low and all are."""
-    step = len(numbers.requests) // SAMPLE
-    if step < 2:
-        return inf
-    every = slice(int(random() * step), None, step)
-    sample = sorted(
-        scale.request * number + scale.prompt * length
-        for number, length in zip(numbers.requests[every], numbers.prompts[every], strict=True)
-    )
-    expected = (rank + 1) / step
-    place = int(expected + 2 * sqrt(expected) + 1)
-    return sample[place] if place < len(sample) else inf
-
-
-def least_load(numbers: Numbers, cached: Cached, rule: Rule, random: Random) -> Choice:
+def least_load(numbers: Numbers, held: Held | None, rule: Rule, random: Random) -> Choice:
     """The fewest requests, of these the shortest prompts, of these a random one."""
     fewest, prompts = numbers.fewest, numbers.prompts
     least = [place for place, number in enumerate(numbers.requests) if number == fewest]
-    shortest = min([prompts[place] for place in least])
-    equal = [place for place in least if prompts[place] == shortest]
-    return _chosen(equal[int(random() * len(equal))], numbers, cached, Scale.of(numbers, rule))
+    lengths = [prompts[place] for place in least]
+    place = least[_one_of(lengths, min(lengths), random)]
+    return Scale.of(numbers, held, rule).choice(place, numbers, held)
 
 
-def power_of_two(numbers: Numbers, cached: Cached, rule: Rule, random: Random) -> Choice:
+def power_of_two(numbers: Numbers, held: Held | None, rule: Rule, random: Random) -> Choice:
     """The less loaded of two random ones. What it costs does not depend on how many there are."""
     requests, prompts = numbers.requests, numbers.prompts
     one = int(random() * len(requests))
     two = int(random() * (len(requests) - 1))
     two += two >= one and len(requests) > 1
     place = min(one, two, key=lambda place: (requests[place], prompts[place]))
-    return _chosen(place, numbers, cached, Scale.of(numbers, rule))
+    return Scale.of(numbers, held, rule).choice(place, numbers, held)
 
 
-def _chosen(place: int, numbers: Numbers, cached: Cached, scale: Scale) -> Choice:
-    return Choice(place, scale.score(numbers.requests[place], numbers.prompts[place], cached.get(place, 0.0)))
-
-
-POLICIES: Mapping[PolicyName, Callable[[Numbers, Cached, Rule, Random], Choice]] = {
+POLICIES: Mapping[PolicyName, Callable[[Numbers, Held | None, Rule, Random], Choice]] = {
     "score": by_score,
     "least_load": least_load,
     "power_of_two": power_of_two,
 }
+
+
+def nth_least(numbers: list[float], n: int, random: Random) -> float:
+    """The number at place `n` of the sorted ones.
+
+    A sample tells which are in question: of 1,000 numbers 90 are sorted, and all in 1 of 200 cases, where it misled.
+    """
+    step = len(numbers) // SAMPLE
+    if step > 1:
+        sample = sorted(numbers[int(random() * step) :: step])
+        expected = (n + 1) / step
+        place = int(expected + 2 * sqrt(expected) + 1)
+        if place < len(sample):
+            limit = sample[place]
+            near = [number for number in numbers if number <= limit]
+            if n < len(near):
+                return sorted(near)[n]
+    return sorted(numbers)[n]
+
+
+def _one_of(numbers: list[float], wanted: float, random: Random) -> int:
+    """The place of a random one of the numbers that are as wanted; there is one."""
+    if numbers.count(wanted) == 1:
+        return numbers.index(wanted)
+    places = [place for place, number in enumerate(numbers) if number == wanted]
+    return places[int(random() * len(places))]

@@ -69,6 +69,9 @@ class Pick(Struct, gc=False):
         ]
         | None
     ) = None
+    save: Annotated[bool, Meta(description="the chosen engine holds the prompt, as after `POST /v1/cache/save`")] = (
+        False
+    )
     policy: PolicyName | None = None
     weights: Weights | None = None
     share: Annotated[float, Meta(ge=0, le=1, description="of the candidates, those that count as best")] | None = None

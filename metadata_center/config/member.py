@@ -103,7 +103,7 @@ def _expected(type_: inspect.Type) -> str:
         case inspect.IntType():
             text = f"an integer from {type_.ge} to {type_.le}"
         case inspect.FloatType(le=float()):
-            text = f"a number from {type_.ge:g} to {type_.le:,g}"
+            text = f"a number from {type_.ge:,.15g} to {type_.le:,.15g}"
         case inspect.FloatType():
             text = 'a duration with its unit, such as "500ms" or "1m30s"' + (", above 0" if type_.gt == 0 else "")
         case inspect.BoolType():

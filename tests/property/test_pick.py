@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadstats.ledger import Booking, Choice, Engine, EngineName, Ledger, Lineup, Names, Numbers
-from loadstats.pick.policies import Rule, choose
+from loadstats.pick.policies import Held, Rule, choose
 
 CLOSE = Fraction(1, 10**9)
 
@@ -52,6 +52,10 @@ def edge(found: dict[int, Fraction], rule: Rule) -> Fraction:
     return sorted(found.values(), reverse=True)[best - 1]
 
 
+def held(loads: list[tuple[int, int]], cached: dict[int, float]) -> Held | None:
+    return Held([round(4 * cached.get(place, 0)) for place in range(len(loads))], 4) if cached else None
+
+
 def numbers(loads: list[tuple[int, int]]) -> Numbers:
     return Numbers.of([float(requests) for requests, _ in loads], [float(length) for _, length in loads])
 
@@ -69,7 +73,7 @@ def test_each_of_the_best_may_be_chosen_and_no_other(
     for first in range(size):
         for second in range(size):
             draws = chain([(first + 0.5) / size, (second + 0.5) / size], repeat(0.0))
-            choice = choose(numbers(loads), cached, rule, draws.__next__)
+            choice = choose(numbers(loads), held(loads, cached), rule, draws.__next__)
             if choice is None:
                 assert expected == {}
                 return
@@ -90,7 +94,7 @@ def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Ran
     cached = {int(draw() * len(loads)): 0.5 for _ in range(int(draw() * 5))}
     expected = scores(loads, cached, rule)
     for _ in range(20):
-        choice = choose(numbers(loads), cached, rule, draw)
+        choice = choose(numbers(loads), held(loads, cached), rule, draw)
         if choice is None:
             assert expected == {}
             return
@@ -99,6 +103,12 @@ def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Ran
 
 
 NAMES = [f"10.0.0.{number}" for number in range(1, 6)] + ["10.0.0.1:80", "10.0.0.1:80/1"]
+
+
+def named(texts: list[str]) -> Names:
+    return Names(texts, [EngineName.of(text).ip for text in texts])
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["add", "book", "book some", "first token", "done", "drop", "answer", "expire"]),
@@ -125,7 +135,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             engine: Engine | None = listed.get(name)
             load = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
             assert (found.requests[place], found.prompts[place]) == load
-            assert place in lineup.places(EngineName.of(name).ip)
+            assert lineup.ips[place] == EngineName.of(name).ip
         assert found == Numbers.of(found.requests, found.prompts)
         assert len({lineup.name(place) for place in range(len(found.requests))}) == len(found.requests)
         return Choice(int(sum(found.requests)) % len(found.requests), 0.0)
@@ -137,7 +147,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             case "book" if ledger.clusters():
                 booking.book(f"r{number}", "c", None, shown, number, now, 1)
             case "book some":
-                some = known.setdefault(tuple(texts), Names(EngineName.of(text) for text in texts))
+                some = known.setdefault(tuple(texts), named(texts))
                 booking.book(f"r{number}", "c", some, shown, number, now, 1)
             case "first token":
                 ledger.first_token(f"r{number}", now, 1)
@@ -150,4 +160,4 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
                 ledger.answer("c")
             case "expire":
                 ledger.expire(now, 1)
-    booking.book("last", "c", known.setdefault(tuple(NAMES), Names(map(EngineName.of, NAMES))), shown, 0, 99, 1)
+    booking.book("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)

@@ -44,7 +44,7 @@ class Seen:
 
 
 def names(*texts: str) -> Names:
-    return Names(EngineName.of(text) for text in texts)
+    return Names(texts, [EngineName.of(text).ip for text in texts])
 
 
 def book(
@@ -146,17 +146,17 @@ def test_a_single_candidate_is_found(known: str) -> None:
     assert seen.requests == {"10.0.0.1": 1 if known == "10.0.0.1" else 0}
 
 
-def test_places_are_told_by_address() -> None:
+def test_addresses_are_told_beside_the_numbers() -> None:
     ledger = Ledger()
     for number, text in enumerate(["10.0.0.1:80", "10.0.0.2", "10.0.0.1:81/2", "10.0.0.1"]):
         ledger.add(f"a{number}", "c", text, 0, 0.0, 1)
-    for those in (None, names("10.0.0.1", "10.0.0.1:81/2", "10.0.0.9", "10.0.0.1:80"), names("10.0.0.1", "10.0.0.9")):
-        seen = Seen()
-        book(ledger, f"r{those}", those, seen)
-        assert seen.lineup is not None
-        found = {place: EngineName.of(seen.lineup.name(place)).ip for place in range(len(seen.requests))}
-        assert {place for place, ip in found.items() if ip == "10.0.0.1"} == set(seen.lineup.places("10.0.0.1"))
-        assert list(seen.lineup.places("10.0.0.7")) == []
+    for those in (None, names("10.0.0.1:81/2", "10.0.0.9", "10.0.0.1:80"), names("10.0.0.9:1")):
+        for turn in range(2):
+            seen = Seen()
+            book(ledger, f"r{id(those)}-{turn}", those, seen)
+            assert seen.lineup is not None
+            assert list(seen.lineup.ips) == [EngineName.of(name).ip for name in seen.requests]
+            ledger.drop("c", "10.0.0.2")
 
 
 def test_a_known_request_stays_where_it_is() -> None:
@@ -225,7 +225,7 @@ def test_of_a_very_large_cluster_a_part_is_looked_at_that_begins_anywhere() -> N
     ledger = Ledger()
     total = MAX_CANDIDATES + 100
     for number in range(total):
-        ledger.add(f"a{number}", "c", f"10.0.0.1/{number}", number, 0.0, 1)
+        ledger.add(f"a{number}", "c", f"10.0.0.{number % 2 + 1}/{number}", number, 0.0, 1)
     starts = set()
     for number in range(20):
         seen = Seen(place=number)
@@ -237,7 +237,7 @@ def test_of_a_very_large_cluster_a_part_is_looked_at_that_begins_anywhere() -> N
         assert len(ranks) == MAX_CANDIDATES
         assert all((each + 1) % total == after for each, after in pairwise(ranks))
         assert list(seen.lineup.numbers.prompts) == ranks
-        assert sorted(seen.lineup.places("10.0.0.1")) == list(range(MAX_CANDIDATES))
+        assert list(seen.lineup.ips) == [f"10.0.0.{rank % 2 + 1}" for rank in ranks]
         assert json.loads(booked.row)["dp_rank"] == ranks[number]
         starts.add(ranks[0])
     assert len(starts) > 10

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import fields
 
 from loadstats.ledger import MAX_CANDIDATES, Ledger
-from loadstats.pick import handlers
+from loadstats.pick import candidates
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.policies import Rule
 from loadstats.pick.wire import MAX_HASHES, Pick, Picked, QuickPick
@@ -26,19 +26,24 @@ class Caches:
     def __init__(self, **held: int) -> None:
         self.held = {name.replace("_", "."): length for name, length in held.items()}
         self.asked: list[tuple[str, tuple[int, ...]]] = []
+        self.kept: list[tuple[str, str, tuple[int, ...]]] = []
 
     def __call__(self, cluster: str, hashes: tuple[int, ...]) -> Mapping[str, int]:
         self.asked.append((cluster, hashes))
         return self.held
 
+    def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
+        self.kept.append((cluster, ip, hashes))
+
 
 class Client:
     """Calls a handler over a ledger."""
 
-    def __init__(self, rule: Rule | None = None, cached: Any = None, **options: float) -> None:
+    def __init__(self, rule: Rule | None = None, caches: Caches | None = None, **options: float) -> None:
         self.ledger = Ledger(**options)  # type: ignore[arg-type]
+        known: Any = {} if caches is None else {"cached": caches, "keep": caches.keep}
         self.handlers = PickHandlers(
-            self.ledger, rule or Rule(), cached, Random(4).random, now=lambda: 0.0, wall_ns=lambda: 7
+            self.ledger, rule or Rule(), Random(4).random, now=lambda: 0.0, wall_ns=lambda: 7, **known
         )
         self.number = 0
 
@@ -119,6 +124,7 @@ def test_candidates_are_names_or_objects() -> None:
         (["1" * 65], "candidates[0]: expected `str` of length <= 64"),
         (["10.0.0.1", {"port": 1}], "candidates[1]: object missing required field `ip`"),
         ([{"ip": "10.0.0.1", "port": 0}], "candidates[0].port: expected `int` >= 1"),
+        ([{"ip": "10.0.0.1:80"}], "candidates[0].ip: expected an IPv4 or IPv6 address, got '10.0.0.1:80'"),
         ([{"ip": "host"}], "candidates[0].ip: expected an IPv4 or IPv6 address, got 'host'"),
         (["10.0.0.1", "host"], "candidates[1]: ip: expected an IPv4 or IPv6 address, got 'host'"),
         (["10.0.0.1", "10.0.0.1"], "candidates: expected each once, got '10.0.0.1' twice"),
@@ -169,6 +175,7 @@ def test_a_name_is_written_in_one_way_only(text: str) -> None:
         ({"weights": {"prefill_load": "x"}}, "weights.prefill_load: expected `float | null`, got `str`"),
         ({"share": 1.01}, "share: expected `float` <= 1.0"),
         ({"max_queued": -1}, "max_queued: expected `int` >= 0"),
+        ({"save": 1}, "save: expected `bool`, got `int`"),
         ({"owner": ""}, "owner: expected `str` of length >= 1"),
         ({"prompt_hash": [-1]}, "prompt_hash[0]: expected `int` >= 0"),
         ({"prompt_hash": [1.5]}, "prompt_hash[0]: expected `int`, got `float`"),
@@ -198,7 +205,7 @@ def test_the_quick_reader_has_the_members_of_the_documented_one() -> None:
 
 def test_a_known_request_stays_where_it_is() -> None:
     caches = Caches(**{"10_0_0_2": 1})
-    client = Client(cached=caches)
+    client = Client(caches=caches)
     client.load(1, 0, 1)
     first = client.pick(request_id="r", candidates=["10.0.0.2"], prompt_hash=[1, 2])
     again = client.pick(request_id="r", candidates=["10.0.0.3"], prompt_hash=[1, 2], policy="least_load")
@@ -211,7 +218,7 @@ def test_a_known_request_stays_where_it_is() -> None:
 
 def test_the_cached_share_of_the_prompt_counts() -> None:
     caches = Caches(**{"10_0_0_2": 2, "10_0_0_9": 4})
-    client = Client(cached=caches)
+    client = Client(caches=caches)
     client.load(1, 1, 1)
     row = client.pick(prompt_hash=[2**64 - 1, 2, 3, 4])
     assert caches.asked == [("c", (2**64 - 1, 2, 3, 4))]
@@ -220,15 +227,27 @@ def test_the_cached_share_of_the_prompt_counts() -> None:
 
 
 def test_a_cache_is_known_by_address() -> None:
-    client = Client(cached=Caches(**{"10_0_0_2": 1}))
+    client = Client(caches=Caches(**{"10_0_0_2": 1}))
     row = client.pick(prompt_hash=[1], candidates=["10.0.0.1:80", "10.0.0.2:80"])
     assert (row["ip"], row["port"], row["cache_length"], row["score"]) == ("10.0.0.2", 80, 1, 2.0)
+
+
+def test_the_chosen_engine_holds_the_prompt_where_the_call_says_so() -> None:
+    caches = Caches()
+    client = Client(caches=caches)
+    some = ["10.0.0.1:80"]
+    for save in (None, False, True, True):
+        client.pick(candidates=some, prompt_hash=[1, 2], **({} if save is None else {"save": save}))
+    assert caches.kept == [("c", "10.0.0.1", (1, 2))] * 2
+    client.pick(candidates=some, save=True)
+    client.pick(request_id="r1", prompt_hash=[1, 2], save=True)  # it was there before
+    assert len(caches.kept) == 2
 
 
 @pytest.mark.parametrize("hashes", [None, []])
 def test_without_a_prompt_no_cache_is_asked(hashes: Any) -> None:
     caches = Caches(**{"10_0_0_1": 1})
-    client = Client(cached=caches)
+    client = Client(caches=caches)
     client.load(1)
     assert client.pick(prompt_hash=hashes)["cache_length"] == 0
     assert caches.asked == []
@@ -241,7 +260,7 @@ def test_without_caches_a_prompt_changes_nothing() -> None:
 
 
 def test_a_call_may_say_how_to_choose() -> None:
-    client = Client(Rule(share=1.0), cached=Caches(**{"10_0_0_1": 1}))
+    client = Client(Rule(share=1.0), caches=Caches(**{"10_0_0_1": 1}))
     client.load(3, 0, 1)
     hashed = {"prompt_hash": [1], "candidates": ["10.0.0.1", "10.0.0.2"]}
     assert client.pick(**hashed, share=0.0)["ip"] == "10.0.0.1"
@@ -253,7 +272,7 @@ def test_a_call_may_say_how_to_choose() -> None:
 
 
 def test_what_a_call_does_not_say_is_as_configured() -> None:
-    client = Client(Rule("least_load"), cached=Caches(**{"10_0_0_1": 1}))
+    client = Client(Rule("least_load"), caches=Caches(**{"10_0_0_1": 1}))
     client.load(1)
     hashed = {"prompt_hash": [1], "candidates": ["10.0.0.1", "10.0.0.2"]}
     assert client.pick(**hashed)["ip"] == "10.0.0.2"
@@ -291,7 +310,7 @@ def test_candidates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client()
     some = ["10.0.0.1", "10.0.0.2"]
     assert client.pick(candidates=some)["queued_req_num"] == 1
-    monkeypatch.setattr(client.handlers, "_read_all", None)
+    monkeypatch.setattr(client.handlers._candidates, "_read", None)
     assert client.pick(candidates=some)["queued_req_num"] == 1
     assert client.pick(candidates=some)["queued_req_num"] == 2
     with pytest.raises(TypeError):
@@ -299,12 +318,15 @@ def test_candidates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_remembered_of_candidates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "REMEMBERED_BYTES", 100)
+    monkeypatch.setattr(candidates, "REMEMBERED_BYTES", 100)
+    monkeypatch.setattr(candidates, "REMEMBERED_NAMES", 30)
     client = Client()
+    memory = client.handlers._candidates
     held = set()
     for number in range(100):
         assert client.pick(candidates=[f"10.0.0.{number}"])["queued_req_num"] == 1
-        assert sum(len(raw) for _, raw in client.handlers._named) == client.handlers._named_bytes <= 100
-        held.add(len(client.handlers._named))
+        assert sum(len(raw) for _, raw in memory._lists) == memory._bytes <= 100
+        assert len(memory._ips) <= 30
+        held.add(len(memory._lists))
     assert held == set(range(1, 9))
     assert client.pick(candidates=[f"10.0.1.{number}" for number in range(20)])["queued_req_num"] == 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from loadstats.ledger import Numbers
-from loadstats.pick.policies import POLICIES, Rule, choose
+from loadstats.pick.policies import POLICIES, Held, Rule, choose, nth_least
 
 TIMES = 2000
 
@@ -22,12 +22,17 @@ def numbers(*engines: tuple[int, int]) -> Numbers:
     return Numbers.of([float(requests) for requests, _ in engines], [float(length) for _, length in engines])
 
 
+def held(them: Numbers, cached: dict[int, float]) -> Held | None:
+    """What each has of a prompt of 100 blocks, by the share that some have."""
+    return Held([round(100 * cached.get(place, 0)) for place in range(len(them.requests))], 100) if cached else None
+
+
 def chosen(them: Numbers, rule: Rule, cached: dict[int, float] | None = None, times: int = TIMES) -> Counter[int]:
     """How often each place was."""
     random = Random(1).random
     found: Counter[int] = Counter()
     for _ in range(times):
-        choice = choose(them, cached or {}, rule, random)
+        choice = choose(them, held(them, cached or {}), rule, random)
         assert choice is not None
         found[choice.place] += 1
     return found
@@ -42,7 +47,7 @@ def assert_even(counts: Counter[int], places: Any, times: int = TIMES) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_single_candidate_is_chosen(policy: Any) -> None:
-    choice = choose(numbers((7, 100)), {}, Rule(policy), Random(1).random)
+    choice = choose(numbers((7, 100)), None, Rule(policy), Random(1).random)
     assert choice is not None
     assert choice.place == 0
     assert choice.score == pytest.approx(-3 * 100 / 1024)
@@ -74,7 +79,7 @@ def test_power_of_two_compares_two_different_ones() -> None:
 
 def test_the_score_is_as_the_gateway_counts_it() -> None:
     them = numbers((12, 500), (1, 2048), (3, 0))
-    choice = choose(them, {2: 0.75}, Rule(), Random(1).random)
+    choice = choose(them, held(them, {2: 0.75}), Rule(), Random(1).random)
     assert choice is not None
     # 11 requests between most and fewest weigh ceil(11 / 5) = 3.
     assert choice.place == 2
@@ -125,21 +130,26 @@ def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("size", [1, 2, 20, 200])
 def test_the_ends_of_randomness_stay_inside(random: Callable[[], float], policy: Any, size: int) -> None:
-    choice = choose(numbers(*((place % 3, place) for place in range(size))), {}, Rule(policy, share=1.0), random)
+    choice = choose(numbers(*((place % 3, place) for place in range(size))), None, Rule(policy, share=1.0), random)
     assert choice is not None
     assert 0 <= choice.place < size
 
 
+@pytest.mark.parametrize("size", [1, 2, 127, 128, 640, 1000])
+@pytest.mark.parametrize("kinds", [1, 3, 10_000])
+def test_the_number_of_a_rank_is_found(size: int, kinds: int) -> None:
+    random = Random(5)
+    for _ in range(200):
+        them = [float(random.randrange(kinds)) for _ in range(size)]
+        rank = random.randrange(size)
+        assert nth_least(them, rank, random.random) == sorted(them)[rank]
+
+
 def test_a_sample_that_misleads_costs_nothing_but_time() -> None:
-    """It sees none but the 64 that are good, and the candidate of rank 70 is sought."""
-    them = numbers(*((0 if place % 10 == 7 else 9, 0) for place in range(640)))
-    choice = choose(them, {}, Rule(share=100 / 640), lambda: 0.7)
-    assert choice is not None
-    assert them.requests[choice.place] == 9
-    them = numbers(*(((0 if place % 10 == 7 else 9 if place < 100 else 5), 0) for place in range(640)))
-    choice = choose(them, {place: 0.01 for place in range(0, 100, 5)}, Rule(share=100 / 640), lambda: 0.7)
-    assert choice is not None
-    assert them.requests[choice.place] == 5
+    """It sees none but the 64 least, and the one of rank 70 is sought."""
+    them = [0.0 if place % 10 == 7 else 9.0 for place in range(640)]
+    assert nth_least(them, 63, lambda: 0.7) == 0
+    assert nth_least(them, 70, lambda: 0.7) == 9
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -148,14 +158,15 @@ def test_a_candidate_with_max_queued_requests_is_not_chosen(policy: Any) -> None
     assert set(chosen(numbers((3, 0), (2, 0), (4, 0), (2, 0)), rule, {0: 1.0, 3: 1.0})) == {1, 3}
     assert set(chosen(numbers((3, 0), (2, 0)), rule)) == {1}
     assert set(chosen(numbers((2, 0)), rule)) == {0}
-    assert choose(numbers((3, 0), (3, 0)), {}, rule, Random(1).random) is None
-    assert choose(numbers((0, 0)), {}, Rule(policy, max_queued=0), Random(1).random) is None
+    assert choose(numbers((3, 0), (3, 0)), None, rule, Random(1).random) is None
+    assert choose(numbers((0, 0)), None, Rule(policy, max_queued=0), Random(1).random) is None
 
 
 def test_full_candidates_count_as_if_they_were_not_there() -> None:
     full = numbers((50, 99_999), (1, 100), (4, 50))
-    choice = choose(full, {2: 0.5, 0: 1.0}, Rule(max_queued=50), Random(1).random)
-    rest = choose(numbers((1, 100), (4, 50)), {1: 0.5}, Rule(), Random(1).random)
+    choice = choose(full, held(full, {2: 0.5, 0: 1.0}), Rule(max_queued=50), Random(1).random)
+    free = numbers((1, 100), (4, 50))
+    rest = choose(free, held(free, {1: 0.5}), Rule(), Random(1).random)
     assert choice is not None
     assert rest is not None
     assert (choice.place - 1, choice.score) == rest

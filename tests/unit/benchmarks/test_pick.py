@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark of choosing an engine, small."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from benchmarks import pick
+from benchmarks.spread import Spread
+
+
+def test_it_measures_every_kind_of_call_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pick, "SIZES", (20, 40))
+    monkeypatch.setattr(pick, "REACHES_US", {20: 1e9, 40: 0})
+    try:
+        measured = pick.run(5, 2)
+    finally:
+        gc.unfreeze()
+    assert set(measured.costs) == set(pick.KINDS)
+    for name, by_size in measured.costs.items():
+        assert list(by_size) == [20, 40], name
+        assert all(len(values) == 2 and min(values) > 0 for values in by_size.values()), name
+    text = pick.section(measured, 5, 2, {20: Spread(3, 2, 4), 40: Spread(5, 4, 6)}).markdown("now")
+    assert "| ≤ 1e+09 µs: met, ≤ 0 µs: **missed** |" in text
+    assert "| score, a whole call to a node | 3.0 (2.0–4.0) | 5.0 (4.0–6.0) |" in text
