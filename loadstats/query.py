@@ -26,12 +26,11 @@ WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how 
 
 
 class QueryHandlers:
-    """Handlers over one ledger. `life` tells this life of this node from all others, in the answers' tags."""
+    """Handlers over one ledger."""
 
-    def __init__(self, ledger: Ledger, waits: Waits, life: str) -> None:
+    def __init__(self, ledger: Ledger, waits: Waits) -> None:
         self._ledger = ledger
         self._waits = waits
-        self._life = life.encode()
         self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
 
     def routes(self) -> tuple[Route, ...]:
@@ -48,10 +47,9 @@ class QueryHandlers:
         as long as it would be the same. With `wait` it is answered when it is another than that, or than at the time of
         the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
         """
-        answer, tag = self._ledger.tagged_answer(self._cluster(call.query))
-        call.etag = etag = b'W/"%b-%b"' % (self._life, tag)
+        answer, call.etag = self._ledger.tagged_answer(self._cluster(call.query))
         known = call.headers.get(b"if-none-match")
-        if known is not None and (etag[2:] in known or known == b"*"):
+        if known is not None and _names(known, call.etag):
             raise NotModified
         return answer
 
@@ -61,7 +59,7 @@ class QueryHandlers:
         seconds = _seconds(call.query)
         tag = self._ledger.tagged_answer(cluster)[1]
         known = call.headers.get(b"if-none-match")
-        if known is None or known == b"*" or b'"%b-%b"' % (self._life, tag) in known:
+        if known is None or _names(known, tag):
             began = perf_counter_ns()
             await self._waits.change(cluster, tag, seconds)
             call.waited_ns = perf_counter_ns() - began
@@ -79,6 +77,11 @@ class QueryHandlers:
                 self._asked = {}
             self._asked[query] = cluster
         return cluster
+
+
+def _names(known: bytes, tag: bytes) -> bool:
+    """Whether the tags of an `If-None-Match` have this one among them. Weak and strong ones compare as equals."""
+    return b'"%b"' % tag in known or known == b"*"
 
 
 def _waits(query: bytes, size: int) -> bool:

@@ -85,12 +85,20 @@ class Node:
         self.ledger = self.cache.ledger
         load = LoadHandlers(self.ledger)
         self.waits = Waits(self.ledger.tag, most=config.http.max_waiters)
-        query = QueryHandlers(self.ledger, self.waits, f"{SystemRandom().getrandbits(48):x}")
+        self.ledger.life = b"%x" % SystemRandom().getrandbits(48)
+        query = QueryHandlers(self.ledger, self.waits)
         keepalive = KeepAliveHandlers(self.ledger)
         self.inspection = Inspection(self.ledger)
         look = InspectionHandlers(self.inspection, self.name)
         self.kvcache = _kvcache(config)
         self.kvcalls = CacheHandlers(self.kvcache)
+        pick = PickHandlers(
+            self.ledger,
+            Rule(**asdict(config.pick)),
+            Random().random,  # noqa: S311 no secret
+            cached=self._cached,
+            keep=self.kvcalls.keep,
+        )
         self.ledger.on_closed = self._engine_closed
         self.peers = Peers(config, self.ledger, self.kvcache, self.kvcalls, name=self.name, port=port)
         handlers = (
@@ -99,7 +107,7 @@ class Node:
             keepalive,
             BatchHandlers(self.ledger),
             EngineHandlers(self.ledger),
-            PickHandlers(self.ledger, Rule(**asdict(config.pick)), self._cached, Random().random),  # noqa: S311 no secret
+            pick,
             look,
             self.kvcalls,
             self.peers.handlers,

@@ -25,7 +25,7 @@ Number = Annotated[int, Meta(ge=0)]
 ClusterName = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]
 OwnerName = Annotated[str, Meta(min_length=1, max_length=256)]
-Heard = tuple[Annotated[int, Meta(ge=0, le=2**53)], Annotated[int, Meta(ge=0, le=86_401)]]
+Heard = tuple[Annotated[int, Meta(ge=1, le=2**53)], Annotated[int, Meta(ge=-(2**31), le=86_401)]]
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -78,7 +78,8 @@ class Ack(Struct, frozen=True, array_like=True):
 class Summary(Struct, frozen=True, array_like=True):
     """What a node holds: for each origin the last event before which it has seen all, for each bucket a digest.
 
-    `owners` are gateways: when each last said that it lives (wall-clock ms), and for how many seconds that holds.
+    `owners` are gateways: when each last said that it lives (wall-clock ms), and for how many seconds that holds; a
+    number below 0 where it is over.
     """
 
     version: int

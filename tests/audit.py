@@ -90,16 +90,17 @@ def _check_owners(ledger: Ledger, live: list[Record]) -> None:
         settled = all(more.orphaned != owner.alive for _, more in _linked(owner.requests)) or not owner.beat_ms
         assert settled or name in ledger._turning
     assert all(ledger._owners[name] is owner for name, owner in ledger._turning.items())
-    lapses = {owner.name: tick for tick, owner in _linked(ledger._lapses)}
-    assert lapses == {name: owner.due_tick for name, owner in ledger._owners.items() if owner.alive}
+    for tick, owner in _linked(ledger._lapses):
+        assert ledger._owners[owner.name] is owner
+        assert tick == owner.due_tick if owner.alive else tick > owner.due_tick
 
 
 def _check_owner(owner: Owner, owned: set[str]) -> None:
     members: list[tuple[int, More]] = list(_linked(owner.requests))
     assert {more.record.request_id for _, more in members if more.record is not None} == owned
     assert owner.requests_num == len(members) == len(owned)
-    assert owner.requests_num or owner.alive, "nobody needs it any more"
-    assert owner.beat_ms or not owner.alive
+    assert owner.requests_num or owner.next is not None, "nobody needs it any more"
+    assert not owner.alive or (owner.beat_ms and owner.next is not None)
     for place, more in members:
         assert more.owner is owner
         assert place == (ORPHANED if more.orphaned else HELD)

@@ -27,20 +27,20 @@ class Answers(State):
             return b"null" if found is None else found.answer()
 
     def tagged_answer(self, cluster: str) -> tuple[bytes, bytes]:
-        """The answer and its tag. In this ledger's life no other answer for the cluster has the same tag."""
+        """The answer and its tag. No other answer for the cluster has the same, here or where `life` is another."""
         with self._lock:
             found = self._clusters.get(cluster)
             if found is None:
-                return b"null", b"0"
-            return found.answer(), b"%x-%x" % (found.number, found.revision)
+                return b"null", self.life + b"-0"
+            return found.answer(), found.answer_tag
 
     def tag(self, cluster: str) -> bytes:
         """The tag of the answer that would be given now; empty where that has yet to be made, and so is another."""
         with self._lock:
             found = self._clusters.get(cluster)
             if found is None:
-                return b"0"
-            return b"%x-%x" % (found.number, found.revision) if found.answer_bytes else b""
+                return self.life + b"-0"
+            return found.answer_tag if found.answer_bytes else b""
 
     def clusters(self) -> list[str]:
         """Names of the clusters that have engines."""

@@ -133,32 +133,34 @@ class Cluster:
     """A named group of engines. `order[engine.index] is engine`, and `encoded` has its bytes at the same place.
 
     An engine's bytes are a new object whenever it changed. `revision` is another number when any of them is, or when an
-    engine went; `closings` counts those. `added_total` counts requests since the cluster was opened. `number` differs
-    from that of any other that the ledger opened, and of one that had the same name.
+    engine went; `closings` counts those. `added_total` counts requests since the cluster was opened. `tag` is what its
+    answers' tags begin with: another one for each that the ledger opens, also of a name that was there before.
     """
 
     __slots__ = (
         "added_total",
         "answer_bytes",
+        "answer_tag",
         "closings",
         "encoded",
         "engines",
         "loads",
         "name",
-        "number",
         "order",
         "revision",
         "stale",
+        "tag",
     )
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, tag: bytes) -> None:
         self.name = name
-        self.number = number
+        self.tag = tag
         self.engines: dict[str, Engine] = {}
         self.order: list[Engine] = []
         self.encoded: list[bytes] = []
         self.stale: list[Engine] = []  # to be encoded anew; may hold engines closed since
         self.answer_bytes = b""  # empty: to be joined anew
+        self.answer_tag = b""
         self.added_total = 0
         self.closings = 0
         self.revision = 0
@@ -199,6 +201,7 @@ class Cluster:
         if not self.answer_bytes:
             self.refresh(len(self.stale))
             self.answer_bytes = b"[%b]" % b",".join(self.encoded)
+            self.answer_tag = b"%b%x" % (self.tag, self.revision)
         return self.answer_bytes
 
     def refresh(self, most: int) -> bool:

@@ -16,7 +16,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 LATEST_MS = 2**53
-Milliseconds = Annotated[int, Meta(ge=0, le=LATEST_MS)]  # wall clock
+Milliseconds = Annotated[int, Meta(ge=1, le=LATEST_MS)]  # wall clock
 
 
 def later_ms(wall_ns: int, last_ms: int) -> int:

@@ -62,11 +62,15 @@ class Extras(State):
             self._counts.owners += 1
         return owner
 
-    def _beat(self, owner: Owner, stamp_ms: int, due_tick: int) -> bool:
-        """An owner lives until a tick, as it said at a time. False where it has said so later."""
-        if stamp_ms <= owner.beat_ms:
+    def _beat(self, owner: Owner, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
+        """An owner lives until a tick, as it said at a time. False where that is no news.
+
+        It is where the stamp is later, and where the tick is: it may have said so to a node whose clock is behind. But
+        not where a node only knows of it (`heard`): such ticks grow by a second each time that they are told.
+        """
+        if stamp_ms <= owner.beat_ms and not (heard and due_tick > owner.due_tick):
             return False
-        owner.beat_ms = stamp_ms
+        owner.beat_ms = max(stamp_ms, owner.beat_ms)
         owner.due_tick = due_tick
         if not owner.alive:
             owner.alive = True
@@ -112,8 +116,8 @@ class Extras(State):
         record.more = None
 
     def _leave(self, owner: Owner) -> None:
-        """Forget an owner that neither lives nor has requests."""
-        if not owner.alive and not owner.requests_num and owner.next is None:
+        """Forget an owner that has no requests, unless its heartbeat is remembered."""
+        if not owner.requests_num and owner.next is None:
             owner.requests.clear()
             self._turning.pop(owner.name, None)
             del self._owners[owner.name]

@@ -45,7 +45,8 @@ class Origin(Struct, frozen=True, gc=False):
 
 
 class Owner(Link, gc=False):
-    """A gateway that says it lives. It falls due when its last heartbeat has lapsed.
+    """A gateway that says it lives. It falls due when its last heartbeat has lapsed, and again when that is so long ago
+    that no request from before it can be under way.
 
     `beat_ms` is when that was taken, in wall-clock milliseconds by the node that took it; 0: never. `requests` are its
     requests in flight, under `HELD` or `ORPHANED` as they are counted.

@@ -16,13 +16,13 @@ from msgspec import Meta, Struct
 
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.event import (
+    LATEST_MS,
     Added,
     Beat,
     Done,
     Dropped,
     Event,
     FirstToken,
-    Milliseconds,
     Refreshed,
     TokenNum,
     Tokens,
@@ -57,7 +57,7 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     owner: Annotated[str, Meta(max_length=256)] = ""
     input_tokens: TokenNum = 0
     output_tokens: TokenNum = 0
-    refreshed_ms: Milliseconds = 0
+    refreshed_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
     age_seconds: Annotated[int, Meta(ge=0, le=2**31)] = 0
 
 
@@ -169,10 +169,8 @@ class ReplicatedLedger(Ledger):
         return changed
 
     def owners(self, now: float) -> dict[str, tuple[int, int]]:
-        """Gateways by name: when each last said that it lives, and for how many seconds that holds.
-
-        0 for one that has lapsed and still has requests.
-        """
+        """Gateways by name: when each last said that it lives, and for how many seconds that holds; below 0 where it is
+        over."""
         with self._lock:
             owners = list(self._owners.values())
         found = {}
@@ -180,8 +178,8 @@ class ReplicatedLedger(Ledger):
             with self._lock:
                 tick = self._at(now)
                 for owner in owners[start : start + SLICE]:
-                    if owner.alive or (owner.beat_ms and owner.requests_num):
-                        found[owner.name] = owner.beat_ms, max(0, owner.due_tick - tick)
+                    if owner.beat_ms:
+                        found[owner.name] = owner.beat_ms, owner.due_tick - tick
         return found
 
     def merge_owners(self, owners: Mapping[str, tuple[int, int]], now: float) -> None:
@@ -192,7 +190,7 @@ class ReplicatedLedger(Ledger):
                 tick = self._at(now)
                 for name in names[start : start + SLICE]:
                     stamp_ms, remaining_seconds = owners[name]
-                    self._merge_beat(name, stamp_ms, tick + remaining_seconds)
+                    self._merge_beat(name, stamp_ms, tick + remaining_seconds, tick, heard=False)
 
     # Under the lock
 
@@ -223,18 +221,20 @@ class ReplicatedLedger(Ledger):
                 if record is not None and record.engine is not None and record.phase is not DONE:
                     self._renew(crc, record, stamp_ms, tick - age_seconds + self._request_ticks)
             case Beat(name, ttl_seconds, stamp_ms):
-                self._merge_beat(name, stamp_ms, tick - age_seconds + ttl_seconds + 1)
+                self._merge_beat(name, stamp_ms, tick - age_seconds + ttl_seconds + 1, tick, heard=True)
             case Dropped(cluster, ip):
                 home = self._clusters.get(cluster)
                 engine = None if home is None else home.engines.get(ip)
                 if engine is not None and not engine.queued_req_num:
                     self._shut(engine)
 
-    def _merge_beat(self, name: str, stamp_ms: int, due_tick: int) -> None:
+    def _merge_beat(self, name: str, stamp_ms: int, due_tick: int, tick: int, *, heard: bool) -> None:
+        if due_tick + self._request_ticks <= tick:
+            return  # forgotten here too
         owner = self._owner(name, self._max_owners * PEERS_SHARE)
         if owner is None:
             self._counts.forgotten += 1
-        elif not self._beat(owner, stamp_ms, due_tick):
+        elif not self._beat(owner, stamp_ms, due_tick, heard=heard):
             self._leave(owner)
 
     def _merge_copy(self, bucket: int, copy: Copy, ours: Covers, tick: int, wall_ns: int) -> int:

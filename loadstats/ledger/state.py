@@ -87,10 +87,11 @@ class State:
         self._digests = [0] * BUCKETS
         self._clusters: dict[str, Cluster] = {}
         self._numbers = count(1)
+        self.life = b""  # what tells this ledger's tags from those of other nodes and of other lives of this one
         self._due: Wheel[Record] = Wheel()
         self._quiet: Wheel[Engine] = Wheel()
         self._owners: dict[str, Owner] = {}
-        self._lapses: Wheel[Owner] = Wheel()  # owners that live, by when that is over
+        self._lapses: Wheel[Owner] = Wheel()  # owners by when they lapse, and then by when that is forgotten
         self._turning: dict[str, Owner] = {}  # owners some of whose requests may be counted as before
         self._dropped: list[tuple[str, Engine]] = []  # engines whose requests are to be ended, with their clusters
         self._bucket = 0  # where that goes on
@@ -119,7 +120,7 @@ class State:
             if self._counts.engines >= self._max_engines:
                 raise LedgerFull("engines", self._max_engines)
             if home is None:
-                home = self._clusters[cluster] = Cluster(cluster, next(self._numbers))
+                home = self._clusters[cluster] = Cluster(cluster, b"%b-%x-" % (self.life, next(self._numbers)))
             engine = home.open(ip)
             self._quiet.place(engine, tick + self._request_ticks)
             self._counts.engines += 1

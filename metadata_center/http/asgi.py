@@ -142,6 +142,6 @@ async def _answer(
     if status != 304:
         head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
     if etag:
-        head.append((b"etag", etag))
+        head.append((b"etag", b'W/"%b"' % etag))
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})

@@ -25,8 +25,9 @@ class Call(Struct, gc=False):
 
     `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
     of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the
-    inference request it was about in `request_id`, for the access log, in `etag` what tells this answer from another,
-    and in `waited_ns` how long it did nothing but wait, which is no fault of the node's.
+    inference request it was about in `request_id`, for the access log, in `etag` what tells its answer from any other
+    (ASCII without quotes; weak, for each answer has a trace id of its own), and in `waited_ns` how long it did nothing
+    but wait, which is no fault of the node's.
     """
 
     query: bytes

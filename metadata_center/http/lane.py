@@ -315,23 +315,28 @@ class Lane(HttpToolsProtocol):
             start = shared.packed_start
         else:
             start = shared.ok_start
-        said = b"%b\r\nETag: %b" % (trace_id, call.etag) if call.etag else trace_id
-        if head.keep_alive and not head.http_1_0 and status != 304 and not shared.draining:
-            self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, said, len(answer), answer))
+        if not head.keep_alive or head.http_1_0 or shared.draining or status == 304:
+            self._write_other(head, status, start + trace_id, call.etag, answer)
+        elif call.etag:
+            self.transport.write(
+                b'%b%b\r\nETag: W/"%b"\r\nContent-Length: %d\r\n\r\n%b'
+                % (start, trace_id, call.etag, len(answer), answer)
+            )
         else:
-            self._write_other(head, status, start + said, answer)
+            self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
         if not route.packed:
             shared.served += 1  # what peers send keeps no draining node waiting
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
         edge.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
 
-    def _write_other(self, head: Head, status: int, start: bytes, answer: bytes) -> None:
+    def _write_other(self, head: Head, status: int, start: bytes, etag: bytes, answer: bytes) -> None:
         """Write an answer that says what becomes of the connection, or one without a body."""
         keep = head.keep_alive and not self.shared.draining
         word = b"keep-alive" if keep else b"close"
+        tag = b'ETag: W/"%b"\r\n' % etag if etag else b""
         length = b"" if status == 304 else b"Content-Length: %d\r\n" % len(answer)
-        self.transport.write(b"%b\r\nConnection: %b\r\n%b\r\n%b" % (start, word, length, answer))
+        self.transport.write(b"%b\r\nConnection: %b\r\n%b%b\r\n%b" % (start, word, tag, length, answer))
         if not keep:
             self._refused = True
             self.transport.close()

@@ -14,6 +14,7 @@ from typing import Any
 from django.core.validators import ProhibitNullCharactersValidator
 from msgspec import NODEFAULT, Struct, ValidationError, convert, inspect, structs
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.utils.html import is_html_input
 
 
@@ -79,6 +80,14 @@ class Choice(serializers.ChoiceField):
         return data
 
 
+class Nested(serializers.JSONField):
+    """A value that no other field knows, told in a form by its JSON. One that is left empty there is left out."""
+
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        value = super().get_value(dictionary)
+        return empty if value == "" and not self.required and is_html_input(dictionary) else value
+
+
 def serializer_of(struct: type[Struct]) -> type[serializers.Serializer[Any]]:
     """A serializer with the struct's members: names, bounds, defaults, descriptions.
 
@@ -115,7 +124,7 @@ def _field(member: inspect.Field, type_: Any) -> serializers.Field[Any, Any, Any
             case inspect.FloatType():
                 return Number(validators=[_fits(type_)], **options)
             case _:
-                return serializers.JSONField(validators=[_fits(type_)], **options)
+                return Nested(validators=[_fits(type_)], **options)
 
 
 def _fits(type_: Any) -> Callable[[object], None]:

@@ -90,7 +90,7 @@ class HandlerViewSet(ViewSet):
         else:
             status, answer = async_to_sync(edge.serve_patiently)(patient, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
-        tags = {"ETag": call.etag.decode("latin-1")} if call.etag and not page else {}
+        tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
             return HttpResponseNotModified(headers=tags)
         return Response(answer, status=status, headers=tags)

@@ -58,6 +58,11 @@ def differences(case: Case, status: int, headers: dict[str, str], body: bytes) -
         return [*found, f"{case.name}: no JSON: {body[:300]!r}"]
     if headers.get("content-type") != "application/json; charset=utf-8":
         found.append(f"{case.name}: Content-Type {headers.get('content-type')}")
+    return [*found, *_in_envelope(case, status, headers, envelope)]
+
+
+def _in_envelope(case: Case, status: int, headers: dict[str, str], envelope: dict[str, Any]) -> list[str]:
+    expect, found = case.expect, []
     if not envelope["trace_id"] or headers.get("x-trace-id") != envelope["trace_id"]:
         found.append(f"{case.name}: trace id {envelope['trace_id']!r}, header {headers.get('x-trace-id')!r}")
     sent = case.headers.get("TraceId")
@@ -66,7 +71,7 @@ def differences(case: Case, status: int, headers: dict[str, str], body: bytes) -
     if list(envelope) != ["status", "error", "data", "trace_id"]:
         found.append(f"{case.name}: members {list(envelope)}")
     if (envelope["status"], envelope["error"] is None) != (("OK", True) if status == 200 else ("ERROR", False)):
-        found.append(f"{case.name}: envelope {body[:300]!r}")
+        found.append(f"{case.name}: envelope {envelope}")
     code = None if envelope["error"] is None else envelope["error"]["code"]
     if expect.code is not None and code != expect.code:
         found.append(f"{case.name}: code {code}, expected {expect.code}")

@@ -261,6 +261,7 @@ def test_a_node_that_joins_with_many_in_flight_is_ready_soon(cluster: Cluster) -
     assert begin_with(cluster, "manyjoin", 100_000) < 10
 
 
+@pytest.mark.slow
 def test_a_rolling_restart_under_load_loses_nothing(cluster: Cluster) -> None:
     with load_on(cluster, "roll") as load:
         wait(lambda: load.calls > 200, "some load")
@@ -406,6 +407,7 @@ def test_peers_that_know_no_better_and_peers_that_answer_garbage(tmp_path: Path)
             assert second.process.stop() == 0
 
 
+@pytest.mark.slow
 def test_peers_by_dns_that_fails_and_flaps_and_returns_the_node_itself(tmp_path: Path) -> None:
     addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 

@@ -89,6 +89,7 @@ def cluster(tmp_path: Path, port: int) -> Iterator[NodeProcess]:
         process.stop(signal.SIGINT, SECONDS)
 
 
+@pytest.mark.slow
 def test_three_nodes_run_replicate_lose_one_and_stop_together(cluster: NodeProcess, port: int, tmp_path: Path) -> None:
     pids = {int(number): int(pid) for number, pid in (started(cluster) for _ in ADDRESSES)}
     assert sorted(pids) == [1, 2, 3]

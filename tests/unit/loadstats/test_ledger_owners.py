@@ -54,7 +54,17 @@ def test_requests_of_a_silent_owner_count_apart_until_the_grace_is_over() -> Non
         age(ledger, now)
         assert load(ledger) == expected, now
     counts = ledger.counts()
-    assert (counts.released, counts.expired, counts.orphans, counts.owners) == (1, 1, 0, 0)
+    assert (counts.released, counts.expired, counts.orphans) == (1, 1, 0)
+
+
+def test_a_refresh_does_not_keep_an_orphan() -> None:
+    ledger = make()
+    add(ledger)
+    ledger.beat("g", 20, 0.0, 1)
+    age(ledger, 25.0)
+    assert ledger.refresh("r", 26.0, 1)
+    age(ledger, 25.0 + GRACE)
+    assert load(ledger) == (0, 0)
 
 
 def test_a_heartbeat_takes_orphans_back() -> None:
@@ -93,18 +103,29 @@ def test_an_owner_that_never_sent_a_heartbeat_changes_nothing() -> None:
     assert ledger.counts().owners == 0
 
 
-def test_an_owner_is_forgotten_when_it_neither_lives_nor_has_requests() -> None:
+def test_an_owner_that_never_sent_a_heartbeat_is_forgotten_with_its_last_request() -> None:
     ledger = make()
-    ledger.beat("idle", 20, 0.0, 1)
     add(ledger)
-    assert ledger.counts().owners == 2
     owner = ledger._owners["g"]
     ledger.done("r", 1.0, 1)
-    assert ledger.counts().owners == 1
-    assert not owner.requests._heads, "they point at each other, and nobody else would free them"
-    age(ledger, 21.0)
     assert ledger.counts().owners == 0
-    audit(ledger)
+    assert not owner.requests._heads, "they point at each other, and nobody else would free them"
+
+
+def test_a_silent_owner_is_remembered_for_as_long_as_a_request_of_its_may_come_late() -> None:
+    ledger = make()
+    ledger.beat("g", 20, 0.0, 1)
+    ledger.beat("h", 20, 0.0, 1)
+    age(ledger, 21.0)
+    age(ledger, 21.0 + WINDOW - 1)
+    add(ledger, now=21.0 + WINDOW - 1)
+    assert load(ledger) == (1, 1)
+    age(ledger, 21.0 + WINDOW)
+    assert ledger._owners.keys() == {"g"}  # it has a request
+    age(ledger, 21.0 + WINDOW + GRACE)
+    assert ledger.counts().owners == 0
+    add(ledger, "later", now=21.0 + WINDOW + GRACE)
+    assert load(ledger) == (1, 0)
 
 
 def test_a_heartbeat_holds_for_all_of_its_seconds() -> None:
@@ -224,6 +245,25 @@ def test_the_later_heartbeat_stands_in_either_order() -> None:
         assert ledger.owners(0.0) == {"g": (200, 51)}
 
 
+def test_a_heartbeat_that_was_taken_by_a_clock_behind_still_holds() -> None:
+    ledger = make()
+    ledger.apply([Beat("g", 10, 9_000_000)], Origin.of("ahead@1"), 1, 0.0, 1)
+    ledger.apply([Beat("g", 10, 1_000)], Origin.of("behind@1"), 1, 8.0, 1)
+    assert ledger.owners(8.0) == {"g": (9_000_000, 11)}
+
+
+def test_what_is_told_again_and_again_does_not_keep_an_owner_alive() -> None:
+    some, others = make(), make()
+    add(some)
+    some.beat("g", 10, 0.0, 1)
+    for tenth in range(1, 200):
+        now = tenth / 10
+        others.merge_owners(some.owners(now), now + 0.95)
+        some.merge_owners(others.owners(now + 0.95), now + 0.05)
+        age(some, now + 0.05)
+    assert load(some) == (1, 1)
+
+
 def test_a_heartbeat_is_later_than_any_heard_of_though_this_clock_is_behind() -> None:
     ledger = make()
     ledger.apply([Beat("g", 10, 5_000)], Origin.of("a@1"), 1, 0.0, 1)
@@ -235,7 +275,7 @@ def test_a_stamp_has_a_largest_value() -> None:
     ledger = make()
     ledger.apply([Beat("g", 10, 2**53)], Origin.of("a@1"), 1, 0.0, 1)
     ledger.beat("g", 20, 0.0, 1)
-    assert ledger.owners(0.0) == {"g": (2**53, 11)}
+    assert ledger.owners(0.0) == {"g": (2**53, 21)}
 
 
 def test_a_heartbeat_that_comes_late_holds_for_so_much_less() -> None:
@@ -243,14 +283,17 @@ def test_a_heartbeat_that_comes_late_holds_for_so_much_less() -> None:
     ledger.apply([Beat("g", 10, 1)], Origin.of("a@1"), 1, 50.0, 1, 4.0)
     assert ledger.owners(50.0) == {"g": (1, 7)}
     ledger.apply([Beat("h", 10, 1)], Origin.of("a@1"), 2, 50.0, 1, 40.0)
+    assert ledger.owners(50.0)["h"] == (1, -29)
     age(ledger, 50.0)
-    assert set(ledger.owners(50.0)) == {"g"}
+    add(ledger, now=50.0, owner="h")
+    assert load(ledger) == (1, 1)
+    ledger.apply([Beat("too late", 10, 1)], Origin.of("a@1"), 3, 500.0, 1, 11.0 + WINDOW)
+    assert "too late" not in ledger.owners(500.0)
 
 
 def test_a_heartbeat_without_news_leaves_nothing_behind() -> None:
     ledger = make()
     ledger.merge_owners({"g": (0, 10)}, 0.0)
-    ledger.apply([Beat("g", 10, 0)], Origin.of("a@1"), 1, 0.0, 1)
     assert ledger.counts().owners == 0
 
 
@@ -260,16 +303,25 @@ def test_a_node_that_comes_later_is_told_of_silent_owners_too() -> None:
     old.beat("g", 20, 0.0, 5 * MS)
     old.beat("h", 200, 0.0, 5 * MS)
     age(old, 25.0)
-    assert old.owners(25.0) == {"g": (5, 0), "h": (5, 176)}
+    assert old.owners(25.0) == {"g": (5, -4), "h": (5, 176)}
     new.merge_owners(old.owners(25.0), 1000.0)
     new.apply([Added("r", "c", "10.0.0.1", 5, "g")], Origin.of("a@1"), 1, 1000.0, 1)
     assert load(new) == (1, 0)
     age(new, 1000.0)
     assert load(new) == (1, 1)
-    assert new.owners(1000.0) == {"g": (5, 0), "h": (5, 176)}
+    assert new.owners(1000.0) == old.owners(25.0)
     age(new, 1000.0 + GRACE)
     assert load(new) == (0, 0)
-    assert new.owners(1000.0 + GRACE) == {"h": (5, 176 - GRACE)}
+
+
+def test_nodes_do_not_keep_each_other_from_forgetting() -> None:
+    some, others = make(), make()
+    some.beat("g", 9, 0.0, 1)
+    for now in range(10 + WINDOW + 5):
+        for one, other in ((some, others), (others, some)):
+            age(one, now)
+            one.merge_owners(other.owners(now), now)
+    assert some.owners(now) == others.owners(now) == {}
 
 
 def test_owners_are_told_and_heard_in_slices() -> None:
@@ -280,8 +332,21 @@ def test_owners_are_told_and_heard_in_slices() -> None:
     assert len(told) == 3 * SLICE
     new.merge_owners(told, 0.0)
     assert new.owners(0.0) == told
-    assert sum(iter(lambda: new.lapse(11.0, 1), 0)) == 3 * SLICE
-    assert new.owners(11.0) == {}
+    slices = list(iter(lambda: new.lapse(11.0, 1), 0))
+    assert max(slices) == SLICE
+    assert not any(owner.alive for owner in new._owners.values())
+
+
+def test_a_heartbeat_that_comes_too_late_to_live_by_still_puts_the_grace_off() -> None:
+    ledger = make()
+    add(ledger)
+    ledger.beat("g", 9, 0.0, 1)
+    age(ledger, 10.0)
+    ledger.apply([Beat("g", 9, 50)], Origin.of("a@1"), 1, 18.0, 1, 12.0)  # it ran out at 16
+    age(ledger, 16.0 + GRACE - 1)
+    assert load(ledger) == (1, 1)
+    age(ledger, 16.0 + GRACE)
+    assert load(ledger) == (0, 0)
 
 
 def test_an_owner_moves_with_the_add_that_stands() -> None:

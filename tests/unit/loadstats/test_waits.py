@@ -155,4 +155,4 @@ def test_tags_tell_every_answer_of_a_ledger_from_all_before() -> None:
         new()
         while ledger.lapse(now, 7) or ledger.expire(now + 50, 7):
             pass
-        assert ledger.tagged_answer("c") == (b"null", b"0")
+        assert ledger.tagged_answer("c") == (b"null", b"-0")

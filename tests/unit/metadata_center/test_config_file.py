@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from metadata_center.config import Config, ConfigError, Loaded, load
+from metadata_center.config.schema import Pick
 
 
 def loaded(folder: Path, text: str | bytes, suffix: str = ".toml") -> Loaded:
@@ -123,6 +124,13 @@ def test_it_rejects_a_name_that_is_no_text(tmp_path: Path) -> None:
         ("PProf", "Enable", "1", "expected true or false, got 1"),
         ("Log", "Format", '"xml"', 'expected one of "json", "text", got "xml"'),
         ("Log", "Output", f'"{"x" * 100}"', f'expected one of "file", "stderr", "stdout", got "{"x" * 76}...'),
+        ("Pick", "Share", "1.01", "expected a number from 0 to 1, got 1.01"),
+        ("Pick", "Share", '"5%"', 'expected a number from 0 to 1, got "5%"'),
+        ("Pick", "CacheRatio", "-1", "expected a number from 0 to 1,000,000, got -1"),
+        ("Pick", "RequestLoad", "nan", "expected a number from 0 to 1,000,000, got NaN"),
+        ("Pick", "PrefillLoad", "inf", "expected a number from 0 to 1,000,000, got Infinity"),
+        ("Pick", "CacheRatio", '"2s"', 'expected a number from 0 to 1,000,000, got "2s"'),
+        ("Pick", "Policy", '"random"', 'expected one of "least_load", "power_of_two", "score", got "random"'),
         ("Web", "AllowedHosts", '"a"', 'expected a list of strings, got "a"'),
         ("Web", "AllowedHosts", '["a", 1, [], {}]', 'expected a list of strings, got ["a", 1, a list, a table]'),
         ("Web", "AllowedHosts", '["a", "b\\n"]', 'expected printable text, got ["a", "b\\n"]'),
@@ -143,6 +151,13 @@ def test_it_rejects_a_key_without_a_value(tmp_path: Path) -> None:
 def test_it_rejects_what_is_no_duration_above_zero(tmp_path: Path, value: str) -> None:
     expected = '[HTTP] ReadTimeout: expected a duration with its unit, such as "500ms" or "1m30s", above 0, got '
     assert refusal(tmp_path, f"[HTTP]\nReadTimeout = {value}").startswith(expected)
+
+
+@pytest.mark.parametrize("value", ["2", "2.0"])
+def test_a_number_without_a_fraction_is_one_too(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[Pick]\nRequestLoad = {value}")
+    assert load(str(file), {"METADATA_CENTER_PICK_SHARE": "0.1"}).config.pick == Pick(request_load=2.0, share=0.1)
 
 
 @pytest.mark.parametrize("value", ['"0"', "0", "0.0", '"0s"'])

@@ -160,6 +160,10 @@ def test_what_has_no_form_field_of_its_own_is_typed_as_json() -> None:
     typed = serializer(data=QueryDict(urlencode({"parts": "[1, 2]"})))
     assert typed.is_valid(), typed.errors
     assert typed.validated_data == {"parts": [1, 2]}
+    blank = serializer(data=QueryDict(urlencode({"parts": ""})))
+    assert blank.is_valid(), blank.errors
+    assert blank.validated_data == {}
+    assert not serializer(data={"parts": ""}).is_valid()
     for wrong in ("[1, -2]", "[1", '"x"'):
         typed = serializer(data=QueryDict(urlencode({"parts": wrong})))
         assert not typed.is_valid()

@@ -18,6 +18,7 @@ from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
 from replication.messages import VERSION, Ack, Push, State, Summary, Want
 from replication.sender import Sender
+from replication.views import Standing
 from tests.unit.replication.raw_peer import Node
 
 
@@ -163,6 +164,7 @@ def test_operators_see_each_peer() -> None:
         "pulling_buckets": 0,
         "last_error": "",
     }
+    assert msgspec.to_builtins(msgspec.convert(told, Standing)) == told  # what the schema says
     sender.failed("no route to host", 95.0)
     [peer] = msgspec.json.decode(door.call("GET", paths.PEERS))["peers"]
     assert (peer["state"], peer["since_seconds"], peer["last_error"]) == ("lost", 5.0, "no route to host")

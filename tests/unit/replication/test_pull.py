@@ -50,6 +50,13 @@ def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
     assert a.replica.vector() == {"a@1": 0}
 
 
+def test_every_pull_begins_with_what_the_peer_knows_of_gateways() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.ledger.beat("g", 20, 0.0, 1)
+    run(Pull(a.replica, whole=False), b)
+    assert a.ledger.owners(0.0) == b.ledger.owners(0.0) == {"g": (1, 21)}
+
+
 def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.add("r")
