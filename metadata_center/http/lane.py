@@ -59,6 +59,7 @@ class Lane(HttpToolsProtocol):
         self._half_closed = False  # the client sends no more
         self._paused_at = shared.now
         self._data = b""  # what is being parsed, where it began with a request
+        self._ended = False  # what is being parsed held the end of a request
         self._begin()
 
     def _begin(self) -> None:
@@ -85,8 +86,9 @@ class Lane(HttpToolsProtocol):
                 self._answer(head, trace_id, body)
                 return
         self._data = b"" if self._open else data
+        self._ended = False
         self._feed(data)
-        if self._open and self._started == 0:
+        if self._open and self._started == 0 and not self._ended:  # else nobody knows how much of it is this head
             self._received += len(data)
             if self._received > self.shared.max_header_bytes:
                 self._refuse(self._head_too_large())
@@ -195,6 +197,7 @@ class Lane(HttpToolsProtocol):
         if self._refused or self._upgrade:
             return
         self._open = False
+        self._ended = True
         self._since = self.shared.now
         if self._paged:
             super().on_message_complete()

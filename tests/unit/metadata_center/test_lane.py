@@ -191,6 +191,13 @@ async def test_a_head_over_the_limit_is_refused_in_one_piece_and_in_many(server:
 
 
 @asynchronous
+async def test_what_came_before_a_head_does_not_count_as_part_of_it(server: Server) -> None:
+    whole = get() * 200  # far over the limit on one head
+    transport = await server.speak(whole + get()[:-9], get()[-9:])
+    assert [answer.status for answer in answers(transport.written)] == [200] * 201
+
+
+@asynchronous
 async def test_a_header_that_never_ends_is_cut_off(server: Server) -> None:
     transport = await server.speak(get()[:-4] + b"\r\nX: ", *[b"x" * 500] * 10)
     (answer,) = answers(transport.written)
