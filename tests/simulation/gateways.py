@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loadstats.ledger import Phase
 from tests.simulation.told import View
 from tests.simulation.world import ORPHAN_SECONDS, TTL_SECONDS, SimNode, World
 
@@ -54,7 +55,7 @@ class Gateways:
     def expected(self, *, aged: bool) -> dict[str, View]:
         """What is under way by all that was said. `aged`: all the rest is too old by now."""
         told = self.world.told
-        views = {request_id: told.view(request_id) for request_id in told.adds if request_id not in told.ended}
+        views = {request_id: told.view(request_id) for request_id in told.adds if not told.over(request_id)}
         return {
             request_id: view
             for request_id, view in views.items()
@@ -88,7 +89,13 @@ class Gateways:
         self.world.random.choice(list(self.gateways.values())).dead = True
 
     def _drop(self) -> None:
-        self._node().ledger.drop(f"c{self.world.random.randrange(2)}", self._engine())
+        ledger, cluster, name = self._node().ledger, f"c{self.world.random.randrange(2)}", self._engine()
+        home = ledger._clusters.get(cluster)
+        if home is not None and (engine := home.engines.get(name)) is not None:
+            for record in ledger.records():
+                if record.engine is engine and record.phase is not Phase.DONE and record.origin is not None:
+                    self.world.told.dropped[record.request_id] = record.origin.name, record.seq
+            ledger.drop(cluster, name)
 
     def _engine(self) -> str:
         return f"10.0.0.{self.world.random.randrange(3)}" + self.world.random.choice(["", ":80"])

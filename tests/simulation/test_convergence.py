@@ -11,7 +11,7 @@ from tests.simulation.gateways import Gateways
 from tests.simulation.world import Faults, World
 
 # Seeds that failed once, before the rule that they broke was right.
-REGRESSIONS = [147, 34, 39, 21, 1054, 1081, 1110, 2657]
+REGRESSIONS = [147, 34, 39, 21, 1054, 1081, 1110, 1420, 1883, 2657, 3257]
 
 
 def settle(world: World, seconds: float = 40) -> None:

@@ -29,6 +29,7 @@ class Told:
     adds: dict[str, tuple[tuple[str, int], Added]] = field(default_factory=dict)  # with the lowest dot
     decoding: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
+    dropped: dict[str, tuple[str, int]] = field(default_factory=dict)  # with their engines; the dot that was there
     tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
     refreshed: dict[str, int] = field(default_factory=dict)
     beats: dict[str, int] = field(default_factory=dict)
@@ -48,6 +49,10 @@ class Told:
                 self.refreshed[request_id] = max(self.refreshed.get(request_id, 0), stamp_ms)
             case Beat(owner, _, stamp_ms):
                 self.beats[owner] = max(self.beats.get(owner, 0), stamp_ms)
+
+    def over(self, request_id: str) -> bool:
+        """Whether it ended, or its engine was dropped by a node that knew it there."""
+        return request_id in self.ended or self.dropped.get(request_id) == self.adds[request_id][0]
 
     def view(self, request_id: str) -> View:
         """A request that is under way, as every node must have it."""
