@@ -190,7 +190,7 @@ class BoundedMachine(RuleBasedStateMachine):
 
 
 TestBoundedCacheIndex = BoundedMachine.TestCase
-TestBoundedCacheIndex.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+TestBoundedCacheIndex.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
 class Event(NamedTuple):
@@ -226,7 +226,7 @@ def play(events: list[Event], random: Random) -> ReplicatedIndex:
     return index
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(EVENTS, st.randoms(use_true_random=False))
 @example([Event("a", "::1", 1, [10, 11]), Event("a", "::1", 3, [10]), Event("a", "::1", 2, None)], Random(1))
 def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random: Random) -> None:
@@ -240,7 +240,7 @@ def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random:
     ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(EVENTS, EVENTS, st.randoms(use_true_random=False))
 def test_indexes_that_merge_each_other_end_the_same_and_digests_tell(
     ours: list[Event], theirs: list[Event], random: Random

@@ -113,13 +113,13 @@ def test_nodes_converge_where_they_once_did_not(seed: int) -> None:
 @pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(10))
 def test_nodes_converge(chunk: int, *, crashes: bool) -> None:
-    for seed in range(chunk * 5, chunk * 5 + 5):
+    for seed in range(chunk * 3, chunk * 3 + 3):
         history(seed, crashes=crashes)
 
 
 @pytest.mark.parametrize("chunk", range(10))
 def test_nodes_converge_while_requests_grow_old(chunk: int) -> None:
-    for seed in range(chunk * 3, chunk * 3 + 3):
+    for seed in range(chunk * 2, chunk * 2 + 2):
         ageing_history(seed, long=seed % 3 == 2)
 
 
