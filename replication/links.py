@@ -31,6 +31,9 @@ logger = logging.getLogger("replication")
 
 Peer = tuple[str, int]  # address and port
 
+# Of the sweeps, while a pull of caches is unfinished: records go on being mended beside it.
+CACHES_SHARE = 0.5
+
 
 class Links:
     """`connect` makes a connection to a peer. `join_seconds` caps how long a starting node waits for its peers."""
@@ -59,6 +62,7 @@ class Links:
         self._links: dict[Peer, PeerLink] = {}
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
         self._suspects: dict[Peer, frozenset[int]] = {}
+        self._caches: set[Peer] = set()  # whose index of caches is to be pulled, as all else of them was
         self._asked: set[Peer] = set()  # to be pulled from as a whole, by hand
         self._work: asyncio.Task[None] | asyncio.Task[bool] | None = None  # the join or the pull under way
         self._idle: set[PeerLink] = set()  # those that wait for news
@@ -153,6 +157,7 @@ class Links:
             del self._links[peer]
             self._suspects.pop(peer, None)
             self._asked.discard(peer)
+            self._caches.discard(peer)
         for address, port in self._wanted:
             if (address, port) not in self._links:
                 self._links[address, port] = link = PeerLink(
@@ -185,6 +190,8 @@ class Links:
             peer = self._random.choice(urgent)
             self._asked.discard(peer)
             self._work = self._loop.create_task(self._resync(peer))
+        elif (unfinished := [peer for peer in able if peer in self._caches]) and self._random.random() < CACHES_SHARE:
+            self._work = self._loop.create_task(self._mend_cache(unfinished[0]))
         elif able:
             self._work = self._loop.create_task(self._mend(self._random.choice(able), whole=False))
 
@@ -265,6 +272,7 @@ class Links:
         link = self._links.get(peer)
         if link is None:
             return
+        self._caches.add(peer)  # until all is in; where this fails, the next sweep begins anew
         wanted = list(range(CACHE_BUCKETS))
         blocks = 0
         try:
@@ -277,7 +285,10 @@ class Links:
                 wanted = still_wanted(wanted, state.buckets)
         except (*FAULTS, Refused, InvalidInput) as error:
             logger.info("peer %s: caches not pulled: %s", link.name, str(error) or type(error).__name__)
+            if isinstance(error, Refused) and error.old:
+                self._caches.discard(peer)  # it has no such index
             return
         finally:
             link.pulling = 0
+        self._caches.discard(peer)
         logger.info("peer %s: pulled %d cache blocks", link.name, blocks)

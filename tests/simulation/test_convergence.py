@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.audit import audit, nothing_left
+from tests.simulation.caches import Caches
 from tests.simulation.gateways import Gateways
 from tests.simulation.world import Faults, World
 
@@ -105,6 +106,23 @@ def ageing_history(seed: int, *, long: bool = False) -> None:
         nothing_left(node.ledger)
 
 
+def caching_history(seed: int) -> int:
+    """Saves and losses of caches beside the requests; how many engines hold something in the end. There are no crashes,
+    for with a node goes what it told nobody."""
+    world = World(seed, nodes=2 + seed % 3, capacity=64 if seed % 2 else 4096, caches=True)
+    world.run(2)
+    gateways, caches = Gateways(world, silences=False), Caches(world, seed)
+    gateways.traffic(20, rate=4.0)
+    caches.traffic(40, 120)
+    weather(world, 50, crashes=False, pauses=True)
+    settle(world)
+    check(world, gateways)
+    expected = caches.expected()
+    for node in world.nodes.values():
+        assert caches.held(node) == expected
+    return len(expected)
+
+
 @pytest.mark.parametrize("seed", REGRESSIONS)
 def test_nodes_converge_where_they_once_did_not(seed: int) -> None:
     history(seed, crashes=False)
@@ -121,6 +139,18 @@ def test_nodes_converge(chunk: int, *, crashes: bool) -> None:
 def test_nodes_converge_while_requests_grow_old(chunk: int) -> None:
     for seed in range(chunk * 2, chunk * 2 + 2):
         ageing_history(seed, long=seed % 3 == 2)
+
+
+@pytest.mark.parametrize("chunk", range(5))
+def test_caches_converge(chunk: int) -> None:
+    assert sum(caching_history(seed) for seed in range(chunk * 3, chunk * 3 + 3))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("chunk", range(5))
+def test_caches_converge_over_hundreds_of_histories(chunk: int) -> None:
+    assert sum(caching_history(seed) for seed in range(1000 + chunk * 100, 1100 + chunk * 100))
 
 
 @pytest.mark.slow

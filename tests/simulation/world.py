@@ -17,10 +17,14 @@ from typing import Any
 
 import msgspec
 
+from kvcache.index import BUCKETS as CACHE_BUCKETS
+from kvcache.index import ReplicatedIndex
+from kvcache.stamps import Stamps
 from loadstats.ledger import Origin, Phase, ReplicatedLedger
+from replication.cache import CacheReplica
 from replication.journal import Journal
-from replication.messages import Ack, State, Summary
-from replication.pull import Pull
+from replication.messages import VERSION, Ack, CacheState, CacheWant, State, Summary
+from replication.pull import Pull, still_wanted
 from replication.replica import Replica
 from replication.sender import Sender
 from tests.simulation.told import Told, View
@@ -71,7 +75,10 @@ class SimNode:
         self.journal = SimJournal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
         self.journal.told = world.told
         self.ledger.journal = self.journal
-        self.replica = Replica(self.ledger, self.journal, lambda ip: None)
+        self.index = ReplicatedIndex()
+        self.stamps = Stamps(self.wall_ns)
+        self.cache = CacheReplica(self.index, self.ledger.tell, self.stamps.seen, lambda ip: None)
+        self.replica = Replica(self.ledger, self.journal, lambda ip: None, self.cache)
         self.senders: dict[str, Sender] = {}
         self.suspects: dict[str, frozenset[int]] = {}
         self.pulling = False
@@ -187,6 +194,8 @@ class SimNode:
                 self.suspects[peer] = pull.differing
                 self.pulling = False
                 then()
+                if whole and self.world.caches:
+                    self.pull_caches(peer)
                 return
             self.world.ask(self, peer, lambda node: node.replica.state(recoded(want), node.now()), took, failed)
 
@@ -200,6 +209,29 @@ class SimNode:
 
         self.world.ask(self, peer, lambda node: node.replica.summary(node.now()), begin, failed)
 
+    def pull_caches(self, peer: str) -> None:
+        """After a whole pull, until it is all in."""
+        wanted = list(range(CACHE_BUCKETS))
+
+        def took(state: CacheState) -> None:
+            for _ in self.cache.merge(recoded(state), self.now()):
+                pass
+            wanted[:] = still_wanted(wanted, state.buckets)
+            if wanted:
+                ask()
+
+        def ask() -> None:
+            want = CacheWant(VERSION, list(wanted))
+            self.world.ask(
+                self,
+                peer,
+                lambda node: node.cache.state(recoded(want), node.now()),
+                took,
+                lambda: self.world.at(0.5, ask, owner=self),
+            )
+
+        ask()
+
 
 def recoded(message: Any) -> Any:
     """A message as it comes out of the other end of a wire."""
@@ -210,11 +242,18 @@ class World:
     """Everything there is. Events run in order of time; equal times in order of making."""
 
     def __init__(
-        self, seed: int, *, nodes: int = 3, capacity: int = 64, request_seconds: float = REQUEST_SECONDS
+        self,
+        seed: int,
+        *,
+        nodes: int = 3,
+        capacity: int = 64,
+        request_seconds: float = REQUEST_SECONDS,
+        caches: bool = False,
     ) -> None:
         self.random = Random(seed)
         self.capacity = capacity
         self.request_seconds = request_seconds
+        self.caches = caches  # whether they are pulled: that would change the histories of all seeds
         self.told = Told()
         self.names = [f"n{number}" for number in range(nodes)]
         self.now = 0.0
