@@ -26,6 +26,15 @@ class Life(Struct, frozen=True):
     origin: str = ""
     seq: int = 0
     node: str = ""
+    owner: str = ""
+    orphaned: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """What it holds on its engine."""
+        return self.input_tokens + self.output_tokens
 
     @property
     def home(self) -> str:
@@ -102,6 +111,15 @@ def _reported(life: Life) -> list[str]:
 
 def _ends(life: Life) -> list[str]:
     left = span(life.remaining_seconds)
+    if life.orphaned:
+        return [
+            f"Its gateway {life.owner} has fallen silent. If no heartbeat of it comes, this node ends it in {left}."
+        ]
+    if life.counts and life.owner:
+        return [
+            f"Its gateway is {life.owner}: while that sends heartbeats it does not end for its age. "
+            f"Without any, this node ends it in {left}."
+        ]
     if life.counts:
         return [f"If nobody reports its end, this node ends it for its age in {left}."]
     if life.phase == "done":

@@ -56,3 +56,11 @@ def test_a_long_prefill_has_a_likely_cause() -> None:
 )
 def test_it_is_told_who_took_it(origin: str, words: str) -> None:
     assert reasons(life("decode", origin=origin))[-1].startswith(words)
+
+
+def test_its_gateway_says_how_long_it_lives() -> None:
+    life = Life("r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3)
+    assert life.tokens == 10
+    assert any("while that sends heartbeats it does not end" in words for words in reasons(life))
+    orphan = Life("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True)
+    assert any("gw-1 has fallen silent" in words and "20 s" in words for words in reasons(orphan))
