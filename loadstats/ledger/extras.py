@@ -39,15 +39,18 @@ class Extras(State):
         self._digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
         return True
 
-    def _renew(self, crc: int, record: Record, stamp_ms: int, due_tick: int) -> bool:
-        """A live record was refreshed at a time: let it fall due anew, unless that is no news."""
-        if record.more is not None and stamp_ms <= record.more.refreshed_ms:
+    def _renew(self, crc: int, record: Record, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
+        """A live record was refreshed at a time: it falls due no earlier than told. False where that is no news, of
+        which the same is true as of a heartbeat, see `_beat`."""
+        more = record.more
+        if more is None or stamp_ms > more.refreshed_ms:
+            before = fingerprint(record, crc)
+            more = self._more(record)
+            more.refreshed_ms = stamp_ms
+            self._digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
+        elif not (heard and due_tick > record.due_tick):
             return False
-        before = fingerprint(record, crc)
-        more = self._more(record)
-        more.refreshed_ms = stamp_ms
-        self._digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
-        if not more.orphaned:
+        if due_tick > record.due_tick and not more.orphaned:
             self._place(record, due_tick)
         return True
 

@@ -269,18 +269,22 @@ class ReplicatedLedger(Ledger):
         if record is None:
             return 0
         if copy.refreshed_ms and record.engine is not None and record.phase is not DONE:
-            changed |= self._renew(crc, record, copy.refreshed_ms, tick + copy.remaining_seconds)
+            changed |= self._renew(crc, record, copy.refreshed_ms, tick + copy.remaining_seconds, heard=False)
         if (record.phase, record.engine, record.seq) == known:
             return int(changed)
+        if record.phase is DONE or not known or (record.engine, record.seq) != known[1:]:
+            self._age(record, copy, tick)
+        return 1
+
+    def _age(self, record: Record, copy: Copy, tick: int) -> None:
+        """What is new here is as old as its copy, and falls due when that does, where that is earlier than else."""
         due = tick + copy.remaining_seconds
         if record.engine is not None and record.phase is not DONE:
-            if copy.cluster:
-                record.since_tick = min(record.since_tick, tick - copy.age_seconds)
-            if copy.owner:  # there it may be due as an orphan; here its owner is heard of too
-                due = record.due_tick if copy.refreshed_ms else record.since_tick + self._request_ticks
+            record.since_tick = min(record.since_tick, tick - copy.age_seconds)
+            if record.more is not None and (owner := record.more.owner) is not None and owner.beat_ms:
+                due = record.since_tick + self._request_ticks  # there it may be due as an orphan
         if due < record.due_tick and (record.more is None or not record.more.orphaned):
             self._place(record, max(due, tick))
-        return 1
 
     def _merge_add(
         self,

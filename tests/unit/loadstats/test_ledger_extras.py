@@ -194,9 +194,38 @@ def test_an_older_refresh_is_no_news_and_one_of_an_unknown_request_neither() -> 
     ledger.apply([Refreshed("r", 50)], A, 1, 0.0, 1)
     assert ledger.find("r") is None
     ledger.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50)], A, 1, 0.0, 1)
-    ledger.apply([Refreshed("r", 49)], A, 3, 50.0, 1)
+    ledger.apply([Refreshed("r", 49)], A, 3, 50.0, 1, 51.0)
     age(ledger, WINDOW)
     assert in_flight(ledger) == 0
+
+
+def test_a_refresh_that_was_taken_by_a_clock_behind_still_counts_and_one_ahead_shortens_nothing() -> None:
+    for stamps in ((9_000, 1_000), (1_000, 9_000)):
+        ledger, _ = make()
+        ledger.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
+        ledger.apply([Refreshed("r", stamps[0])], A, 2, 30.0, 1)
+        ledger.apply([Refreshed("r", stamps[1])], B, 1, 60.0, 1)
+        ledger.apply([Refreshed("r", 10_000)], B, 2, 60.0, 1, 40.0)
+        record = ledger.find("r")
+        assert record is not None
+        assert record.more is not None
+        assert (record.due_tick, record.more.refreshed_ms) == (60 + WINDOW, 10_000)
+
+
+def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> None:
+    some, others = make()[0], make()[0]
+    for each in (some, others):
+        each.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 1)], A, 1, 0.0, 1)
+    some.apply([FirstToken("r")], A, 3, 0.0, 1)
+    others.apply([Refreshed("r", 2)], A, 3, 50.0, 1)
+    assert merge(others, some, now=50.0, source_now=50.0) == 1
+    record = others.find("r")
+    assert record is not None
+    assert (record.phase, record.due_tick, record.since_tick) == (1, 50 + WINDOW, 0)
+    for _ in range(5):
+        merge(some, others, now=50.9, source_now=50.0)
+        merge(others, some, now=50.9, source_now=50.0)
+    assert record.due_tick == 50 + WINDOW
 
 
 def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
@@ -225,10 +254,13 @@ def test_a_copy_of_an_orphan_is_as_old_as_there_and_waits_for_its_owner() -> Non
     some, others = make()[0], make()[0]
     some.apply([Added("r", "c", "10.0.0.1", 5, "g"), Beat("g", 10, 1)], A, 1, 0.0, 1)
     age(some, 15.0)
+    others.merge_owners(some.owners(15.0), 1000.0)
     merge(others, some, now=1000.0, source_now=15.0)
     record = others.find("r")
     assert record is not None
     assert (record.since_tick, record.due_tick) == (1000 - 15, 1000 - 15 + WINDOW)
+    age(others, 1000.0)
+    assert others.counts().orphans == 1
 
 
 def test_a_refresh_and_tokens_stay_where_another_add_stands() -> None:
