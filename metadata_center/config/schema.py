@@ -79,7 +79,7 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_engines: Positive = field(default=100_000, name="MaxEngines")
     # Requests whose gateway has fallen silent still count for this long.
     orphan_grace_seconds: PositiveSeconds = field(default=30.0, name="OrphanGrace")
-    max_owners: Positive = field(default=10_000, name="MaxOwners")
+    max_owners: Annotated[int, Meta(ge=1, le=80_000)] = field(default=10_000, name="MaxOwners")
 
 
 class KVCache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import msgspec
 import pytest
 
+from loadstats.cache import MemoryLoadCache
 from loadstats.handlers import LoadHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
@@ -126,3 +128,16 @@ def test_engines_names_pass(text: str) -> None:
 def test_other_text_does_not(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"^ip: "):
         EngineNames().check(text)
+
+
+def test_orphans_are_released_between_two_rounds_of_expiry() -> None:
+    cache = MemoryLoadCache("orphans", {"OPTIONS": {"orphan_seconds": 1, "request_seconds": 600}})
+    now = monotonic() - 100.0
+    cache.ledger.add("r", "c", "10.0.0.1", 5, now, 0, "gw")
+    cache.ledger.add("s", "c", "10.0.0.1", 5, now, 0)
+    cache.ledger.beat("gw", 1, now, 0)
+    while cache.ledger.lapse(now + 3, 0):
+        pass
+    assert cache.ledger.counts().orphans == 1
+    assert cache.lapse() > 0
+    assert [row.queued_req_num for row in cache.ledger.rows("c")] == [1]
