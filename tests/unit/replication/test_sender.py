@@ -8,8 +8,8 @@ from loadstats.ledger import Done, Origin
 from replication.journal import Journal
 from replication.messages import MAX_EVENTS, VERSION, Ack
 from replication.sender import (
-    BUSY_EVENTS,
     BUSY_GATHER_SECONDS,
+    BUSY_RATE,
     GATHER_SECONDS,
     LONGEST_WAIT_SECONDS,
     SIGN_OF_LIFE_SECONDS,
@@ -78,13 +78,20 @@ def test_an_event_in_an_idle_outbox_goes_at_once_and_the_next_gather() -> None:
 
 
 def test_a_very_busy_journal_gathers_for_longer() -> None:
-    for events, wait in ((BUSY_EVENTS - 1, GATHER_SECONDS), (BUSY_EVENTS, BUSY_GATHER_SECONDS)):
+    for events, wait in (
+        (BUSY_RATE // 100 - 1, GATHER_SECONDS),
+        (BUSY_RATE // 100, BUSY_GATHER_SECONDS),
+        (MAX_EVENTS, GATHER_SECONDS),  # a backlog: on with it
+    ):
         journal, sender = connected()
-        fill(journal, events)
-        assert sender.poll(200.0) is not None
         fill(journal, 1)
-        sender.took(ack(events), 200.001)
-        assert sender.due(200.001) == pytest.approx(200.0 + wait)
+        assert sender.poll(200.0) is not None
+        sender.took(ack(1), 200.001)
+        fill(journal, events)
+        assert sender.poll(200.01) is not None
+        fill(journal, 1)
+        sender.took(ack(1 + events), 200.011)
+        assert sender.due(200.011) == pytest.approx(200.01 + wait)
 
 
 def test_a_push_holds_no_more_than_its_most_and_says_how_old_it_is() -> None:
