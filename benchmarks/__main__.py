@@ -15,13 +15,38 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import batch, kvcache, lane, ledger, million, openloop, pick, plot, replication, results, sockets, wrk
+from benchmarks import (
+    batch,
+    kvcache,
+    lane,
+    ledger,
+    million,
+    openloop,
+    pick,
+    plot,
+    replication,
+    replication_cpu,
+    results,
+    sockets,
+    wrk,
+)
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.machine import cores, facts, stolen_seconds
 from benchmarks.openloop_client import CallFailed
 from benchmarks.servers import ROOT, ServerFailed, Servers
 
-BENCHMARKS: tuple[Benchmark, ...] = (lane, batch, ledger, pick, kvcache, million, openloop, replication, sockets)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    lane,
+    batch,
+    ledger,
+    pick,
+    kvcache,
+    million,
+    openloop,
+    replication,
+    replication_cpu,
+    sockets,
+)
 
 
 def main(arguments: Sequence[str]) -> int:

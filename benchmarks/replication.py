@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Replication between real nodes on loopback: lag, CPU per event, memory for a lost peer, joining, healing.
+"""Replication between real nodes on loopback: lag, memory for a lost peer, joining, healing.
 
 The first node runs on the server's core, its peers and the load on the other.
 """
@@ -12,16 +12,15 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import count
-from statistics import median
 from time import monotonic, sleep
 
 from benchmarks.bench import Bench
 from benchmarks.gateway import Gateway
-from benchmarks.machine import cpu_seconds, resident_bytes
+from benchmarks.machine import resident_bytes
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.relay import Relay
 from benchmarks.section import Reach, Section, table
@@ -35,7 +34,7 @@ WAIT_SECONDS = 120.0
 
 def measure(bench: Bench) -> Section:
     """All of it, one thing after the other."""
-    rows = [*_lag(bench), *_cpu(bench), *_memory(bench)]
+    rows = [*_lag(bench), *_memory(bench)]
     for requests, limit in ((100_000, 2.0), (1_000_000, 15.0)):
         if requests == 100_000 or not bench.quick:
             rows.append(_join(bench, bench.pick(requests, 20_000), limit))
@@ -50,7 +49,7 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def _ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
@@ -58,7 +57,7 @@ def _ports(number: int) -> list[int]:
     return ports
 
 
-def _start(stack: ExitStack, servers: Servers, port: int, peers: Sequence[int]) -> Node:
+def start(stack: ExitStack, servers: Servers, port: int, peers: Sequence[int]) -> Node:
     hosts = ",".join(f"127.0.0.1:{each}" for each in peers)
     settings = {"METADATA_CENTER_HTTP_PORT": str(port), "METADATA_CENTER_DISCOVERY_HOSTS": hosts}
     return stack.enter_context(servers.node(**settings))
@@ -79,12 +78,12 @@ def _until(what: str, true: object) -> float:
     return monotonic() - began
 
 
-def _joined(*nodes: Node) -> None:
+def joined(*nodes: Node) -> None:
     for node in nodes:
         _until("joined", lambda node=node: _state(node)["joined"])
 
 
-def _ends(gateway: Gateway) -> Iterator[bytes]:
+def ends(gateway: Gateway) -> Iterator[bytes]:
     """Requests and their ends, without queries: every call is an event."""
     for n in count(1):
         yield gateway.post(n)
@@ -96,17 +95,17 @@ def _ends(gateway: Gateway) -> Iterator[bytes]:
 def _lag(bench: Bench) -> list[tuple[str, str, str]]:
     seconds = bench.pick(12, 3)
     with ExitStack() as stack:
-        ports = _ports(3)
+        ports = free_ports(3)
         nodes = [
-            _start(stack, bench.servers.beside(f"lag-{port}", core), port, ports)
+            start(stack, bench.servers.beside(f"lag-{port}", core), port, ports)
             for port, core in zip(ports, (bench.server_core, None, None), strict=True)
         ]
-        _joined(*nodes)
+        joined(*nodes)
         probes = seconds * 30
         command = [sys.executable, "-m", "benchmarks.probe", str(ports[0]), str(ports[1]), str(probes)]
         probe = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         with OpenLoop(ports[0], connections=32) as client:
-            client.run(steady(2000, 2000 * seconds), _ends(Gateway(1)))
+            client.run(steady(2000, 2000 * seconds), ends(Gateway(1)))
         output, _ = probe.communicate(timeout=WAIT_SECONDS)
     seen = Latencies.of([int(line) for line in output.split()], scale=1e-6)
     reach = Reach(seen.p99, 10.0)
@@ -119,55 +118,14 @@ def _lag(bench: Bench) -> list[tuple[str, str, str]]:
     ]
 
 
-def _cpu(bench: Bench) -> list[tuple[str, str, str]]:
-    """Both nodes on the server's core, so that neither competes with the load; what a node costs without load is
-    taken off. What sending costs is the difference between a node with a peer and one without: the median of several
-    pairs, as a life of a process is up to a tenth dearer than the next."""
-    seconds, pairs, rate = bench.pick(8, 2), bench.pick(7, 1), 10_000
-
-    def spent(number: int) -> list[float]:
-        with ExitStack() as stack:
-            ports = _ports(number)
-            nodes = [
-                _start(stack, bench.servers.beside(f"cpu-{port}", bench.server_core), port, ports if number > 1 else [])
-                for port in ports
-            ]
-            _joined(*nodes)
-            idle = _used(nodes, lambda: sleep(seconds))
-            with OpenLoop(ports[0], connections=32) as client:
-                client.run(steady(rate, rate), _ends(Gateway(1)))
-                busy = _used(nodes, lambda: client.run(steady(rate, rate * seconds), _ends(Gateway(2))))
-            return [used - was for used, was in zip(busy, idle, strict=True)]
-
-    events = rate * seconds
-    lives = [(*spent(1), *spent(2)) for _ in range(pairs)]
-    sending = median(sender - alone for alone, sender, _ in lives) / events * 1e6
-    taking = median(receiver for _, _, receiver in lives) / events * 1e6
-    call = median(alone for alone, _, _ in lives) / events * 1e6
-    return [
-        (
-            "CPU per replicated event at 10,000 events/s, sender + receiver",
-            f"{sending:.1f} + {taking:.1f} = {sending + taking:.1f} µs (a client's call: {call:.1f} µs)",
-            Reach(sending + taking, 8.0).show(" µs"),
-        )
-    ]
-
-
-def _used(nodes: Sequence[Node], what: Callable[[], object]) -> list[float]:
-    """CPU seconds of each node while something goes on."""
-    before = [cpu_seconds(node.pid) for node in nodes]
-    what()
-    return [cpu_seconds(node.pid) - was for node, was in zip(nodes, before, strict=True)]
-
-
 def _memory(bench: Bench) -> list[tuple[str, str, str]]:
     """What a journal that nobody acknowledges costs when it is full: more events than it keeps."""
     events = bench.pick(400_000, 20_000)
 
     def grown(peers: int) -> int:
         with ExitStack() as stack:
-            port, gone = _ports(2)
-            node = _start(stack, bench.servers.beside(f"mem-{port}", bench.server_core), port, [port, gone][:peers])
+            port, gone = free_ports(2)
+            node = start(stack, bench.servers.beside(f"mem-{port}", bench.server_core), port, [port, gone][:peers])
             before = resident_bytes(node.pid)
             with OpenLoop(port, connections=32) as client:
                 client.run(steady(FILL_RATE, events), Gateway(1, engines=1000).adds())
@@ -186,13 +144,13 @@ def _memory(bench: Bench) -> list[tuple[str, str, str]]:
 
 def _join(bench: Bench, requests: int, limit: float) -> tuple[str, str, str]:
     with ExitStack() as stack:
-        ports = _ports(2)
-        first = _start(stack, bench.servers.beside(f"join-{ports[0]}", bench.server_core), ports[0], ports)
+        ports = free_ports(2)
+        first = start(stack, bench.servers.beside(f"join-{ports[0]}", bench.server_core), ports[0], ports)
         with OpenLoop(ports[0], connections=32) as client:
             client.run(steady(FILL_RATE, requests), Gateway(1, engines=1000).adds())
         servers = bench.servers.beside(f"join-{ports[1]}", None)
-        second = _start(stack, servers, ports[1], ports)
-        _joined(second)
+        second = start(stack, servers, ports[1], ports)
+        joined(second)
         _until("equal", lambda: second.records()["in_flight"] == first.records()["in_flight"] == requests)
         output = servers.output()
     stamps = {
@@ -210,13 +168,13 @@ def _join(bench: Bench, requests: int, limit: float) -> tuple[str, str, str]:
 def _heal(bench: Bench) -> tuple[str, str, str]:
     seconds = bench.pick(30, 4)
     with ExitStack() as stack:
-        ports = _ports(2)
+        ports = free_ports(2)
         relays = [stack.enter_context(Relay(port)) for port in ports]
         nodes = [
-            _start(stack, bench.servers.beside(f"heal-{port}", core), port, [port, relays[1 - at].port])
+            start(stack, bench.servers.beside(f"heal-{port}", core), port, [port, relays[1 - at].port])
             for at, (port, core) in enumerate(zip(ports, (bench.server_core, None), strict=True))
         ]
-        _joined(*nodes)
+        joined(*nodes)
         for relay in relays:
             relay.cut()
         for at, port in enumerate(ports):
