@@ -219,10 +219,6 @@ class Cluster:
             self.revision += 1
         return not stale
 
-    def rows(self, start: int = 0, stop: int | None = None) -> list[Row]:
-        """The engines' rows from place `start` to `stop`."""
-        return [engine.row() for engine in self.order[start:stop]]
-
 
 def _prefix(ip: str) -> bytes:
     return b'{"ip":%b,"queued_req_num":' % dumps(ip).encode()
