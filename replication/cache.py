@@ -9,10 +9,12 @@ be taken in any order and twice. What a node evicts for want of room it evicts a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
 from kvcache.index import ReplicatedIndex
 from replication.messages import VERSION, CacheLost, CacheState, CacheWant, Event, Saved
+from replication.owed import Owed
 
 # Blocks of one answer: 9 bytes each, and 5 ms to gather.
 STATE_BLOCKS = 16_384
@@ -35,6 +37,7 @@ class CacheReplica:
         self._tell = tell
         self._seen = seen
         self._check_address = check_address
+        self.owed = Owed()
 
     # What clients report
 
@@ -48,27 +51,35 @@ class CacheReplica:
 
     # What peers tell
 
+    def owe(self, peer: str) -> None:
+        """A peer's watermarks were adopted, and with them events that never come."""
+        if self._index is not None:
+            self.owed.add(peer)
+
     def check(self, event: Saved | CacheLost) -> None:
         """Raises InvalidInput where an event names no engine."""
         if event.ip is not None:
             self._check_address(event.ip)
 
-    def take(self, events: Iterable[Event], now: float, age_seconds: float) -> None:
-        """Take in what of a peer's events is about caches."""
+    def take(self, events: Sequence[Event], now: float, age_seconds: float, later: Sequence[int] = ()) -> None:
+        """Take in what of a peer's events is about caches. `later`: as of a push."""
         index = self._index
-        for event in events:
-            if index is not None and isinstance(event, Saved | CacheLost):
+        if index is None:
+            return
+        for event, seconds in zip(events, later or repeat(0), strict=False):
+            if isinstance(event, Saved | CacheLost):
                 self._seen(event.stamp)
+                age = max(0.0, age_seconds - seconds)
                 if isinstance(event, Saved):
-                    index.save(event.cluster, event.ip, event.hashes, now, event.stamp, age_seconds)
+                    index.save(event.cluster, event.ip, event.hashes, now, event.stamp, age)
                 else:
-                    index.drop(event.cluster, event.ip, event.stamp, now, age_seconds)
+                    index.drop(event.cluster, event.ip, event.stamp, now, age)
 
     def state(self, want: CacheWant, now: float) -> CacheState:
         """The first of the buckets wanted, as many as make one answer."""
         index = self._index
         if index is None:
-            return CacheState(VERSION, [], [(bucket, []) for bucket in want.buckets])
+            return CacheState(VERSION, False, [], [(bucket, []) for bucket in want.buckets])
         buckets = []
         blocks = 0
         for bucket in want.buckets:
@@ -77,7 +88,7 @@ class CacheReplica:
             blocks += sum(len(copy.hashes) for copy in copies)
             if blocks >= STATE_BLOCKS:
                 break
-        return CacheState(VERSION, index.drops(now), buckets)
+        return CacheState(VERSION, not self.owed, index.drops(now), buckets)
 
     def merge(self, state: CacheState, now: float) -> Iterable[int]:
         """Take in buckets of a peer, some blocks at each step: others may have their turn between two."""

@@ -15,15 +15,14 @@ from random import Random
 from threading import get_ident
 from time import monotonic, time_ns
 
-from kvcache.index import BUCKETS as CACHE_BUCKETS
 from metadata_center.errors import InvalidInput
 from metadata_center.health import State as PartState
 from replication.admission import Admission
 from replication.client import Connection
 from replication.journal import Journal
 from replication.link import FAULTS, PeerLink, Refused
-from replication.messages import VERSION, CacheWant, Summary
-from replication.pull import Pull, still_wanted
+from replication.messages import Summary
+from replication.pull import CachePull, Pull
 from replication.replica import Replica, node_of
 from replication.sender import Link, Sender
 
@@ -62,7 +61,6 @@ class Links:
         self._links: dict[Peer, PeerLink] = {}
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
         self._suspects: dict[Peer, frozenset[int]] = {}
-        self._caches: set[Peer] = set()  # whose index of caches is to be pulled, as all else of them was
         self._asked: set[Peer] = set()  # to be pulled from as a whole, by hand
         self._work: asyncio.Task[None] | asyncio.Task[bool] | None = None  # the join or the pull under way
         self._idle: set[PeerLink] = set()  # those that wait for news
@@ -154,10 +152,10 @@ class Links:
             return
         for peer in [peer for peer in self._links if peer not in self._wanted]:
             self._tasks.pop(peer).cancel()
-            del self._links[peer]
+            gone = self._links.pop(peer)
             self._suspects.pop(peer, None)
             self._asked.discard(peer)
-            self._caches.discard(peer)
+            self._replica.cache.owed.gone(gone.name, self._names())
         for address, port in self._wanted:
             if (address, port) not in self._links:
                 self._links[address, port] = link = PeerLink(
@@ -190,10 +188,16 @@ class Links:
             peer = self._random.choice(urgent)
             self._asked.discard(peer)
             self._work = self._loop.create_task(self._resync(peer))
-        elif (unfinished := [peer for peer in able if peer in self._caches]) and self._random.random() < CACHES_SHARE:
-            self._work = self._loop.create_task(self._mend_cache(unfinished[0]))
+        elif (owed := [peer for peer in able if self._owed(peer)]) and self._random.random() < CACHES_SHARE:
+            self._work = self._loop.create_task(self._mend_cache(self._random.choice(owed)))
         elif able:
             self._work = self._loop.create_task(self._mend(self._random.choice(able), whole=False))
+
+    def _names(self) -> list[str]:
+        return [link.name for link in self._links.values()]
+
+    def _owed(self, peer: Peer) -> bool:
+        return self._links[peer].name in self._replica.cache.owed
 
     def _trim(self) -> None:
         self._replica.trim([link.sender.acknowledged for link in self._links.values()])
@@ -241,7 +245,7 @@ class Links:
         link = self._links.get(peer)
         if link is None:
             return False  # no peer any more
-        pull = Pull(self._replica, whole=whole, suspects=self._suspects.get(peer, frozenset()))
+        pull = Pull(self._replica, link.name, whole=whole, suspects=self._suspects.get(peer, frozenset()))
         began = monotonic()
         try:
             pull.begin(await link.summary(), monotonic())
@@ -272,23 +276,22 @@ class Links:
         link = self._links.get(peer)
         if link is None:
             return
-        self._caches.add(peer)  # until all is in; where this fails, the next sweep begins anew
-        wanted = list(range(CACHE_BUCKETS))
+        pull = CachePull(self._replica.cache, link.name)
         blocks = 0
         try:
-            while wanted:
-                link.pulling = len(wanted)
-                state = await link.cache(CacheWant(VERSION, wanted))
-                for fresh in self._replica.cache.merge(state, monotonic()):
+            while (want := pull.want()) is not None:
+                link.pulling = pull.left
+                for fresh in pull.take(await link.cache(want), monotonic()):
                     blocks += fresh
                     await asyncio.sleep(0)
-                wanted = still_wanted(wanted, state.buckets)
         except (*FAULTS, Refused, InvalidInput) as error:
             logger.info("peer %s: caches not pulled: %s", link.name, str(error) or type(error).__name__)
-            if isinstance(error, Refused) and error.old:
-                self._caches.discard(peer)  # it has no such index
+            if (isinstance(error, Refused) and error.old) or peer not in self._links:
+                pull.done(self._names(), whole=False)  # it has no such index, or is gone
+            else:
+                pull.failed()
             return
         finally:
             link.pulling = 0
-        self._caches.discard(peer)
+        pull.done(self._names())
         logger.info("peer %s: pulled %d cache blocks", link.name, blocks)

@@ -105,9 +105,13 @@ class CacheWant(Struct, frozen=True, array_like=True):
 
 
 class CacheState(Struct, frozen=True, array_like=True):
-    """The first of the buckets wanted, as many as fit one answer, at least one. `lost` comes before them."""
+    """The first of the buckets wanted, as many as fit one answer, at least one. `lost` comes before them.
+
+    `whole`: the sender's index holds all that its watermarks cover, but for what it has evicted.
+    """
 
     version: int
+    whole: bool
     lost: Annotated[list[CacheDropped], Meta(max_length=100_000)]
     buckets: Annotated[
         list[tuple[Annotated[int, Meta(ge=0, lt=CACHE_BUCKETS)], list[CacheCopy]]], Meta(max_length=CACHE_BUCKETS)

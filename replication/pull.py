@@ -4,16 +4,19 @@
 messages. Owned by the event loop.
 
 A whole pull takes every bucket, tombstones and stubs too, and ends with the peer's watermarks adopted: that is how a
-node joins, and how it makes up for events that nobody can push any more. A repair takes the buckets that differ.
+node joins, and how it makes up for events that nobody can push any more. A repair takes the buckets that differ. The
+index of caches is pulled by itself, after a whole pull.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from kvcache.index import BUCKETS as CACHE_BUCKETS
 from loadstats.ledger import BUCKETS
 from metadata_center.errors import InvalidInput
-from replication.messages import VERSION, State, Summary, Want
+from replication.cache import CacheReplica
+from replication.messages import VERSION, CacheState, CacheWant, State, Summary, Want
 from replication.replica import Replica
 
 
@@ -24,8 +27,9 @@ class Pull:
     that events are under way; those that differ twice running are looked at.
     """
 
-    def __init__(self, replica: Replica, *, whole: bool, suspects: frozenset[int] = frozenset()) -> None:
+    def __init__(self, replica: Replica, peer: str, *, whole: bool, suspects: frozenset[int] = frozenset()) -> None:
         self._replica = replica
+        self._peer = peer
         self._whole = whole
         self._suspects = suspects
         self._summary: Summary | None = None
@@ -57,7 +61,43 @@ class Pull:
         self.changed += self._replica.merge(state, vector, now, wall_ns)
         self._wanted = wanted
         if self._whole and not self._wanted:
-            self._replica.adopt(self._summary)
+            self._replica.adopt(self._summary, self._peer)
+
+
+class CachePull:
+    """One pull of a peer's index of caches: `want` and `take` in turn until `want` is None, `done`; or `failed`."""
+
+    def __init__(self, cache: CacheReplica, peer: str) -> None:
+        self._cache = cache
+        self._peer = peer
+        self._wanted: Sequence[int] = range(CACHE_BUCKETS)
+        self._whole = True
+        cache.owed.begin(peer)
+
+    @property
+    def left(self) -> int:
+        """Buckets still to come."""
+        return len(self._wanted)
+
+    def want(self) -> CacheWant | None:
+        """What to ask for next; None when all is in."""
+        return CacheWant(VERSION, list(self._wanted)) if self._wanted else None
+
+    def take(self, state: CacheState, now: float) -> Iterator[int]:
+        """The answer to the last want, some blocks at each step: others may have their turn between two. Tells how many
+        were new. Raises InvalidInput where it is no answer to that."""
+        wanted = still_wanted(self._wanted, state.buckets)
+        self._whole = self._whole and state.whole
+        yield from self._cache.merge(state, now)
+        self._wanted = wanted
+
+    def failed(self) -> None:
+        """It was not finished."""
+        self._cache.owed.failed(self._peer)
+
+    def done(self, others: Iterable[str], *, whole: bool = True) -> None:
+        """All is in, or not `whole`: the peer has nothing to give. The others may have what it lacks."""
+        self._cache.owed.pulled(self._peer, others, whole=whole and self._whole)
 
 
 def still_wanted(wanted: Sequence[int], buckets: Sequence[tuple[int, object]]) -> list[int]:

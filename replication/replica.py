@@ -77,7 +77,7 @@ class Replica:
             later = push.later_seconds[-len(news) :]
             self._ledger.apply(cast("list[LedgerEvent]", news), origin, seq, now, wall_ns, push.age_ms / 1000, later)
             if caches:
-                self.cache.take(news, now, push.age_ms / 1000)
+                self.cache.take(news, now, push.age_ms / 1000, later)
         last = first + len(push.events) - 1
         if first <= watermark + 1 and last > watermark:
             self._advance(push.origin, last)
@@ -149,12 +149,13 @@ class Replica:
         """Take in what a peer knows of gateways."""
         self._ledger.merge_owners(summary.owners, now)
 
-    def adopt(self, summary: Summary) -> None:
-        """All that a peer had seen is in, after all of its buckets were merged."""
+    def adopt(self, summary: Summary, peer: str) -> None:
+        """All that a peer had seen is in, after all of its buckets were merged; but for what it said of caches."""
         for origin, seen in summary.vector.items():
             if origin != self.origin and seen > self._vector.get(origin, -1):
                 self._advance(origin, seen)
         self.gaps.discard(node_of(summary.origin))
+        self.cache.owe(peer)
 
     def differing(self, summary: Summary) -> set[int]:
         """The buckets in which a peer's live records are not ours."""

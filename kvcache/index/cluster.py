@@ -30,7 +30,8 @@ class Engine(Struct, gc=False, eq=False):
     """An inference server of a cluster: `runs` in the order of their last use, the longest ago first.
 
     No stamp of what it holds is below `oldest`. Once it is dropped it keeps its bit until its runs are gone: those
-    stamped up to `floor`; later ones go over to the engine that is there now. `home` is None after that.
+    stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `home` is None
+    after that.
     """
 
     ip: str

@@ -83,7 +83,7 @@ class CacheIndex:
         self._max_engines = max_engines
         self._lock = Lock()
         self._clusters: dict[str, Cluster] = {}
-        self._buckets: list[dict[int, Engine]] = [{} for _ in range(BUCKETS)]  # live engines, for replication
+        self._buckets: list[dict[int, Engine]] = [{} for _ in range(BUCKETS)]  # engines by number, the dropped too
         self._ages = Ages()
         self._emptied: list[dict[int, Run]] = []  # a cluster's dicts: to free all 61 at once can take 10 ms
         self._dropped: deque[Engine] = deque()
@@ -263,7 +263,6 @@ class CacheIndex:
         assert engine.home is not None  # it is live
         engine.home.drop(engine)
         self._ages.remove(engine)
-        del self._buckets[engine.crc % BUCKETS][engine.number]
         self._counts.engines -= 1
 
     def _close(self, engine: Engine) -> None:
@@ -271,6 +270,7 @@ class CacheIndex:
         home = engine.home
         assert home is not None  # this happens once
         home.close(engine)
+        del self._buckets[engine.crc % BUCKETS][engine.number]
         if home.empty:
             del self._clusters[home.name]
             if home.spread:

@@ -67,23 +67,32 @@ class ReplicatedIndex(CacheIndex):
             with self._lock:
                 digest = 0
                 for engine in bucket.values():
-                    digest ^= fingerprint(engine)
+                    if engine.floor < 0:  # it is live
+                        digest ^= fingerprint(engine)
             digests.append(digest)
         return digests
 
     def copies(self, bucket: int, now: float) -> Iterator[Copy]:
         """All that the engines of a bucket hold, for each engine in the order of its last use. Each engine is read at
-        one moment, 0.1 µs a run; the whole is not of one moment."""
-        for number in list(self._buckets[bucket]):
-            with self._lock:
-                tick = self._at(now)
-                engine = self._buckets[bucket].get(number)
-                if engine is None or engine.home is None:
-                    continue
-                cluster, ip = engine.home.name, engine.ip
-                runs = [(run.hashes, touch) for run, touch in engine.runs.items()]
-            for hashes, touch in runs:
-                yield Copy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
+        one moment, 0.1 µs a run; the whole is not of one moment.
+
+        Of an engine that was dropped, what was saved later is told from here on, not when it has gone over to the
+        engine that is there now: that one is listed after it, or will be.
+        """
+        read: set[int] = set()
+        while fresh := [number for number in list(self._buckets[bucket]) if number not in read]:
+            read.update(fresh)
+            for number in fresh:
+                with self._lock:
+                    tick = self._at(now)
+                    engine = self._buckets[bucket].get(number)
+                    if engine is None or engine.home is None:
+                        continue
+                    cluster, ip = engine.home.name, engine.ip
+                    lost = max(engine.floor, self._drops.last(cluster, ip))
+                    runs = [(run.hashes, touch) for run, touch in engine.runs.items() if touch.stamp > lost]
+                for hashes, touch in runs:
+                    yield Copy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
 
     def drops(self, now: float) -> list[Dropped]:
         """The drops that are remembered, those heard of longest ago first."""

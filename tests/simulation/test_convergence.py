@@ -14,6 +14,7 @@ from tests.simulation.world import Faults, World
 # Seeds that failed once, before the rule that they broke was right.
 REGRESSIONS = [147, 34, 39, 21, 1054, 1081, 1110, 1420, 1883, 2657, 3257]
 AGEING_REGRESSIONS = [1746, 1785]
+CACHING_REGRESSIONS = [1001, 1117, 1383]
 
 
 def settle(world: World, seconds: float = 40) -> None:
@@ -132,6 +133,11 @@ def test_nodes_converge_where_they_once_did_not(seed: int) -> None:
 @pytest.mark.parametrize("seed", AGEING_REGRESSIONS)
 def test_requests_stayed_alive_where_they_once_did_not(seed: int) -> None:
     ageing_history(seed)
+
+
+@pytest.mark.parametrize("seed", CACHING_REGRESSIONS)
+def test_caches_converge_where_they_once_did_not(seed: int) -> None:
+    caching_history(seed)
 
 
 @pytest.mark.parametrize("crashes", [False, True])

@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from kvcache.index import BUCKETS as CACHE_BUCKETS
 from kvcache.index import ReplicatedIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Origin, Phase, ReplicatedLedger
 from replication.cache import CacheReplica
 from replication.journal import Journal
-from replication.messages import VERSION, Ack, CacheState, CacheWant, State, Summary
-from replication.pull import Pull, still_wanted
+from replication.links import CACHES_SHARE
+from replication.messages import Ack, CacheState, State, Summary
+from replication.pull import CachePull, Pull
 from replication.replica import Replica
 from replication.sender import Sender
 from tests.simulation.told import Told, View
@@ -160,10 +160,16 @@ class SimNode:
         """What the beat does every two seconds."""
         self.world.at(RECONCILE_SECONDS, self.reconcile, owner=self)
         self.replica.hold(self.senders.values(), self.now())
+        if self.world.caches and (self.pulling or not self.replica.joined):
+            return  # one pull at a time, as in production
         for name, sender in self.senders.items():
             if name in self.replica.gaps and sender.origin:
                 self.pull(name, whole=True)
                 return
+        owed = [name for name in self.senders if self.world.caches and name in self.cache.owed]
+        if owed and self.world.random.random() < CACHES_SHARE:
+            self.pull_caches(self.world.random.choice(owed))
+            return
         if self.senders:
             self.pull(self.world.random.choice(list(self.senders)), whole=False)
 
@@ -176,16 +182,17 @@ class SimNode:
         self.world.at(EXPIRE_SECONDS, self.expire, owner=self)
         while self.ledger.expire(self.now(), self.wall_ns()):
             pass
+        self.index.expire(self.now())  # one slice: peers may ask amid it
 
     def pull(self, peer: str, *, whole: bool, then: Callable[[], None] = lambda: None) -> None:
         if self.pulling and not whole:
             return
         self.pulling = True
-        pull = Pull(self.replica, whole=whole, suspects=self.suspects.get(peer, frozenset()))
+        pull = Pull(self.replica, peer, whole=whole, suspects=self.suspects.get(peer, frozenset()))
 
         def failed() -> None:
             self.pulling = False
-            if whole:
+            if whole and not (self.world.caches and self.replica.joined):
                 self.world.at(0.3, lambda: self.pull(peer, whole=True, then=then), owner=self)
 
         def go_on() -> None:
@@ -210,27 +217,28 @@ class SimNode:
         self.world.ask(self, peer, lambda node: node.replica.summary(node.now()), begin, failed)
 
     def pull_caches(self, peer: str) -> None:
-        """After a whole pull, until it is all in."""
-        wanted = list(range(CACHE_BUCKETS))
+        """One pull of a peer's index. Where it fails, a later round begins anew."""
+        self.pulling = True
+        pull = CachePull(self.cache, peer)
+
+        def failed() -> None:
+            self.pulling = False
+            pull.failed()
 
         def took(state: CacheState) -> None:
-            for _ in self.cache.merge(recoded(state), self.now()):
+            for _ in pull.take(recoded(state), self.now()):
                 pass
-            wanted[:] = still_wanted(wanted, state.buckets)
-            if wanted:
-                ask()
+            go_on()
 
-        def ask() -> None:
-            want = CacheWant(VERSION, list(wanted))
-            self.world.ask(
-                self,
-                peer,
-                lambda node: node.cache.state(recoded(want), node.now()),
-                took,
-                lambda: self.world.at(0.5, ask, owner=self),
-            )
+        def go_on() -> None:
+            want = pull.want()
+            if want is None:
+                self.pulling = False
+                pull.done(self.senders)
+                return
+            self.world.ask(self, peer, lambda node: node.cache.state(recoded(want), node.now()), took, failed)
 
-        ask()
+        go_on()
 
 
 def recoded(message: Any) -> Any:

@@ -67,6 +67,33 @@ def test_an_engine_that_goes_while_its_bucket_is_read_is_left_out() -> None:
     assert list(reading) == []
 
 
+def test_what_was_saved_after_a_drop_is_told_before_the_two_are_told_apart() -> None:
+    index = ReplicatedIndex()
+    index.save(C, A, [1, 2], 0.0, 3)
+    index.save(C, A, [7], 0.0, 9)
+    index.drop(C, A, 5, 0.0)
+    assert index.query(C, [7], 1) == []
+    assert copies(index) == [Copy(C, A, 9, 0, (7,))]
+    index.drop(C, None, 9, 0.0)
+    assert copies(index) == []
+
+
+def test_what_goes_over_to_another_engine_while_its_bucket_is_read_is_told() -> None:
+    index = ReplicatedIndex()
+    ips = [f"10.0.0.{number}" for number in range(BUCKETS + 1)]  # two of them share a bucket
+    for ip in ips:
+        index.save(C, ip, [1], 0.0, 3)
+        index.save(C, ip, [7], 0.0, 9)
+    shared = next(bucket for bucket in range(BUCKETS) if len({copy.ip for copy in index.copies(bucket, 0.0)}) > 1)
+    there = {copy.ip for copy in index.copies(shared, 0.0)}
+    index.drop(C, None, 5, 0.0)
+    reading = index.copies(shared, 0.0)
+    first = next(reading)
+    while index.expire(0.0):
+        pass
+    assert {first.ip, *(copy.ip for copy in reading if copy.hashes == (7,))} == there
+
+
 def test_a_copy_of_something_older_changes_nothing() -> None:
     index = ReplicatedIndex(ttl_seconds=10)
     index.save(C, A, [1], 8.0, 9)

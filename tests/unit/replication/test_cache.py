@@ -83,6 +83,13 @@ def test_what_is_older_than_caches_get_is_not_taken() -> None:
     assert held(b, 1) == []
 
 
+def test_each_save_of_a_push_is_as_old_as_it_is() -> None:
+    b = Node("b@1")
+    first, last = Saved("c", "10.0.0.1", 1, (1,)), Saved("c", "10.0.0.1", 2, (2,))
+    b.replica.take(Push(VERSION, "a@1", 1, 1, 3_600_000, [first, last], [0, 3_590]), 10_000.0, 1)
+    assert (held(b, 1), held(b, 2)) == ([], [("10.0.0.1", 1)])
+
+
 @pytest.mark.parametrize("event", [Saved("c", "nowhere", 1, (1,)), CacheLost("c", "nowhere", 1)])
 def test_a_wrong_address_is_refused_and_nothing_taken(event: Event) -> None:
     b = Node("b@1")
@@ -119,5 +126,7 @@ def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
     cache = CacheReplica(None, lambda event, now, size: None, lambda stamp: None, lambda ip: None)
     cache.take([Saved("c", "10.0.0.1", 1, (1,))], 0.0, 0.0)
     state = cache.state(CacheWant(VERSION, [3, 4]), 0.0)
-    assert state == CacheState(VERSION, [], [(3, []), (4, [])])
+    assert state == CacheState(VERSION, False, [], [(3, []), (4, [])])  # whoever pulls this must look elsewhere
     assert list(cache.merge(state, 0.0)) == []
+    cache.owe("b")
+    assert not cache.owed  # nor pulled

@@ -23,6 +23,7 @@ from metadata_center.http.call import Call, Table
 from replication import link as link_module
 from replication import paths
 from replication.admission import Admission
+from replication.cache import CacheReplica
 from replication.client import BadAnswer, Connection
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
@@ -384,6 +385,33 @@ def test_a_node_that_joins_pulls_the_caches_too_and_later_ones_are_told() -> Non
             await until(lambda: b.index.query("c", (4,), 1) == [("10.0.0.2", 1)])
             b.lose(None, now=monotonic())
             await until(lambda: a.index.query("c", (4,), 1) == [])
+
+    play(scene())
+
+
+@pytest.mark.parametrize("why", ["owes", "has none", "is gone"])
+def test_caches_that_a_peer_cannot_give_whole_are_pulled_from_the_others(why: str) -> None:
+    def pulled(peer: Peer) -> bool:
+        peer.links.sweep()
+        return not peer.cache.owed
+
+    async def scene() -> None:
+        a, b, c = Peer("a"), Peer("b"), Peer("c")
+        async with served(a, b, c):
+            meet(a, b, c)
+            await until(lambda: all(peer.replica.joined for peer in (a, b, c)))
+            await until(lambda: pulled(a) and pulled(b) and pulled(c))
+            c.index.save("c", "10.0.0.1", (7,), monotonic(), 1)  # as if told in an event that a alone has seen
+            if why == "owes":
+                a.cache.owe("d")
+            elif why == "has none":
+                a.replica.cache = CacheReplica(None, a.ledger.tell, a.stamps.seen, lambda ip: None)
+            b.cache.owe(f"127.0.0.1:{a.server.port}")
+            if why == "is gone":
+                b.links.set_peers([("127.0.0.1", c.server.port)])
+
+            await until(lambda: pulled(b))
+            assert b.index.query("c", (7,), 1) == [("10.0.0.1", 1)]
 
     play(scene())
 

@@ -6,8 +6,8 @@ import pytest
 
 from loadstats.ledger import Added, Done
 from metadata_center.errors import InvalidInput
-from replication.messages import VERSION, Push, State
-from replication.pull import Pull
+from replication.messages import VERSION, CacheState, Push, State
+from replication.pull import CachePull, Pull
 from tests.unit.replication.raw_peer import Node
 
 
@@ -29,7 +29,7 @@ def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
         b.add(f"r{number}")
     b.ledger.done("r0", 0.0, 1)
     b.ledger.done("early", 0.0, 1)  # a stub travels too
-    assert run(Pull(a.replica, whole=True), b) > 1
+    assert run(Pull(a.replica, "b", whole=True), b) > 1
     assert a.live() == b.live()
     assert a.ledger.digests() == b.ledger.digests()
     assert a.replica.vector() == {"a@1": 0, "b@1": b.journal.latest}
@@ -41,7 +41,7 @@ def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
     a, b = Node("a@1"), Node("b@1")
     for number in range(2000):
         b.add(f"r{number}")
-    pull = Pull(a.replica, whole=True)
+    pull = Pull(a.replica, "b", whole=True)
     pull.begin(b.replica.summary(0.0), 0.0)
     want = pull.want()
     assert want is not None
@@ -53,18 +53,18 @@ def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
 def test_every_pull_begins_with_what_the_peer_knows_of_gateways() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.ledger.beat("g", 20, 0.0, 1)
-    run(Pull(a.replica, whole=False), b)
+    run(Pull(a.replica, "b", whole=False), b)
     assert a.ledger.owners(0.0) == b.ledger.owners(0.0) == {"g": (1, 21)}
 
 
 def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.add("r")
-    first = Pull(a.replica, whole=False)
+    first = Pull(a.replica, "b", whole=False)
     assert run(first, b) == 0
     assert len(first.differing) == 1
     assert a.live() == set()
-    second = Pull(a.replica, whole=False, suspects=first.differing)
+    second = Pull(a.replica, "b", whole=False, suspects=first.differing)
     assert run(second, b) == 1
     assert (second.changed, a.live()) == (1, {"r"})
     assert "b@1" not in a.replica.vector()  # a part is not everything
@@ -72,7 +72,7 @@ def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
 
 def test_a_repair_between_equals_asks_for_nothing() -> None:
     a, b = Node("a@1"), Node("b@1")
-    pull = Pull(a.replica, whole=False, suspects=frozenset(range(1024)))
+    pull = Pull(a.replica, "b", whole=False, suspects=frozenset(range(1024)))
     assert run(pull, b) == 0
     assert not pull.differing
 
@@ -80,12 +80,12 @@ def test_a_repair_between_equals_asks_for_nothing() -> None:
 def test_what_ended_over_there_ends_here() -> None:
     a, b = Node("a@1"), Node("b@1", tombstone_seconds=1)
     b.add("r")
-    run(Pull(a.replica, whole=True), b)
+    run(Pull(a.replica, "b", whole=True), b)
     b.ledger.done("r", 0.0, 1)
     while b.ledger.expire(10.0, 1):
         pass
     assert b.ledger.find("r") is None
-    run(Pull(a.replica, whole=True), b, now=10.0)
+    run(Pull(a.replica, "b", whole=True), b, now=10.0)
     assert a.live() == set()
 
 
@@ -96,16 +96,62 @@ def test_what_ended_here_does_not_come_back() -> None:
     while a.ledger.expire(10.0, 1):
         pass
     assert a.ledger.find("r") is None
-    run(Pull(a.replica, whole=True), b)
+    run(Pull(a.replica, "b", whole=True), b)
     assert a.live() == set()
 
 
 @pytest.mark.parametrize("buckets", [[], [(5, [])], [(3, []), (5, [])]])
 def test_an_answer_to_another_question_ends_the_pull(buckets: list[tuple[int, list[object]]]) -> None:
     a, b = Node("a@1"), Node("b@1")
-    pull = Pull(a.replica, whole=True)
+    pull = Pull(a.replica, "b", whole=True)
     pull.begin(b.replica.summary(0.0), 0.0)
     pull.take(State(VERSION, [(5, [])]), 0.0, 1)
     with pytest.raises(InvalidInput, match="buckets wanted"):
         pull.take(State(VERSION, buckets), 0.0, 1)  # type: ignore[arg-type]
     assert pull.left == 1023
+
+
+def run_caches(a: Node, b: Node, peer: str, others: list[str]) -> None:
+    pull = CachePull(a.cache, peer)
+    while (want := pull.want()) is not None:
+        left = pull.left
+        for _ in pull.take(b.cache.state(want, 0.0), 0.0):
+            pass
+        assert pull.left < left
+    pull.done(others)
+
+
+def test_caches_are_owed_from_a_whole_pull_on_until_they_are_in() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.save((1, 2))
+    run(Pull(a.replica, "b", whole=False), b)
+    assert not a.cache.owed
+    run(Pull(a.replica, "b", whole=True), b)
+    assert "b" in a.cache.owed
+    run_caches(a, b, "b", ["b", "c"])
+    assert not a.cache.owed
+    assert a.index.query("c", (1, 2), 1) == [("10.0.0.1", 2)]
+
+
+def test_what_a_peer_owes_itself_is_pulled_from_the_others_too() -> None:
+    a, b, c = Node("a@1"), Node("b@1"), Node("c@1")
+    c.save((1, 2))
+    run(Pull(b.replica, "c", whole=True), c)  # its caches are still under way
+    run(Pull(a.replica, "b", whole=True), b)
+    assert a.replica.vector() == {"a@1": 0, "b@1": 0, "c@1": 1}  # nobody tells a of that save any more
+    run_caches(a, b, "b", ["b", "c"])
+    assert "c" in a.cache.owed
+    run_caches(a, c, "c", ["b", "c"])
+    assert not a.cache.owed
+    assert a.index.query("c", (1, 2), 1) == [("10.0.0.1", 2)]
+
+
+def test_a_pull_of_caches_that_brings_other_buckets_gets_nowhere() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    run(Pull(a.replica, "b", whole=True), b)
+    pull = CachePull(a.cache, "b")
+    with pytest.raises(InvalidInput, match="some of the buckets wanted"):
+        list(pull.take(CacheState(VERSION, True, [], []), 0.0))
+    assert pull.left == 256
+    pull.failed()
+    assert "b" in a.cache.owed

@@ -204,7 +204,7 @@ def test_adopted_watermarks_never_go_back_and_never_touch_our_own() -> None:
     a.replica.take(push(1, added("s"), added("t")), 0.0, 1)
     a.replica.gaps.add("b")
     b.replica.take(push(1, added("x"), origin="c@1"), 0.0, 1)
-    a.replica.adopt(b.replica.summary(0.0))
+    a.replica.adopt(b.replica.summary(0.0), "b")
     assert a.replica.vector() == {"a@1": 1, "b@1": 2, "c@1": 1}
     assert a.replica.gaps == set()
 
