@@ -15,8 +15,8 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
-from loadstats.handlers import refusal
-from loadstats.ledger import EngineName, Ledger, LedgerFull, Mismatch, Row
+from loadstats.handlers import book
+from loadstats.ledger import Ledger, Row
 from loadstats.wire import Add, Ended, RequestId, Tokens
 from metadata_center.errors import ContractError, InvalidInput
 from metadata_center.http.body import Addresses, Body
@@ -142,23 +142,7 @@ class BatchHandlers:
         return self._take[type(read)](read, now, wall_ns)
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        ip = operation.ip
-        self._check_address(ip)
-        if operation.port is not None or operation.dp_rank is not None:
-            ip = str(EngineName(ip, operation.port, operation.dp_rank))
-        try:
-            self._ledger.add(
-                operation.request_id,
-                operation.cluster,
-                ip,
-                operation.prompt_length or 0,
-                now,
-                wall_ns,
-                operation.owner or "",
-                operation.match,
-            )
-        except (Mismatch, LedgerFull) as error:
-            raise refusal(error) from None
+        book(self._ledger, self._check_address, operation, now, wall_ns)
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:

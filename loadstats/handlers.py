@@ -72,23 +72,7 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        ip = body.ip
-        self._check_address(ip)
-        if body.port is not None or body.dp_rank is not None:
-            ip = str(EngineName(ip, body.port, body.dp_rank))
-        try:
-            self._ledger.add(
-                body.request_id,
-                body.cluster,
-                ip,
-                body.prompt_length or 0,
-                self._now(),
-                self._wall_ns(),
-                body.owner or "",
-                body.match,
-            )
-        except (Mismatch, LedgerFull) as error:
-            raise refusal(error) from None
+        book(self._ledger, self._check_address, body, self._now(), self._wall_ns())
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -113,6 +97,20 @@ class LoadHandlers:
         call.request_id = body.request_id
         self._ledger.done(body.request_id, self._now(), self._wall_ns())
         return NULL
+
+
+def book(ledger: Calls, check_address: Callable[[str], None], body: Add, now: float, wall_ns: int) -> None:
+    """Tell the ledger of a request. Raises ContractError where its address is none, or the ledger refuses it."""
+    ip = body.ip
+    check_address(ip)
+    if body.port is not None or body.dp_rank is not None:
+        ip = str(EngineName(ip, body.port, body.dp_rank))
+    try:
+        ledger.add(
+            body.request_id, body.cluster, ip, body.prompt_length or 0, now, wall_ns, body.owner or "", body.match
+        )
+    except (Mismatch, LedgerFull) as error:
+        raise refusal(error) from None
 
 
 def refusal(error: Mismatch | LedgerFull) -> ContractError:
