@@ -14,7 +14,10 @@ LONG_PREFILL_SECONDS = 60
 
 
 class Life(Struct, frozen=True):
-    """A request as `node` sees it. `phase` is early, prefill, decode or done; without an engine while it is early."""
+    """A request as `node` sees it. `phase` is early, prefill, decode or done; without an engine while it is early.
+
+    `grace_seconds` is how long an orphaned one is kept, from the node's configuration.
+    """
 
     request_id: str
     phase: str
@@ -30,6 +33,7 @@ class Life(Struct, frozen=True):
     orphaned: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    grace_seconds: float = 0
 
     @property
     def tokens(self) -> int:
@@ -45,6 +49,25 @@ class Life(Struct, frozen=True):
     def counts(self) -> bool:
         """Whether it is part of an engine's load."""
         return self.phase in {"prefill", "decode"}
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long an orphaned one has been so."""
+        return max(0.0, self.grace_seconds - self.remaining_seconds)
+
+    @property
+    def long_prefill(self) -> bool:
+        """Whether it waits for its first token for longer than prefills take."""
+        return self.phase == "prefill" and self.age_seconds >= LONG_PREFILL_SECONDS
+
+    @property
+    def end(self) -> str:
+        """What comes in `remaining_seconds`."""
+        if not self.counts:
+            return "Forgotten in"
+        if self.orphaned:
+            return "Ends in"
+        return "Ends without heartbeats in" if self.owner else "Ends for its age in"
 
 
 class Step(Struct, frozen=True):
@@ -80,6 +103,18 @@ def headline(life: Life) -> str:
             return "Counts nothing yet"
 
 
+def alarm(life: Life) -> str:
+    """Why it most likely counts without being there, in one line; empty where nothing speaks for that."""
+    left = span(life.remaining_seconds)
+    if life.counts and life.orphaned:
+        return f"Orphaned for {span(life.silent_seconds)}: its gateway {life.owner} is silent. Ends in {left}."
+    if life.long_prefill and life.owner:
+        return f"No first token for {span(life.age_seconds)}, and its gateway {life.owner} has not fallen silent."
+    if life.long_prefill:
+        return f"No first token for {span(life.age_seconds)}: its gateway may be gone. Ends in {left} at the latest."
+    return ""
+
+
 def reasons(life: Life) -> list[str]:
     """Why it counts what it counts, how that ends, and who says so."""
     return [*_reported(life), *_ends(life), *_told(life)]
@@ -90,7 +125,7 @@ def _reported(life: Life) -> list[str]:
     match life.phase:
         case "prefill":
             words = f"A gateway reported {ago} that it sent it to this engine. No first token has been reported since."
-            if life.age_seconds < LONG_PREFILL_SECONDS:
+            if not life.long_prefill:
                 return [words]
             return [
                 words,
@@ -113,12 +148,13 @@ def _ends(life: Life) -> list[str]:
     left = span(life.remaining_seconds)
     if life.orphaned:
         return [
-            f"Its gateway {life.owner} has fallen silent. If no heartbeat of it comes, this node ends it in {left}."
+            f"Its gateway {life.owner} has fallen silent {span(life.silent_seconds)} ago. If no heartbeat of it comes, "
+            f"this node ends it in {left}."
         ]
     if life.counts and life.owner:
         return [
-            f"Its gateway is {life.owner}: while that sends heartbeats it does not end for its age. "
-            f"Without any, this node ends it in {left}."
+            f"Its gateway is {life.owner}: while that sends heartbeats it does not end for its age. When they stop it "
+            f"is orphaned, and ends {span(life.grace_seconds)} later. If there have never been any, it ends in {left}."
         ]
     if life.counts:
         return [f"If nobody reports its end, this node ends it for its age in {left}."]

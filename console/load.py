@@ -22,6 +22,12 @@ class Row(Protocol):
     @property
     def prompt_length(self) -> int: ...
     @property
+    def prefill_req_num(self) -> int: ...
+    @property
+    def token_num(self) -> int: ...
+    @property
+    def orphaned_req_num(self) -> int: ...
+    @property
     def updated_time(self) -> int: ...
 
 
@@ -31,7 +37,10 @@ class Summary(Struct, frozen=True):
     name: str
     engines: int
     requests: int
+    prefill: int
     prompt_length: int
+    tokens: int
+    orphaned: int
     most_requests: int
     most_prompt_length: int
     spread: tuple[float, ...]
@@ -51,14 +60,18 @@ class Summary(Struct, frozen=True):
 class Line(Struct, frozen=True):
     """An engine. The shares are percent of the cluster's largest.
 
-    It is `stale` where it holds requests and nobody has said anything of them for long.
+    It is `stale` where it holds requests and nobody has said anything of them for long. `orphaned` of its requests have
+    lost their gateway.
     """
 
     name: str
     requests: int
     requests_share: float
+    prefill: int
     prompt_length: int
     prompt_share: float
+    tokens: int
+    orphaned: int
     age: str
     stale: bool
 
@@ -72,7 +85,10 @@ def summarize(name: str, rows: Sequence[Row]) -> Summary:
         name,
         len(rows),
         sum(requests),
+        sum(row.prefill_req_num for row in rows),
         sum(row.prompt_length for row in rows),
+        sum(row.token_num for row in rows),
+        sum(row.orphaned_req_num for row in rows),
         most,
         max((row.prompt_length for row in rows), default=0),
         tuple(_percent(requests[bar * len(requests) // bars], most) for bar in range(bars)),
@@ -91,8 +107,11 @@ def line(row: Row, summary: Summary, wall_ns: int, stale_seconds: float) -> Line
         row.engine,
         row.queued_req_num,
         _percent(row.queued_req_num, summary.most_requests),
+        row.prefill_req_num,
         row.prompt_length,
         _percent(row.prompt_length, summary.most_prompt_length),
+        row.token_num,
+        row.orphaned_req_num,
         age(seconds),
         row.queued_req_num > 0 and seconds >= stale_seconds,
     )

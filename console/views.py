@@ -17,9 +17,10 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from msgspec.structs import replace
 
 from console.calls import ask
-from console.life import Life, headline, reasons, steps
+from console.life import Life, alarm, headline, reasons, steps
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
 from metadata_center import __version__
@@ -95,6 +96,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
         "stale_seconds": stale_seconds,
         "expire_seconds": running_node().config.load.request_expire_seconds,
+        "orphan_seconds": running_node().config.load.orphan_grace_seconds,
         **_live(request),
     }
     return render(request, "console/cluster.html", context, status=200 if rows else 404)
@@ -125,15 +127,23 @@ def look_up(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"id": request_id, "node": running_node().name, **_live(request, view)}
     if request_id:
         try:
-            life = ask("/v1/load/request", Life, request_id=request_id)
+            told = ask("/v1/load/request", Life, request_id=request_id)
         except NotFound:
             tombstone_seconds = running_node().config.load.tombstone_seconds
             context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
         except InvalidInput as problem:
             context["problem"] = problem
         else:
-            context |= {"life": life, "headline": headline(life), "reasons": reasons(life), "steps": steps(life)}
+            life = replace(told, grace_seconds=running_node().config.load.orphan_grace_seconds)
+            context |= {
+                "life": life,
+                "alarm": alarm(life),
+                "headline": headline(life),
+                "reasons": reasons(life),
+                "steps": steps(life),
+            }
             context |= {"age": span(life.age_seconds), "left": span(life.remaining_seconds)}
+            context["silent"] = span(life.silent_seconds)
             context["cluster_address"] = address(life.cluster)
     return render(request, "console/request.html", context)
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from loadstats.ledger import Glance, Ledger, glance
 from loadstats.live.view import PART, Steps
 
-LISTED = 1000  # clusters, first by name: more are nothing to look at, and 150 bytes each in every snapshot
+LISTED = 1000  # clusters, first by name: more are nothing to look at, and 200 bytes each in every snapshot
 MOST = 20_000  # engines added up in one look: 2 ms in all
 
 
@@ -92,7 +92,7 @@ class SummaryView:
 
 def _row(name: str, seen: Glance) -> Generator[None, None, bytes]:
     """The cluster's sums. The engines are read as they are now: each for itself is right."""
-    queued = prompts = most_queued = most_prompts = 0
+    queued = prompts = most_queued = most_prompts = prefill = tokens = orphaned = 0
     engines = seen.order
     for start in range(0, len(engines), PART):
         if start:
@@ -104,9 +104,12 @@ def _row(name: str, seen: Glance) -> Generator[None, None, bytes]:
         numbers = [engine.prompt_length for engine in part]
         prompts += sum(numbers)
         most_prompts = max(most_prompts, *numbers)
+        prefill += sum([engine.prefill_req_num for engine in part])
+        tokens += sum([engine.token_num for engine in part])
+        orphaned += sum([engine.orphaned_req_num for engine in part])
     return (
         b'{"cluster":%b,"engines":%d,"queued_req_num":%d,"prompt_length":%d,"max_queued_req_num":%d,'
-        b'"max_prompt_length":%d,"added_total":%d}'
+        b'"max_prompt_length":%d,"added_total":%d%b%b%b}'
         % (
             dumps(name).encode(),
             len(engines),
@@ -115,5 +118,8 @@ def _row(name: str, seen: Glance) -> Generator[None, None, bytes]:
             most_queued,
             most_prompts,
             seen.added_total,
+            b',"prefill_req_num":%d' % prefill if prefill else b"",
+            b',"token_num":%d' % tokens if tokens else b"",
+            b',"orphaned_req_num":%d' % orphaned if orphaned else b"",
         )
     )

@@ -38,7 +38,10 @@ WIDTH = 1440
 SCHEMES = ("light", "dark")
 MINUTE = 56  # seconds: pictures of the last minute are full then
 EXPIRE_SECONDS = 200  # what nobody ended; engines with no news are stale after a quarter of it
+GRACE_SECONDS = 300  # orphans stay for all pictures
 STUCK = ("10.20.1.77", "10.20.2.140", "10.20.3.9")  # engines of the first cluster whose gateway died
+SILENT = "gateway-b"  # said that it lives, and never again; a part of these engines' requests are its own
+ORPHANED = ("10.20.0.41", "10.20.1.203", "10.20.3.118", "10.21.0.17")
 
 # Name, engines, requests in flight on each, and how unevenly (sigma of a log-normal distribution).
 CLUSTERS = (
@@ -56,13 +59,13 @@ PREFILL_SECONDS = 1.2
 
 
 class Gateways:
-    """Requests begin, get their first token and end, each engine in its own measure. Ends by `stop`."""
+    """Requests begin, get their first token and tokens, and end, each engine in its own measure. Ends by `stop`."""
 
     def __init__(self, node: ClusterNode) -> None:
         self._random = Random(7)
         self._connection = HTTPConnection(node.address, node.port, timeout=10)
-        self._due: list[tuple[float, str, str]] = []
-        self._count = 0
+        self._due: list[tuple[float, int, str, str, dict[str, object]]] = []
+        self._count = self._calls = 0
         self._stop = Event()
         self._thread = Thread(target=self._run, name="gateways")
         self.engines = [
@@ -76,6 +79,9 @@ class Gateways:
         for cluster, ip, mean in self.engines:
             for _ in range(max(1, round(mean))):
                 self._begin(cluster, ip, 1e9 if ip in STUCK else self._random.expovariate(1 / LIFE_SECONDS))
+            for _ in range(3 if ip in ORPHANED else 0):
+                self._begin(cluster, ip, 1e9, SILENT)
+        self._call("PUT", "/v1/load/owner", {"owner": SILENT, "ttl_seconds": 1})
         self._thread.start()
 
     def stop(self) -> None:
@@ -94,25 +100,30 @@ class Gateways:
             ):
                 self._begin(cluster, ip, self._random.expovariate(1 / LIFE_SECONDS))
             while self._due and self._due[0][0] <= now:
-                _, path, request_id = heappop(self._due)
-                self._call("DELETE", path, {"request_id": request_id})
+                _, _, method, path, body = heappop(self._due)
+                self._call(method, path, body)
 
-    def _begin(self, cluster: str, ip: str, seconds: float) -> None:
+    def _begin(self, cluster: str, ip: str, seconds: float, owner: str = "") -> None:
         self._count += 1
-        request_id = f"chatcmpl-{self._count:08x}"
+        named: dict[str, object] = {"request_id": f"chatcmpl-{self._count:08x}"}
         prompt = int(self._random.lognormvariate(6.8, 0.9))
-        self._call(
-            "POST", "/v1/load/stats", {"cluster": cluster, "request_id": request_id, "ip": ip, "prompt_length": prompt}
-        )
-        now = monotonic()
-        heappush(
-            self._due, (now + min(seconds, self._random.random() * 2 * PREFILL_SECONDS), "/v1/load/prompt", request_id)
-        )
-        heappush(self._due, (now + seconds, "/v1/load/stats", request_id))
+        begun = named | {"cluster": cluster, "ip": ip, "prompt_length": prompt} | ({"owner": owner} if owner else {})
+        self._call("POST", "/v1/load/stats", begun)
+        prefill = min(seconds, self._random.random() * 2 * PREFILL_SECONDS)
+        self._later(prefill, "DELETE", "/v1/load/prompt", named)
+        tokens = named | {"input_tokens": prompt, "output_tokens": self._random.randrange(600)}
+        self._later(prefill, "PUT", "/v1/load/tokens", tokens)
+        self._later(seconds, "DELETE", "/v1/load/stats", named)
+
+    def _later(self, seconds: float, method: str, path: str, body: dict[str, object]) -> None:
+        self._calls += 1  # what is due at one time is in its order
+        heappush(self._due, (monotonic() + seconds, self._calls, method, path, body))
 
     def _call(self, method: str, path: str, body: dict[str, object]) -> None:
         self._connection.request(method, path, json.dumps(body))
-        self._connection.getresponse().read()
+        answer = self._connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
 
 
 class Album:
@@ -181,15 +192,19 @@ def scene() -> Iterator[Album]:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         raise SystemExit("screenshots: needs Chromium")
-    expire = {"METADATA_CENTER_LOAD_REQ_EXPIRE": f"{EXPIRE_SECONDS}s"}
+    expire = {
+        "METADATA_CENTER_LOAD_REQ_EXPIRE": f"{EXPIRE_SECONDS}s",
+        "METADATA_CENTER_LOAD_ORPHAN_GRACE": f"{GRACE_SECONDS}s",
+    }
     password = secrets.token_hex()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         add_admin(folder / "n0", password)
         nodes = stack.enter_context(running_cluster(folder, 3, environment=expire)).nodes
         shown = {"cluster": "qwen3-235b-a22b", "request_id": REQUEST, "ip": "10.22.0.9", "prompt_length": 12840}
-        nodes[1].call("POST", "/v1/load/stats", shown)
+        nodes[1].call("POST", "/v1/load/stats", shown | {"owner": SILENT})
         nodes[2].call("DELETE", "/v1/load/prompt", {"request_id": REQUEST})
+        nodes[1].call("PUT", "/v1/load/tokens", {"request_id": REQUEST, "input_tokens": 12840, "output_tokens": 311})
         gateways = Gateways(nodes[0])
         stack.callback(gateways.stop)
         gateways.start()

@@ -212,10 +212,67 @@ def test_engines_are_sorted_filtered_and_found_by_keyboard(console: Console, tab
     assert "1 of 3" in tab.text()
 
 
+@pytest.fixture
+def wide(tab: Tab) -> Iterator[Tab]:
+    """The tab on a screen with room for every column."""
+    tab.call("Emulation.setDeviceMetricsOverride", width=1440, height=900, deviceScaleFactor=1, mobile=False)
+    yield tab
+    tab.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_tokens_prefills_and_orphans_are_shown_and_lead_to_their_reason(console: Console, wide: Tab) -> None:
+    tab = wide
+    live(tab, console, "/console/clusters/owned/")
+    for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.2"):
+        console.add("owned", ip)
+    owned = {"cluster": "owned", "request_id": "lonely", "ip": "10.0.0.3", "owner": "gateway-z"}
+    console.call("POST", "/v1/load/stats", owned)
+    console.call("DELETE", "/v1/load/prompt", {"request_id": "lonely"})
+    console.call("PUT", "/v1/load/tokens", {"request_id": "lonely", "input_tokens": 4000, "output_tokens": 321})
+    console.call("PUT", "/v1/load/owner", {"owner": "gateway-z", "ttl_seconds": 1})
+    tile = "document.querySelector('[data-tile={}] dd').innerText"
+    tab.until(f"{tile.format('orphaned')} === '1' && {tile.format('prefill')} === '3'")
+    assert tab.run(tile.format("tokens")) == "4,321"
+    assert tab.run("document.querySelector('[data-tile=orphaned]').classList.contains('alarm')")
+    cell = "Array.from(document.querySelectorAll('#engines [data-cell={}]'), cell => cell.innerText).join()"
+    press(tab, "th[data-sort=orphaned] button", "Enter")
+    tab.until(f"{cell.format('orphaned')} === '1,–,–'")
+    assert tab.run(cell.format("name")) == "10.0.0.3,10.0.0.1,10.0.0.2"
+    press(tab, "th[data-sort=prefill] button", "Enter")
+    tab.until(f"{cell.format('prefill')} === '2,1,0'")
+    press(tab, "th[data-sort=tokens] button", "Enter")
+    tab.until(f"{cell.format('tokens')} === '4,321,–,–'")
+    tab.until(f"{cell.format('mark')}.startsWith('orphaned,')")
+    press(tab, "#measure :checked", "ArrowRight")
+    press(tab, "#measure :checked", "ArrowRight")
+    tab.until("document.getElementById('scale-top').innerText === '5K'")
+    tab.run("document.getElementById('only').value = 'orphaned'")
+    tab.run("document.getElementById('only').dispatchEvent(new Event('change'))")
+    tab.until(f"{cell.format('name')} === '10.0.0.3'")
+    press(tab, "#field", "End")  # the first key goes to the first
+    press(tab, "#field", "End")
+    words = "10.0.0.3, 1 request, prompt 0, 4,321 tokens, 1 orphaned"
+    tab.until(f"document.getElementById('field-words').textContent.startsWith('{words}')")
+    tab.until("document.querySelector('#orphaned a')?.innerText === '10.0.0.3'")
+    assert faults(tab) == []
+    tab.open(f"{console.site}/console/clusters/owned/?refresh=off")
+    assert tab.run("document.querySelector('.mark .orphaned').innerText") == "orphaned"
+    live(tab, console, "/console/")
+    row = "Array.from(document.querySelectorAll('tr')).find(row => row.innerText.startsWith('owned'))"
+    tab.until(
+        f"['prefill', 'tokens', 'orphaned'].map(name => {row}?.querySelector(`[data-cell=${{name}}]`)?.innerText)"
+        ".join() === '3,4,321,1'"
+    )
+    assert tab.run("document.querySelector('[data-tile=orphaned] dd').innerText") == "1"
+    tab.open(f"{console.site}/console/request/?id=lonely")
+    assert "its gateway gateway-z is silent. Ends in" in tab.text()
+    assert faults(tab) == []
+
+
 def press(tab: Tab, selector: str, key: str) -> None:
     """A key, on an element that has been reached with the keyboard."""
     tab.run(f"document.querySelector({json.dumps(selector)}).focus()")
-    code = {"Enter": 13, "ArrowRight": 39}[key]
+    code = {"Enter": 13, "End": 35, "ArrowRight": 39}[key]
     text = {"text": "\r"} if key == "Enter" else {}
     tab.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
     tab.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)

@@ -8,24 +8,33 @@ import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
-import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
+import { age, brief, count, decimal, imbalance, rate, some } from "./numbers.js";
 import { byName } from "./order.js";
 import { Palette } from "./palette.js";
 import { Rate } from "./rate.js";
 import { blend, shade } from "./scale.js";
 import { Series } from "./series.js";
-import { Table, write } from "./table.js";
+import { alarm, Table, write } from "./table.js";
 import { Tiles } from "./tiles.js";
 
 const HOTTEST = 5;
 const NAMED = 8;
+const IDLE_NAMED = 4; // of whom nothing is wanted
+/** What the table may be narrowed to. */
+const KINDS = {
+  "": () => true,
+  busy: (engine) => engine.requests > 0,
+  idle: (engine) => engine.requests === 0,
+  stale: (engine) => engine.stale,
+  orphaned: (engine) => engine.orphaned > 0,
+};
 
 const by = (id) => document.getElementById(id);
 const { socket, requests, staleSeconds } = by("cluster").dataset;
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
 const meter = new Rate();
-const series = new Series(5, 360); // total, max, mean, min, rate
+const series = new Series(6, 360); // total, max, mean, min, rate, prefill
 const palette = new Palette(() => {
   legend();
   field.draw();
@@ -33,17 +42,18 @@ const palette = new Palette(() => {
 });
 
 /**
- * @type {{name: string, requests: number, prompt: number, tokens: number, orphaned: number, updated: number,
- *   seconds: number, stale: boolean, hottest: boolean}[]}
+ * @type {{name: string, requests: number, prefill: number, prompt: number, tokens: number, orphaned: number,
+ *   updated: number, seconds: number, stale: boolean, hottest: boolean}[]}
  */
 let engines = [];
-let sum = { requests: 0, prompt: 0, tokens: 0, most: 0, mostPrompt: 0, least: 0 };
+const NOTHING = { requests: 0, prefill: 0, prompt: 0, tokens: 0, orphaned: 0, most: 0, mostPrompt: 0, least: Infinity };
+let sum = { ...NOTHING };
 
 const field = new Field(by("field"), {
   palette,
   tell: (engine) => [
     engine.name,
-    `${count(engine.requests)} requests`,
+    `${count(engine.requests)} request${engine.requests === 1 ? "" : "s"}` + (engine.prefill ? `, ${count(engine.prefill)} in prefill` : ""),
     `prompt ${count(engine.prompt)}`,
     ...(engine.tokens ? [`${count(engine.tokens)} tokens`] : []),
     ...(engine.orphaned ? [`${count(engine.orphaned)} orphaned`] : []),
@@ -59,7 +69,10 @@ const charts = [
   new Chart(by("total"), by("total-values"), {
     palette,
     series,
-    lines: [{ name: "total", which: 0, colour: "accent", filled: true, show: count }],
+    lines: [
+      { name: "total", which: 0, colour: "accent", filled: true, show: count },
+      { name: "in prefill", which: 5, colour: "warn", show: count },
+    ],
   }),
   new Chart(by("spread"), by("spread-values"), {
     palette,
@@ -84,7 +97,10 @@ const table = new Table(by("engines"), by("row"), {
   values: {
     name: (engine) => engine.name,
     requests: (engine) => engine.requests,
+    prefill: (engine) => engine.prefill,
     prompt: (engine) => engine.prompt,
+    tokens: (engine) => engine.tokens,
+    orphaned: (engine) => engine.orphaned,
     age: (engine) => -engine.updated,
   },
   show(cells, engine) {
@@ -93,7 +109,10 @@ const table = new Table(by("engines"), by("row"), {
       cells.name.href = requestsOf(engine);
     }
     gauge(cells.requests, engine.requests, sum.most);
+    write(cells.prefill, count(engine.prefill));
     gauge(cells.prompt, engine.prompt, sum.mostPrompt);
+    write(cells.tokens, some(engine.tokens));
+    alarm(cells.orphaned, some(engine.orphaned), engine.orphaned > 0);
     write(cells.age, age(engine.seconds));
     const mark = markOf(engine);
     if (cells.mark.className !== mark) cells.mark.textContent = cells.mark.className = mark;
@@ -106,8 +125,8 @@ const requestsOf = ({ name }) => requests + encodeURIComponent(name);
 
 /** What is to be said of an engine, the most pressing first. */
 function markOf({ stale, orphaned, hottest, requests }) {
+  if (orphaned) return "orphaned"; // which says more than that nothing is heard of them
   if (stale) return "stale";
-  if (orphaned) return "orphaned";
   return hottest ? "hottest" : requests ? "" : "idle";
 }
 
@@ -132,11 +151,12 @@ function placed() {
 
 function read() {
   const now = live.now();
-  sum = { requests: 0, prompt: 0, tokens: 0, most: 0, mostPrompt: 0, least: Infinity };
+  sum = { ...NOTHING };
   for (const engine of engines) {
     const row = mirror.rows.get(engine.name);
     if (!row) continue;
     engine.requests = row.queued_req_num;
+    engine.prefill = row.prefill_req_num ?? 0;
     engine.prompt = row.prompt_length;
     engine.tokens = row.token_num ?? 0;
     engine.orphaned = row.orphaned_req_num ?? 0;
@@ -144,8 +164,10 @@ function read() {
     engine.seconds = Math.max(0, (now - engine.updated) / 1000);
     engine.stale = engine.requests > 0 && engine.seconds >= Number(staleSeconds);
     sum.requests += engine.requests;
+    sum.prefill += engine.prefill;
     sum.prompt += engine.prompt;
     sum.tokens += engine.tokens;
+    sum.orphaned += engine.orphaned;
     sum.most = Math.max(sum.most, engine.requests);
     sum.mostPrompt = Math.max(sum.mostPrompt, engine.prompt);
     sum.least = Math.min(sum.least, engine.requests);
@@ -157,10 +179,14 @@ function changed() {
   read();
   tiles.show({
     requests: count(sum.requests),
+    prefill: count(sum.prefill),
     prompt: count(sum.prompt),
+    tokens: some(sum.tokens),
+    orphaned: count(sum.orphaned),
     engines: count(engines.length),
     imbalance: imbalance(sum.requests ? (sum.most * engines.length) / sum.requests : null),
   });
+  tiles.alarm("orphaned", sum.orphaned > 0);
   field.draw();
   table.draw();
 }
@@ -170,11 +196,10 @@ function sample(now) {
   read();
   const perSecond = meter.at(now, mirror.head.added_total);
   const mean = engines.length ? sum.requests / engines.length : 0;
-  if (perSecond !== null) series.push(now, sum.requests, sum.most, mean, sum.least, perSecond);
+  if (perSecond !== null) series.push(now, sum.requests, sum.most, mean, sum.least, perSecond, sum.prefill);
   if (live.held) return;
   tiles.show({ rate: rate(perSecond) });
   callOut();
-  if (sum.tokens) by("tokens").hidden = false; // gateways that count them say so
   field.draw();
   table.draw();
   for (const chart of charts) chart.draw();
@@ -189,9 +214,11 @@ function callOut() {
   if (sum.most > sum.least) hottest[0].hottest = true;
   list(by("hottest"), hottest);
   names(by("idle"), by("idle-count"), engines.filter((engine) => engine.requests === 0));
-  const stale = engines.filter((engine) => engine.stale);
-  links(by("stale"), by("stale-count"), stale);
-  by("stale-why").hidden = stale.length === 0;
+  for (const mark of ["orphaned", "stale"]) {
+    const found = engines.filter((engine) => engine[mark]);
+    links(by(mark), by(`${mark}-count`), found);
+    by(`${mark}-why`).hidden = found.length === 0;
+  }
 }
 
 function list(element, hottest) {
@@ -215,8 +242,8 @@ function list(element, hottest) {
 
 function names(element, number, found) {
   write(number, count(found.length));
-  const more = found.length - NAMED;
-  const first = found.slice(0, NAMED).map(({ name }) => name);
+  const more = found.length - IDLE_NAMED;
+  const first = found.slice(0, IDLE_NAMED).map(({ name }) => name);
   write(element, first.join(", ") + (more > 0 ? ` and ${count(more)} more` : ""));
 }
 
@@ -244,9 +271,7 @@ function legend() {
 function filter() {
   const wanted = by("filter").value.trim().toLowerCase();
   const only = by("only").value;
-  const passes = (engine) =>
-    engine.name.toLowerCase().includes(wanted) &&
-    (only === "" || (only === "stale" ? engine.stale : only === "idle" ? engine.requests === 0 : engine.requests > 0));
+  const passes = (engine) => engine.name.toLowerCase().includes(wanted) && KINDS[only](engine);
   table.filter(passes);
   field.dimmed = wanted || only ? (engine) => !passes(engine) : () => false;
   field.draw();

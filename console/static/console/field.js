@@ -113,6 +113,7 @@ export class Field {
       }
       const ink = colour ? (isLight(colour) ? "#0b1013" : "#fff") : palette.dim;
       if (engine.stale) this.#hatch(pen, left, up, width, height, ink);
+      if (engine.orphaned) this.#dot(pen, left + width, up, Math.min(5, width / 5, height / 5), ink);
       if (numbered) {
         pen.fillStyle = ink;
         pen.font = `600 ${size}px ${palette.font}`;
@@ -142,6 +143,14 @@ export class Field {
     pen.beginPath();
     pen.roundRect(left + thick / 2, up + thick / 2, width - thick, height - thick, corner);
     pen.stroke();
+  }
+
+  /** A mark in the upper right corner. */
+  #dot(pen, right, up, radius, ink) {
+    pen.fillStyle = ink;
+    pen.beginPath();
+    pen.arc(right - 1.8 * radius, up + 1.8 * radius, radius, 0, 2 * Math.PI);
+    pen.fill();
   }
 
   #hatch(pen, left, up, width, height, ink) {

@@ -10,6 +10,9 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 /** 1234 as "1,234". */
 export const count = (value) => whole.format(value);
 
+/** As `count`; none at all has a sign of its own, that what is there stands out. */
+export const some = (value) => (value ? whole.format(value) : "–");
+
 /** 1234567 as "1.2M", for axes. */
 export const brief = (value) => short.format(value);
 

@@ -5,11 +5,11 @@
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
-import { count, imbalance, rate } from "./numbers.js";
+import { count, imbalance, rate, some } from "./numbers.js";
 import { Rate } from "./rate.js";
 import { Series } from "./series.js";
 import { draw, outline } from "./spark.js";
-import { Table, write } from "./table.js";
+import { alarm, Table, write } from "./table.js";
 import { Tiles } from "./tiles.js";
 
 const WINDOW_MS = 5 * 60_000;
@@ -40,7 +40,10 @@ const table = new Table(by("clusters"), by("row"), {
     name: (row) => row.name,
     engines: (row) => row.engines,
     requests: (row) => row.requests,
+    prefill: (row) => row.prefill,
     prompt: (row) => row.prompt,
+    tokens: (row) => row.tokens,
+    orphaned: (row) => row.orphaned,
     rate: (row) => row.rate,
     imbalance: (row) => row.imbalance,
   },
@@ -52,7 +55,10 @@ const table = new Table(by("clusters"), by("row"), {
     }
     write(cells.engines, count(row.engines));
     write(cells.requests, count(row.requests));
+    write(cells.prefill, count(row.prefill));
     write(cells.prompt, count(row.prompt));
+    write(cells.tokens, some(row.tokens));
+    alarm(cells.orphaned, some(row.orphaned), row.orphaned > 0);
     write(cells.rate, rate(row.rate));
     write(cells.imbalance, imbalance(row.imbalance));
     if (row.drawn !== row.trend || cells.trend.drawn !== row.trend) {
@@ -95,15 +101,21 @@ function read() {
     row.engines = summary.engines;
     row.requests = summary.queued_req_num;
     row.prompt = summary.prompt_length;
+    row.prefill = summary.prefill_req_num ?? 0; // these three are left out where there are none
+    row.tokens = summary.token_num ?? 0;
+    row.orphaned = summary.orphaned_req_num ?? 0;
     row.imbalance = row.requests ? (summary.max_queued_req_num * row.engines) / row.requests : null;
   }
 }
 
 function sums() {
-  const sum = { requests: 0, prompt: 0, engines: 0, added: 0 };
+  const sum = { requests: 0, prefill: 0, prompt: 0, tokens: 0, orphaned: 0, engines: 0, added: 0 };
   for (const summary of mirror.rows.values()) {
     sum.requests += summary.queued_req_num;
     sum.prompt += summary.prompt_length;
+    sum.prefill += summary.prefill_req_num ?? 0;
+    sum.tokens += summary.token_num ?? 0;
+    sum.orphaned += summary.orphaned_req_num ?? 0;
     sum.engines += summary.engines;
     sum.added += summary.added_total;
   }
@@ -116,9 +128,13 @@ function changed() {
   tiles.show({
     requests: count(sum.requests),
     prompt: count(sum.prompt),
+    tokens: some(sum.tokens),
+    orphaned: count(sum.orphaned),
     engines: count(sum.engines),
     clusters: count(clusters.size + (mirror.head.omitted ?? 0)),
   });
+  write(by("prefill"), count(sum.prefill));
+  tiles.alarm("orphaned", sum.orphaned > 0);
   table.draw();
 }
 

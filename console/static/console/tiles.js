@@ -8,7 +8,7 @@ export class Tiles {
   constructor() {
     this.tiles = {};
     for (const tile of document.querySelectorAll("[data-tile]")) {
-      this.tiles[tile.dataset.tile] = { number: tile.querySelector("dd"), svg: tile.querySelector("svg") };
+      this.tiles[tile.dataset.tile] = { tile, number: tile.querySelector("dd"), svg: tile.querySelector("svg") };
     }
   }
 
@@ -18,6 +18,11 @@ export class Tiles {
       const { number } = this.tiles[name];
       if (number.textContent !== text) number.textContent = text;
     }
+  }
+
+  /** Whether a tile's number is one that somebody should look after. */
+  alarm(name, on) {
+    this.tiles[name].tile.classList.toggle("alarm", on);
   }
 
   /** Draw a series' number in a tile. */

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.life import Life, headline, reasons, steps
+from console.life import Life, alarm, headline, reasons, steps
 
 
 def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:80") -> Life:
@@ -62,5 +62,35 @@ def test_its_gateway_says_how_long_it_lives() -> None:
     life = Life("r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3)
     assert life.tokens == 10
     assert any("while that sends heartbeats it does not end" in words for words in reasons(life))
-    orphan = Life("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True)
-    assert any("gw-1 has fallen silent" in words and "20 s" in words for words in reasons(orphan))
+    assert alarm(life) == ""
+    assert life.end == "Ends without heartbeats in"
+
+
+def test_an_orphan_says_since_when_and_until_when() -> None:
+    orphan = Life("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, grace_seconds=30)
+    assert alarm(orphan) == "Orphaned for 10 s: its gateway gw-1 is silent. Ends in 20 s."
+    assert any("gw-1 has fallen silent 10 s ago" in words and "in 20 s" in words for words in reasons(orphan))
+    assert orphan.end == "Ends in"
+
+
+@pytest.mark.parametrize(
+    ("phase", "age_seconds", "words"),
+    [
+        ("prefill", 59, ""),
+        ("prefill", 60, "No first token for 1 min: its gateway may be gone. Ends in 10 min at the latest."),
+        ("decode", 500, ""),
+        ("done", 500, ""),
+    ],
+)
+def test_a_first_token_that_does_not_come_is_an_alarm(phase: str, age_seconds: float, words: str) -> None:
+    assert alarm(life(phase, age_seconds)) == words
+
+
+def test_a_first_token_that_a_living_gateway_does_not_report_is_one_too() -> None:
+    owned = Life("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
+    assert alarm(owned) == "No first token for 1 min 30 s, and its gateway gw-1 has not fallen silent."
+
+
+@pytest.mark.parametrize(("phase", "words"), [("decode", "Ends for its age in"), ("done", "Forgotten in")])
+def test_what_comes_next_has_a_name(phase: str, words: str) -> None:
+    assert life(phase).end == words

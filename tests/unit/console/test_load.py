@@ -44,6 +44,13 @@ def test_a_summary_is_what_its_rows_add_up_to(rows: list[Row]) -> None:
         assert summary.imbalance >= 1 - 1e-9
 
 
+def test_phases_tokens_and_orphans_are_added_up() -> None:
+    summary = summarize("c", [Row("a", 3, 9, 0, 2, 700, 1), Row("b", 1, 0, 0, 0, 5, 0)])
+    assert (summary.prefill, summary.tokens, summary.orphaned) == (2, 705, 1)
+    shown = line(Row("a", 3, 9, 0, 2, 700, 1), summary, 0, 1.0)
+    assert (shown.prefill, shown.tokens, shown.orphaned) == (2, 700, 1)
+
+
 @given(rows)
 def test_lines_have_shares_of_the_largest(rows: list[Row]) -> None:
     summary = summarize("c", rows)

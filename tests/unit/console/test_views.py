@@ -129,7 +129,16 @@ def test_the_overview_shows_each_clusters_sums(node: PartialNode) -> None:
     text = page("/console/")
     assert text.index("alpha") < text.index("beta")
     row = text.partition('href="/console/clusters/alpha/"')[2].partition("</tr>")[0]
-    assert re.findall(r'<td class="number[^"]*">(.*?)</td>', row) == ["2", "3", "1,500", "", "2.00"]
+    assert re.findall(r'<td class="number[^"]*">(.*?)</td>', row) == [
+        "2",
+        "3",
+        "3",
+        "1,500",
+        "–",
+        "–",
+        "",
+        "2.00",
+    ]
     assert "idle" in text.partition('href="/console/clusters/beta/"')[2].partition("</tr>")[0]
 
 
@@ -140,6 +149,26 @@ def test_a_clusters_page_shows_the_busiest_engine_first(node: PartialNode) -> No
     text = page("/console/clusters/c/")
     assert re.findall(r'<th scope="row" class="mono"><a href=".*?">(.*?)</a></th>', text) == ["10.0.0.2", "10.0.0.1"]
     assert re.findall(r'<rect width="(.*?)"', text) == ["100.0", "25.0", "50.0", "100.0"]
+
+
+def test_tokens_and_orphans_are_told_where_there_are_any(node: PartialNode) -> None:
+    node.add("r1", prompt_length=1000)
+    assert "alarm" not in page("/console/clusters/c/") + page("/console/")
+    node.ledger.add("r2", "c", "10.0.0.2", 10, 0.0, WALL_NS, owner="gw")
+    node.ledger.tokens("r2", 1200, 34, 0.0, WALL_NS)
+    node.ledger.beat("gw", 1, 0.0, WALL_NS)
+    while node.ledger.lapse(5.0, WALL_NS):
+        pass
+    text = page("/console/clusters/c/")
+    line = text.partition(">10.0.0.2</a>")[2].partition("</tr>")[0]
+    assert re.findall(r'<td class="number[^"]*">(.*?)</td>', line)[:3] == ["1", "1,234", '<b class="alarm">1</b>']
+    assert '<span class="orphaned">orphaned</span>' in line
+    assert "1,234" in page("/console/")
+    assert '<b class="alarm">1</b>' in page("/console/")
+    looked_up = page("/console/request/?id=r2")
+    assert "Orphaned for 0 s: its gateway gw is silent. Ends in 30 s." in looked_up
+    assert "<dt>Orphaned for</dt>" in looked_up
+    assert "not named" in page("/console/request/?id=r1")
 
 
 def test_a_cluster_without_engines_is_404_and_may_be_watched(node: PartialNode) -> None:

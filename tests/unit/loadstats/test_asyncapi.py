@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from jsonschema import Draft7Validator, ValidationError
@@ -30,6 +31,11 @@ def validator(channel: str, kind: str) -> Draft7Validator:
     schema = DOCUMENT["components"]["messages"][name]["payload"]
     Draft7Validator.check_schema(schema)
     return Draft7Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def row_validator(name: str) -> Draft7Validator:
+    """Of an engine's or a cluster's row."""
+    return Draft7Validator({**DOCUMENT["components"]["schemas"][name], "components": DOCUMENT["components"]})
 
 
 def references(node: Any) -> Iterator[str]:
@@ -64,6 +70,33 @@ def test_it_is_of_this_release_and_names_the_real_paths_and_bounds() -> None:
     assert snapshot["properties"]["clusters"]["maxItems"] == LISTED
 
 
+def test_rows_are_described_in_full() -> None:
+    live = Live()
+    live.add("c", "[::1]:8000/3")
+    live.ledger.add("owned", "c", "10.0.0.1", 5, 0.0, 9, owner="gateway")
+    live.ledger.tokens("owned", 700, 3, 0.0, 9)
+    live.ledger.beat("gateway", 1, 0.0, 9)
+    while live.ledger.lapse(3.0, 11):
+        pass
+    engines = msgspec.json.decode(live.ledger.answer("c"))
+    seen: dict[str, Any] = {}
+
+    async def test() -> None:
+        async with live.open(PATHS["summary"]) as client:
+            seen.update((await client.said())["clusters"][0])
+
+    run(test)
+    for name, row in (("engine", engines[0]), ("engine", engines[1]), ("cluster", seen)):
+        validator = row_validator(name)
+        assert set(row) <= set(validator.schema["properties"])
+        validator.validate(row)
+        for member in row:
+            with pytest.raises(ValidationError):
+                validator.validate({**row, member: None})
+    assert {name for row in engines for name in row} == set(row_validator("engine").schema["properties"])
+    assert set(seen) == set(row_validator("cluster").schema["properties"])
+
+
 @pytest.mark.parametrize("channel", ["summary", "cluster"])
 def test_every_kind_of_message_is_as_described(channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "ALIVE_SECONDS", 0.02)
@@ -83,7 +116,7 @@ def test_every_kind_of_message_is_as_described(channel: str, monkeypatch: pytest
                     if true(message):
                         return
 
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await until(lambda message: message["type"] == "alive")
                 live.add()
                 await until(lambda message: message["type"] == "changes")

@@ -25,7 +25,7 @@ from loadstats.live.routing import sockets
 from loadstats.live.stream import group_name
 
 HOST = (b"host", b"node:8080")
-SECONDS = 5.0
+SECONDS = 30.0
 
 
 class Live:
@@ -70,7 +70,7 @@ class Client(WebsocketCommunicator):  # type: ignore[misc] # Channels has no typ
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for _ in range(100):
@@ -140,6 +140,7 @@ def test_the_summary_has_a_row_for_each_cluster() -> None:
                 "max_queued_req_num": 2,
                 "max_prompt_length": 9,
                 "added_total": 3,
+                "prefill_req_num": 3,
             }
             assert said == {
                 "type": "snapshot",
@@ -156,6 +157,30 @@ def test_the_summary_has_a_row_for_each_cluster() -> None:
             live.ledger.clear()
             said = await client.said()
             assert (said["clusters"], sorted(said["gone"])) == ([], ["a", "b"])
+
+    run(test)
+
+
+def test_the_summary_adds_up_phases_tokens_and_orphans_where_there_are_any() -> None:
+    async def test() -> None:
+        live = Live()
+        wanted = ("prefill_req_num", "token_num", "orphaned_req_num")
+        for name, ip, tokens in (("r1", "10.0.0.1", 700), ("r2", "10.0.0.2:80", 40)):
+            live.ledger.add(name, "c", ip, 5, 0.0, 9, owner="gateway")
+            live.ledger.tokens(name, tokens, 3, 0.0, 9)
+        live.ledger.beat("gateway", 1, 0.0, 9)
+        async with live.open("/ws/load/") as client:
+            (row,) = (await client.said())["clusters"]
+            assert [row.get(member) for member in wanted] == [2, 746, None]
+            live.ledger.first_token("r1", 0.0, 10)
+            while live.ledger.lapse(3.0, 11):
+                pass
+            (row,) = (await client.said())["clusters"]
+            assert [row.get(member) for member in wanted] == [1, 746, 2]
+            for name in ("r1", "r2"):
+                live.ledger.done(name, 3.0, 12)
+            (row,) = (await client.said())["clusters"]
+            assert [row.get(member) for member in wanted] == [None, None, None]
 
     run(test)
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { wait } from "../../../../console/static/console/backoff.js";
-import { age, count, imbalance, rate } from "../../../../console/static/console/numbers.js";
+import { age, count, imbalance, rate, some } from "../../../../console/static/console/numbers.js";
 import { byName, sorted } from "../../../../console/static/console/order.js";
 import { troubles } from "../../../../console/static/console/peers.js";
 
@@ -15,6 +15,7 @@ test("ages are those of the pages that the server renders", () => {
 
 test("numbers that are not known have a sign of their own", () => {
   assert.deepEqual([count(1234), imbalance(null), imbalance(2)], ["1,234", "idle", "2.00"]);
+  assert.deepEqual([0, 1234].map(some), ["–", "1,234"]);
   assert.deepEqual([null, 0, 1234.5].map(rate), ["–", "0.0", "1,235"]);
 });
 
