@@ -55,7 +55,7 @@ class EngineAdmin(LiveAdmin):
         found = loads(running_node().ledger, cluster, ip, busy=bool(busy))
         shown = listing(found, request.GET.get("page"))
         wall_ns = time_ns()
-        lines = [(engine, max(0.0, (wall_ns - engine.updated_ns) / 1e9)) for engine in shown.lines]
+        lines = [(engine, max(0.0, (wall_ns - engine.row.updated_time) / 1e9)) for engine in shown.lines]
         return {"cluster": cluster, "ip": ip, "busy": busy, "page": shown, "lines": lines}
 
 

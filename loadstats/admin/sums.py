@@ -41,6 +41,9 @@ class ClusterSums(Struct, frozen=True, gc=False):
     requests: int
     prompt_length: int
     most: int
+    prefill: int
+    tokens: int
+    orphaned: int
 
     @property
     def imbalance(self) -> float | None:
@@ -49,13 +52,23 @@ class ClusterSums(Struct, frozen=True, gc=False):
 
 
 class EngineLoad(Struct, frozen=True, gc=False):
-    """An engine, `ip` being its name as text, and when a client last moved one of its requests (wall-clock ns)."""
+    """An engine's row, and whose it is."""
 
     cluster: str
-    ip: str
-    requests: int
-    prompt_length: int
-    updated_ns: int
+    row: Row
+
+    @property
+    def ip(self) -> str:
+        """Its name as text."""
+        return self.row.engine
+
+    @property
+    def requests(self) -> int:
+        return self.row.queued_req_num
+
+    @property
+    def prompt_length(self) -> int:
+        return self.row.prompt_length
 
 
 class Listing(Struct, Generic[LoadT], frozen=True):
@@ -88,8 +101,16 @@ def sums(ledger: Ledger, part_of_name: str = "") -> Iterator[ClusterSums]:
         if part_of_name in name:
             rows = ledger.rows(name)
             requests = [row.queued_req_num for row in rows]
-            prompts = sum(row.prompt_length for row in rows)
-            yield ClusterSums(name, len(rows), sum(requests), prompts, max(requests, default=0))
+            yield ClusterSums(
+                name,
+                len(rows),
+                sum(requests),
+                sum(row.prompt_length for row in rows),
+                max(requests, default=0),
+                sum(row.prefill_req_num for row in rows),
+                sum(row.token_num for row in rows),
+                sum(row.orphaned_req_num for row in rows),
+            )
             sleep(0)  # hands the interpreter to whoever waits for it
 
 
@@ -98,7 +119,7 @@ def loads(ledger: Ledger, cluster: str = "", part_of_ip: str = "", *, busy: bool
     for name in [cluster] if cluster else ledger.clusters():
         for row in ledger.rows(name):
             if part_of_ip in row.engine and (row.queued_req_num or not busy):
-                yield _load(name, row)
+                yield EngineLoad(name, row)
         sleep(0)
 
 
@@ -109,7 +130,3 @@ def listing(lines: Iterable[LoadT], page: str | None) -> Listing[LoadT]:
     number = min(pages, max(1, int(page))) if page and page.isdecimal() and len(page) < 9 else 1
     top = nlargest(number * PER_PAGE, found, key=by_load)
     return Listing(top[(number - 1) * PER_PAGE :], len(found), number, pages)
-
-
-def _load(cluster: str, row: Row) -> EngineLoad:
-    return EngineLoad(cluster, row.engine, row.queued_req_num, row.prompt_length, row.updated_time)

@@ -82,11 +82,19 @@ def test_clusters_come_the_busiest_first_and_are_found_by_name(client: Client, n
     node.add("b", "beta", prompt_length=1)
     node.add("g", "gamma")
     node.ledger.done("g", 0.0, 0)
+    node.ledger.first_token("a0", 0.0, 0)
+    node.ledger.tokens("a0", 40, 2, 0.0, 0)
+    node.ledger.beat("gateway", 5, 0.0, 1)
+    node.ledger.add("b2", "beta", "10.0.0.1", 1, 0.0, 1, "gateway")
+    while node.ledger.lapse(10.0, 10**10):
+        pass
     assert rows(shown(client, "loadstats_cluster_changelist"))[1:] == [
-        ["alpha", "2", "6", "600", "4", "1.33"],
-        ["beta", "1", "1", "1", "1", "1.00"],
-        ["gamma", "1", "0", "0", "0", "idle"],
+        ["alpha", "2", "6", "5", "500", "42", "0", "4", "1.33"],
+        ["beta", "1", "2", "2", "2", "0", "1", "2", "1.00"],
+        ["gamma", "1", "0", "0", "0", "0", "0", "0", "idle"],
     ]
+    (engine,) = rows(shown(client, "loadstats_engine_changelist", cluster="beta"))[1:]
+    assert engine[2:7] == ["2", "2", "2", "0", "1"]
     assert [row[0] for row in rows(shown(client, "loadstats_cluster_changelist", name="lph"))[1:]] == ["alpha"]
     assert "“zeta” in its name" in shown(client, "loadstats_cluster_changelist", name="zeta")
 
@@ -100,7 +108,7 @@ def test_engines_are_filtered_and_paged(client: Client, node: PartialNode, monke
     node.ledger.done("idle", 0.0, 0)
     first = shown(client, "loadstats_engine_changelist")
     assert rows(first)[1][:3] == ["10.0.2.1", "small", "2"]
-    assert rows(first)[2][:4] == ["10.0.1.249", "big", "1", "249"]
+    assert rows(first)[2][:5] == ["10.0.1.249", "big", "1", "1", "249"]
     assert "1 to 100 of 252, the busiest first" in first
     assert "?page=2" in links(first)
     last = shown(client, "loadstats_engine_changelist", page="3")
