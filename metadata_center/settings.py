@@ -157,7 +157,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(CONFIG.http.cert_file)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(CONFIG.http.cert_file) or CONFIG.web.tls_proxy
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.web.tls_proxy else None
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.http.max_body_bytes

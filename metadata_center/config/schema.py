@@ -183,6 +183,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     secret_key: str = field(default="", name="SecretKey")
     allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
+    tls_proxy: bool = field(default=False, name="TLSProxy")
     debug: bool = field(default=False, name="Debug")
 
 

@@ -19,6 +19,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from tests.certificates import certificate
 from tests.nodes import ROOT, NodeProcess, running_node
 
 
@@ -106,13 +107,10 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
 
 
 def test_tls_serves_the_same(tmp_path: Path) -> None:
-    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", pem]
-    subprocess.run([*map(str, made), *subject], check=True, capture_output=True, timeout=60)
-    certificate = {"METADATA_CENTER_HTTP_CERT_FILE": str(pem), "METADATA_CENTER_HTTP_KEY_FILE": str(key)}
-    with running_node(tmp_path, **certificate) as node:
-        context = ssl.create_default_context(cafile=str(pem))
+    cert, key = certificate(tmp_path, "node")
+    settings = {"METADATA_CENTER_HTTP_CERT_FILE": cert, "METADATA_CENTER_HTTP_KEY_FILE": key}
+    with running_node(tmp_path, **settings) as node:
+        context = ssl.create_default_context(cafile=cert)
         client = HTTPSConnection("127.0.0.1", node.port, timeout=10, context=context)
         client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')
         assert client.getresponse().read().startswith(b'{"status":"OK"')

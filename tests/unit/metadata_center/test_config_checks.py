@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from metadata_center.config import ConfigError, load
+from tests.certificates import certificate
 
 CERT, KEY = "METADATA_CENTER_HTTP_CERT_FILE", "METADATA_CENTER_HTTP_KEY_FILE"
 
@@ -25,28 +21,6 @@ def refusal(environ: dict[str, str]) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-def certificate(folder: Path, name: str, passphrase: bytes = b"") -> tuple[str, str]:
-    """The paths of a new certificate and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    cert_file, key_file = folder / f"{name}.crt", folder / f"{name}.key"
-    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
-    return str(cert_file), str(key_file)
 
 
 def test_a_certificate_and_its_key_are_taken(tmp_path: Path) -> None:
