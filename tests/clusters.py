@@ -28,7 +28,7 @@ from loadstats.ledger import BUCKETS
 from replication.messages import VERSION, State, Summary, Want
 from tests.nodes import NodeProcess
 
-SECONDS = 30.0
+SECONDS = 60.0
 DIAL_SECONDS = 0.5  # a node waits as long for a connection to another
 ResultT = TypeVar("ResultT")
 

@@ -9,7 +9,7 @@ next node. Each request belongs to one thread, so what it knows needs no lock.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from random import Random
@@ -45,7 +45,7 @@ class Gateway:
         self.truth: dict[str, Live] = {}
         self.answered: dict[str, list[tuple[int, float]]] = {}  # by request: place and time of each call answered
         self.failures: list[Failure] = []
-        self.slowest: dict[int, float] = {}
+        self.took: list[tuple[int, float]] = []  # place and seconds of each call answered
         self.calls = 0
         self.thread = Thread(target=self.run, name=f"gateway-{prefix}", daemon=True)
 
@@ -97,7 +97,7 @@ class Gateway:
                 self._drop(at, 4.0)
             self.calls += 1
             self.answered.setdefault(request_id, []).append((at, ended))
-            self.slowest[at] = max(self.slowest.get(at, 0.0), ended - began)
+            self.took.append((at, ended - began))
             return
         raise AssertionError(f"no node took {method} {target}: {self.failures[-3:]}")
 
@@ -138,9 +138,10 @@ class Load:
     def calls(self) -> int:
         return sum(each.calls for each in self._gateways)
 
-    def slowest(self, places: Iterable[int]) -> float:
-        """How long the slowest answered call to these nodes took."""
-        return max(each.slowest.get(place, 0.0) for each in self._gateways for place in places)
+    def p99_seconds(self, places: Container[int]) -> float:
+        """Of the answered calls to these nodes all but one in a hundred took less."""
+        took = sorted(seconds for each in self._gateways for place, seconds in each.took if place in places)
+        return took[len(took) * 99 // 100]
 
     def answered_by(self, place: int, after: float, before: float) -> set[str]:
         """Requests of which a call was answered by this node in this time."""

@@ -143,7 +143,7 @@ def test_a_node_takes_tasks_from_its_own_queue_only(redis: Redis, make_node: Cal
 
     began = time.monotonic()
     one.celery.stop(SECONDS)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < SECONDS / 2
     other.celery.start()
     other.wait(1)
     assert not one.runs.acquire(blocking=False)
@@ -182,7 +182,7 @@ def test_it_stops_while_the_broker_is_away(redis: Redis, make_node: Callable[...
     eventually(lambda: node.celery.beat_state()[0] is State.DEGRADED)
     began = time.monotonic()
     node.celery.stop(5.0)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < SECONDS
     # Celery may be in the middle of sending an event, which it tries until the broker is back.
     redis.start()
     eventually(lambda: node.celery.worker_state() == node.celery.beat_state() == (State.STOPPED, ""))

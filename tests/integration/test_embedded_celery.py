@@ -145,7 +145,7 @@ def test_a_task_that_hangs_stops_nothing_and_is_not_run_twice(
 
         began = time.monotonic()
         node.stop(SECONDS)
-        assert time.monotonic() - began < 5, "it does not wait for what hangs"
+        assert time.monotonic() - began < SECONDS / 2, "it does not wait for what hangs"
         left = [thread for thread in threading.enumerate() if thread.name.startswith("celery-")]
         assert [thread.daemon for thread in left] == [True], "only the hung one is left, and it holds up no exit"
 
@@ -259,7 +259,7 @@ def test_it_stops_cleanly_and_starts_again(embed: Callable[..., EmbeddedCelery],
         assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("celery-"))
         began = time.monotonic()
         node.stop(SECONDS)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < SECONDS / 2
         assert celery_threads() == []
         assert node.worker_state() == node.beat_state() == (State.STOPPED, "")
         node.start()

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from aiohttp import web
 
@@ -21,8 +21,8 @@ from aiohttp import web
 @dataclass
 class FakeNode:
     """`drop_delete_every` N: every Nth delete is answered and not carried out. `fail_every` N: every Nth call is
-    answered with 500 and not carried out; `fail_after` N: every call after the Nth is. `hang_on` N: the Nth call is
-    carried out and never answered. `die_on` N: the Nth call and all after it are cut off without an answer, until
+    answered with 500 and not carried out; `fail_after` N: every call after the Nth is. `cut_on` N: the Nth add is
+    carried out and cut off without an answer. `die_on` N: the Nth call and all after it are, and not carried out, until
     `revive_on` M calls have come in vain; it takes over a peer's state then. `unready` N: so often /readyz says no, -1:
     always.
 
@@ -32,7 +32,7 @@ class FakeNode:
     drop_delete_every: int = 0
     fail_every: int = 0
     fail_after: int = 0
-    hang_on: int = 0
+    cut_on: int = 0
     die_on: int = 0
     revive_on: int = 0
     unready: int = 0
@@ -62,7 +62,6 @@ class FakeNode:
         app.router.add_post("/v1/load/stats", self._add)
         app.router.add_delete("/v1/load/prompt", self._delete)
         app.router.add_delete("/v1/load/stats", self._delete)
-        self._released = asyncio.Event()
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -71,7 +70,6 @@ class FakeNode:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._released.set()
         await self._runner.cleanup()
 
     @contextmanager
@@ -95,20 +93,17 @@ class FakeNode:
             loop.close()
 
     async def _ready(self, request: web.Request) -> web.Response:
-        self._cut_off(request)
+        self._refuse_if_dead(request)
         self.unready -= self.unready > 0
         return web.json_response({}, status=503 if self.unready else 200)
 
-    def _cut_off(self, request: web.Request) -> None:
-        """Where dead: end the connection instead of answering."""
+    def _refuse_if_dead(self, request: web.Request) -> None:
         if self.dead and self.revive_on and self.in_vain >= self.revive_on:
             self.dead, self.die_on = False, 0
             self.open, self.engines = dict(self.peers[0].open), self.peers[0].engines
         if self.dead:
             self.in_vain += 1
-            assert request.transport is not None
-            request.transport.abort()
-            raise ConnectionAbortedError
+            cut_off(request)
 
     def take(self, method: str, path: str, body: dict[str, Any]) -> None:
         """Carry a call out."""
@@ -150,7 +145,9 @@ class FakeNode:
         self.adds += 1
         self.most_open = max(self.most_open, len(self.open))
         self.on_add(self.adds)
-        return await self._answer()
+        if self.adds == self.cut_on:
+            cut_off(request)
+        return self._ok({})
 
     async def _delete(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -158,13 +155,13 @@ class FakeNode:
             return refusal
         if self._carried_out(body):
             self._carry_out(request, body)
-        return await self._answer()
+        return self._ok({})
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
         self.calls += 1
         self.by_method[request.method] += 1
         self.dead = self.dead or self.calls == self.die_on
-        self._cut_off(request)
+        self._refuse_if_dead(request)
         if "Content-Type" in request.headers:
             self.complaints.append(f"{request.method} with a Content-Type")
         if "TraceId" not in request.headers:
@@ -180,12 +177,14 @@ class FakeNode:
         self.deletes += 1
         return not (self.drop_delete_every and self.deletes % self.drop_delete_every == 0)
 
-    async def _answer(self) -> web.Response:
-        if self.calls == self.hang_on:
-            await self._released.wait()
-        return self._ok({})
-
     def _ok(self, data: object) -> web.Response:
         if self.garble is not None:
             return web.Response(body=self.garble)
         return web.json_response({"status": "OK", "error": None, "data": data, "trace_id": "t"})
+
+
+def cut_off(request: web.Request) -> NoReturn:
+    """End the connection instead of answering."""
+    assert request.transport is not None
+    request.transport.abort()
+    raise ConnectionAbortedError

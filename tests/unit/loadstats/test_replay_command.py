@@ -16,6 +16,8 @@ from loadstats.management.commands.replay import Command
 
 from .fake_node import FakeNode
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 QUICK = ("--speed", "1000", "--engine-speed", "100", "--checkpoint-every", "0.05", "--gateways", "2", "--engines", "4")
 
 

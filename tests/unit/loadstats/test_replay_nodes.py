@@ -10,6 +10,7 @@ import random
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from loadstats.replay.client import Client, NodeClient, connect
@@ -21,6 +22,8 @@ from loadstats.replay.run import Plan, replay
 from loadstats.replay.sample import sample_trace
 
 from .fake_node import FakeNode
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 async def enter(stack: AsyncExitStack, nodes: list[FakeNode]) -> None:
@@ -45,7 +48,7 @@ def play(nodes: list[FakeNode], requests: int = 150, **plan: Any) -> Report:
                 "checkpoint_seconds": 0.05,
                 "service": ServiceTimes(speed=100.0),
                 "settle_seconds": 0.02,
-                "ready_seconds": 5.0,
+                "ready_seconds": 30.0,
             }
             return await replay(Plan(**options | plan), Console(file=io.StringIO()), asyncio.Event())
 
@@ -107,7 +110,9 @@ def test_a_node_that_stays_away_is_left_out_and_missing_at_the_end() -> None:
     assert report.checkpoints.taken in witness.skipped
     assert all(reason in {"ServerDisconnectedError", "ClientOSError"} for reason in witness.skipped.values())
     own = report.measures.targets[dying.url]
-    assert own.failed_over > own.failures.total() >= own.openings * BREAKER_FAILURES > 0
+    assert own.openings > 0
+    # It opens after so many failures, and again after the next one when its time is over, if the replay takes so long.
+    assert own.failed_over > own.failures.total() >= own.openings + BREAKER_FAILURES - 1
 
 
 def test_calls_that_fail_on_both_nodes_are_errors() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from loadstats.replay import client
 from loadstats.replay.client import CallFailed, Client, NodeClient, connect
 from loadstats.replay.engines import ServiceTimes
 from loadstats.replay.measures import Measures, Operation
@@ -24,6 +25,8 @@ from loadstats.replay.run import Plan, ReplayRefused, replay
 from loadstats.replay.sample import sample_trace
 
 from .fake_node import FakeNode
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def play(
@@ -150,11 +153,12 @@ def test_a_node_that_dies_gives_errors_only() -> None:
     assert report.exit_code == 1
 
 
-def test_a_call_that_is_not_answered_in_time_is_an_error_whose_outcome_is_open() -> None:
-    node = FakeNode(hang_on=60)
+def test_a_call_that_is_carried_out_and_not_answered_is_an_error_whose_outcome_is_open() -> None:
+    node = FakeNode(cut_on=60)
     report = play(node, speed=None)
-    assert [reason for _, reason in report.measures.errors] == ["no answer in 1 s"]
-    assert report.checkpoints.differences == 0
+    assert [operation for operation, _ in report.measures.errors.elements()] == [Operation.ADD]
+    assert report.checkpoints.passed == report.checkpoints.taken
+    assert node.adds == 120
     assert node.open == {}
 
 
@@ -199,12 +203,36 @@ def test_a_call_to_nobody_cannot_connect() -> None:
             url = node.url
         measures = Measures([url])
         async with connect(url) as session:
-            client = Client([NodeClient(session)], measures, asyncio.get_running_loop().time)
+            gateway = Client([NodeClient(session)], measures, asyncio.get_running_loop().time)
             with pytest.raises(CallFailed, match="cannot connect: Connection refused"):
-                await client.add("c", "r", "a", 1)
+                await gateway.add("c", "r", "a", 1)
         assert measures.errors.total() == 1
         assert measures.errors_of(Operation.ADD) == 1
         assert measures.calls == 1
+
+    asyncio.run(ask())
+
+
+def test_a_call_that_is_not_answered_in_time_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.05)
+
+    async def ask() -> None:
+        gone = asyncio.Event()
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()  # until the client gives up
+            writer.close()
+            await writer.wait_closed()
+            gone.set()
+
+        measures = Measures(["it"])
+        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with asyncio.timeout(60), server, connect(url) as session:
+            with pytest.raises(CallFailed, match=r"no answer in 0\.05 s"):
+                await Client([NodeClient(session)], measures, asyncio.get_running_loop().time).add("c", "r", "a", 1)
+            await gone.wait()
+        assert measures.errors == {(Operation.ADD, "no answer in 0.05 s"): 1}
 
     asyncio.run(ask())
 
@@ -216,8 +244,8 @@ def test_a_connection_that_is_closed_without_an_answer_is_an_error() -> None:
 
         server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         async with server, connect(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as session:
-            client = Client([NodeClient(session)], Measures(["it"]), asyncio.get_running_loop().time)
+            gateway = Client([NodeClient(session)], Measures(["it"]), asyncio.get_running_loop().time)
             with pytest.raises(CallFailed, match=r"ServerDisconnectedError|ClientOSError"):
-                await client.add("c", "r", "a", 1)
+                await gateway.add("c", "r", "a", 1)
 
     asyncio.run(ask())

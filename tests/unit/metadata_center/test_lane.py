@@ -580,7 +580,7 @@ async def test_a_call_that_knows_an_old_answer_does_not_wait(server: Server) -> 
 async def test_when_the_time_is_over_a_call_is_answered_as_things_are(server: Server) -> None:
     lane, transport = server.connect()
     lane.data_received(add(1))
-    lane.data_received(ask(query=b"&wait=0.001") + ask(b"If-None-Match: *", query=b"&w%61it=1e-3"))
+    lane.data_received(ask(query=b"&wait=0.2") + ask(b"If-None-Match: *", query=b"&w%61it=2e-1"))
     await until(lambda: transport.written.count(b"HTTP/1.1") == 3)
     found = answers(transport.written)
     assert [answer.status for answer in found] == [200, 200, 304]
@@ -588,7 +588,7 @@ async def test_when_the_time_is_over_a_call_is_answered_as_things_are(server: Se
     assert not {"content-type", "content-length", "transfer-encoding"} & set(found[2].headers)
     meter = server.edge.table.find(b"GET", b"/v1/load/stats").meter  # type: ignore[union-attr]
     assert meter.statuses == {200: 1, 304: 1}
-    assert meter.sum_ns < 900_000 * 2  # what it only waited is not counted
+    assert meter.sum_ns < 200_000_000  # what it only waited is not counted
 
 
 @pytest.mark.parametrize("wait", [b"0", b"-1", b"60.5", b"nan", b"5s", b"%ff"])
