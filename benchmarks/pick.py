@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`POST /v1/load/pick`: what it costs in the handler, by policy, and what a call costs a node.
+"""`POST /v1/load/pick`: what it costs in the handler, by what is asked and by policy, and what a call costs a node.
 
 The handler is measured in a process of its own, `python -m benchmarks.pick TIMES ROUNDS`, which prints its numbers as
 JSON: body in, data out, the ledger and the index of caches included. Between two picks a first token and an end come.
@@ -15,7 +15,7 @@ from collections import deque
 from itertools import count
 from random import Random
 from time import thread_time_ns
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.json import decode, encode
@@ -29,9 +29,11 @@ from benchmarks.section import Reach, Section, table
 from benchmarks.servers import ROOT
 from benchmarks.spread import Spread
 from kvcache.index import CacheIndex
-from loadstats.ledger import MAX_CANDIDATES, ReplicatedLedger
+from loadstats.ledger import ReplicatedLedger
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.policies import Rule
+from loadstats.pick.rule import PolicyName, Rule
+from loadstats.pick.wire import Pick, QuickPick
+from metadata_center.http.body import Body
 from metadata_center.http.call import Call
 
 NAME = "pick"
@@ -40,34 +42,49 @@ SIZES = (100, 1000)
 REACHES_US = {100: 40, 1000: 150}
 DEEPEST = 29  # requests on an engine at the start; 1 at least
 FULL = 60  # on every tenth, where some are full
-PROMPT = list(range(256))
+PROMPT = [Random(block).getrandbits(64) for block in range(256)]
 HOLDERS = 10  # engines with the whole prompt; the others have
 STEM = 16  # blocks of it
 CONNECTIONS = 32
 
-PLAIN = "score"
-STEMMED = f"score, a prompt of {len(PROMPT)} blocks, the first {STEM} of them on every engine"
-KINDS: dict[str, dict[str, Any]] = {
-    PLAIN: {},
-    "score, every engine named": {"candidates": 1.0},
-    "score, every other engine named": {"candidates": 0.5},
-    "score, `max_queued`, every tenth engine full": {"max_queued": FULL},
-    f"score, a prompt of {len(PROMPT)} blocks, on {HOLDERS} engines": {"prompt_hash": PROMPT},
-    STEMMED: {"prompt_hash": PROMPT},
-    "least_load": {"policy": "least_load"},
-    "power_of_two": {"policy": "power_of_two"},
+HASHES = f"`prompt_hash`, {len(PROMPT)} blocks"
+POLICIES = get_args(PolicyName)
+DECODING = "decoding"
+
+
+class Form(Struct, frozen=True):
+    """What a call says, besides what is in every one. Of the engines it names each `named`-th, where any: in the same
+    order every time, or in another (`anew`)."""
+
+    named: int = 0
+    anew: bool = False
+    full: bool = False
+    hashed: bool = False
+    stemmed: bool = False
+
+
+FORMS = {
+    "no more": Form(),
+    "`candidates`, every engine": Form(named=1),
+    "`candidates`, every other engine": Form(named=2),
+    "`max_queued`, every tenth engine full": Form(full=True),
+    f"{HASHES} on {HOLDERS} engines": Form(hashed=True),
+    f"{HASHES} there, {STEM} of them everywhere": Form(hashed=True, stemmed=True),
+    "the same with `max_queued` and `candidates`, every engine": Form(1, full=True, hashed=True, stemmed=True),
+    "`candidates`, every engine, in a new order": Form(named=1, anew=True),
 }
 
 
 class Measured(Struct):
-    """µs of CPU time, for each kind of call and number of engines a number per round."""
+    """µs of CPU time, by form, by number of engines, by policy: a number per round. Beside the policies, what decoding
+    the body takes of it."""
 
-    costs: dict[str, dict[int, list[float]]]
+    costs: dict[str, dict[int, dict[str, list[float]]]]
 
 
 def measure(bench: Bench) -> Section:
     """The handler on the server's core, then a node there."""
-    times, rounds = bench.pick(2000, 200), bench.pick(7, 3)
+    times, rounds = bench.pick(1000, 100), bench.pick(7, 3)
     with pinned(bench.server_core):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.pick", str(times), str(rounds)],
@@ -82,35 +99,31 @@ def measure(bench: Bench) -> Section:
 
 def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]) -> Section:
     """The tables."""
-    rows = [
-        (name, *(Spread.of(values).show() for values in by_size.values()), _reaches(name, by_size))
-        for name, by_size in measured.costs.items()
+    parts = (*POLICIES, DECODING)
+    blocks = [
+        f"µs of CPU a call in the handler, the median of {rounds} rounds of {times:,}; of each, what decoding the body "
+        "takes is told, too. The reach is that of the policies."
     ]
-    rows.append(("score, a whole call to a node", *(spread.show() for spread in lane.values()), ""))
-    told = (
-        f"µs of CPU a call, {rounds} rounds of {times:,}; the last line counts all that the node does, as in *CPU "
-        "per call*."
-    )
-    head = ("policy", *(f"{size:,} engines" for size in SIZES), "reach")
-    return Section(NAME, "Choosing an engine", [told, table(head, rows)])
-
-
-def _reaches(name: str, by_size: dict[int, list[float]]) -> str:
-    if name != PLAIN:
-        return ""
-    return ", ".join(Reach(Spread.of(values).median, REACHES_US[size]).show(" µs") for size, values in by_size.items())
+    for size in SIZES:
+        rows = []
+        for name, by_size in measured.costs.items():
+            costs = {part: Spread.of(values).median for part, values in by_size[size].items()}
+            reach = Reach(max(costs[policy] for policy in POLICIES), REACHES_US[size]).show(" µs")
+            rows.append((name, *(f"{costs[part]:.1f}" for part in parts), reach))
+        blocks.append(table((f"{size:,} engines; asked with", *parts, "reach"), rows))
+    lanes = " and ".join(f"{spread.show()} µs over {size:,} engines" for size, spread in lane.items())
+    blocks.append(f"A whole call by `score` to a node, all that it does counted as in *CPU per call*: {lanes}.")
+    return Section(NAME, "Choosing an engine", blocks)
 
 
 def run(times: int, rounds: int) -> Measured:
     """The handler, in this process."""
-    costs: dict[str, dict[int, list[float]]] = {name: {size: [] for size in SIZES} for name in KINDS}
-    for name, members in KINDS.items():
-        for size in SIZES:
-            costs[name][size] = _rounds(size, members, times, rounds, stemmed=name == STEMMED)
-    return Measured(costs)
+    return Measured(
+        {name: {size: _rounds(size, form, times, rounds) for size in SIZES} for name, form in FORMS.items()}
+    )
 
 
-def _rounds(size: int, members: dict[str, Any], times: int, rounds: int, *, stemmed: bool) -> list[float]:
+def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[float]]:
     random = Random(size)
     ledger, index = ReplicatedLedger(), CacheIndex()
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(size)]
@@ -121,7 +134,7 @@ def _rounds(size: int, members: dict[str, Any], times: int, rounds: int, *, stem
         for _ in range(random.randint(1, DEEPEST)):
             ledger.add(request_id := next(ids), CLUSTER, ip, random.randrange(9000), 0.0, 1)
             prefill.append(request_id)
-    for ip in ips[::10] if "max_queued" in members else ():
+    for ip in ips[::10] if form.full else ():
         for _ in range(FULL):
             ledger.add(next(ids), CLUSTER, ip, 0, 0.0, 1)
     random.shuffle(prefill)
@@ -129,35 +142,46 @@ def _rounds(size: int, members: dict[str, Any], times: int, rounds: int, *, stem
         decode_.append(prefill.popleft())
         ledger.first_token(decode_[-1], 0.0, 1)
     for n, ip in enumerate(ips):
-        if n < HOLDERS or stemmed:
+        if n < HOLDERS or form.stemmed:
             index.save(CLUSTER, ip, PROMPT if n < HOLDERS else PROMPT[:STEM], 0.0, 1)
 
-    def cached(cluster: str, hashes: tuple[int, ...]) -> dict[str, int]:
-        return dict(index.query(cluster, hashes, MAX_CANDIDATES))
+    handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths)
+    read = (Body(Pick) if form.anew else Body(QuickPick)).read
+    named = ips[:: form.named] if form.named else None
+    members: dict[str, Any] = {}
+    if form.full:
+        members["max_queued"] = FULL
+    if form.hashed:
+        members["prompt_hash"] = PROMPT
 
-    handlers = PickHandlers(ledger, Rule(), random.random, cached=cached)
-    step = {1.0: 1, 0.5: 2}
-    body = {**members, "candidates": ips[:: step[members["candidates"]]]} if "candidates" in members else members
+    def spent(part: str) -> int:
+        """ns, for one call."""
+        body = {"cluster": CLUSTER, "request_id": next(ids), "prompt_length": random.randrange(9000), **members}
+        if named and form.anew:
+            random.shuffle(named)
+        if named:
+            body["candidates"] = named
+        if part in POLICIES[1:]:
+            body["policy"] = part
+        call = Call(b"", encode(body), {})
+        began = thread_time_ns()
+        if part == DECODING:
+            read(call.body)
+            return thread_time_ns() - began
+        handlers.pick(call)
+        took = thread_time_ns() - began
+        prefill.append(body["request_id"])
+        decode_.append(prefill.popleft())
+        ledger.first_token(decode_[-1], 0.0, 1)
+        ledger.done(decode_.popleft(), 0.0, 1)
+        return took
+
     gc.collect()
     gc.freeze()
-    costs = []
+    costs: dict[str, list[float]] = {part: [] for part in (*POLICIES, DECODING)}
     for _ in range(rounds):
-        spent = 0
-        for _ in range(times):
-            request_id = next(ids)
-            call = Call(
-                b"",
-                encode({"cluster": CLUSTER, "request_id": request_id, "prompt_length": random.randrange(9000), **body}),
-                {},
-            )
-            began = thread_time_ns()
-            handlers.pick(call)
-            spent += thread_time_ns() - began
-            prefill.append(request_id)
-            decode_.append(prefill.popleft())
-            ledger.first_token(decode_[-1], 0.0, 1)
-            ledger.done(decode_.popleft(), 0.0, 1)
-        costs.append(spent / times / 1e3)
+        for part, values in costs.items():
+            values.append(sum(spent(part) for _ in range(times)) / times / 1e3)
     gc.unfreeze()
     return costs
 

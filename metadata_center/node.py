@@ -25,7 +25,7 @@ from msgspec.structs import asdict
 from prometheus_client import REGISTRY
 
 from kvcache.handlers import CacheHandlers
-from kvcache.index import ReplicatedIndex
+from kvcache.index import Lengths, ReplicatedIndex
 from kvcache.metrics import CacheCollector
 from loadstats.batch import BatchHandlers
 from loadstats.cache import MemoryLoadCache
@@ -33,13 +33,13 @@ from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
-from loadstats.ledger import MAX_CANDIDATES, EngineName, Inspection
+from loadstats.ledger import EngineName, Inspection
 from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
 from loadstats.metrics import LoadCollector, WaitCollector
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.policies import Rule
+from loadstats.pick.rule import Rule
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center.apps import MetadataCenterConfig
@@ -206,9 +206,9 @@ class Node:
         self._running.close()
         logger.info("node %s stopped", self.name)
 
-    def _cached(self, cluster: str, hashes: tuple[int, ...]) -> dict[str, int]:
-        """How much of a prompt the engines of a cluster hold, by address."""
-        return {} if self.kvcache is None else dict(self.kvcache.query(cluster, hashes, MAX_CANDIDATES))
+    def _cached(self, cluster: str, hashes: tuple[int, ...]) -> Lengths | None:
+        """How much of a prompt the engines of a cluster hold."""
+        return None if self.kvcache is None else self.kvcache.lengths(cluster, hashes)
 
     def _engine_closed(self, cluster: str, engine: str) -> None:
         self.kvcalls.engine_gone(cluster, EngineName.of(engine).ip)

@@ -7,6 +7,7 @@ the same state everywhere.
 """
 
 from kvcache.index.index import BUCKETS, CacheIndex, Counts
+from kvcache.index.lengths import Lengths
 from kvcache.index.replicated import Copy, Dropped, ReplicatedIndex
 
-__all__ = ["BUCKETS", "CacheIndex", "Copy", "Counts", "Dropped", "ReplicatedIndex"]
+__all__ = ["BUCKETS", "CacheIndex", "Copy", "Counts", "Dropped", "Lengths", "ReplicatedIndex"]

@@ -49,17 +49,20 @@ class Engine(Struct, gc=False, eq=False):
 
 
 class Cluster:
-    """A named group of engines. Bit `n` of a mask stands for `slots[n]`; `live` is the mask of those not dropped."""
+    """A named group of engines. Bit `n` of a mask stands for `slots[n]`, whose address is `ips[n]`; `live` is the mask
+    of those not dropped, `roster` another object whenever those are others."""
 
-    __slots__ = ("engines", "free", "live", "name", "ranked", "shards", "slots", "spread")
+    __slots__ = ("engines", "free", "ips", "live", "name", "ranked", "roster", "shards", "slots", "spread")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.engines: dict[str, Engine] = {}
         self.ranked: list[tuple[str, int]] = []  # live engines' addresses and bits, by address
         self.slots: list[Engine | None] = []
+        self.ips: list[str] = []
         self.free: list[int] = []
         self.live = 0
+        self.roster = object()
         self.shards: list[dict[int, Run]] = [{}] * SHARDS
         self.spread = False
 
@@ -72,9 +75,12 @@ class Cluster:
         else:
             slot = len(self.slots)
             self.slots.append(None)
+            self.ips.append(ip)
         engine = Engine(ip, self, slot, 1 << slot, number, crc)
+        self.ips[slot] = ip
         self.slots[slot] = self.engines[ip] = engine
         self.live |= engine.bit
+        self.roster = object()
         insort(self.ranked, (ip, engine.bit))
         return engine
 
@@ -83,6 +89,7 @@ class Cluster:
         del self.engines[engine.ip]
         del self.ranked[bisect_left(self.ranked, (engine.ip, engine.bit))]
         self.live ^= engine.bit
+        self.roster = object()
 
     def close(self, engine: Engine) -> None:
         """Forget a dropped engine that holds nothing any more."""
@@ -201,23 +208,30 @@ class Cluster:
     def matches(self, hashes: tuple[int, ...], most: int) -> list[tuple[str, int]]:
         """Addresses of engines and how many of the prompt's leading blocks each holds: the longest first, and of
         equal ones the lower address, as text. `most` of them; none that lacks the first block."""
+        found: list[tuple[str, int]] = []
+        for length, engines in self.ended(hashes):
+            if len(found) >= most:
+                break
+            found += [(ip, length) for ip in self._lowest(engines, most - len(found))]
+        return found
+
+    def ended(self, hashes: tuple[int, ...]) -> list[tuple[int, int]]:
+        """How many of the prompt's leading blocks are held, the longest first, and the masks of the engines that hold
+        just so many; none that lack the first block."""
         held, place = self.live, 0
-        ended: list[tuple[int, int]] = []  # how many blocks, and the mask of the engines that hold just those
+        ended: list[tuple[int, int]] = []
         while held and place < len(hashes):
             run, _, size = self.find(hashes, place)
             still = held & run.holders if run is not None else 0
             if still != held:
-                ended.append((place, held ^ still))
+                if place:
+                    ended.append((place, held ^ still))
                 held = still
             place += size
-        if held:
+        if held and place:
             ended.append((place, held))
-        found: list[tuple[str, int]] = []
-        for length, engines in reversed(ended):
-            if not length or len(found) >= most:
-                break
-            found += [(ip, length) for ip in self._lowest(engines, most - len(found))]
-        return found
+        ended.reverse()
+        return ended
 
     def _lowest(self, engines: int, most: int) -> list[str]:
         """The lowest addresses of a mask, in their order."""

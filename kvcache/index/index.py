@@ -29,6 +29,7 @@ from zlib import crc32
 from kvcache.index.ages import Ages
 from kvcache.index.cluster import Cluster, Engine
 from kvcache.index.drops import Drops
+from kvcache.index.lengths import Lengths
 from kvcache.index.run import MOST_BLOCKS, Run, Touch
 
 BUCKETS = 256
@@ -142,12 +143,19 @@ class CacheIndex:
         with self._lock:
             home = self._clusters.get(cluster)
             found = home.matches(blocks, topk) if home is not None else []
-            counts = self._counts
-            counts.queries += 1
-            counts.asked_blocks += len(blocks)
-            if found:
-                counts.hit_blocks += found[0][1]
+            self._asked(len(blocks), found[0][1] if found else 0)
             return found
+
+    def lengths(self, cluster: str, hashes: tuple[int, ...]) -> Lengths | None:
+        """How many leading blocks of a prompt all engines of a cluster hold; None where none holds any."""
+        with self._lock:
+            home = self._clusters.get(cluster)
+            ended = home.ended(hashes) if home is not None else []
+            self._asked(len(hashes), ended[0][0] if ended else 0)
+            if home is None or not ended:
+                return None
+            live, ips, engines, roster = home.live, home.ips.copy(), home.engines, home.roster
+        return Lengths.of(ended, live, ips, engines, roster)
 
     def counts(self) -> Counts:
         """The numbers of this moment."""
@@ -185,6 +193,12 @@ class CacheIndex:
             return gone
 
     # Under the lock
+
+    def _asked(self, blocks: int, hits: int) -> None:
+        counts = self._counts
+        counts.queries += 1
+        counts.asked_blocks += blocks
+        counts.hit_blocks += hits
 
     def _at(self, now: float) -> int:
         self._tick = max(self._tick, int(now))

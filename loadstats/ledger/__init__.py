@@ -11,7 +11,6 @@ from loadstats.ledger.booking import (
     Booked,
     Booking,
     Choice,
-    Lineup,
     Names,
     NoCandidates,
 )
@@ -21,7 +20,7 @@ from loadstats.ledger.glance import Glance, glance
 from loadstats.ledger.inspection import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Page, Sighting
 from loadstats.ledger.journal import Journal
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
-from loadstats.ledger.loads import Numbers
+from loadstats.ledger.lineup import Lineup
 from loadstats.ledger.record import Origin, Phase, Record
 from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
 from loadstats.ledger.state import BUCKETS, Counts, LedgerFull
@@ -60,7 +59,6 @@ __all__ = [
     "Mismatch",
     "Names",
     "NoCandidates",
-    "Numbers",
     "Origin",
     "Page",
     "Phase",

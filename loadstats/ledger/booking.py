@@ -2,28 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choosing an engine and booking a request on it in one step: nobody else is counted in between.
 
-Any thread, under the ledger's lock: 0.1 ms of 1,000 engines, 1 ms of the most that are looked at. How to choose is
-told by a function.
+Any thread, under the ledger's lock: 0.05 ms of 1,000 engines and 0.3 ms of 10,000; where nothing is kept of them from
+before, 0.2 and 2 ms. How to choose is told by a function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 from loadstats.ledger.cluster import Cluster
 from loadstats.ledger.ledger import Ledger
-from loadstats.ledger.loads import Loads, Numbers
+from loadstats.ledger.lineup import Lineup
+from loadstats.ledger.loads import Loads
 from loadstats.ledger.state import BUCKETS
 
 MAX_CANDIDATES = 10_000
 
 T = TypeVar("T")
-
-Gather = Callable[[list[float]], Sequence[float]]
-"""Takes some engines' numbers out of all."""
 
 
 class Names:
@@ -35,35 +32,21 @@ class Names:
     def __init__(self, texts: Sequence[str], ips: Sequence[str]) -> None:
         self.texts = texts
         self.ips = ips
-        self._found: tuple[Cluster | None, int, int, Gather | None] = (None, 0, 0, None)
+        self._found: tuple[Loads | None, int, Lineup | None] = (None, 0, None)
 
-    def gather(self, home: Cluster) -> Gather | None:
-        """What takes these engines' numbers out of the cluster's; None where they are all that it has."""
-        cluster, closings, engines, gather = self._found
-        if cluster is home and closings == home.closings and engines == len(home.order):
-            return gather
-        idle = len(home.order)
-        found = [idle if (engine := home.engines.get(text)) is None else engine.index for text in self.texts]
-        gather = None if len(found) == idle and idle not in found else _gather(found)
-        self._found = home, home.closings, len(home.order), gather
-        return gather
-
-
-def _gather(places: list[int]) -> Gather:
-    """Of numbers those at these places; 0 at the place after the last, where engines are that nobody has used yet."""
-    if len(places) == 1:
-        (place,) = places
-        return lambda numbers: ([*numbers[place : place + 1], 0.0][0],)
-    several = itemgetter(*places)  # 9 µs of 1,000
-    return lambda numbers: several([*numbers, 0.0])
-
-
-class Lineup(NamedTuple):
-    """The engines to choose from: their numbers and addresses, by place, and the name of the one at a place."""
-
-    numbers: Numbers
-    ips: Sequence[str]
-    name: Callable[[int], str]
+    def lineup(self, home: Cluster, loads: Loads) -> Lineup:
+        """These engines, of which nobody may have used some yet; where they are all that the cluster has, in its
+        order."""
+        known, shape, lineup = self._found
+        if lineup is None or known is not loads or shape != loads.shape:
+            engines, idle = home.engines, len(home.order)
+            if len(self.texts) == idle and engines.keys() >= set(self.texts):
+                lineup = _all(home, loads)
+            else:
+                places = [idle if (engine := engines.get(text)) is None else engine.index for text in self.texts]
+                lineup = Lineup.some(loads, places, self.ips, self.texts.__getitem__)
+            self._found = loads, loads.shape, lineup
+        return lineup
 
 
 class Choice(NamedTuple):
@@ -132,31 +115,30 @@ def _lineup(home: Cluster | None, names: Names | None, crc: int) -> Lineup:
     if home is None:
         if names is None:
             raise NoCandidates
-        idle = [0.0] * len(names.texts)
-        return _named(names, Numbers.of(idle, idle))
+        return Lineup.some(Loads(()), [0] * len(names.texts), names.ips, names.texts.__getitem__)
     home.refresh(len(home.stale))
     loads = home.loads
     if loads is None:
         loads = home.loads = Loads(home.order)
-    if names is not None and (gather := names.gather(home)) is not None:
-        return _named(names, Numbers.of(gather(loads.requests), gather(loads.prompts)))
-    return _whole(home, loads, crc)
+    if names is not None:
+        return names.lineup(home, loads)
+    return _all(home, loads) if len(home.order) <= MAX_CANDIDATES else _window(home, loads, crc)
 
 
-def _named(names: Names, numbers: Numbers) -> Lineup:
-    return Lineup(numbers, names.ips, names.texts.__getitem__)
+def _all(home: Cluster, loads: Loads) -> Lineup:
+    if loads.whole is None:
+        order = home.order
+        loads.whole = Lineup(loads, list.copy, loads.ips, lambda place: order[place].ip)
+    return loads.whole
 
 
-def _whole(home: Cluster, loads: Loads, crc: int) -> Lineup:
-    """All engines; of more than are looked at, so many in a row, beginning anywhere."""
+def _window(home: Cluster, loads: Loads, crc: int) -> Lineup:
+    """So many engines as are looked at, in a row, beginning anywhere."""
     order = home.order
-    if len(order) <= MAX_CANDIDATES:
-        return Lineup(loads.numbers(), loads.ips, lambda place: order[place].ip)
     start = crc % len(order)
     before = max(0, start + MAX_CANDIDATES - len(order))
 
     def some(them: list[T]) -> list[T]:
         return them[start : start + MAX_CANDIDATES] + them[:before]
 
-    numbers = Numbers.of(some(loads.requests), some(loads.prompts))
-    return Lineup(numbers, some(loads.ips), lambda place: order[(start + place) % len(order)].ip)
+    return Lineup(loads, some, some(loads.ips), lambda place: order[(start + place) % len(order)].ip)

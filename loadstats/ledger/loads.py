@@ -8,90 +8,79 @@ engines' bytes (`Cluster.refresh`): nothing that clients report costs more for i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from loadstats.ledger.cluster import Engine
+    from loadstats.ledger.lineup import Lineup
 
-
-class Numbers(NamedTuple):
-    """Some engines' requests and prompt lengths, place by place, and what is least and most of them.
-
-    As floats: weighted sums of 1,000 take 48 µs, of integers 64 µs. Exact up to 2**53.
-    """
-
-    requests: Sequence[float]
-    prompts: Sequence[float]
-    fewest: float
-    most: float
-    longest: float
-
-    @classmethod
-    def of(cls, requests: Sequence[float], prompts: Sequence[float]) -> Numbers:
-        """Of at least one engine."""
-        return cls(requests, prompts, min(requests), max(requests), max(prompts))
+LISTED = 64  # changes that are listed whatever the number of engines
 
 
 class Loads:
     """`requests`, `prompts` and `ips` have an engine's numbers and address at its place in `Cluster.order`.
 
-    What is least and most of the numbers is known without a look at all, which takes 32 µs of 1,000.
+    The numbers are floats: weighted sums of 1,000 take 48 µs, of integers 64 µs. Exact up to 2**53. What is made of
+    them may be kept and brought up to date by the places that changed since. `shape` is another number when an engine
+    came, went or moved to another place: then all is to be made anew. `whole` is all engines as a choice is shown them.
     """
 
-    __slots__ = ("_counts", "_longest", "ips", "prompts", "requests")
+    __slots__ = ("_changed", "_unlisted", "ips", "prompts", "requests", "shape", "whole")
 
     def __init__(self, engines: Iterable[Engine]) -> None:
         self.requests: list[float] = []
         self.prompts: list[float] = []
         self.ips: list[str] = []
-        self._counts: dict[float, int] = {}  # how many engines have so many requests
-        self._longest: float | None = 0.0  # None: to be found
+        self.shape = 0
+        self.whole: Lineup | None = None
+        self._changed: list[int] = []  # places, the latest last
+        self._unlisted = 0  # how many changes came before those
         for engine in engines:
             self.open(engine)
 
-    def numbers(self) -> Numbers:
-        """All of them. The sequences change with this."""
-        if self._longest is None:
-            self._longest = max(self.prompts)
-        return Numbers(self.requests, self.prompts, min(self._counts), max(self._counts), self._longest)
+    @property
+    def changes(self) -> int:
+        """How many there were."""
+        return self._unlisted + len(self._changed)
+
+    def since(self, changes: int) -> list[int] | None:
+        """The places that changed since there were so many changes; None where those are no longer listed."""
+        first = changes - self._unlisted
+        return None if first < 0 else self._changed[first:]
 
     def open(self, engine: Engine) -> None:
         """An engine was put last."""
-        requests, prompt = float(engine.queued_req_num), float(engine.prompt_length)
-        self.requests.append(requests)
-        self.prompts.append(prompt)
+        self.requests.append(float(engine.queued_req_num))
+        self.prompts.append(float(engine.prompt_length))
         self.ips.append(engine.name.ip)
-        self._count(requests, prompt)
+        self._reshape()
 
     def close(self, engine: Engine) -> None:
         """The last engine takes this one's place."""
         index = engine.index
-        self._discount(self.requests[index], self.prompts[index])
         requests, prompt, ip = self.requests.pop(), self.prompts.pop(), self.ips.pop()
         if index < len(self.requests):
             self.requests[index] = requests
             self.prompts[index] = prompt
             self.ips[index] = ip
+        self._reshape()
 
     def update(self, engine: Engine) -> None:
-        """An engine's numbers are others now."""
+        """An engine's numbers are others now, or may be."""
         index = engine.index
         requests, prompt = float(engine.queued_req_num), float(engine.prompt_length)
-        self._discount(self.requests[index], self.prompts[index])
-        self._count(requests, prompt)
+        if requests == self.requests[index] and prompt == self.prompts[index]:
+            return
         self.requests[index] = requests
         self.prompts[index] = prompt
+        changed = self._changed
+        changed.append(index)
+        if len(changed) > LISTED + len(self.requests):
+            half = len(changed) // 2
+            del changed[:half]
+            self._unlisted += half
 
-    def _count(self, requests: float, prompt: float) -> None:
-        self._counts[requests] = self._counts.get(requests, 0) + 1
-        if self._longest is not None and prompt > self._longest:
-            self._longest = prompt
-
-    def _discount(self, requests: float, prompt: float) -> None:
-        if self._counts[requests] == 1:
-            del self._counts[requests]
-        else:
-            self._counts[requests] -= 1
-        if prompt == self._longest:
-            self._longest = None
+    def _reshape(self) -> None:
+        self.shape += 1
+        self.whole = None

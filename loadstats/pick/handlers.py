@@ -5,8 +5,7 @@ for gateways, Django's threads for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import repeat
+from collections.abc import Callable
 from time import monotonic, time_ns
 
 from msgspec.json import encode
@@ -14,7 +13,10 @@ from msgspec.structs import asdict, replace
 
 from loadstats.ledger import Booking, Choice, Ledger, LedgerFull, Lineup, NoCandidates
 from loadstats.pick.candidates import Candidates
-from loadstats.pick.policies import Held, Random, Rule, choose
+from loadstats.pick.held import Held, Lengths
+from loadstats.pick.policies import Random, choose
+from loadstats.pick.rule import Rule
+from loadstats.pick.standing import Standing
 from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
 from metadata_center.errors import InvalidInput, TooMany
 from metadata_center.http.body import Body
@@ -22,8 +24,8 @@ from metadata_center.http.call import Call, Route
 
 PICK = "/v1/load/pick"
 
-Cached = Callable[[str, tuple[int, ...]], Mapping[str, int]]
-"""How many leading blocks of a prompt, given by their hashes, a cluster's engines hold, by address."""
+Cached = Callable[[str, tuple[int, ...]], Lengths | None]
+"""How many leading blocks of a prompt, given by their hashes, a cluster's engines hold; None where none holds any."""
 Keep = Callable[[str, str, tuple[int, ...]], object]
 """The engine of a cluster at an address holds a prompt from now on."""
 
@@ -38,7 +40,7 @@ class PickHandlers:
         rule: Rule,
         random: Random,
         *,
-        cached: Cached = lambda cluster, hashes: {},
+        cached: Cached = lambda cluster, hashes: None,
         keep: Keep = lambda cluster, ip, hashes: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
@@ -68,13 +70,12 @@ class PickHandlers:
         body = self._read(call.body)
         call.request_id = body.request_id
         names = self._candidates.of(body.cluster, bytes(body.candidates), call.body)
-        held = self._held(body.cluster, body.prompt_hash)
-        blocks = len(body.prompt_hash or ())
+        lengths = self._lengths(body.cluster, body.prompt_hash)
         rule = self._rule_of(body)
+        held = None if lengths is None else Held(lengths, rule.cache_ratio / len(body.prompt_hash or (0,)))
 
         def choice(lineup: Lineup) -> Choice | None:
-            lengths = Held(list(map(held.get, lineup.ips, repeat(0.0))), blocks) if held else None
-            return choose(lineup.numbers, lengths, rule, self._random)
+            return choose(Standing.of(lineup, rule), held, rule, self._random)
 
         try:
             booked = self._booking.book(
@@ -93,12 +94,15 @@ class PickHandlers:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
         if booked is None:
             raise TooMany(f"max_queued: every candidate has {rule.max_queued} requests or more")
+        length = 0 if lengths is None else lengths.at(booked.ip)
         if body.save and body.prompt_hash and booked.score is not None:
             self._keep(body.cluster, booked.ip, body.prompt_hash)
-        return b'%b,"score":%b,"cache_length":%d}' % (booked.row[:-1], encode(booked.score), held.get(booked.ip, 0))
+        return b'%b,"score":%b,"cache_length":%d}' % (booked.row[:-1], encode(booked.score), length)
 
     def _rule_of(self, body: Pick) -> Rule:
         """How to choose, by what the call says and else the configuration."""
+        if body.policy is None and body.weights is None and body.share is None and body.max_queued is None:
+            return self._rule
         said = {
             "policy": body.policy,
             "share": body.share,
@@ -106,12 +110,14 @@ class PickHandlers:
             **({} if body.weights is None else asdict(body.weights)),
         }
         said = {name: value for name, value in said.items() if value is not None}
-        return replace(self._rule, **said) if said else self._rule
+        return replace(self._rule, **said)
 
-    def _held(self, cluster: str, hashes: tuple[int, ...] | None) -> Mapping[str, int]:
+    def _lengths(self, cluster: str, hashes: tuple[int, ...] | None) -> Lengths | None:
         """Who holds how much of the prompt."""
         if not hashes:
-            return {}
-        if max(hashes) > MAX_HASH:
+            return None
+        lengths = self._cached(cluster, hashes)
+        known = 0 if lengths is None else lengths.longest  # checked when they were saved: 3 µs of 256
+        if max(hashes[known:], default=0) > MAX_HASH:
             raise InvalidInput(f"prompt_hash: expected integers from 0 to {MAX_HASH}")
-        return self._cached(cluster, hashes)
+        return lengths

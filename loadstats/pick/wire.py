@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from loadstats.ledger import MAX_CANDIDATES, Row
-from loadstats.pick.policies import PolicyName
+from loadstats.pick.rule import PolicyName
 from loadstats.wire import DpRank, Owner, Port, PromptLength, RequestId
 from metadata_center.http.body import EngineAddress, Name
 

@@ -91,6 +91,10 @@ class Replay(RuleBasedStateMachine):
     def first_token(self, request_id: str) -> None:
         self.ledger.first_token(request_id, self.now, self.now)
 
+    @rule(request_id=IDS, output_tokens=st.integers(0, 9))
+    def tokens(self, request_id: str, output_tokens: int) -> None:
+        self.ledger.tokens(request_id, 0, output_tokens, self.now, self.now)
+
     @rule(request_id=IDS)
     def done(self, request_id: str) -> None:
         self.ledger.done(request_id, self.now, self.now)
@@ -157,6 +161,9 @@ class Replay(RuleBasedStateMachine):
                 "max_prompt_length": max(prompts),
                 "added_total": added[name],
             }
+            for member in ("prefill_req_num", "token_num", "orphaned_req_num"):
+                if number := sum(getattr(row, member) for row in rows):
+                    sums[name][member] = number
         assert self.summary.known == sums
 
 

@@ -1,19 +1,32 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Policies against the formula written out in fractions, and a cluster's numbers against its engines'."""
+"""Policies against the formula written out in fractions: over plain numbers, and over a ledger and an index that change
+between two picks, so that whatever is kept from one to the next must be right."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from math import ceil
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.json import decode, encode
 
-from loadstats.ledger import Booking, Choice, Engine, EngineName, Ledger, Lineup, Names, Numbers
-from loadstats.pick.policies import Held, Rule, choose
+from kvcache.index import CacheIndex, Lengths
+from loadstats.ledger import Booking, Choice, Engine, EngineName, Ledger, Lineup, Names
+from loadstats.ledger.loads import Loads
+from loadstats.pick.handlers import PickHandlers
+from loadstats.pick.held import Held
+from loadstats.pick.policies import choose
+from loadstats.pick.rule import Rule
+from loadstats.pick.standing import Standing
+from metadata_center.errors import TooMany
+from metadata_center.http.call import Call
 
 CLOSE = Fraction(1, 10**9)
 
@@ -52,12 +65,16 @@ def edge(found: dict[int, Fraction], rule: Rule) -> Fraction:
     return sorted(found.values(), reverse=True)[best - 1]
 
 
-def held(loads: list[tuple[int, int]], cached: dict[int, float]) -> Held | None:
-    return Held([round(4 * cached.get(place, 0)) for place in range(len(loads))], 4) if cached else None
-
-
-def numbers(loads: list[tuple[int, int]]) -> Numbers:
-    return Numbers.of([float(requests) for requests, _ in loads], [float(length) for _, length in loads])
+def pick(
+    loads: list[tuple[int, int]], cached: dict[int, float], rule: Rule, draw: Callable[[], float]
+) -> Choice | None:
+    """A choice over plain numbers."""
+    plain = Loads(())
+    plain.requests, plain.prompts = [float(requests) for requests, _ in loads], [float(length) for _, length in loads]
+    ips = [str(place) for place in range(len(loads))]
+    others = {ips[place]: round(4 * share) for place, share in cached.items()}
+    held = Held(Lengths(4, 0, others, (), ""), rule.cache_ratio / 4) if cached else None
+    return choose(Standing.of(Lineup(plain, list.copy, ips, str), rule), held, rule, draw)
 
 
 @given(st.lists(engines, min_size=1, max_size=12), st.data(), rules)
@@ -73,7 +90,7 @@ def test_each_of_the_best_may_be_chosen_and_no_other(
     for first in range(size):
         for second in range(size):
             draws = chain([(first + 0.5) / size, (second + 0.5) / size], repeat(0.0))
-            choice = choose(numbers(loads), held(loads, cached), rule, draws.__next__)
+            choice = pick(loads, cached, rule, draws.__next__)
             if choice is None:
                 assert expected == {}
                 return
@@ -94,7 +111,7 @@ def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Ran
     cached = {int(draw() * len(loads)): 0.5 for _ in range(int(draw() * 5))}
     expected = scores(loads, cached, rule)
     for _ in range(20):
-        choice = choose(numbers(loads), held(loads, cached), rule, draw)
+        choice = pick(loads, cached, rule, draw)
         if choice is None:
             assert expected == {}
             return
@@ -129,16 +146,15 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
     def shown(lineup: Lineup) -> Choice:
         home = ledger._clusters.get("c")
         listed = {} if home is None else home.engines
-        found = lineup.numbers
-        for place in range(len(found.requests)):
+        requests, prompts = lineup.numbers()
+        for place in range(len(requests)):
             name = lineup.name(place)
             engine: Engine | None = listed.get(name)
-            load = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
-            assert (found.requests[place], found.prompts[place]) == load
+            load: tuple[float, float] = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
+            assert (requests[place], prompts[place]) == load
             assert lineup.ips[place] == EngineName.of(name).ip
-        assert found == Numbers.of(found.requests, found.prompts)
-        assert len({lineup.name(place) for place in range(len(found.requests))}) == len(found.requests)
-        return Choice(int(sum(found.requests)) % len(found.requests), 0.0)
+        assert len({lineup.name(place) for place in range(len(requests))}) == len(requests)
+        return Choice(int(sum(requests)) % len(requests), 0.0)
 
     for now, (step, number, texts) in enumerate(those):
         match step:
@@ -161,3 +177,103 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             case "expire":
                 ledger.expire(now, 1)
     booking.book("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
+
+
+CLUSTERS = st.sampled_from(["c", "c", "c", "d"])
+PROMPTS = ((1, 2, 3, 4), (1, 2, 5, 6), (1, 7, 8, 9), (2, 3, 4, 5))
+said = st.fixed_dictionaries(
+    {},
+    optional={
+        "policy": st.sampled_from(["score", "least_load", "power_of_two"]),
+        "share": st.sampled_from([0.0, 0.2, 1.0]),
+        "max_queued": st.integers(0, 4),
+        "weights": st.fixed_dictionaries({}, optional={"request_load": weights, "cache_ratio": weights}),
+        "prompt_hash": st.sampled_from(PROMPTS),
+        "candidates": st.sampled_from([NAMES, NAMES[:3], NAMES[::-1], NAMES[4:]]),
+        "save": st.booleans(),
+    },
+)
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["pick"] * 6 + ["add"] * 3 + ["first token", "done", "done", "save", "drop", "lose", "expire"]),
+        CLUSTERS,
+        st.integers(0, 30),
+        st.sampled_from(NAMES),
+        said,
+    ),
+    min_size=20,
+    max_size=120,
+)
+
+
+@given(moves, st.randoms(use_true_random=False), st.sampled_from([0, 64]))
+@settings(deadline=None, max_examples=200)
+def test_whatever_came_before_a_pick_is_one_of_the_best(
+    those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random, listed: int
+) -> None:
+    with patch("loadstats.ledger.loads.LISTED", listed), patch("loadstats.ledger.lineup.LISTED", listed):
+        _go_through(those, random)
+
+
+def _go_through(those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random) -> None:
+    ledger, index = Ledger(request_seconds=30, tombstone_seconds=1), CacheIndex()
+
+    def keep(cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
+        index.save(cluster, ip, hashes, 0.0, next(stamps))
+
+    stamps = count(1)
+    handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths, keep=keep)
+    for now, (move, cluster, number, name, members) in enumerate(those):
+        handlers._now = lambda now=now: float(now)  # type: ignore[misc]
+        match move:
+            case "pick" if "candidates" in members or cluster in ledger.clusters():
+                _pick(handlers, ledger, index, {"cluster": cluster, "request_id": f"p{now}", **members})
+            case "add":
+                ledger.add(f"r{number}", cluster, name, 100 * number, now, 1)
+            case "first token":
+                ledger.first_token(f"p{now - number}", now, 1)
+            case "done":
+                ledger.done(f"p{now - number}", now, 1)
+            case "save":
+                keep(cluster, EngineName.of(name).ip, PROMPTS[number % 4][: number % 5])
+            case "drop":
+                ledger.drop(cluster, name)
+                ledger.lapse(now, 1)
+            case "lose":
+                index.drop(cluster, EngineName.of(name).ip, next(stamps), 0.0)
+                index.expire(0.0)
+            case "expire":
+                ledger.expire(now, 1)
+
+
+def _pick(handlers: PickHandlers, ledger: Ledger, index: CacheIndex, members: dict[str, Any]) -> None:
+    """Pick, and compare with what follows from the rows and the index."""
+    rows = {row.engine: (row.queued_req_num, row.prompt_length) for row in ledger.rows(members["cluster"])}
+    names = members.get("candidates") or list(rows)
+    loads = [rows.get(name, (0, 0)) for name in names]
+    prompt = members.get("prompt_hash", ())
+    lengths = dict(index.query(members["cluster"], prompt, 100))
+    cached = {place: lengths.get(EngineName.of(name).ip, 0) / 4 for place, name in enumerate(names)}
+    rule = Rule(
+        members.get("policy", "score"),
+        **members.get("weights", {}),
+        share=members.get("share", 0.05),
+        max_queued=members.get("max_queued"),
+    )
+    expected = scores(loads, cached, rule)
+    try:
+        row = decode(handlers.pick(Call(b"", encode(members), {})))
+    except TooMany:
+        assert expected == {}
+        return
+    place = names.index(str(EngineName(row["ip"], row.get("port"), row.get("dp_rank"))))
+    assert row["cache_length"] == lengths.get(row["ip"], 0)
+    assert row["queued_req_num"] == loads[place][0] + 1
+    assert abs(Fraction(row["score"]) - expected[place]) < CLOSE
+    free = sorted(loads[each] for each in expected)
+    if rule.policy == "score":
+        assert expected[place] >= edge(expected, rule) - CLOSE
+    elif rule.policy == "least_load":
+        assert loads[place] == free[0]
+    elif len(free) > 1:
+        assert loads[place] <= free[-2]

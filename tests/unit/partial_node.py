@@ -20,7 +20,7 @@ from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Inspection, Ledger
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.policies import Rule
+from loadstats.pick.rule import Rule
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center.config.schema import Config, Http

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -10,10 +9,11 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
+from kvcache.index import Lengths
 from loadstats.ledger import MAX_CANDIDATES, Ledger
 from loadstats.pick import candidates
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.policies import Rule
+from loadstats.pick.rule import Rule
 from loadstats.pick.wire import MAX_HASHES, Pick, Picked, QuickPick
 from metadata_center.config.schema import Pick as PickConfig
 from metadata_center.errors import InvalidInput, TooMany
@@ -28,9 +28,9 @@ class Caches:
         self.asked: list[tuple[str, tuple[int, ...]]] = []
         self.kept: list[tuple[str, str, tuple[int, ...]]] = []
 
-    def __call__(self, cluster: str, hashes: tuple[int, ...]) -> Mapping[str, int]:
+    def __call__(self, cluster: str, hashes: tuple[int, ...]) -> Lengths:
         self.asked.append((cluster, hashes))
-        return self.held
+        return Lengths(max(self.held.values(), default=0), 0, self.held, (), "")
 
     def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
         self.kept.append((cluster, ip, hashes))

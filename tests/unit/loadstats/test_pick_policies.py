@@ -12,27 +12,42 @@ from typing import Any
 
 import pytest
 
-from loadstats.ledger import Numbers
-from loadstats.pick.policies import POLICIES, Held, Rule, choose, nth_least
+from kvcache.index import Lengths
+from loadstats.ledger import Choice, Lineup
+from loadstats.ledger.loads import Loads
+from loadstats.pick.held import Held
+from loadstats.pick.policies import POLICIES, choose, nth_least
+from loadstats.pick.rule import Rule
+from loadstats.pick.standing import Standing
 
 TIMES = 2000
 
 
-def numbers(*engines: tuple[int, int]) -> Numbers:
-    return Numbers.of([float(requests) for requests, _ in engines], [float(length) for _, length in engines])
+Loaded = list[tuple[int, int]]
+"""Requests and prompt length of each candidate."""
 
 
-def held(them: Numbers, cached: dict[int, float]) -> Held | None:
-    """What each has of a prompt of 100 blocks, by the share that some have."""
-    return Held([round(100 * cached.get(place, 0)) for place in range(len(them.requests))], 100) if cached else None
+def numbers(*engines: tuple[int, int]) -> Loaded:
+    return list(engines)
 
 
-def chosen(them: Numbers, rule: Rule, cached: dict[int, float] | None = None, times: int = TIMES) -> Counter[int]:
+def pick(them: Loaded, cached: dict[int, float], rule: Rule, random: Callable[[], float]) -> Choice | None:
+    """A choice; `cached` is the share of a prompt that some have, by place."""
+    loads = Loads(())
+    loads.requests = [float(requests) for requests, _ in them]
+    loads.prompts = [float(length) for _, length in them]
+    ips = [str(place) for place in range(len(them))]
+    others = {ips[place]: round(100 * share) for place, share in cached.items()}
+    held = Held(Lengths(100, 0, others, (), ""), rule.cache_ratio / 100) if cached else None
+    return choose(Standing.of(Lineup(loads, list.copy, ips, str), rule), held, rule, random)
+
+
+def chosen(them: Loaded, rule: Rule, cached: dict[int, float] | None = None, times: int = TIMES) -> Counter[int]:
     """How often each place was."""
     random = Random(1).random
     found: Counter[int] = Counter()
     for _ in range(times):
-        choice = choose(them, held(them, cached or {}), rule, random)
+        choice = pick(them, cached or {}, rule, random)
         assert choice is not None
         found[choice.place] += 1
     return found
@@ -47,7 +62,7 @@ def assert_even(counts: Counter[int], places: Any, times: int = TIMES) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_single_candidate_is_chosen(policy: Any) -> None:
-    choice = choose(numbers((7, 100)), None, Rule(policy), Random(1).random)
+    choice = pick(numbers((7, 100)), {}, Rule(policy), Random(1).random)
     assert choice is not None
     assert choice.place == 0
     assert choice.score == pytest.approx(-3 * 100 / 1024)
@@ -79,7 +94,7 @@ def test_power_of_two_compares_two_different_ones() -> None:
 
 def test_the_score_is_as_the_gateway_counts_it() -> None:
     them = numbers((12, 500), (1, 2048), (3, 0))
-    choice = choose(them, held(them, {2: 0.75}), Rule(), Random(1).random)
+    choice = pick(them, {2: 0.75}, Rule(), Random(1).random)
     assert choice is not None
     # 11 requests between most and fewest weigh ceil(11 / 5) = 3.
     assert choice.place == 2
@@ -130,7 +145,7 @@ def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("size", [1, 2, 20, 200])
 def test_the_ends_of_randomness_stay_inside(random: Callable[[], float], policy: Any, size: int) -> None:
-    choice = choose(numbers(*((place % 3, place) for place in range(size))), None, Rule(policy, share=1.0), random)
+    choice = pick(numbers(*((place % 3, place) for place in range(size))), {}, Rule(policy, share=1.0), random)
     assert choice is not None
     assert 0 <= choice.place < size
 
@@ -158,15 +173,15 @@ def test_a_candidate_with_max_queued_requests_is_not_chosen(policy: Any) -> None
     assert set(chosen(numbers((3, 0), (2, 0), (4, 0), (2, 0)), rule, {0: 1.0, 3: 1.0})) == {1, 3}
     assert set(chosen(numbers((3, 0), (2, 0)), rule)) == {1}
     assert set(chosen(numbers((2, 0)), rule)) == {0}
-    assert choose(numbers((3, 0), (3, 0)), None, rule, Random(1).random) is None
-    assert choose(numbers((0, 0)), None, Rule(policy, max_queued=0), Random(1).random) is None
+    assert pick(numbers((3, 0), (3, 0)), {}, rule, Random(1).random) is None
+    assert pick(numbers((0, 0)), {}, Rule(policy, max_queued=0), Random(1).random) is None
 
 
 def test_full_candidates_count_as_if_they_were_not_there() -> None:
     full = numbers((50, 99_999), (1, 100), (4, 50))
-    choice = choose(full, held(full, {2: 0.5, 0: 1.0}), Rule(max_queued=50), Random(1).random)
+    choice = pick(full, {2: 0.5, 0: 1.0}, Rule(max_queued=50), Random(1).random)
     free = numbers((1, 100), (4, 50))
-    rest = choose(free, held(free, {1: 0.5}), Rule(), Random(1).random)
+    rest = pick(free, {1: 0.5}, Rule(), Random(1).random)
     assert choice is not None
     assert rest is not None
     assert (choice.place - 1, choice.score) == rest

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How candidates stand under a rule: what their load costs, kept from one choice to the next.
+
+Used under the ledger's lock. Between two choices few engines change: of 1,000 candidates, computing all costs takes
+50 to 75 µs, finding what is least and most of their numbers 60 µs, bringing both up to date 1 µs for each that changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import ceil, inf
+
+from loadstats.ledger import Lineup
+from loadstats.pick.held import Held, Lengths
+from loadstats.pick.rule import Rule
+
+SHORT_PROMPT = 1024.0  # where all prompts are shorter, an engine reads them in no time: they weigh less
+KEPT = 4  # of a lineup's: for calls that say `max_queued` or weights, and calls that don't
+
+
+class Standing:
+    """Candidates' `requests` and `prompts`, and in `costs` what their load is worth: the more the worse.
+
+    Those who are full count for nothing: they have infinite requests, no prompts and infinite costs; `free` is how many
+    are not. Of these, `fewest` is the least of requests; a request costs `request`, a unit of prompt length `prompt`.
+    """
+
+    __slots__ = (
+        "_changes",
+        "_counts",
+        "_lineup",
+        "_longest",
+        "_rest",
+        "_roster",
+        "_rule",
+        "costs",
+        "fewest",
+        "free",
+        "prompt",
+        "prompts",
+        "request",
+        "requests",
+    )
+
+    def __init__(self, lineup: Lineup, rule: Rule) -> None:
+        self._lineup = lineup
+        self._rule = rule
+        self._roster: object = None
+        self._rest: tuple[int, list[int]] = (1, [])
+        self._read()
+
+    @classmethod
+    def of(cls, lineup: Lineup, rule: Rule) -> Standing:
+        """As things are now."""
+        memory = lineup.memory
+        key = rule.max_queued, rule.request_load, rule.prefill_load
+        standing: Standing | None = memory.get(key)
+        if standing is not None:
+            standing._catch_up()
+            return standing
+        if len(memory) >= KEPT:
+            del memory[next(iter(memory))]
+        standing = memory[key] = cls(lineup, rule)
+        return standing
+
+    def costs_with(self, held: Held) -> list[float]:
+        """The costs less what the engines' caches are worth, from anywhere."""
+        lengths, block = held
+        costs, places, usual = self.costs.copy(), self._lineup.places, lengths.usual
+        for ip, length in lengths.others.items():
+            if ip in places:
+                for place in places[ip]:
+                    costs[place] -= block * (length - usual)
+        if usual:
+            sign, rest = self._unusual(lengths)
+            for place in rest:
+                costs[place] += block * usual * sign
+        return costs
+
+    def score(self, place: int, held: Held | None) -> float:
+        """How good the one at a place is: 0 with the fewest requests, no prompts to read and nothing of this one."""
+        cached = 0.0 if held is None else held.block * held.lengths.at(self._lineup.ips[place])
+        return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
+
+    def _unusual(self, lengths: Lengths) -> tuple[int, list[int]]:
+        """1 and the places of those of whose caches nothing is known; or, where that is fewer, -1 and the others."""
+        if self._roster is not lengths.roster:
+            known: list[int] = []
+            unknown: list[int] = []
+            for place, ip in enumerate(self._lineup.ips):
+                (known if ip in lengths.engines else unknown).append(place)
+            self._rest = (1, unknown) if len(unknown) < len(known) else (-1, known)
+            self._roster = lengths.roster
+        return self._rest
+
+    def _read(self) -> None:
+        """All anew."""
+        self._changes = self._lineup.changes
+        self.requests, self.prompts = self._lineup.numbers()
+        limit = self._rule.max_queued
+        if limit is not None and max(self.requests) >= limit:
+            for place, requests in enumerate(self.requests):
+                if requests >= limit:
+                    self.requests[place], self.prompts[place] = inf, 0.0
+        self._counts = dict(Counter(self.requests))  # how many have so many requests
+        self.free = len(self.requests) - self._counts.pop(inf, 0)
+        self._longest: float | None = None  # to be found
+        self.costs = [inf] * len(self.requests)
+        self.request = self.prompt = -1.0  # to be computed
+        self._weigh()
+
+    def _catch_up(self) -> None:
+        changed = self._lineup.since(self._changes)
+        if changed is None:
+            self._read()
+        elif changed:
+            self._changes = self._lineup.changes
+            for place, requests, prompt in changed:
+                self._change(place, requests, prompt)
+            self._weigh()
+
+    def _change(self, place: int, requests: float, prompt: float) -> None:
+        limit = self._rule.max_queued
+        if limit is not None and requests >= limit:
+            requests, prompt = inf, 0.0
+        counts, before = self._counts, self.requests[place]
+        if requests != before:
+            if before == inf:
+                self.free += 1
+            elif counts[before] == 1:
+                del counts[before]
+            else:
+                counts[before] -= 1
+            if requests == inf:
+                self.free -= 1
+            else:
+                counts[requests] = counts.get(requests, 0) + 1
+            self.requests[place] = requests
+        if self._longest is not None:
+            if prompt >= self._longest:
+                self._longest = prompt
+            elif self.prompts[place] == self._longest:
+                self._longest = None
+        self.prompts[place] = prompt
+        self.costs[place] = inf if requests == inf else self.request * requests + self.prompt * prompt
+
+    def _weigh(self) -> None:
+        """The further the candidates' requests are apart, the more those matter."""
+        if not self.free:
+            return
+        if self._longest is None:
+            self._longest = max(self.prompts)
+        self.fewest = min(self._counts)
+        spread = max(2.0, max(self._counts) - self.fewest)
+        request = self._rule.request_load * ceil(spread / 5) / spread
+        prompt = self._rule.prefill_load / max(SHORT_PROMPT, self._longest)
+        if request == self.request and prompt == self.prompt:
+            return
+        self.request, self.prompt = request, prompt
+        pairs = zip(self.requests, self.prompts, strict=True)
+        if self.free == len(self.requests):
+            self.costs = [request * number + prompt * length for number, length in pairs]
+        else:
+            self.costs = [inf if number == inf else request * number + prompt * length for number, length in pairs]
