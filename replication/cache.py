@@ -75,8 +75,9 @@ class CacheReplica:
                 else:
                     index.drop(event.cluster, event.ip, event.stamp, now, age)
 
-    def state(self, want: CacheWant, now: float) -> CacheState:
-        """The first of the buckets wanted, as many as make one answer."""
+    def state(self, want: CacheWant, now: float, *, whole: bool) -> CacheState:
+        """The first of the buckets wanted, as many as make one answer. `whole`: no event is missing here, unless one is
+        owed."""
         index = self._index
         if index is None:
             return CacheState(VERSION, False, [], [(bucket, []) for bucket in want.buckets])
@@ -88,7 +89,7 @@ class CacheReplica:
             blocks += sum(len(copy.hashes) for copy in copies)
             if blocks >= STATE_BLOCKS:
                 break
-        return CacheState(VERSION, not self.owed, index.drops(now), buckets)
+        return CacheState(VERSION, whole and not self.owed, index.drops(now), buckets)
 
     def merge(self, state: CacheState, now: float) -> Iterable[int]:
         """Take in buckets of a peer, some blocks at each step: others may have their turn between two."""

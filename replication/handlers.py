@@ -93,9 +93,7 @@ class ReplicaHandlers:
 
     def cache(self, call: Call) -> bytes:
         """`POST /v1/replica/cache`: what engines hold in their caches, compressed."""
-        return zlib.compress(
-            _encode(self._replica.cache.state(_read(self._read_cache_want, call.body), self._now())), 1
-        )
+        return zlib.compress(_encode(self._replica.cached(_read(self._read_cache_want, call.body), self._now())), 1)
 
     def peers(self, call: Call) -> bytes:
         """`GET /v1/replica/peers`: this node's origin and watermarks, and each peer as it is."""

@@ -284,14 +284,12 @@ class Links:
                 for fresh in pull.take(await link.cache(want), monotonic()):
                     blocks += fresh
                     await asyncio.sleep(0)
+            pull.done(self._names())
+            logger.info("peer %s: pulled %d cache blocks", link.name, blocks)
         except (*FAULTS, Refused, InvalidInput) as error:
             logger.info("peer %s: caches not pulled: %s", link.name, str(error) or type(error).__name__)
             if (isinstance(error, Refused) and error.old) or peer not in self._links:
                 pull.done(self._names(), whole=False)  # it has no such index, or is gone
-            else:
-                pull.failed()
-            return
         finally:
             link.pulling = 0
-        pull.done(self._names())
-        logger.info("peer %s: pulled %d cache blocks", link.name, blocks)
+            pull.close()

@@ -65,13 +65,15 @@ class Pull:
 
 
 class CachePull:
-    """One pull of a peer's index of caches: `want` and `take` in turn until `want` is None, `done`; or `failed`."""
+    """One pull of a peer's index of caches: `want` and `take` in turn until `want` is None, then `done`. In any case
+    `close`: what is not done by then is owed as before."""
 
     def __init__(self, cache: CacheReplica, peer: str) -> None:
         self._cache = cache
         self._peer = peer
         self._wanted: Sequence[int] = range(CACHE_BUCKETS)
         self._whole = True
+        self._done = False
         cache.owed.begin(peer)
 
     @property
@@ -91,13 +93,15 @@ class CachePull:
         yield from self._cache.merge(state, now)
         self._wanted = wanted
 
-    def failed(self) -> None:
-        """It was not finished."""
-        self._cache.owed.failed(self._peer)
-
     def done(self, others: Iterable[str], *, whole: bool = True) -> None:
         """All is in, or not `whole`: the peer has nothing to give. The others may have what it lacks."""
+        self._done = True
         self._cache.owed.pulled(self._peer, others, whole=whole and self._whole)
+
+    def close(self) -> None:
+        """It ends, one way or the other."""
+        if not self._done:
+            self._cache.owed.failed(self._peer)
 
 
 def still_wanted(wanted: Sequence[int], buckets: Sequence[tuple[int, object]]) -> list[int]:

@@ -19,7 +19,7 @@ from loadstats.ledger import Event as LedgerEvent
 from metadata_center.errors import InvalidInput
 from replication.cache import CacheReplica
 from replication.journal import Journal
-from replication.messages import VERSION, Ack, CacheLost, Push, Saved, State, Summary, Want
+from replication.messages import VERSION, Ack, CacheLost, CacheState, CacheWant, Push, Saved, State, Summary, Want
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
 
 # Records of one answer. 512 take about 1 ms to gather and as long to merge.
@@ -144,6 +144,11 @@ class Replica:
             self._ledger.merge(bucket, copies, theirs=theirs, ours=ours, now=now, wall_ns=wall_ns)
             for bucket, copies in state.buckets
         )
+
+    def cached(self, want: CacheWant, now: float) -> CacheState:
+        """The first of the index's buckets wanted. Nobody must take what a node holds for all there is while it still
+        joins or has missed events."""
+        return self.cache.state(want, now, whole=self.joined and not self.gaps)
 
     def meet(self, summary: Summary, now: float) -> None:
         """Take in what a peer knows of gateways."""

@@ -12,17 +12,25 @@ PROMPTS = [tuple(range(start, start + length)) for start, length in ((1, 3), (1,
 
 
 class Caches:
-    """Saves and losses at any node, perhaps twice. `random` is of its own, so that requests go as without them."""
+    """Saves and losses at any node. `random` is of its own, so that requests go as without them.
 
-    def __init__(self, world: World, seed: int) -> None:
+    With `crashes` there are saves only: what a node tells of a loss and dies may have reached any part of the others.
+    """
+
+    def __init__(self, world: World, seed: int, *, crashes: bool = False) -> None:
         self.world = world
         self.random = Random(f"caches {seed}")
         self.saves: dict[tuple[str, int], int] = {}  # the latest stamps, by engine and block
         self.losses: dict[str | None, int] = {}  # by engine; None: of all
+        self.told: set[tuple[SimNode, str, int]] = set()  # engines and blocks that each life of a node was told of
+        self.crashes = crashes
 
     def traffic(self, seconds: float, number: int) -> None:
         for _ in range(number):
-            self.world.at(self.random.uniform(0, seconds), self._save if self.random.random() < 0.9 else self._lose)
+            self.world.at(
+                self.random.uniform(0, seconds),
+                self._save if self.crashes or self.random.random() < 0.9 else self._lose,
+            )
 
     def held(self, node: SimNode) -> dict[str, set[int]]:
         """What a node knows each engine to hold."""
@@ -38,6 +46,10 @@ class Caches:
                 found.setdefault(ip, set()).add(block)
         return found
 
+    def survived(self) -> set[tuple[str, int]]:
+        """Engines and blocks that nodes were told of which have not crashed since."""
+        return {(ip, block) for node, ip, block in self.told if self.world.nodes.get(node.name) is node}
+
     def _node(self) -> SimNode:
         up = [name for name in self.world.nodes if name not in self.world.paused]
         return self.world.nodes[self.random.choice(up)]
@@ -52,6 +64,7 @@ class Caches:
         node.cache.saved("c", ip, prompt, stamp, node.now())
         for block in prompt:
             self.saves[ip, block] = max(self.saves.get((ip, block), 0), stamp)
+            self.told.add((node, ip, block))
 
     def _lose(self) -> None:
         node, ip = self._node(), self._engine() if self.random.random() < 0.8 else None

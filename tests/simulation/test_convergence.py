@@ -125,6 +125,22 @@ def caching_history(seed: int) -> int:
     return len(expected)
 
 
+def crashing_caches_history(seed: int) -> int:
+    """Saves, and nodes that crash: what a node was told that lives is known to all. How much that was."""
+    world = World(seed, nodes=3 + seed % 2, capacity=64 if seed % 2 else 4096, caches=True)
+    world.run(2)
+    gateways, caches = Gateways(world, silences=False), Caches(world, seed, crashes=True)
+    gateways.traffic(20, rate=4.0)
+    caches.traffic(60, 120)
+    weather(world, 60, crashes=True, pauses=True)
+    settle(world)
+    survived = caches.survived()
+    for node in world.nodes.values():
+        held = caches.held(node)
+        assert not {(ip, block) for ip, block in survived if block not in held.get(ip, ())}
+    return len(survived)
+
+
 @pytest.mark.parametrize("seed", REGRESSIONS)
 def test_nodes_converge_where_they_once_did_not(seed: int) -> None:
     history(seed, crashes=False)
@@ -158,11 +174,18 @@ def test_caches_converge(chunk: int) -> None:
     assert sum(caching_history(seed) for seed in range(chunk * 3, chunk * 3 + 3))
 
 
+@pytest.mark.parametrize("chunk", range(3))
+def test_what_nodes_know_of_caches_outlives_others(chunk: int) -> None:
+    assert sum(crashing_caches_history(seed) for seed in range(chunk * 2, chunk * 2 + 2))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(5))
-def test_caches_converge_over_hundreds_of_histories(chunk: int) -> None:
-    assert sum(caching_history(seed) for seed in range(1000 + chunk * 60, 1060 + chunk * 60))
+def test_caches_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
+    history = crashing_caches_history if crashes else caching_history
+    assert sum(history(seed) for seed in range(1000 + chunk * 100, 1100 + chunk * 100))
 
 
 @pytest.mark.slow

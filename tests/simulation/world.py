@@ -223,7 +223,7 @@ class SimNode:
 
         def failed() -> None:
             self.pulling = False
-            pull.failed()
+            pull.close()
 
         def took(state: CacheState) -> None:
             for _ in pull.take(recoded(state), self.now()):
@@ -235,8 +235,9 @@ class SimNode:
             if want is None:
                 self.pulling = False
                 pull.done(self.senders)
+                pull.close()
                 return
-            self.world.ask(self, peer, lambda node: node.cache.state(recoded(want), node.now()), took, failed)
+            self.world.ask(self, peer, lambda node: node.replica.cached(recoded(want), node.now()), took, failed)
 
         go_on()
 

@@ -129,7 +129,10 @@ def test_candidates_are_names_or_objects() -> None:
         (["10.0.0.1", "host"], "candidates[1]: ip: expected an IPv4 or IPv6 address, got 'host'"),
         (["10.0.0.1", "10.0.0.1"], "candidates: expected each once, got '10.0.0.1' twice"),
         (["10.0.0.1:80", {"ip": "10.0.0.1", "port": 80}], "candidates: expected each once, got '10.0.0.1:80' twice"),
-        ([f"10.0.0.1/{n}" for n in range(MAX_CANDIDATES + 1)], f"candidates: expected `array` of length <= {MAX_CANDIDATES}"),
+        (
+            [f"10.0.0.1/{n}" for n in range(MAX_CANDIDATES + 1)],
+            f"candidates: expected `array` of length <= {MAX_CANDIDATES}",
+        ),
     ],
 )
 def test_bad_candidates_are_named(candidates: Any, reason: str) -> None:

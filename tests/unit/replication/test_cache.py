@@ -107,7 +107,7 @@ def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatc
     b.index.save("c", "10.0.0.7", (7,), 0.0, 3)  # before it was lost: b has not heard of that
     wanted, parts = list(range(256)), 0
     while wanted:
-        state: CacheState = recoded(a.cache.state(recoded(CacheWant(VERSION, wanted)), 0.0))
+        state: CacheState = recoded(a.cache.state(recoded(CacheWant(VERSION, wanted)), 0.0, whole=True))
         assert sum(bool(copies) for _, copies in state.buckets) <= 1
         for _ in b.cache.merge(state, 0.0):
             pass
@@ -125,7 +125,7 @@ def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatc
 def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
     cache = CacheReplica(None, lambda event, now, size: None, lambda stamp: None, lambda ip: None)
     cache.take([Saved("c", "10.0.0.1", 1, (1,))], 0.0, 0.0)
-    state = cache.state(CacheWant(VERSION, [3, 4]), 0.0)
+    state = cache.state(CacheWant(VERSION, [3, 4]), 0.0, whole=True)
     assert state == CacheState(VERSION, False, [], [(3, []), (4, [])])  # whoever pulls this must look elsewhere
     assert list(cache.merge(state, 0.0)) == []
     cache.owe("b")

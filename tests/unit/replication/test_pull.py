@@ -115,15 +115,17 @@ def run_caches(a: Node, b: Node, peer: str, others: list[str]) -> None:
     pull = CachePull(a.cache, peer)
     while (want := pull.want()) is not None:
         left = pull.left
-        for _ in pull.take(b.cache.state(want, 0.0), 0.0):
+        for _ in pull.take(b.replica.cached(want, 0.0), 0.0):
             pass
         assert pull.left < left
     pull.done(others)
+    pull.close()
 
 
 def test_caches_are_owed_from_a_whole_pull_on_until_they_are_in() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.save((1, 2))
+    b.replica.joined = True
     run(Pull(a.replica, "b", whole=False), b)
     assert not a.cache.owed
     run(Pull(a.replica, "b", whole=True), b)
@@ -146,6 +148,17 @@ def test_what_a_peer_owes_itself_is_pulled_from_the_others_too() -> None:
     assert a.index.query("c", (1, 2), 1) == [("10.0.0.1", 2)]
 
 
+@pytest.mark.parametrize("why", ["it joins", "it missed events"])
+def test_what_a_peer_has_yet_to_hear_is_pulled_from_the_others_too(why: str) -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.replica.joined = why != "it joins"
+    if why == "it missed events":
+        b.replica.take(Push(VERSION, "c@1", 5, 5, 0, []), 0.0, 1)
+    run(Pull(a.replica, "b", whole=True), b)
+    run_caches(a, b, "b", ["b", "c"])
+    assert "c" in a.cache.owed
+
+
 def test_a_pull_of_caches_that_brings_other_buckets_gets_nowhere() -> None:
     a, b = Node("a@1"), Node("b@1")
     run(Pull(a.replica, "b", whole=True), b)
@@ -153,5 +166,5 @@ def test_a_pull_of_caches_that_brings_other_buckets_gets_nowhere() -> None:
     with pytest.raises(InvalidInput, match="some of the buckets wanted"):
         list(pull.take(CacheState(VERSION, True, [], []), 0.0))
     assert pull.left == 256
-    pull.failed()
+    pull.close()
     assert "b" in a.cache.owed
