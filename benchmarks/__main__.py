@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks import (
+    admin,
     batch,
     kvcache,
     lane,
@@ -46,6 +47,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     replication,
     replication_cpu,
     sockets,
+    admin,
 )
 
 

@@ -150,13 +150,13 @@ class OpenLoop:
                     raise CallFailed("the server closed a connection")
                 if number not in waiting:
                     scraped += data
-                    if _whole(scraped):
+                    if whole(scraped):
                         self.scrapes.append(Scrape((heard - start - scrape_began) / 1e9, len(scraped)))
                         scrape_began, scraped = 0, bytearray()
                     continue
                 if number in partial:
                     data = partial.pop(number) + data
-                if not _whole(data):
+                if not whole(data):
                     partial[number] = data
                     continue
                 index = waiting.pop(number)
@@ -172,7 +172,7 @@ class OpenLoop:
         return Load(latencies, sent_late, times, start)
 
 
-def _whole(data: bytes | bytearray) -> bool:
+def whole(data: bytes | bytearray) -> bool:
     """Whether `data` is a whole answer. Raises CallFailed where it is not a 200 or the connection was closed."""
     end = data.find(b"\r\n\r\n")
     if end < 0:

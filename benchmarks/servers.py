@@ -125,14 +125,27 @@ class Servers:
         """What the last node has said so far."""
         return (self._folder / "node.out").read_text()
 
+    def manage(self, *words: str, **environment: str) -> None:
+        """Run a management command on the nodes' database."""
+        subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self._environment() | environment,
+            stdin=subprocess.DEVNULL,
+            check=True,
+            timeout=120,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("METADATA_CENTER")}
+        return inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(self._folder / "data")}
+
     @contextmanager
     def node(self, **settings: str) -> Iterator[Node]:
         """A node, ready for requests; `settings` are environment variables."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("METADATA_CENTER")}
         access_log = self._folder / "access.log"
-        environment |= {
+        environment = self._environment() | {
             "POD_IP": "127.0.0.1",
-            "METADATA_CENTER_NODE_DATA_DIR": str(self._folder / "data"),
             "METADATA_CENTER_HTTP_HOST": "127.0.0.1",
             "METADATA_CENTER_HTTP_PORT": "0",
             "METADATA_CENTER_PPROF_PORT": "0",
@@ -141,8 +154,7 @@ class Servers:
         }
         environment |= settings
         if not self._migrated:
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True, timeout=120)
+            self.manage("migrate", "--verbosity", "0")
             self._migrated = True
         said = self._folder / "node.out"
         with self._process(["manage.py", "run", "-c", "configs/config.toml"], said, environment) as process:
