@@ -37,8 +37,9 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: slow-test
-slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations
+slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	EXAMPLES=8 $(BIN)/python -m pytest tests/property $(PYTEST_ARGS)
 
 .PHONY: schema
 schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kvcache.index import BUCKETS, ReplicatedIndex
+from tests.property import EXAMPLES
 
 CLUSTERS = st.sampled_from(["a", "b"])
 IPS = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.10", "::1"])
@@ -132,7 +133,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestCacheIndex = Machine.TestCase
-TestCacheIndex.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestCacheIndex.settings = settings(max_examples=75 * EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 class BoundedMachine(RuleBasedStateMachine):
@@ -193,7 +194,7 @@ class BoundedMachine(RuleBasedStateMachine):
 
 
 TestBoundedCacheIndex = BoundedMachine.TestCase
-TestBoundedCacheIndex.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestBoundedCacheIndex.settings = settings(max_examples=75 * EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 class Event(NamedTuple):
@@ -229,7 +230,7 @@ def play(events: list[Event], random: Random) -> ReplicatedIndex:
     return index
 
 
-@settings(max_examples=400)
+@settings(max_examples=200 * EXAMPLES)
 @given(EVENTS, st.randoms(use_true_random=False))
 @example([Event("a", "::1", 1, [10, 11]), Event("a", "::1", 3, [10]), Event("a", "::1", 2, None)], Random(1))
 def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random: Random) -> None:
@@ -243,7 +244,7 @@ def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random:
     ]
 
 
-@settings(max_examples=250)
+@settings(max_examples=120 * EXAMPLES)
 @given(EVENTS, EVENTS, st.randoms(use_true_random=False))
 def test_indexes_that_merge_each_other_end_the_same_and_digests_tell(
     ours: list[Event], theirs: list[Event], random: Random

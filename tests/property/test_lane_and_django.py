@@ -11,6 +11,7 @@ from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property import EXAMPLES
 from tests.property.test_lane_streams import BODIES
 from tests.unit.metadata_center.lanes import Server, answers, post
 from tests.unit.partial_node import PartialNode, in_place
@@ -64,7 +65,7 @@ def said(status: int, body: bytes) -> Said:
     return status, envelope
 
 
-@settings(max_examples=150)
+@settings(max_examples=80 * EXAMPLES)
 @given(CALLS)
 def test_the_lane_and_django_answer_the_same(calls: list[tuple[str, str, str, bytes]]) -> None:
     calls = [call for call in calls if not (call[0] in {"GET", "POST"} and "prompt" in call[1])]  # Django's alone

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from loadstats.ledger import EngineName, Event, Ledger, Match, Mismatch, Origin, Phase, Row
 from tests.audit import audit, nothing_left
+from tests.property import EXAMPLES
 from tests.property.model import Model, ModelRow
 
 IDS = st.sampled_from([f"r{number}" for number in range(8)])
@@ -161,7 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None)
 
 CALLS = st.lists(
     st.tuples(st.sampled_from(["add", "first_token", "done", "tokens"]), IDS, TOKENS), min_size=1, max_size=8
@@ -186,7 +187,7 @@ def play(calls: list[tuple[str, str, tuple[int, int]]]) -> dict[str, object]:
     return {"rows": listed, "phases": phases}
 
 
-@settings(max_examples=400)
+@settings(max_examples=200 * EXAMPLES)
 @given(CALLS, st.randoms(use_true_random=False))
 def test_calls_in_any_order_and_twice_end_the_same(
     calls: list[tuple[str, str, tuple[int, int]]], random: object

@@ -19,6 +19,7 @@ from loadstats.live import cluster_view, summary_view
 from loadstats.live.cluster_view import ClusterView
 from loadstats.live.summary_view import SummaryView
 from loadstats.live.view import View
+from tests.property import EXAMPLES
 
 NAMES = ("a", 'b/"ü"', "c")
 WINDOW = 20
@@ -168,7 +169,7 @@ class Replay(RuleBasedStateMachine):
 
 
 class TestReplay(Replay.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None)
 
     def runTest(self) -> None:
         with (
