@@ -12,6 +12,7 @@ from replication.sender import (
     BUSY_RATE,
     GATHER_SECONDS,
     LONGEST_WAIT_SECONDS,
+    SAVED,
     SIGN_OF_LIFE_SECONDS,
     Link,
     Sender,
@@ -62,36 +63,77 @@ def test_one_push_is_in_flight_at_a_time() -> None:
     assert sender.poll(101.0) is None
 
 
-def test_an_event_in_an_idle_outbox_goes_at_once_and_the_next_gather() -> None:
+def exhaust(journal: Journal, sender: Sender, now: float) -> None:
+    """Use up what was saved, in no time."""
+    for _ in range(SAVED):
+        fill(journal, 1)
+        assert sender.poll(now) is not None
+        sender.took(ack(journal.latest), now)
+
+
+def test_what_gathers_behind_a_push_goes_when_that_has_arrived() -> None:
     journal, sender = connected()
     journal.append(Done("r"), 200.0)
     assert sender.due(200.0) == 200.0
-    push = sender.poll(200.0)
-    assert push is not None
+    assert sender.poll(200.0) is not None
     fill(journal, 5)
     assert sender.took(ack(1), 200.001) == pytest.approx(0.001)
-    assert sender.due(200.001) == pytest.approx(200.0 + GATHER_SECONDS)
-    assert sender.poll(200.002) is None
-    push = sender.poll(200.0041)
+    assert sender.due(200.001) == 200.001
+    push = sender.poll(200.001)
     assert push is not None
     assert (push.first, len(push.events)) == (2, 5)
 
 
+def test_after_many_pushes_the_next_wait_so_that_events_gather() -> None:
+    journal, sender = connected()
+    exhaust(journal, sender, 200.0)
+    fill(journal, 5)
+    assert sender.due(200.001) == pytest.approx(200.0 + GATHER_SECONDS)
+    assert sender.poll(200.002) is None
+    push = sender.poll(200.0041)
+    assert push is not None
+    assert len(push.events) == 5
+    sender.took(ack(journal.latest), 200.005)
+    fill(journal, 1)
+    assert sender.due(200.005) == pytest.approx(200.0041 + GATHER_SECONDS)  # and so on
+
+
+def test_what_a_quiet_journal_did_not_use_is_saved_for_later() -> None:
+    journal, sender = connected()
+    exhaust(journal, sender, 200.0)
+    fill(journal, 1)
+    assert sender.poll(200.0 + 2.5 * GATHER_SECONDS) is not None
+    sender.took(ack(journal.latest), 200.011)
+    fill(journal, 1)
+    assert sender.due(200.011) == 200.011
+
+
 def test_a_very_busy_journal_gathers_for_longer() -> None:
     for events, wait in (
-        (BUSY_RATE // 100 - 1, GATHER_SECONDS),
-        (BUSY_RATE // 100, BUSY_GATHER_SECONDS),
+        (BUSY_RATE // 200 - 1, GATHER_SECONDS),
+        (BUSY_RATE // 200, BUSY_GATHER_SECONDS),
         (MAX_EVENTS, GATHER_SECONDS),  # a backlog: on with it
     ):
         journal, sender = connected()
-        fill(journal, 1)
-        assert sender.poll(200.0) is not None
-        sender.took(ack(1), 200.001)
+        exhaust(journal, sender, 200.0)
         fill(journal, events)
-        assert sender.poll(200.01) is not None
+        assert sender.poll(200.005) is not None
         fill(journal, 1)
-        sender.took(ack(1 + events), 200.011)
-        assert sender.due(200.011) == pytest.approx(200.01 + wait)
+        sender.took(ack(journal.latest - 1), 200.006)
+        assert sender.due(200.006) == pytest.approx(200.005 + wait)
+
+
+def test_a_very_busy_journal_saves_nothing() -> None:
+    journal, sender = connected()
+    exhaust(journal, sender, 199.99)
+    now = 200.0
+    for _ in range(SAVED):
+        fill(journal, BUSY_RATE // 40)
+        assert sender.poll(now) is not None
+        sender.took(ack(journal.latest), now + 0.001)
+        fill(journal, 1)
+        assert sender.due(now + 0.001) == pytest.approx(now + BUSY_GATHER_SECONDS)
+        now += BUSY_GATHER_SECONDS + 0.0001
 
 
 def test_a_push_holds_no_more_than_its_most_and_says_how_old_it_is() -> None:
@@ -125,7 +167,7 @@ def test_a_push_without_events_says_how_long_the_first_has_waited() -> None:
 
 def test_an_idle_peer_hears_a_sign_of_life() -> None:
     _, sender = connected(now=100.0)
-    assert sender.due(100.0) == pytest.approx(100.0 + GATHER_SECONDS + SIGN_OF_LIFE_SECONDS)
+    assert sender.due(100.0) == 100.0 + SIGN_OF_LIFE_SECONDS
     push = sender.poll(101.0)
     assert push is not None
     assert push.events == []
