@@ -20,6 +20,7 @@ from replication.messages import MAX_EVENTS, VERSION, Ack, Event, Push
 # push carries 200.
 GATHER_SECONDS = 0.004
 SAVED = 25  # pushes, a tenth of a second's
+QUIET_EVENTS = 2  # in so much time: of a journal with more nothing is saved
 BUSY_GATHER_SECONDS = 0.020
 BUSY_RATE = 5_000  # events/s since the push before
 # An idle peer hears from us this often; that is how lost peers and restarted ones are noticed.
@@ -110,7 +111,9 @@ class Sender:
         if BUSY_RATE * max(passed, GATHER_SECONDS) <= events < MAX_EVENTS:  # a full one is followed sooner
             self._saved = 0.0
             return BUSY_GATHER_SECONDS
-        self._saved = min(SAVED, self._saved + passed / GATHER_SECONDS) - 1
+        turns = passed / GATHER_SECONDS
+        saved = turns if events <= QUIET_EVENTS * turns else 0.0
+        self._saved = max(0.0, min(SAVED, self._saved + saved) - 1)
         return 0.0 if self._saved >= 1 else GATHER_SECONDS
 
     def took(self, ack: Ack, now: float) -> float | None:

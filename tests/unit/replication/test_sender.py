@@ -123,6 +123,16 @@ def test_a_very_busy_journal_gathers_for_longer() -> None:
         assert sender.due(200.006) == pytest.approx(200.005 + wait)
 
 
+def test_of_a_journal_with_more_than_a_few_events_nothing_is_saved() -> None:
+    journal, sender = connected()
+    exhaust(journal, sender, 200.0)
+    fill(journal, 30)
+    assert sender.poll(200.0 + 5 * GATHER_SECONDS) is not None
+    fill(journal, 1)
+    sender.took(ack(journal.latest - 1), 200.021)
+    assert sender.due(200.021) == pytest.approx(200.0 + 6 * GATHER_SECONDS)
+
+
 def test_a_very_busy_journal_saves_nothing() -> None:
     journal, sender = connected()
     exhaust(journal, sender, 199.99)
