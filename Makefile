@@ -39,7 +39,7 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 .PHONY: slow-test
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
-	EXAMPLES=8 $(BIN)/python -m pytest tests/property $(PYTEST_ARGS)
+	EXAMPLES=8 $(BIN)/python -m pytest tests/property --timeout 600 $(PYTEST_ARGS)
 
 .PHONY: schema
 schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers
