@@ -8,7 +8,7 @@ import pytest
 
 from tests.audit import audit, nothing_left
 from tests.simulation.caches import Caches
-from tests.simulation.gateways import Gateways
+from tests.simulation.gateways import REFRESH_SECONDS, Gateways
 from tests.simulation.world import Faults, World
 
 # Seeds that failed once, before the rule that they broke was right.
@@ -55,8 +55,8 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
         }
 
 
-def weather(world: World, seconds: float, *, crashes: bool, pauses: bool) -> None:
-    """Faults come and go for a while."""
+def weather(world: World, seconds: float, *, crashes: bool, pauses: bool, longest: float = 20) -> None:
+    """Faults come and go for a while, each for `longest` seconds at most."""
     random = world.random
     end = world.now + seconds
     while world.now < end:
@@ -74,7 +74,7 @@ def weather(world: World, seconds: float, *, crashes: bool, pauses: bool) -> Non
             world.at(random.uniform(0.2, 10), lambda name=name: name in world.nodes or world.start(name))
         if not set(world.nodes) - world.paused:
             world.paused.clear()
-        world.run(random.choice([0.5, 3, 8, 20]))
+        world.run(min(random.choice([0.5, 3, 8, 20]), longest))
         audit(random.choice(list(world.nodes.values())).ledger)
 
 
@@ -91,8 +91,9 @@ def history(seed: int, *, crashes: bool) -> None:
 
 
 def ageing_history(seed: int, *, long: bool = False) -> None:
-    """Requests that grow too old. In short faults what is refreshed or owned lives on, the rest goes; in longer ones
-    than a request may live, all nodes are equal. In the end all goes."""
+    """Requests that grow too old. Where all nodes hear of a refresh before a request would expire, what is refreshed or
+    owned lives on and the rest goes: so each fault is short, and each pause between them longer than between two
+    refreshes. In longer ones than a request may live, all nodes are equal. In the end all goes."""
     world = World(seed, nodes=2 + seed % 3, capacity=64 if seed % 2 else 4096, request_seconds=40.0)
     world.run(2)
     gateways = Gateways(world, silences=False)
@@ -100,8 +101,8 @@ def ageing_history(seed: int, *, long: bool = False) -> None:
     if long:
         weather(world, 100, crashes=True, pauses=True)
     for _ in range(0 if long else 4):
-        weather(world, 8, crashes=False, pauses=True)
-        settle(world, 5)
+        weather(world, 8, crashes=False, pauses=True, longest=4)
+        settle(world, REFRESH_SECONDS + 1)
     settle(world, 60)
     check(world, gateways, aged=True, exact=not long)
     world.run(150)
