@@ -72,12 +72,12 @@ class Cluster:
         """A new engine without blocks. The lowest free bit is its own: masks stay short."""
         if self.free:
             slot = heappop(self.free)
+            self.ips[slot] = ip
         else:
             slot = len(self.slots)
             self.slots.append(None)
             self.ips.append(ip)
         engine = Engine(ip, self, slot, 1 << slot, number, crc)
-        self.ips[slot] = ip
         self.slots[slot] = self.engines[ip] = engine
         self.live |= engine.bit
         self.roster = object()
