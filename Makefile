@@ -74,7 +74,7 @@ lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
 	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \
-	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center loadstats kvcache replication discovery console tests benchmarks)
+	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center runtime edge loadstats kvcache replication discovery console tests benchmarks)
 
 .PHONY: build
 build: $(VENV)/dev.stamp ## wheel and sdist in dist/

@@ -29,9 +29,9 @@ from benchmarks.machine import pinned, resident_bytes
 from benchmarks.section import Curve, Reach, Section, table
 from benchmarks.servers import ROOT
 from benchmarks.spread import Latencies, Spread
+from edge.call import Call
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
-from metadata_center.http.call import Call
 
 NAME = "kvcache"
 TRACE = ROOT.parent / "shared" / "traces" / "mooncake_conversation.jsonl"

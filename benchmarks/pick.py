@@ -28,13 +28,13 @@ from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.section import Reach, Section, table
 from benchmarks.servers import ROOT
 from benchmarks.spread import Spread
+from edge.body import Body
+from edge.call import Call
 from kvcache.index import CacheIndex
 from loadstats.ledger import ReplicatedLedger
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.rule import PolicyName, Rule
 from loadstats.pick.wire import Pick, QuickPick
-from metadata_center.http.body import Body
-from metadata_center.http.call import Call
 
 NAME = "pick"
 CLUSTER = "model-a"

@@ -23,10 +23,10 @@ from console.calls import ask
 from console.life import Life, alarm, headline, reasons, steps
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
+from edge.errors import InvalidInput, NotFound
+from edge.pages import data_response, is_browser, page
 from metadata_center import __version__
 from metadata_center.apps import running_node
-from metadata_center.errors import InvalidInput, NotFound
-from metadata_center.pages import data_response, is_browser, page
 
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms

@@ -11,8 +11,8 @@ from functools import partial
 from discovery.dns import DnsDiscovery, resolver_at, system_resolver
 from discovery.service import ServiceDiscovery
 from discovery.static import StaticDiscovery
-from metadata_center.config import ConfigError
-from metadata_center.config.schema import Discovery
+from runtime.config import ConfigError
+from runtime.config.schema import Discovery
 
 
 def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscovery | None:

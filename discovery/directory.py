@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from discovery.host import Host
 from discovery.service import LookupFailed, ServiceDiscovery
-from metadata_center.config.endpoint import canonical_address
-from metadata_center.health import State, rfc3339
+from runtime.config.endpoint import canonical_address
+from runtime.health import State, rfc3339
 
 logger = logging.getLogger(__name__)
 

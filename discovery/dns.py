@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from discovery.host import Host
 from discovery.service import LookupFailed
-from metadata_center.config.endpoint import canonical_address, parse_endpoint
+from runtime.config.endpoint import canonical_address, parse_endpoint
 
 # A record with a TTL of a day must not keep this node from seeing a new one for a day.
 MAX_TTL_SECONDS: Final = 60.0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from metadata_center.config.endpoint import parse_endpoint
+from runtime.config.endpoint import parse_endpoint
 
 
 class Host(Struct, frozen=True, order=True):

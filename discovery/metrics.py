@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from discovery.directory import Directory
-from metadata_center.aliases import with_aliases
+from runtime.metrics.aliases import with_aliases
 
 
 class DiscoveryCollector(Collector):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from discovery.host import Host
-from metadata_center.config.endpoint import canonical_address
-from metadata_center.config.error import ConfigError
+from runtime.config.endpoint import canonical_address
+from runtime.config.error import ConfigError
 
 # No machine's address, ever: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
 NOBODY: Final = ("192.0.0.8", "100::1")

@@ -4,9 +4,9 @@
 
 from typing import ClassVar
 
+from edge.rest import HandlerViewSet
 from kvcache.handlers import CACHE, QUERY, SAVE
 from kvcache.wire import CacheDrop, CacheLocations, CacheQuery, CacheSave
-from metadata_center.rest import HandlerViewSet
 
 EXAMPLES = {"cluster": "demo", "ip": "10.0.0.1", "prompt_hash": [11, 12, 13], "topk": 10, "length": 3}
 

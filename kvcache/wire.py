@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from metadata_center.http.body import EngineAddress, Name
+from edge.body import EngineAddress, Name
 
 # At a gateway's 512 bytes a block: a prompt of 8 MB. A save of as many takes 8 ms.
 MAX_HASHES = 16_384

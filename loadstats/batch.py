@@ -15,13 +15,13 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
+from edge.body import Addresses, Body
+from edge.call import Call, Patient, Route
+from edge.cooperative import at_once, in_turns
+from edge.errors import ContractError, InvalidInput
 from loadstats.handlers import book
 from loadstats.ledger import Ledger, Row
 from loadstats.wire import Add, Ended, RequestId, Tokens
-from metadata_center.errors import ContractError, InvalidInput
-from metadata_center.http.body import Addresses, Body
-from metadata_center.http.call import Call, Patient, Route
-from metadata_center.http.turns import at_once, in_turns
 
 BATCH = "/v1/load/batch"
 MAX_OPERATIONS = 10_000

@@ -12,12 +12,12 @@ from typing import Annotated
 from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.json import encode
 
+from edge.body import MAX_NAME, Addresses, Body, EngineAddress, Name
+from edge.call import Call, Patient, Route, query_value
+from edge.cooperative import at_once, in_turns
+from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import EngineName, Ledger, clusters_after, totals
 from loadstats.wire import DpRank, Port
-from metadata_center.errors import InvalidInput, NotFound
-from metadata_center.http.body import MAX_NAME, Addresses, Body, EngineAddress, Name
-from metadata_center.http.call import Call, Patient, Route, query_value
-from metadata_center.http.turns import at_once, in_turns
 
 ENGINE = "/v1/load/engine"
 CLUSTERS = "/v1/load/clusters"

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from msgspec.json import encode
 
+from edge.body import Addresses, Body
+from edge.call import NULL, Call, Route
+from edge.errors import Conflict, ContractError, TooMany
 from loadstats.ledger import EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
 from loadstats.wire import Add, Ended
-from metadata_center.errors import Conflict, ContractError, TooMany
-from metadata_center.http.body import Addresses, Body
-from metadata_center.http.call import NULL, Call, Route
 
 PROMPT = "/v1/load/prompt"
 

@@ -9,9 +9,9 @@ from time import monotonic
 
 import msgspec
 
+from edge.call import Call, Route, query_value
+from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import Inspection
-from metadata_center.errors import InvalidInput, NotFound
-from metadata_center.http.call import Call, Route, query_value
 
 REQUEST = "/v1/load/request"
 MAX_CHARACTERS = 256  # as in the calls that report requests

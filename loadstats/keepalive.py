@@ -12,11 +12,11 @@ from time import monotonic, time_ns
 
 from msgspec.json import encode
 
+from edge.body import Body
+from edge.call import NULL, Call, Route
+from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import Ledger, LedgerFull
 from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
-from metadata_center.errors import InvalidInput, TooMany
-from metadata_center.http.body import Body
-from metadata_center.http.call import NULL, Call, Route
 
 TOKENS = "/v1/load/tokens"
 REFRESH = "/v1/load/refresh"

@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from loadstats.cache import MemoryLoadCache
 from loadstats.ledger import Row
 from loadstats.waits import Waits
-from metadata_center.aliases import with_aliases
+from runtime.metrics.aliases import with_aliases
 
 
 class Loads:

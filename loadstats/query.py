@@ -12,11 +12,11 @@ from typing import Annotated
 
 from msgspec import Meta, ValidationError, convert
 
+from edge.body import MAX_NAME
+from edge.call import Call, NotModified, Patient, Route, query_value
+from edge.errors import InvalidInput
 from loadstats.ledger import Ledger
 from loadstats.waits import Waits
-from metadata_center.errors import InvalidInput
-from metadata_center.http.body import MAX_NAME
-from metadata_center.http.call import Call, NotModified, Patient, Route, query_value
 
 STATS = "/v1/load/stats"
 QUERIES = 4096  # query strings remembered: taking one apart costs 2 µs

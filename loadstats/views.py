@@ -6,6 +6,9 @@ from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from edge.body import MAX_NAME, Name
+from edge.errors import Conflict, NotFound, TooMany
+from edge.rest import HandlerViewSet
 from loadstats.batch import BATCH, Batch, Taken
 from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDrop, Limit
 from loadstats.handlers import PROMPT
@@ -16,9 +19,6 @@ from loadstats.pick.handlers import PICK
 from loadstats.pick.wire import Pick, Picked
 from loadstats.query import STATS, WaitSeconds
 from loadstats.wire import Add, Ended, Heartbeat, Refresh, Refreshed, RequestId, Tokens
-from metadata_center.errors import Conflict, NotFound, TooMany
-from metadata_center.http.body import MAX_NAME, Name
-from metadata_center.rest import HandlerViewSet
 
 After = Annotated[str, Meta(max_length=MAX_NAME, description="the last name of the answer before")]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from metadata_center.errors import TooMany
+from edge.errors import TooMany
 
 INTERVAL_SECONDS = 0.02
 LOOKS = 256  # clusters looked at in one turn: 0.1 ms

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from edge.body import INT64, MAX_NAME, Addresses, EngineAddress, Name
+from edge.errors import InvalidInput
 from loadstats.ledger import EngineName, Match
-from metadata_center.errors import InvalidInput
-from metadata_center.http.body import INT64, MAX_NAME, Addresses, EngineAddress, Name
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 

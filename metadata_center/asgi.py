@@ -17,8 +17,8 @@ pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 Django must be set up first
 
-from metadata_center.logs import configure  # noqa: E402
 from metadata_center.node import Node  # noqa: E402
+from runtime.logs import configure  # noqa: E402
 
 node = Node(settings.CONFIG, configure(settings.CONFIG.log))
 node.start()

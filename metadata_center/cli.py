@@ -12,8 +12,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from metadata_center.config import ConfigError, load
-from metadata_center.config.report import render
+from runtime.config import ConfigError, load
+from runtime.config.report import render
 
 CONFIG_VARIABLE = "METADATA_CENTER_CONFIG"
 USAGE = 2  # exit code for what the caller got wrong

@@ -18,13 +18,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from edge.lanes import LaneState
 from metadata_center import __version__
-from metadata_center.aliases import with_aliases
-from metadata_center.health import Health
-from metadata_center.http.lanes import LaneState
-from metadata_center.http.meter import Meter, buckets_in_seconds
-from metadata_center.logs import Logs
-from metadata_center.work import EmbeddedCelery
+from runtime.health import Health
+from runtime.logs import Logs
+from runtime.metrics.aliases import with_aliases
+from runtime.metrics.meter import Meter, buckets_in_seconds
+from runtime.periodic import EmbeddedCelery
 
 _NS = 1e9
 
@@ -33,7 +33,7 @@ class EdgeCollector(Collector):
     """Requests by route, method and status, and how long they took."""
 
     def __init__(self, lanes: LaneState) -> None:
-        self._edge = lanes.edge
+        self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
 
     def collect(self) -> Iterator[Metric]:
@@ -54,7 +54,7 @@ class EdgeCollector(Collector):
         domains = CounterMetricFamily(
             "metadata_center_domain_requests", "Requests by their `domain` query parameter.", labels=["domain"]
         )
-        for domain, count in self._edge.domains.items():
+        for domain, count in self._dispatcher.domains.items():
             domains.add_metric([domain], count)
         yield from with_aliases(domains)
         yield GaugeMetricFamily(
@@ -66,8 +66,8 @@ class EdgeCollector(Collector):
 
     def _meters(self) -> dict[tuple[str, str], Meter]:
         """Copies by route and method: a path of the table may have been served by Django too."""
-        meters = {(route.path, route.method): route.meter.copy() for route in self._edge.table}
-        for method, path, meter in self._edge.pages.items():
+        meters = {(route.path, route.method): route.meter.copy() for route in self._dispatcher.table}
+        for method, path, meter in self._dispatcher.pages.items():
             meters.setdefault((path, method), Meter()).add(meter)
         return meters
 

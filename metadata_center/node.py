@@ -24,6 +24,12 @@ from django.core.cache import caches
 from msgspec.structs import asdict
 from prometheus_client import REGISTRY
 
+from edge.asgi import Asgi, HandlerApp
+from edge.call import Table
+from edge.dispatcher import Dispatcher
+from edge.envelope import TraceIds
+from edge.lanes import LaneState
+from edge.server import LoopPart
 from kvcache.handlers import CacheHandlers
 from kvcache.index import Lengths, ReplicatedIndex
 from kvcache.metrics import CacheCollector
@@ -43,21 +49,15 @@ from loadstats.pick.rule import Rule
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center.apps import MetadataCenterConfig
-from metadata_center.config import Config
-from metadata_center.health import Health, State
-from metadata_center.http.asgi import Asgi, HandlerApp
-from metadata_center.http.call import Table
-from metadata_center.http.edge import Edge
-from metadata_center.http.envelope import TraceIds
-from metadata_center.http.lanes import LaneState
-from metadata_center.http.server import LoopPart
-from metadata_center.logs import Logs
-from metadata_center.logs.handlers import LogHandlers
+from metadata_center.log_level import LogHandlers
 from metadata_center.metrics import EdgeCollector, NodeCollector
 from metadata_center.peers import Peers
-from metadata_center.profiling import ProfilingServer
 from metadata_center.status import StatusHandlers
-from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app
+from runtime.config import Config
+from runtime.health import Health, State
+from runtime.logs import Logs
+from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
+from runtime.profiling import ProfilingServer
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -115,9 +115,9 @@ class Node:
             StatusHandlers(self.health),
         )
         table = Table(route for part in handlers for route in part.routes())
-        self.edge = Edge(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+        self.dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
         self.lanes = LaneState(
-            self.edge,
+            self.dispatcher,
             max_header_bytes=config.http.max_header_bytes,
             max_body_bytes=config.http.max_body_bytes,
             read_timeout_seconds=config.http.read_timeout_seconds,
@@ -154,7 +154,7 @@ class Node:
         """The handlers as an ASGI application, in front of `pages`, and the websockets beside them."""
         config = self.config
         kinds = {
-            "http": HandlerApp(self.edge, pages, max_body_bytes=config.http.max_body_bytes),
+            "http": HandlerApp(self.dispatcher, pages, max_body_bytes=config.http.max_body_bytes),
             "websocket": sockets(self.feed, origins=config.sockets.origins, allowed_hosts=config.web.allowed_hosts),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))

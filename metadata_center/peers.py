@@ -22,17 +22,13 @@ from discovery.directory import Directory
 from discovery.host import Host
 from discovery.metrics import DiscoveryCollector
 from discovery.own import Own
+from edge.body import Addresses
+from edge.server import LoopPart
 from kvcache.handlers import CacheHandlers
 from kvcache.index import ReplicatedIndex
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Hearsay, ReplicatedLedger
 from loadstats.wire import EngineNames
-from metadata_center.config import Config
-from metadata_center.health import Health
-from metadata_center.http.body import Addresses
-from metadata_center.http.meter import Meter
-from metadata_center.http.server import LoopPart
-from metadata_center.work import PeriodicTask
 from replication.admission import Admission
 from replication.cache import CacheReplica
 from replication.client import Connection
@@ -42,6 +38,10 @@ from replication.links import Links
 from replication.metrics import ReplicationCollector
 from replication.paths import SECRET_HEADER
 from replication.replica import Replica
+from runtime.config import Config
+from runtime.health import Health
+from runtime.metrics.meter import Meter
+from runtime.periodic import PeriodicTask
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from metadata_center import __version__
-from metadata_center.config import load
-from metadata_center.secret import secret_key
+from runtime.config import load
+from runtime.secret import secret_key
 
 LOADED = load(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
 CONFIG = LOADED.config
@@ -35,6 +35,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",  # Swagger UI's files
     "django_prometheus",
     "metadata_center",
+    "runtime",
+    "edge",
     "loadstats",
     "kvcache",
     "replication",
@@ -43,9 +45,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "metadata_center.middleware.EdgeMiddleware",
+    "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "metadata_center.middleware.StaticMiddleware",
+    "edge.middleware.StaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -172,7 +174,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
-    "EXCEPTION_HANDLER": "metadata_center.pages.exception_response",
+    "EXCEPTION_HANDLER": "edge.pages.exception_response",
 }
 
 SPECTACULAR_SETTINGS = {
@@ -201,4 +203,4 @@ other.
     "POSTPROCESSING_HOOKS": [],  # the structs name what is shared
 }
 
-LOGGING_CONFIG = None  # metadata_center.logs configures logging when a node starts
+LOGGING_CONFIG = None  # runtime.logs configures logging when a node starts

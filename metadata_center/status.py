@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge.call import Call, Route
+from edge.errors import Unavailable
 from metadata_center import __version__
-from metadata_center.errors import Unavailable
-from metadata_center.health import Health
-from metadata_center.http.call import Call, Route
+from runtime.health import Health
 
 
 class Versions(Struct, frozen=True):

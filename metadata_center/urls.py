@@ -5,19 +5,19 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from metadata_center import pages
+from edge import pages
 
 urlpatterns = [
     path("", include("console.urls")),
     path("", include("loadstats.urls")),
     path("", include("kvcache.urls")),
     path("", include("replication.urls")),
-    path("", include("metadata_center.rest.urls")),
+    path("", include("edge.rest.urls")),
     path("metrics", pages.metrics),
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "metadata_center.pages.bad_request"
-handler403 = "metadata_center.pages.forbidden"
-handler404 = "metadata_center.pages.not_found"
-handler500 = "metadata_center.pages.server_error"
+handler400 = "edge.pages.bad_request"
+handler403 = "edge.pages.forbidden"
+handler404 = "edge.pages.not_found"
+handler500 = "edge.pages.server_error"

@@ -13,9 +13,9 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest
 
-from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from edge.errors import NotFound
+from edge.live_admin import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
-from metadata_center.errors import NotFound
 from replication.models import Peer
 
 

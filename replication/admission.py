@@ -12,8 +12,8 @@ from functools import wraps
 from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 
-from metadata_center.errors import Forbidden
-from metadata_center.http.call import Call, Handler
+from edge.call import Call, Handler
+from edge.errors import Forbidden
 from replication.paths import SECRET_HEADER
 
 _HEADER = SECRET_HEADER.lower().encode()

@@ -17,8 +17,8 @@ import msgspec
 from msgspec import DecodeError, ValidationError
 from msgspec.msgpack import Decoder, Encoder
 
-from metadata_center.errors import InvalidInput
-from metadata_center.http.call import Call, Handler, Route
+from edge.call import Call, Handler, Route
+from edge.errors import InvalidInput
 from replication import paths
 from replication.admission import Admission
 from replication.link import PeerLink

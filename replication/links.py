@@ -15,8 +15,7 @@ from random import Random
 from threading import get_ident
 from time import monotonic, time_ns
 
-from metadata_center.errors import InvalidInput
-from metadata_center.health import State as PartState
+from edge.errors import InvalidInput
 from replication.admission import Admission
 from replication.client import Connection
 from replication.journal import Journal
@@ -25,6 +24,7 @@ from replication.messages import Summary
 from replication.pull import CachePull, Pull
 from replication.replica import Replica, node_of
 from replication.sender import Link, Sender
+from runtime.health import State as PartState
 
 logger = logging.getLogger("replication")
 

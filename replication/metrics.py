@@ -11,12 +11,12 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from metadata_center.aliases import with_aliases
-from metadata_center.http.meter import Meter, buckets_in_seconds
 from replication.journal import Journal
 from replication.link import PeerLink
 from replication.replica import Replica
 from replication.sender import Link
+from runtime.metrics.aliases import with_aliases
+from runtime.metrics.meter import Meter, buckets_in_seconds
 
 
 class ReplicationCollector(Collector):

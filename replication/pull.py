@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from edge.errors import InvalidInput
 from kvcache.index import BUCKETS as CACHE_BUCKETS
 from loadstats.ledger import BUCKETS
-from metadata_center.errors import InvalidInput
 from replication.cache import CacheReplica
 from replication.messages import VERSION, CacheState, CacheWant, State, Summary, Want
 from replication.replica import Replica

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from edge.errors import InvalidInput
 from loadstats.ledger import Added, ReplicatedLedger
 from loadstats.ledger import Event as LedgerEvent
-from metadata_center.errors import InvalidInput
 from replication.cache import CacheReplica
 from replication.journal import Journal
 from replication.messages import VERSION, Ack, CacheLost, CacheState, CacheWant, Push, Saved, State, Summary, Want

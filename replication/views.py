@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from metadata_center.errors import Forbidden, TooMany
-from metadata_center.rest import HandlerViewSet
+from edge.errors import Forbidden, TooMany
+from edge.rest import HandlerViewSet
 from replication import paths
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from edge.live_admin import LiveAdmin
 from loadstats.admin.sums import listing, sums
 from loadstats.models import Cluster
-from metadata_center.admin.live import LiveAdmin
 from metadata_center.apps import running_node
 
 

@@ -11,11 +11,11 @@ from django.contrib import admin
 from django.contrib.admin.models import DELETION
 from django.http import HttpRequest
 
+from edge.errors import NotFound
+from edge.live_admin import LiveAdmin, Operation, Question, Values
 from loadstats.admin.sums import EngineLoad, listing, loads
 from loadstats.models import Engine
-from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
-from metadata_center.errors import NotFound
 
 
 class ForgetEngine(Operation):

@@ -17,11 +17,11 @@ from django.contrib import admin
 from django.contrib.admin.models import DELETION
 from django.http import HttpRequest
 
+from edge.errors import InvalidInput, NotFound
+from edge.live_admin import LiveAdmin, Operation, Question, Values
 from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Sighting
 from loadstats.models import Request
-from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
-from metadata_center.errors import InvalidInput, NotFound
 
 PER_PAGE = 100
 MOST_LOOKED = 65_536

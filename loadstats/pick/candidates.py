@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from edge.body import Addresses, Body
+from edge.errors import InvalidInput
 from loadstats.ledger import EngineName, Names
 from loadstats.pick.wire import Candidate, Pick
-from metadata_center.errors import InvalidInput
-from metadata_center.http.body import Addresses, Body
 
 MAX_NUMBER = 65_535  # of a port or a rank
 REMEMBERED_NAMES = 100_000

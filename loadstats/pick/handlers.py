@@ -11,6 +11,9 @@ from time import monotonic, time_ns
 from msgspec.json import encode
 from msgspec.structs import asdict, replace
 
+from edge.body import Body
+from edge.call import Call, Route
+from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import Booking, Choice, Ledger, LedgerFull, Lineup, NoCandidates
 from loadstats.pick.candidates import Candidates
 from loadstats.pick.held import Held, Lengths
@@ -18,9 +21,6 @@ from loadstats.pick.policies import Random, choose
 from loadstats.pick.rule import Rule
 from loadstats.pick.standing import Standing
 from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
-from metadata_center.errors import InvalidInput, TooMany
-from metadata_center.http.body import Body
-from metadata_center.http.call import Call, Route
 
 PICK = "/v1/load/pick"
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+from edge.body import EngineAddress, Name
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.rule import PolicyName
 from loadstats.wire import DpRank, Owner, Port, PromptLength, RequestId
-from metadata_center.http.body import EngineAddress, Name
 
 MAX_HASHES = 16_384
 MAX_HASH = 2**64 - 1

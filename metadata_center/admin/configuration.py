@@ -11,9 +11,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
-from metadata_center.admin.live import LiveAdmin
-from metadata_center.config.report import entries
+from edge.live_admin import LiveAdmin
 from metadata_center.models import Setting
+from runtime.config.report import entries
 
 
 @admin.register(Setting)

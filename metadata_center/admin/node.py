@@ -11,12 +11,12 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest
 
+from edge.errors import InvalidInput
+from edge.live_admin import LiveAdmin, Operation, Question, Values
 from metadata_center import __version__
-from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
-from metadata_center.errors import InvalidInput
-from metadata_center.logs.levels import PYTHON_LEVELS
 from metadata_center.models import Node
+from runtime.logs.levels import PYTHON_LEVELS
 
 
 class SetLogLevel(Operation):

@@ -13,11 +13,11 @@ from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 from msgspec import Struct
 
-from metadata_center.admin.live import LiveAdmin, Operation, Question, Values
+from edge.errors import NotFound, Unavailable
+from edge.live_admin import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
-from metadata_center.errors import NotFound, Unavailable
 from metadata_center.models import Task
-from metadata_center.work import PeriodicTask, Run
+from runtime.periodic import PeriodicTask, Run
 
 
 class Line(Struct, frozen=True):

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.test import override_settings
 
-from metadata_center.http.asgi import HandlerApp
+from edge.asgi import HandlerApp
 from tests.browser.chromium import Tab, chromium
 from tests.unit.partial_node import PartialNode, in_place
 
-OURS = {"whitenoise.middleware.WhiteNoiseMiddleware": "metadata_center.middleware.StaticMiddleware"}
+OURS = {"whitenoise.middleware.WhiteNoiseMiddleware": "edge.middleware.StaticMiddleware"}
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def site(node: PartialNode) -> Iterator[str]:
         override_settings(MIDDLEWARE=[OURS.get(each, each) for each in settings.MIDDLEWARE]),
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
-        app: Any = HandlerApp(node.edge, get_asgi_application(), max_body_bytes=4096)
+        app: Any = HandlerApp(node.dispatcher, get_asgi_application(), max_body_bytes=4096)
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.test import Client
 
 from metadata_center.apps import MetadataCenterConfig
-from metadata_center.config.schema import Log
-from metadata_center.health import State
-from metadata_center.logs import configure
 from metadata_center.node import Node
+from runtime.config.schema import Log
+from runtime.health import State
+from runtime.logs import configure
 from tests.contract.cases import Case, differences, read_cases
 from tests.nodes import NodeProcess, running_node
 

@@ -21,9 +21,9 @@ import pytest
 from celery import Celery
 from kombu import Queue
 
-from metadata_center.config import Config, schema
-from metadata_center.health import State
-from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app
+from runtime.config import Config, schema
+from runtime.health import State
+from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
 
 REDIS = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from metadata_center.config import load
+from runtime.config import load
 from tests.nodes import ROOT, running_node
 
 DEPLOY = ROOT / "deploy"

@@ -20,10 +20,10 @@ import pytest
 from celery import Celery
 from celery.worker import WorkController
 
-from metadata_center.config import Config
-from metadata_center.health import State
-from metadata_center.work import EmbeddedCelery, PeriodicTask, build_app, embedded
-from metadata_center.work.embedded import HEARTBEAT
+from runtime.config import Config
+from runtime.health import State
+from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app, embedded
+from runtime.periodic.embedded import HEARTBEAT
 
 SECONDS = 20.0  # how long a test waits for what must happen
 WELL = (State.OK, "")

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import pytest
 
-from metadata_center.profiling import ProfilingServer
-from metadata_center.profiling.request import _Head
-from metadata_center.profiling.server import _Listener
-from metadata_center.profiling.threads import ThreadDump
-from tests.unit.metadata_center.pprof import Read
+from runtime.profiling import ProfilingServer
+from runtime.profiling.request import _Head
+from runtime.profiling.server import _Listener
+from runtime.profiling.threads import ThreadDump
+from tests.unit.runtime.pprof import Read
 
 SECONDS = 10.0  # how long a test waits for what must happen
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.property import EXAMPLES
 from tests.property.test_lane_streams import BODIES
-from tests.unit.metadata_center.lanes import Server, answers, post
+from tests.unit.edge.lanes import Server, answers, post
 from tests.unit.partial_node import PartialNode, in_place
 
 TARGETS = st.sampled_from(

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.property import EXAMPLES
-from tests.unit.metadata_center.lanes import Answer, Server, answers, get, page, post
+from tests.unit.edge.lanes import Answer, Server, answers, get, page, post
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ"
 

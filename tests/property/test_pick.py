@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.json import decode, encode
 
+from edge.call import Call
+from edge.errors import TooMany
 from kvcache.index import CacheIndex, Lengths
 from loadstats.ledger import Booking, Choice, Engine, EngineName, Ledger, Lineup, Names
 from loadstats.ledger.loads import Loads
@@ -25,8 +27,6 @@ from loadstats.pick.held import Held
 from loadstats.pick.policies import choose
 from loadstats.pick.rule import Rule
 from loadstats.pick.standing import Standing
-from metadata_center.errors import TooMany
-from metadata_center.http.call import Call
 from tests.property import EXAMPLES
 
 CLOSE = Fraction(1, 10**9)

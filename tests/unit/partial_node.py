@@ -11,6 +11,10 @@ from typing import Any
 
 from django.apps import apps
 
+from edge.call import Call, Route, Table
+from edge.dispatcher import Dispatcher
+from edge.envelope import TraceIds
+from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from loadstats.batch import BatchHandlers
@@ -23,16 +27,12 @@ from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.rule import Rule
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
-from metadata_center.config.schema import Config, Http
-from metadata_center.errors import InvalidInput
-from metadata_center.health import Health, State
-from metadata_center.http.call import Call, Route, Table
-from metadata_center.http.edge import Edge
-from metadata_center.http.envelope import TraceIds
-from metadata_center.logs.handlers import LogHandlers
+from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
-from metadata_center.work import PeriodicTask, Run
 from replication import paths
+from runtime.config.schema import Config, Http
+from runtime.health import Health, State
+from runtime.periodic import PeriodicTask, Run
 
 WALL_NS = 1_800_000_000_000_000_000
 
@@ -165,7 +165,7 @@ class PartialNode:
             StatusHandlers(self.health),
         )
         table = Table(route for part in handlers for route in part.routes())
-        self.edge = Edge(table, TraceIds(1), self.access)
+        self.dispatcher = Dispatcher(table, TraceIds(1), self.access)
 
     def add(self, request_id: str, cluster: str = "c", ip: str = "10.0.0.1", prompt_length: int = 0) -> None:
         """A request in flight, told of now."""

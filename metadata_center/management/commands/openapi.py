@@ -13,11 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
+from edge.rest.openapi.document import as_yaml, document
 from metadata_center.apps import MetadataCenterConfig
-from metadata_center.config import Config
-from metadata_center.logs import configure
 from metadata_center.node import Node
-from metadata_center.rest.openapi.document import as_yaml, document
+from runtime.config import Config
+from runtime.logs import configure
 
 
 class Command(BaseCommand):

@@ -15,11 +15,11 @@ from django.core.management.base import BaseCommand
 from django.template.loader import get_template
 from django.urls import get_resolver
 
+from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
-from metadata_center.config import Config, ConfigError
-from metadata_center.http.server import NodeServer, listen, raise_file_limit
-from metadata_center.logs import configure
 from metadata_center.node import Node
+from runtime.config import Config, ConfigError
+from runtime.logs import configure
 
 
 class Command(BaseCommand):
@@ -70,10 +70,10 @@ def load_pages() -> None:
         "console/index.html",
         "console/overview.html",
         "console/cluster.html",
-        "metadata_center/api.html",
-        "metadata_center/docs.html",
+        "edge/api.html",
+        "edge/docs.html",
         "metadata_center/admin/dashboard.html",
-        "metadata_center/admin/confirm.html",
+        "edge/admin/confirm.html",
         "loadstats/admin/requests.html",
         "admin/login.html",
         "problem.html",

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from metadata_center.cluster import MAX_NODES, LocalCluster
+from metadata_center.local_cluster import MAX_NODES, LocalCluster
 
 
 class Command(BaseCommand):

@@ -10,9 +10,9 @@ import msgspec
 
 from benchmarks import batch
 from benchmarks.spread import Latencies
+from edge.call import Call
 from loadstats.batch import BatchHandlers
 from loadstats.ledger import Ledger
-from metadata_center.http.call import Call
 
 
 def test_its_operations_are_whole_lives_that_a_node_takes() -> None:

@@ -16,9 +16,9 @@ from django.urls import reverse
 from console import views
 from console.calls import ask
 from console.nodes import Peer, View
+from edge.errors import NotFound
+from edge.pages import CONTENT_SECURITY_POLICY
 from metadata_center import __version__
-from metadata_center.errors import NotFound
-from metadata_center.pages import CONTENT_SECURITY_POLICY
 from tests.unit.partial_node import WALL_NS, PartialNode
 
 HTML = {"Accept": "text/html"}

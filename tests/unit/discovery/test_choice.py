@@ -13,8 +13,8 @@ from discovery.choice import choose
 from discovery.dns import DnsDiscovery
 from discovery.host import Host
 from discovery.static import StaticDiscovery
-from metadata_center.config import ConfigError
-from metadata_center.config.schema import Discovery
+from runtime.config import ConfigError
+from runtime.config.schema import Discovery
 from tests.dns_server import DnsServer
 from tests.unit.discovery.fakes import Clock
 

@@ -14,7 +14,7 @@ from discovery.directory import MAX_PEERS, Directory, Lookups
 from discovery.host import Host
 from discovery.own import Own
 from discovery.service import LookupFailed
-from metadata_center.health import State
+from runtime.health import State
 from tests.unit.discovery.fakes import Clock, FakeDiscovery
 
 GRACE = 60.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from discovery.host import Host
-from metadata_center.config import ConfigError, load
+from runtime.config import ConfigError, load
 
 NAMESERVERS = "META_DATA_CENTER_SVC_DISC_NAMESERVERS"
 HOST = "META_DATA_CENTER_SVC_DISC_HOST"

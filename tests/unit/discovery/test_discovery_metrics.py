@@ -17,7 +17,7 @@ from discovery.directory import Directory
 from discovery.metrics import DiscoveryCollector
 from discovery.own import Own
 from discovery.tasks import refresh
-from metadata_center.aliases import ALIASES
+from runtime.metrics.aliases import ALIASES
 from tests.unit.discovery.fakes import Clock, FakeDiscovery
 
 PREFIX = "metadata_center_discovery_"

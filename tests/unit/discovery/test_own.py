@@ -10,7 +10,7 @@ import pytest
 
 from discovery.host import Host
 from discovery.own import NOBODY, Own, is_local
-from metadata_center.config import ConfigError
+from runtime.config import ConfigError
 
 
 def test_the_machine_has_its_loopback_addresses() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.call import Call
+from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from kvcache.wire import MAX_HASH, MAX_HASHES
-from metadata_center.errors import InvalidInput
-from metadata_center.http.call import Call
 
 A, B = "10.0.0.1", "fd00::2"
 NOWHERE: dict[str, Any] = {"locations": []}

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.call import Call
+from edge.errors import InvalidInput
 from loadstats.batch import MAX_COMMAS, MAX_OPERATIONS, SLICE, BatchHandlers
 from loadstats.ledger import Ledger
-from metadata_center.errors import InvalidInput
-from metadata_center.http.call import Call
 
 OK = {"code": 200}
 

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.call import Call, Handler
+from edge.errors import ContractError, InvalidInput, NotFound
 from loadstats.engines import EngineHandlers
 from loadstats.ledger import Ledger, clusters_after
 from loadstats.ledger.state import SLICE
 from loadstats.ledger.totals import PART
-from metadata_center.errors import ContractError, InvalidInput, NotFound
-from metadata_center.http.call import Call, Handler
 
 
 class Engines:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.call import Call
+from edge.errors import InvalidInput, NotFound
 from loadstats.inspection import InspectionHandlers
 from loadstats.ledger import (
     BUCKETS,
@@ -25,8 +27,6 @@ from loadstats.ledger import (
     ReplicatedLedger,
     Sighting,
 )
-from metadata_center.errors import InvalidInput, NotFound
-from metadata_center.http.call import Call
 
 EVERYTHING = Filter()
 

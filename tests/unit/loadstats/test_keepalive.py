@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.call import Call
+from edge.errors import Conflict, InvalidInput, TooMany
 from loadstats.cache import MemoryLoadCache
 from loadstats.handlers import LoadHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
 from loadstats.wire import EngineNames
-from metadata_center.errors import Conflict, InvalidInput, TooMany
-from metadata_center.http.call import Call
 
 
 class Door:

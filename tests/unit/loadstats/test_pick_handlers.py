@@ -9,15 +9,15 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
+from edge.call import Call
+from edge.errors import InvalidInput, TooMany
 from kvcache.index import Lengths
 from loadstats.ledger import MAX_CANDIDATES, Ledger
 from loadstats.pick import candidates
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.rule import Rule
 from loadstats.pick.wire import MAX_HASHES, Pick, Picked, QuickPick
-from metadata_center.config.schema import Pick as PickConfig
-from metadata_center.errors import InvalidInput, TooMany
-from metadata_center.http.call import Call
+from runtime.config.schema import Pick as PickConfig
 
 
 class Caches:

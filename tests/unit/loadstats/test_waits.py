@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from edge.errors import TooMany
 from loadstats.ledger import Ledger
 from loadstats.waits import LOOKS, WAKES, Waits
-from metadata_center.errors import TooMany
 
 LIMIT_SECONDS = 10.0
 

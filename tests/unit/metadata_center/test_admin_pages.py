@@ -15,14 +15,14 @@ from django.test import Client
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
+from edge.templatetags.live import age
 from loadstats.admin import requests, sums
 from loadstats.ledger import Added, Inspection, ReplicatedLedger
 from metadata_center.admin.dashboard import BUSIEST
-from metadata_center.config import Config
-from metadata_center.config.loaded import Loaded
-from metadata_center.config.member import members
-from metadata_center.config.schema import Replication
-from metadata_center.templatetags.live import age
+from runtime.config import Config
+from runtime.config.loaded import Loaded
+from runtime.config.member import members
+from runtime.config.schema import Replication
 from tests.unit.partial_node import PartialNode
 
 pytestmark = pytest.mark.django_db

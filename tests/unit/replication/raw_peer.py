@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
+from edge.body import Addresses
 from kvcache.index import ReplicatedIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Phase, ReplicatedLedger
 from loadstats.wire import EngineNames
-from metadata_center.http.body import Addresses
 from replication.cache import CacheReplica
 from replication.client import Connection
 from replication.journal import Journal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metadata_center.errors import Forbidden
-from metadata_center.http.call import Call
+from edge.call import Call
+from edge.errors import Forbidden
 from replication.admission import Admission
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.errors import InvalidInput
 from loadstats.ledger import Added
-from metadata_center.errors import InvalidInput
 from replication import cache as cache_module
 from replication.cache import CacheReplica
 from replication.messages import VERSION, CacheLost, CacheState, CacheWant, Event, Push, Saved

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from msgspec import msgpack
 
+from edge.call import Call, Table
+from edge.errors import Forbidden, InvalidInput
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import BUCKETS, Added, Done, Hearsay
-from metadata_center.errors import Forbidden, InvalidInput
-from metadata_center.http.call import Call, Table
 from replication import paths
 from replication.admission import Admission
 from replication.handlers import ReplicaHandlers

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 from msgspec import msgpack
 
-from metadata_center.errors import InvalidInput
-from metadata_center.health import State as PartState
-from metadata_center.http.call import Call, Table
+from edge.call import Call, Table
+from edge.errors import InvalidInput
 from replication import link as link_module
 from replication import paths
 from replication.admission import Admission
@@ -30,6 +29,7 @@ from replication.link import PeerLink
 from replication.links import Links
 from replication.messages import VERSION, Ack, State, Summary, Want
 from replication.sender import Link, Sender
+from runtime.health import State as PartState
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
 

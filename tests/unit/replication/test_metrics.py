@@ -6,11 +6,11 @@ from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
-from metadata_center.http.meter import Meter
 from replication.link import PeerLink
 from replication.messages import VERSION, Ack
 from replication.metrics import ReplicationCollector
 from replication.sender import Sender
+from runtime.metrics.meter import Meter
 from tests.unit.replication.raw_peer import Node, RawPeer
 
 PREFIX = "metadata_center_replication_"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge.errors import InvalidInput
 from loadstats.ledger import Added, Done
-from metadata_center.errors import InvalidInput
 from replication.messages import VERSION, CacheState, Push, State
 from replication.pull import CachePull, Pull
 from tests.unit.replication.raw_peer import Node

@@ -7,8 +7,8 @@ from msgspec import ValidationError
 from msgspec.msgpack import decode, encode
 from msgspec.structs import replace
 
+from edge.errors import InvalidInput
 from loadstats.ledger import Added, Done, FirstToken
-from metadata_center.errors import InvalidInput
 from replication.messages import VERSION, Ack, Push, Summary, Want
 from replication.replica import MAX_ORIGINS, STATE_RECORDS, node_of
 from replication.sender import Sender

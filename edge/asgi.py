@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The handlers behind plain ASGI, for any ASGI server, and what the lane falls back to. Runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from edge.call import Call, Patient, Route
+from edge.dispatcher import Dispatcher
+from edge.envelope import CONTENT_TYPE, PACKED_TYPE
+from edge.errors import BodyTooLarge
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def wants_page(accept: bytes | None) -> bool:
+    """Whether a request comes from a browser, which gets Django's page instead of bare JSON."""
+    return accept is not None and b"text/html" in accept
+
+
+class HandlerApp:
+    """An ASGI application: the edge's table, and `pages` (Django) for everything else."""
+
+    def __init__(self, dispatcher: Dispatcher, pages: Asgi, *, max_body_bytes: int) -> None:
+        self._dispatcher = dispatcher
+        self._pages = pages
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; other kinds of connection are Django's."""
+        if scope["type"] == "http":
+            route = self._dispatcher.table.find(
+                scope["method"].encode(), scope["path"].encode("utf-8", "surrogateescape")
+            )
+            if route is not None:
+                headers: dict[bytes, bytes] = {}
+                for name, value in scope["headers"]:
+                    headers.setdefault(name, value)
+                if not wants_page(headers.get(b"accept")):
+                    client = scope.get("client")
+                    call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
+                    await self._serve(route, call, receive, send)
+                    return
+            await self._page(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Django answer, but not spool a body without end."""
+        size = 0
+        started = False
+
+        async def bounded() -> Mapping[str, Any]:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._max_body_bytes:
+                raise BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
+            return message
+
+        async def watched(message: Mapping[str, Any]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._pages(scope, bounded, watched)
+        except BodyTooLarge as problem:
+            if not started:
+                trace_id = self._dispatcher.trace_ids.fresh()
+                await _answer(send, *self._dispatcher.refuse(problem, trace_id), CONTENT_TYPE, trace_id)
+
+    async def _serve(self, route: Route, call: Call, receive: Receive, send: Send) -> None:
+        wall_ns, started = time_ns(), perf_counter_ns()
+        trace_id = self._dispatcher.trace_ids.of(call.headers.get(b"traceid"))
+        body = await self._body(receive)
+        if body is None:
+            return  # the client is gone
+        call.body = body
+        if len(body) > self._max_body_bytes:
+            problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
+            status, answer = self._dispatcher.refuse(problem, trace_id)
+        elif (patient := route.awaited(call.query, len(body))) is None:
+            status, answer = self._dispatcher.serve(route, call, trace_id)
+        else:
+            served = await self._patiently(patient, route, call, trace_id, receive)
+            if served is None:
+                return
+            status, answer = served
+        kind = PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE
+        await _answer(send, status, answer, kind, trace_id, call.etag)
+        duration_ns = perf_counter_ns() - started - call.waited_ns
+        self._dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        self._dispatcher.flush()  # other servers than ours have no timer for it
+
+    async def _patiently(
+        self, patient: Patient, route: Route, call: Call, trace_id: bytes, receive: Receive
+    ) -> tuple[int, bytes] | None:
+        """The answer of a call that takes its time; None where its client did not wait for it."""
+        work = self._dispatcher.serve_patiently(patient, route, call, trace_id)
+        if not patient.idle:
+            return await work
+        tasks = asyncio.ensure_future(work), asyncio.ensure_future(_leaves(receive))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return tasks[0].result() if tasks[0].done() else None
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body, or a little more than the limit of one that is too large; None once the client is gone."""
+        parts: list[bytes] = []
+        size = 0
+        while size <= self._max_body_bytes:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if not message.get("more_body", False):
+                break
+        return b"".join(parts)
+
+
+async def _leaves(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes, etag: bytes = b""
+) -> None:
+    head = [(b"x-trace-id", trace_id)]
+    if status != 304:
+        head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if etag:
+        head.append((b"etag", b'W/"%b"' % etag))
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})

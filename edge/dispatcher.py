@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The edge: the one place where a handler is called, its errors become answers, and both are counted and logged.
+
+Every door uses it. `serve` may run on any thread; `finish` belongs to the event loop, as do the routes' meters.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from edge import envelope
+from edge.call import Call, NotModified, Patient, Route, Table
+from edge.domains import Domains
+from edge.envelope import TraceIds
+from edge.errors import ContractError, InternalError
+from runtime.metrics.meter import PageMeters
+
+logger = logging.getLogger("edge")
+
+
+class AccessLog(Protocol):
+    """Where answered requests are written."""
+
+    enabled: bool
+
+    def record(
+        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+    ) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class Dispatcher:
+    """The handlers as the doors see them. `access` is None where no access log is kept."""
+
+    def __init__(self, table: Table, trace_ids: TraceIds, access: AccessLog | None = None) -> None:
+        self.table = table
+        self.trace_ids = trace_ids
+        self.access = access
+        self.pages = PageMeters()
+        self.domains = Domains()
+
+    def serve(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer. Never raises."""
+        try:
+            data = route.handler(call)
+        except Exception as problem:
+            return self._other(route, problem, trace_id)
+        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+
+    async def serve_patiently(self, patient: Patient, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+        """The same for a call that is `patient`'s, which runs on the event loop."""
+        try:
+            data = await patient.handler(call)
+        except Exception as problem:
+            return self._other(route, problem, trace_id)
+        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+
+    def _other(self, route: Route, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
+        """Any answer but a 200."""
+        if isinstance(problem, ContractError):
+            return self.refuse(problem, trace_id)
+        if isinstance(problem, NotModified):
+            return 304, b""
+        logger.error(
+            "%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"), exc_info=problem
+        )
+        return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
+
+    @staticmethod
+    def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:
+        """Status and body of an answer that no handler gave."""
+        return problem.status, envelope.error(problem, envelope.json_text(trace_id))
+
+    def flush(self) -> None:
+        """Hand on the access lines gathered so far. The lane's server does so ten times a second."""
+        if self.access is not None:
+            self.access.flush()
+
+    def finish(self, route: Route, call: Call, trace_id: bytes, status: int, *, wall_ns: int, duration_ns: int) -> None:
+        """Count and log an answer once it is written."""
+        route.meter.record(status, duration_ns)
+        if call.query and b"domain=" in call.query:
+            self.domains.count(call.query)
+        access = self.access
+        if access is not None and access.enabled and not route.packed:  # pushes of peers would drown the rest
+            access.record(
+                wall_ns, trace_id.decode("latin-1"), call.request_id, route.method, route.path, status, duration_ns
+            )

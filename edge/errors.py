@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The errors that a caller can be told of, with their codes in the HTTP contract.
+
+The domain raises them; the edge (`edge.dispatcher`) alone turns them into answers. `message` is stable and
+may be matched by programs; `reason` is for people: it names the member that is wrong and what was expected.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ContractError(Exception):
+    """An answer other than 200. The HTTP status is `code // 100000`."""
+
+    code: ClassVar[int] = 50001000
+    message: ClassVar[str] = "internal error"
+
+    def __init__(self, reason: str = "", *, data: bytes = b"null") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.data = data
+
+    @property
+    def status(self) -> int:
+        """HTTP status code."""
+        return self.code // 100000
+
+
+class InvalidInput(ContractError):
+    code = 40001400
+    message = "invalid input"
+
+
+class Forbidden(ContractError):
+    code = 40301001
+    message = "not allowed"
+
+
+class NotFound(ContractError):
+    code = 40401000
+    message = "not found"
+
+
+class MethodNotAllowed(ContractError):
+    """`allow` lists the methods that the path knows, as the `Allow` header wants them."""
+
+    code = 40501000
+    message = "method not allowed"
+
+    def __init__(self, reason: str, *, allow: tuple[str, ...]) -> None:
+        super().__init__(reason)
+        self.allow = allow
+
+
+class RequestTimeout(ContractError):
+    code = 40801000
+    message = "request timeout"
+
+
+class Conflict(ContractError):
+    """`data` is what is there instead of what the caller expected."""
+
+    code = 40901000
+    message = "conflict"
+
+
+class BodyTooLarge(ContractError):
+    code = 41301000
+    message = "body too large"
+
+
+class TooMany(ContractError):
+    code = 42901000
+    message = "refused by a cap"
+
+
+class HeadersTooLarge(ContractError):
+    code = 43101000
+    message = "header fields too large"
+
+
+class InternalError(ContractError):
+    """Its reason never carries an exception's text: that goes to the log, beside the trace id."""
+
+
+class Unavailable(ContractError):
+    code = 50301000
+    message = "service unavailable"

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Request heads, parsed once.
+
+A gateway's requests differ in their bodies; their heads are a few byte strings sent over and over. What httptools made
+of a head depends on its bytes alone, so `Heads` remembers it, and a request whose head is known needs no parser. The
+`TraceId` line, which may differ each time, is cut out first. Owned by the event loop.
+"""
+
+from __future__ import annotations
+
+from re import compile as regex
+
+from msgspec import Struct
+
+from edge.call import Route
+
+_find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e]*)(?=\r\n)").search
+
+
+class Head(Struct, frozen=True):
+    """What a hot request's head says. `headers` holds the first field of each name, in lower case."""
+
+    route: Route
+    query: bytes
+    headers: dict[bytes, bytes]
+    content_length: int
+    keep_alive: bool = True
+    http_1_0: bool = False
+
+
+class Heads:
+    """The heads seen lately, by their bytes. Full, it starts anew: that costs a parse for each, no more."""
+
+    def __init__(self, capacity: int = 4096, longest: int = 2048) -> None:
+        self._capacity = capacity
+        self._longest = longest
+        self._heads: dict[bytes, Head] = {}
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    def split(self, data: bytes) -> tuple[Head | None, bytes | None, bytes]:
+        """Read `data` as one whole request: its head where that is known and the lengths agree, `TraceId` and body."""
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            return None, None, b""
+        trace_id = None
+        head = self._heads.get(data[:end])
+        if head is None:
+            line = _find_trace_line(data, 0, end + 2)
+            if line is None:
+                return None, None, b""
+            head, trace_id = self._heads.get(data[: line.start()] + data[line.end() : end]), line[1]
+        if head is None or len(data) != end + 4 + head.content_length:
+            return None, None, b""
+        return head, trace_id, data[end + 4 :]
+
+    def learn(self, data: bytes, head: Head) -> None:
+        """Remember `head`, which the parser read from `data`, found to be exactly one request."""
+        end = data.find(b"\r\n\r\n")
+        if end + 4 + head.content_length != len(data) or end > self._longest:
+            return
+        line = _find_trace_line(data, 0, end + 2)
+        key = data[:end] if line is None else data[: line.start()] + data[line.end() : end]
+        if b"\r\n " in key or b"\r\n\t" in key or _find_trace_line(key + b"\r\n"):
+            return  # folded lines and a second TraceId: what they mean depends on the line that was cut
+        if len(self._heads) >= self._capacity:
+            self._heads.clear()
+        self._heads[key] = head
+        if line is not None and not line[1]:
+            self._heads[data[:end]] = head  # most gateways send an empty one: known without a search

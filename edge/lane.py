@@ -1,0 +1,379 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The hot path: uvicorn's HTTP protocol, answering the table's routes from the parser's callbacks.
+
+Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
+Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
+websockets, calls that may take a while (`Patient`), and any request that must wait its turn behind one that Django
+still works on or behind a client that does not read its answers. There the same handlers serve it, so the answers are
+the same.
+
+A `Lane` is one connection. All of it runs on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from edge.asgi import wants_page
+from edge.call import Call, Route
+from edge.errors import (
+    BodyTooLarge,
+    ContractError,
+    HeadersTooLarge,
+    InvalidInput,
+    MethodNotAllowed,
+    RequestTimeout,
+)
+from edge.head import Head
+
+if TYPE_CHECKING:
+    from edge.lanes import LaneState
+
+
+class Lane(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        shared: LaneState,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.shared = shared
+        self._open = False  # between a request's first byte and its last
+        self._since = shared.now  # when the open request began, or the last one ended
+        self._refused = False  # nothing more is read from this connection
+        self._refusal: bytes | None = None  # said once the answers before it are out
+        self._half_closed = False  # the client sends no more
+        self._paused_at = shared.now
+        self._data = b""  # what is being parsed, where it began with a request
+        self._ended = False  # what is being parsed held the end of a request
+        self._begin()
+
+    def _begin(self) -> None:
+        self._head: Head | None = None  # of the hot request being read
+        self._paged = False  # the request being read was handed to uvicorn
+        self._body = bytearray()  # bytes would be copied anew with every piece
+        self._received = 0  # bytes of the head, then of the body
+        self._started = 0
+        self._upgrade = False
+        self._idle = False  # the request being served only waits for something to happen
+        self.url = b""
+        self.headers = []
+
+    # From the transport
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client: mostly exactly one request with a known head."""
+        if self._refused:
+            return
+        if not self._open and not self._busy():
+            head, trace_id, body = self.shared.heads.split(data)
+            if head is not None:
+                self._started = perf_counter_ns()
+                self._answer(head, trace_id, body)
+                return
+        self._data = b"" if self._open else data
+        self._ended = False
+        self._feed(data)
+        if self._open and self._started == 0 and not self._ended:  # else nobody knows how much of it is this head
+            self._received += len(data)
+            if self._received > self.shared.max_header_bytes:
+                self._refuse(self._head_too_large())
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client will send no more. Answers under way still go out; True keeps the connection open for them.
+
+        But not for a call that waits: its client has most likely given up and gone.
+        """
+        self._half_closed = True
+        if self._idle and not self.pipeline:
+            return False
+        return not self._open and self._busy() and self.transport.can_write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, and with it everything that this object held."""
+        super().connection_lost(exc)
+        self._refused = True
+        self.pipeline.clear()
+        self._begin()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        super().pause_writing()
+        self._paused_at = self.shared.now
+
+    def check_time(self, now: float) -> None:
+        """Close the connection where the client has kept us waiting for too long."""
+        shared = self.shared
+        if self.flow.write_paused:
+            if now - self._paused_at > shared.write_timeout_seconds:
+                self.transport.abort()
+        elif self._refused:
+            if now - self._since > shared.read_timeout_seconds:
+                self.transport.abort()
+        elif self._open:
+            if now - self._since > shared.read_timeout_seconds:
+                self._refuse(RequestTimeout(f"no complete request within {shared.read_timeout_seconds:g} seconds"))
+        elif not self._busy() and now - self._since > shared.idle_timeout_seconds:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """The server stops: idle connections close, the others after the answer under way."""
+        if self._open and not self._paged and not self._busy():
+            return  # its answer will say `Connection: close`; the read timeout bounds the wait
+        super().shutdown()
+
+    # From the parser
+
+    def on_message_begin(self) -> None:
+        if self._refused:
+            return
+        self._begin()
+        self._open = True
+        self._since = self.shared.now
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._refused or self.transport.is_closing():
+            self._refused = True
+            return
+        self._started = perf_counter_ns()
+        self._received = 0
+        headers: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            headers.setdefault(name.lower(), value)
+        if (problem := self._fault(headers)) is not None:
+            self._refuse(problem)
+            return
+        websocket = False
+        if self.parser.should_upgrade():
+            websocket = headers.get(b"upgrade", b"").lower() == b"websocket" and self._should_upgrade_to_ws()
+            if not websocket:
+                self._upgrade = True
+                return  # said again without the offer, see _without_offer
+            if self._busy():
+                self._refuse(InvalidInput("Upgrade: expected no request under way on this connection"))
+                return
+        route, query = self._find_route()
+        length = int(headers.get(b"content-length", b"0"))
+        size = self.shared.max_body_bytes if b"transfer-encoding" in headers else length
+        patient = None if route is None else route.awaited(query, size)
+        if route is None or patient is not None or websocket or self._busy() or wants_page(headers.get(b"accept")):
+            self._hand_over()
+            self._idle = patient is not None and patient.idle
+            return
+        http_1_0 = self.parser.get_http_version() != "1.1"
+        self._head = Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
+        if headers.get(b"expect", b"").lower() == b"100-continue" and (length or b"transfer-encoding" in headers):
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused or self._upgrade:
+            return
+        self._received += len(body)
+        if self._received > self.shared.max_body_bytes:
+            self._refuse(self._too_large())
+        elif self._paged:
+            super().on_body(body)
+        else:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        if self._refused or self._upgrade:
+            return
+        self._open = False
+        self._ended = True
+        self._since = self.shared.now
+        if self._paged:
+            super().on_message_complete()
+            return
+        head = self._head
+        assert head is not None
+        if self._busy():  # a client that does not read: its answers wait with uvicorn's
+            self._hand_over()
+            super().on_body(bytes(self._body))
+            super().on_message_complete()
+            return
+        if head.keep_alive and not head.http_1_0 and b"expect" not in head.headers:
+            self.shared.heads.learn(self._data, head)
+        self._answer(head, head.headers.get(b"traceid"), bytes(self._body))
+
+    # From uvicorn
+
+    def on_response_complete(self) -> None:
+        """Django has answered."""
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # check_time closes idle connections
+        self._since = self.shared.now
+        if self._busy():
+            return
+        if self._refusal is not None:
+            self._say(self._refusal)
+        elif self._half_closed:
+            self.transport.close()
+
+    # Inside
+
+    def _busy(self) -> bool:
+        """Whether an answer must wait: behind Django's, or for the client to read."""
+        cycle = self.cycle
+        return (cycle is not None and not cycle.response_complete) or bool(self.pipeline) or self.flow.write_paused
+
+    def _feed(self, data: bytes) -> None:
+        """Parse, and begin anew behind each head that offers another protocol."""
+        pieces = [memoryview(data)]
+        while pieces and not self._refused:
+            piece = pieces.pop()
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade as stop:
+                if self._refused:
+                    return  # type: ignore[unreachable] # the parser calls back, and that may have refused
+                if not self._upgrade:
+                    self.handle_websocket_upgrade()
+                    return
+                pieces += [piece[stop.args[0] :], memoryview(self._without_offer())]
+            except httptools.HttpParserError as problem:
+                if not self._refused:
+                    self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
+
+    def _without_offer(self) -> bytes:
+        """The head of a request that offers another protocol (`Upgrade: h2c`), as the plain HTTP/1.1 that it also is,
+        and a new parser for it. httptools ends such a request at its head and takes its body for the other protocol's.
+        """
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
+        for name, value in self.headers:
+            if name.lower() not in {b"upgrade", b"connection", b"http2-settings"}:
+                head += [name, b": ", value, b"\r\n"]
+            elif name.lower() == b"connection" and b"close" in value.lower():
+                head.append(b"Connection: close\r\n")
+        head.append(b"\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._data = b""
+        return b"".join(head)
+
+    def _fault(self, headers: dict[bytes, bytes]) -> ContractError | None:
+        """What is wrong with a head that the parser accepts."""
+        if self.parser.get_method() == b"CONNECT":
+            return MethodNotAllowed("CONNECT: this is no proxy", allow=())
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > self.shared.max_header_bytes:
+            return self._head_too_large()
+        if self.parser.get_http_version() == "1.1" and sum(name.lower() == b"host" for name, _ in self.headers) != 1:
+            return InvalidInput("Host: expected exactly one")
+        if int(headers.get(b"content-length", b"0")) > self.shared.max_body_bytes:
+            return self._too_large()
+        return None
+
+    def _head_too_large(self) -> HeadersTooLarge:
+        return HeadersTooLarge(f"head: expected at most {self.shared.max_header_bytes} bytes")
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"body: expected at most {self.shared.max_body_bytes} bytes")
+
+    def _find_route(self) -> tuple[Route | None, bytes]:
+        path, _, query = self.url.partition(b"?")
+        return self.shared.dispatcher.table.find(self.parser.get_method(), path), query.partition(b"#")[0]
+
+    def _hand_over(self) -> None:
+        """Let uvicorn serve the request whose head was just read."""
+        self._paged = True
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+        if self.shared.draining:
+            self.cycle.keep_alive = False
+
+    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:
+        """Serve a hot request: write, then count and log."""
+        shared = self.shared
+        dispatcher = shared.dispatcher
+        route = head.route
+        wall_ns = time_ns()
+        trace_id = dispatcher.trace_ids.of(trace_header)
+        client = self.client
+        call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
+        status, answer = dispatcher.serve(route, call, trace_id)
+        if status != 200:
+            start = shared.start(status)
+        elif route.packed:
+            start = shared.packed_start
+        else:
+            start = shared.ok_start
+        if not head.keep_alive or head.http_1_0 or shared.draining or status == 304:
+            self._write_other(head, status, start + trace_id, call.etag, answer)
+        elif call.etag:
+            self.transport.write(
+                b'%b%b\r\nETag: W/"%b"\r\nContent-Length: %d\r\n\r\n%b'
+                % (start, trace_id, call.etag, len(answer), answer)
+            )
+        else:
+            self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
+        if not route.packed:
+            shared.served += 1  # what peers send keeps no draining node waiting
+        self._since = shared.now
+        duration_ns = perf_counter_ns() - self._started
+        dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+
+    def _write_other(self, head: Head, status: int, start: bytes, etag: bytes, answer: bytes) -> None:
+        """Write an answer that says what becomes of the connection, or one without a body."""
+        keep = head.keep_alive and not self.shared.draining
+        word = b"keep-alive" if keep else b"close"
+        tag = b'ETag: W/"%b"\r\n' % etag if etag else b""
+        length = b"" if status == 304 else b"Content-Length: %d\r\n" % len(answer)
+        self.transport.write(b"%b\r\nConnection: %b\r\n%b%b\r\n%b" % (start, word, tag, length, answer))
+        if not keep:
+            self._refused = True
+            self.transport.close()
+
+    def _refuse(self, problem: ContractError) -> None:
+        """Answer with an error and read no more: after it, nobody knows where the next request would begin."""
+        dispatcher = self.shared.dispatcher
+        self._refused = True
+        self._open = False
+        self._since = self.shared.now
+        trace_id = dispatcher.trace_ids.fresh()
+        status, answer = dispatcher.refuse(problem, trace_id)
+        dispatcher.pages.record("other", None, status, 0)
+        refusal = b"%b%b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
+            self.shared.start(status),
+            trace_id,
+            len(answer),
+            answer,
+        )
+        if self._paged and not self.pipeline and self.cycle is not None and not self.cycle.response_started:
+            self.cycle.disconnected = True  # Django waits for the rest of this very request
+            self.cycle.message_event.set()
+            self._say(refusal)
+        elif self._paged:
+            self.transport.abort()  # its turn is not near: there is no right time to say anything
+        elif self._busy():
+            self._refusal = refusal
+        else:
+            self._say(refusal)
+
+    def _say(self, refusal: bytes) -> None:
+        """Write the last answer, and leave the client time to read it: closing at once could reset it away."""
+        self.transport.write(refusal)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()

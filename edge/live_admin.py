@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The admin's pages over what lives in memory: no table, no queryset, the parts of the running node are asked.
+
+The models behind them have no table and stand for permissions alone. Runs on Django's threads; nothing is kept between
+two pages.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from msgspec import Struct
+from unfold.admin import ModelAdmin
+
+from edge.errors import ContractError
+
+Values = dict[str, str]
+
+
+class Question(Struct, frozen=True):
+    """What a confirmation asks: to do it to what, what follows, and what there is to know of it."""
+
+    subject: str
+    consequence: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+class Operation(ABC):
+    """Something people may do on a page. `codename` is its permission and its URL, `members` what a form sends.
+
+    `flag` is how the admin log marks it. `ask` and `perform` raise ContractError where it cannot be done.
+    """
+
+    codename: ClassVar[str]
+    title: ClassVar[str]
+    button: ClassVar[str]
+    members: ClassVar[tuple[str, ...]]
+    flag: ClassVar[int]
+
+    @abstractmethod
+    def ask(self, values: Values) -> Question:
+        """What to confirm."""
+
+    @abstractmethod
+    def perform(self, values: Values) -> str:
+        """Do it. Returns what was done, for the admin log and whoever did it."""
+
+    def target(self, values: Values) -> str:
+        """The primary key that the admin log keeps."""
+        return values[self.members[0]]
+
+
+class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
+    """One page, and the operations on it. Subclasses fill `context`."""
+
+    template: ClassVar[str]
+    operations: ClassVar[tuple[Operation, ...]] = ()
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        """What the template shows."""
+        raise NotImplementedError
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page, and a confirmation for each operation."""
+        view = self.admin_site.admin_view
+        urls = [path("", view(self.changelist_view), name=f"{self._label}_changelist")]
+        methods = require_http_methods(["GET", "HEAD", "POST"])
+        for operation in self.operations:
+            confirm = view(methods(self._confirmation(operation)))
+            urls += [path(f"{operation.codename}/", confirm, name=f"{self._label}_{operation.codename}")]
+        return urls
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, get_permission_codename("view", self.opts))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The page."""
+        return require_safe(self._page)(request)
+
+    def _page(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "may": {each.codename: self._may(request, each.codename) for each in self.operations},
+            "back": request.GET.urlencode(),
+            **self.context(request),
+        }
+        return TemplateResponse(request, self.template, context)
+
+    def _confirmation(self, operation: Operation) -> Any:
+        def confirm(request: HttpRequest) -> HttpResponse:
+            if not (self.has_view_permission(request) and self._may(request, operation.codename)):
+                raise PermissionDenied
+            sent = request.POST if request.method == "POST" else request.GET
+            values = {name: sent.get(name, "") for name in operation.members}
+            back = reverse(f"{self.admin_site.name}:{self._label}_changelist")
+            if query := sent.get("back", ""):
+                back = f"{back}?{query}"
+            try:
+                if request.method == "POST":
+                    messages.success(request, self._perform(request, operation, values))
+                    return HttpResponseRedirect(back)
+                question = operation.ask(values)
+            except ContractError as problem:
+                messages.error(request, problem.reason)
+                return HttpResponseRedirect(back)
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": operation.title,
+                "operation": operation,
+                "question": question,
+                "values": values,
+                "back_url": back,
+                "back": query,
+            }
+            return TemplateResponse(request, "edge/admin/confirm.html", context)
+
+        return confirm
+
+    def _perform(self, request: HttpRequest, operation: Operation, values: Values) -> str:
+        """Do it, and tell the admin log. Nothing is done that the log could not be told of."""
+        assert isinstance(request.user, User)  # no other kind comes past the site's own check
+        with transaction.atomic():
+            entry = LogEntry.objects.log_actions(
+                request.user.pk, [self.model(pk=operation.target(values))], operation.flag, single_object=True
+            )
+            done = operation.perform(values)
+            entry.change_message = done
+            entry.save()
+            return done
+
+    def _may(self, request: HttpRequest, codename: str) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+    @property
+    def _label(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The edge for what Django answers: a trace id, one count and one access line for each, as the lane does for its own.
+
+And the pages' static files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from asgiref.sync import markcoroutinefunction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
+
+from metadata_center.apps import running_node
+
+
+class EdgeMiddleware:
+    """`request.trace_id` (bytes) is set for whoever needs it further in; `request.call_request_id` is taken from there.
+
+    First of the middlewares, and on the event loop: so a duration has the wait for Django's thread in it. Asynchronous
+    only; able to do both, Django would run it on that thread too.
+    """
+
+    sync_capable = False
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
+        self._get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        wall_ns, started_ns = time_ns(), perf_counter_ns()
+        dispatcher = running_node().dispatcher
+        trace_bytes = dispatcher.trace_ids.of(request.headers.get("TraceId", "").encode("latin-1", "replace"))
+        request.trace_id = trace_bytes  # type: ignore[attr-defined]
+        response = await self._get_response(request)
+        trace_id = trace_bytes.decode("latin-1")
+        response["X-Trace-ID"] = trace_id
+        match = request.resolver_match
+        route = None if match is None else f"/{match.route}"
+        method = request.method or ""
+        duration_ns = perf_counter_ns() - started_ns
+        dispatcher.pages.record(method, route, response.status_code, duration_ns)
+        access = dispatcher.access
+        if access is not None and access.enabled:
+            request_id = getattr(request, "call_request_id", "")
+            access.record(wall_ns, trace_id, request_id, method, route or "other", response.status_code, duration_ns)
+        return response
+
+
+class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped
+    """WhiteNoise with whole answers: what it streams, Django would gather itself on an event loop, and warn of it."""
+
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
+        """The file's answer. The largest, Swagger UI's script, has 1.6 MB."""
+        answer = static_file.get_response(request.method, request.META)
+        with answer.file or BytesIO() as file:
+            return HttpResponse(file.read(), status=int(answer.status), headers=dict(answer.headers))

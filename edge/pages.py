@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What Django answers outside any app: the metrics, and errors in the contract's envelope. Runs on Django's threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from edge import envelope
+from edge.asgi import wants_page
+from edge.dispatcher import Dispatcher
+from edge.errors import (
+    BodyTooLarge,
+    ContractError,
+    Forbidden,
+    InternalError,
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+)
+from metadata_center.apps import running_node
+from runtime.metrics.exposition import stream
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+READS = ("GET", "HEAD")
+
+# Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@csrf_exempt  # refused by its method, in the envelope
+@never_cache
+async def metrics(request: HttpRequest) -> HttpResponseBase:
+    """`GET /metrics`: Prometheus text, or OpenMetrics where the scraper asks for it."""
+    if request.method not in READS:
+        return problem_response(request, _not_read(request))
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return StreamingHttpResponse(stream(REGISTRY.collect(), encode), content_type=content_type)
+
+
+def page(view: View[Parameters]) -> View[Parameters]:
+    """A view for people: it is only read, never cached, and its pages are under the content security policy."""
+
+    @csrf_exempt  # refused by its method, in the envelope
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        if request.method not in READS:
+            return problem_response(request, _not_read(request))
+        return locked(view(request, *args, **kwargs))
+
+    return guarded
+
+
+def locked(response: HttpResponse) -> HttpResponse:
+    """The response, with the content security policy, where it has none of its own."""
+    response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    return response
+
+
+def is_browser(request: HttpRequest) -> bool:
+    """Whether to answer with a page; the lane tells browsers from gateways by the same rule."""
+    return wants_page(request.headers.get("Accept", "").encode("latin-1", "replace"))
+
+
+def trace_id(request: HttpRequest) -> bytes:
+    """The request's trace id, as the middleware has set it; empty where the middleware itself failed."""
+    trace_id: bytes = getattr(request, "trace_id", b"")
+    return trace_id
+
+
+def data_response(request: HttpRequest, data: bytes) -> HttpResponse:
+    """A 200 in the envelope. `data` is JSON."""
+    body = envelope.ok(data, envelope.json_text(trace_id(request)))
+    return HttpResponse(body, content_type=envelope.CONTENT_TYPE.decode())
+
+
+def problem_response(request: HttpRequest, problem: ContractError) -> HttpResponse:
+    """An error as a page for a browser, in the envelope for everyone else."""
+    if is_browser(request):
+        context = {"problem": problem, "trace_id": trace_id(request).decode("latin-1")}
+        response = locked(render(request, "problem.html", context, status=problem.status))
+    else:
+        status, body = Dispatcher.refuse(problem, trace_id(request))
+        response = HttpResponse(body, status=status, content_type=envelope.CONTENT_TYPE.decode())
+    if isinstance(problem, MethodNotAllowed):
+        response["Allow"] = ", ".join(problem.allow)
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404; 405 for the path of a call that has no page, as those between nodes."""
+    allow = tuple(route.method for route in running_node().dispatcher.table if route.path == request.path)
+    if allow and request.method not in allow:
+        problem = MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
+        return problem_response(request, problem)
+    return problem_response(request, NotFound(f"{request.path}: no such path"))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a Host it does not serve, a body over its limits."""
+    if isinstance(exception, RequestDataTooBig):
+        return problem_response(request, too_large())
+    return problem_response(request, InvalidInput("request: refused as it came"))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403: signed in, and without the permission."""
+    return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500. The cause is in the log."""
+    return problem_response(request, InternalError("the log has the cause, under this trace id"))
+
+
+def too_large() -> BodyTooLarge:
+    """The refusal of a body over the limit, in the lane's words."""
+    return BodyTooLarge(f"body: expected at most {running_node().config.http.max_body_bytes} bytes")
+
+
+def exception_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's errors in the contract's envelope; None leaves the error to Django."""
+    request = context["request"]
+    problem: ContractError
+    match error:
+        case ContractError():
+            problem = error
+        case exceptions.MethodNotAllowed():
+            allow = tuple(context["view"].allowed_methods)
+            problem = MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
+        case Http404() | exceptions.NotFound():
+            problem = NotFound(f"{request.path}: no such thing")
+        case exceptions.ParseError() | exceptions.UnsupportedMediaType() | exceptions.ValidationError():
+            problem = InvalidInput(f"body: {error.detail}")
+        case _:
+            return None
+    status, body = Dispatcher.refuse(problem, trace_id(request))
+    return Response(body, status=status)
+
+
+def _not_read(request: HttpRequest) -> MethodNotAllowed:
+    return MethodNotAllowed(f"{request.method}: expected one of {', '.join(READS)}", allow=READS)

@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets which form of an answer: browsers a page, everyone else JSON, as at the other doors. Never a 406 or 415."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from edge.pages import is_browser
+
+
+class BrowserOrJson(DefaultContentNegotiation):
+    """Expects the view's renderers to be the JSON one and the page's, in this order."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The renderer and its media type. `?format=` and qualities are not looked at: the lane does not either."""
+        json, page = renderers
+        chosen = page if is_browser(request) else json
+        return chosen, str(chosen.media_type)

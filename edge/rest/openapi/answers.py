@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a call may answer, as OpenAPI has it: the contract's envelope around its data, or around an error. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from edge.errors import (
+    BodyTooLarge,
+    Conflict,
+    ContractError,
+    Forbidden,
+    HeadersTooLarge,
+    InternalError,
+    InvalidInput,
+    NotFound,
+    RequestTimeout,
+    TooMany,
+    Unavailable,
+)
+from edge.rest.openapi.components import Components
+
+Errors = Mapping[type[ContractError], Any]
+"""Errors that a call may be answered with, and the types of the data beside them; None for most."""
+
+ANYWHERE: Final[Errors] = dict.fromkeys((InvalidInput, RequestTimeout, BodyTooLarge, HeadersTooLarge, InternalError))
+"""What any request can meet: malformed HTTP, limits, a fault of ours."""
+
+REASONS: Final[Mapping[type[ContractError], str]] = {
+    InvalidInput: "request_id: object missing required field",
+    Forbidden: "10.0.0.9: neither the address of a peer nor, in X-Replica-Secret, the cluster's secret",
+    NotFound: "request_id: 'demo-1' is unknown here: never reported, or over and forgotten",
+    RequestTimeout: "no complete request within 10 seconds",
+    Conflict: "match: the engine's row is another",
+    BodyTooLarge: "body: expected at most 4194304 bytes",
+    TooMany: "requests: this node holds its most, 4000000",
+    HeadersTooLarge: "head: expected at most 32768 bytes",
+    InternalError: "the log has the cause, under this trace id",
+    Unavailable: "not ready: `data` tells which part is not",
+}
+"""Examples."""
+
+TRACE: Final = {"type": "string", "minLength": 1, "description": "The request's `TraceId`, or a fresh UUID."}
+TRACE_ID: Final = "c6f95554-930c-40c6-88cb-a003280f0e6c"
+
+
+ETAG: Final = {
+    "description": "Names this answer of this node, for `If-None-Match`.",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": 'W/"8a5bd11ac9f0-2-1f"',
+}
+
+
+def responses(components: Components, output: Any, errors: Errors, *, tagged: bool = False) -> dict[str, Any]:
+    """An operation's answers by status: a 200 with `output` as its data, and its errors. `tagged`: with an ETag."""
+    ok = {"status": "OK", "error": None, "data": components.example(output), "trace_id": TRACE_ID}
+    schema = _envelope(components, "OK", {"type": "null"}, components.schema(output))
+    words = "Done." if output is None else "As asked, in `data`."
+    done = _response(components, words, {"schema": schema, "example": ok})
+    answers: dict[str, Any] = {"200": components.put("responses", "Done", done) if output is None else done}
+    if tagged:
+        etag = components.put("headers", "ETag", ETAG)
+        answers["200"]["headers"]["ETag"] = etag
+        unchanged = _response(components, "As it was: what `If-None-Match` names stands.", None)
+        unchanged["headers"]["ETag"] = etag
+        answers["304"] = components.put("responses", "NotModified", unchanged)
+    by_status: dict[int, dict[type[ContractError], Any]] = {}
+    for error, data in sorted({**ANYWHERE, **errors}.items(), key=lambda each: each[0].code):
+        by_status.setdefault(error.code // 100000, {})[error] = data
+    for status, alike in by_status.items():
+        response = _refusal(components, alike)
+        shared = list(alike.values()) == [None]  # the same at any call
+        answers[str(status)] = components.put("responses", next(iter(alike)).__name__, response) if shared else response
+    return answers
+
+
+def _refusal(components: Components, errors: Errors) -> dict[str, Any]:
+    """Errors of one status."""
+    schemas: list[dict[str, Any]] = []
+    examples: dict[str, Any] = {}
+    value: dict[str, Any] = {}
+    for error, data in errors.items():
+        told = {"code": error.code, "message": error.message, "reason": REASONS.get(error, "")}
+        value = {"status": "ERROR", "error": told, "data": components.example(data), "trace_id": TRACE_ID}
+        examples[error.__name__] = {"value": value}
+        members = {
+            "code": {"const": error.code},
+            "message": {"const": error.message, "description": "Never changes."},
+            "reason": {"type": "string", "description": "For people: what is wrong, and what was expected."},
+        }
+        fault = {"type": "object", "properties": members, "required": list(members)}
+        schemas.append(_envelope(components, "ERROR", fault, components.schema(data)))
+    words = "; ".join(f"{error.message} ({error.code})" for error in errors)
+    content = {"schema": {"oneOf": schemas}, "examples": examples}
+    if len(schemas) == 1:
+        content = {"schema": schemas[0], "example": value}
+    return _response(components, words[:1].upper() + words[1:] + ".", content)
+
+
+def _envelope(components: Components, status: str, error: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    members = {
+        "status": {"const": status},
+        "error": error,
+        "data": data,
+        "trace_id": components.put("schemas", "TraceId", TRACE),
+    }
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _response(components: Components, words: str, content: Mapping[str, Any] | None) -> dict[str, Any]:
+    header = {
+        "description": "As `trace_id` in the body. The access log has it too.",
+        "required": True,
+        "schema": components.put("schemas", "TraceId", TRACE),
+    }
+    return {
+        "description": words,
+        "headers": {"X-Trace-ID": components.put("headers", "TraceId", header)},
+        **({} if content is None else {"content": {"application/json": content}}),
+    }

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Answers as they go out: the envelope as the handler's edge made it, or that on a page with forms. Stateless."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+
+from edge.rest.description import purpose
+from edge.rest.forms import forms
+from metadata_center.apps import running_node
+
+MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that nobody reads.
+
+
+class EnvelopeRenderer(JSONRenderer):
+    """JSON that is encoded already: not decoded and encoded again, it cannot differ from the other doors'."""
+
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        assert isinstance(data, bytes)
+        return data
+
+
+class PageRenderer(BrowsableAPIRenderer):
+    """The browsable API's page."""
+
+    template = "edge/api.html"
+
+    def get_context(
+        self, data: bytes, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The template's context."""
+        view = renderer_context["view"]
+        text, rows = readable(data)
+        return {
+            "view": view,
+            "paths": list(dict.fromkeys(route.path for route in running_node().dispatcher.table if not route.packed)),
+            "purpose": purpose(view),
+            "response": renderer_context["response"],
+            "answer": text,
+            "rows": rows,
+            "most_rows": MOST_ROWS,
+            "forms": forms(view),
+        }
+
+
+def readable(body: bytes) -> tuple[str, int]:
+    """An envelope indented, with at most `MOST_ROWS` rows in its data; and how many rows there are."""
+    members = msgspec.json.decode(body, type=dict[str, Raw])
+    rows: list[Raw] = []
+    if bytes(members["data"]).startswith(b"["):
+        rows = msgspec.json.decode(members["data"], type=list[Raw])
+        members["data"] = Raw(msgspec.json.encode(rows[:MOST_ROWS]))
+    return msgspec.json.format(msgspec.json.encode(members), indent=2).decode(), len(rows)

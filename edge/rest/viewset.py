@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The base of the pages' viewsets: a URL of the handlers' table, served by the same handlers. Runs on Django's threads.
+
+Requests arrive here from browsers, and with methods that no handler has (HEAD, OPTIONS, wrong ones). What a handler
+answers goes out byte for byte as at the other doors; a browser gets it on a page with forms for the next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, ClassVar
+
+import msgspec
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotModified, QueryDict
+from django.urls import URLPattern, path
+from msgspec import Struct
+from rest_framework.parsers import DataAndFiles, FormParser, MultiPartParser
+from rest_framework.request import Request, is_form_media_type
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSet
+
+from edge import envelope
+from edge.call import Call, Route
+from edge.errors import InvalidInput
+from edge.pages import is_browser, locked, too_large, trace_id
+from edge.rest.description import describe
+from edge.rest.negotiation import BrowserOrJson
+from edge.rest.openapi import HandlerSchema
+from edge.rest.openapi.answers import Errors
+from edge.rest.renderers import EnvelopeRenderer, PageRenderer
+from edge.rest.serializer import serializer_of
+from metadata_center.apps import running_node
+
+
+class HandlerViewSet(ViewSet):
+    """One URL. Subclasses say which, and for each method what it takes and what it answers.
+
+    A GET takes its struct's members from the query, any other method from its body. From these types come the page's
+    forms and the OpenAPI document.
+    """
+
+    path: ClassVar[str]
+    inputs: ClassVar[Mapping[str, type[Struct] | None]]
+    outputs: ClassVar[Mapping[str, Any]]
+    """The type of the answer's `data`, None for null."""
+    errors: ClassVar[Mapping[str, Errors]] = {}
+    """The errors that only some calls have."""
+    tagged: ClassVar[frozenset[str]] = frozenset()
+    """The methods whose answers have an `ETag`, and that may be answered 304."""
+    examples: ClassVar[Mapping[str, Any]] = {}
+    """Values of members, by name: what the forms hold at first, enough for a first call that works, and what answers
+    look like."""
+
+    schema = HandlerSchema()
+    renderer_classes = (EnvelopeRenderer, PageRenderer)
+    parser_classes = (FormParser, MultiPartParser)
+    content_negotiation_class = BrowserOrJson
+
+    @classmethod
+    def url(cls) -> URLPattern:
+        """The entry for `urlpatterns`."""
+        return path(cls.path.removeprefix("/"), cls.as_view({method.lower(): "serve" for method in cls.inputs}))
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.sent: Mapping[str, Any] = {}
+        self.refused: dict[str, Serializer[Any]] = {}  # by method: the form that was not even worth a call
+
+    def serve(self, request: Request) -> HttpResponseBase:
+        """Serve any of the methods, as the edge does."""
+        http: HttpRequest = request._request
+        self.sent = request.GET.dict()
+        route = self.route("GET" if request.method == "HEAD" else str(request.method))
+        headers = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in http.headers.items()}
+        body = self._body(http)
+        if route.method != "GET" and is_browser(http) and is_form_media_type(request.content_type):
+            body = self._from_form(request, route.method, body, headers)
+        client = str(http.META.get("REMOTE_ADDR", ""))  # some calls are for peers only
+        call = Call(str(http.META.get("QUERY_STRING", "")).encode(), body, headers, client=client)
+        page = is_browser(http)
+        if page:
+            headers.pop(b"if-none-match", None)  # a page is more than its answer
+        dispatcher, patient = running_node().dispatcher, route.awaited(call.query, len(body))
+        if patient is None:
+            status, answer = dispatcher.serve(route, call, trace_id(http))
+        else:
+            status, answer = async_to_sync(dispatcher.serve_patiently)(patient, route, call, trace_id(http))
+        http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
+        tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
+        if status == 304:
+            return HttpResponseNotModified(headers=tags)
+        return Response(answer, status=status, headers=tags)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """`OPTIONS`: what there is at this URL."""
+        data = msgspec.json.encode(describe(self))
+        return Response(envelope.ok(data, envelope.json_text(trace_id(request))))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Pages go out under the content security policy."""
+        return locked(super().finalize_response(request, response, *args, **kwargs))
+
+    def route(self, method: str) -> Route:
+        """This URL's entry in the running node's table."""
+        route = running_node().dispatcher.table.find(method.encode(), self.path.encode())
+        if route is None:
+            raise LookupError(f"{method} {self.path} has a page and no handler")
+        return route
+
+    @staticmethod
+    def _body(http: HttpRequest) -> bytes:
+        limit = running_node().config.http.max_body_bytes
+        body: bytes = http.read(limit + 1)
+        if len(body) > limit:
+            raise too_large()
+        return body
+
+    def _from_form(self, request: Request, method: str, body: bytes, headers: dict[bytes, bytes]) -> bytes:
+        """A form's fields as the call they stand for: the JSON body; those that are headers are set in `headers`."""
+        struct = self.inputs[method]
+        parser = self.content_negotiation_class().select_parser(request, self.get_parsers())
+        assert struct is not None  # whatever is not a GET takes a body
+        assert parser is not None  # there is one for each form media type
+        parsed: Any = parser.parse(BytesIO(body), request.content_type, request.parser_context)
+        fields: QueryDict = parsed.data if isinstance(parsed, DataAndFiles) else parsed
+        self.sent = fields.dict()
+        serializer = serializer_of(struct)(data=fields)
+        if not serializer.is_valid():
+            self.refused[method] = serializer
+            raise InvalidInput("; ".join(f"{name}: {text}" for name, (text, *_) in serializer.errors.items()))
+        members: dict[str, Any] = serializer.validated_data
+        for name, field in serializer.fields.items():
+            if header := field.style.get("header"):
+                headers[header.lower().encode("latin-1")] = str(members.pop(name)).encode("latin-1")
+        return msgspec.json.encode(members)

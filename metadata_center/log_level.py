@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The handler of `POST /log/level`. Called on the event loop or on Django's threads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from edge.call import Call, Route
+from edge.errors import InvalidInput
+from runtime.logs.levels import PYTHON_LEVELS
+from runtime.logs.setup import Logs
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """How much the log is to tell. Members that are not named here are ignored."""
+
+    level: Annotated[
+        str, msgspec.Meta(description="in this case exactly", extra_json_schema={"enum": list(PYTHON_LEVELS)})
+    ] = msgspec.field(name="LevelParam")
+
+
+_decode: Final = msgspec.json.Decoder(LevelChange).decode
+
+
+class LogHandlers:
+    """What is served of one node's logs."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+
+    def routes(self) -> tuple[Route, ...]:
+        """The calls by method and path."""
+        return (Route("POST", "/log/level", self.set_level),)
+
+    def set_level(self, call: Call) -> bytes:
+        """`POST /log/level`: sets how much the log tells. Takes effect at once."""
+        try:
+            change = _decode(call.body)
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply, or another shape
+            raise InvalidInput(f'body: expected {{"LevelParam": "<level>"}}: {error}') from error
+        self._logs.set_level(change.level)
+        return b'"log level updated successfully"'

@@ -1,7 +1,0 @@
-# SPDX-FileCopyrightText: 2026 Metadata Center contributors
-# SPDX-License-Identifier: Apache-2.0
-"""The application log and the access log: two formats, one outlet per target, a level that changes at run time."""
-
-from metadata_center.logs.setup import Logs, configure
-
-__all__ = ["Logs", "configure"]

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of the calls about the node itself."""
+
+from typing import ClassVar, Literal
+
+from edge.errors import Unavailable
+from edge.rest.viewset import HandlerViewSet
+from metadata_center.log_level import LevelChange
+from metadata_center.status import Ready, Unready, Versions
+
+
+class Livez(HandlerViewSet):
+    """Is this node alive? For whoever restarts it when it is not."""
+
+    path = "/livez"
+    inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Literal["alive"]}
+
+
+class Readyz(HandlerViewSet):
+    """Should this node be sent requests? For load balancers, and for people who ask why not."""
+
+    path = "/readyz"
+    inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Ready}
+    errors: ClassVar = {"GET": {Unavailable: Unready}}
+
+
+class Version(HandlerViewSet):
+    """What runs here."""
+
+    path = "/version"
+    inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": Versions}
+    examples: ClassVar = {"version": "0.1.0", "python": "3.11.7"}
+
+
+class LogLevel(HandlerViewSet):
+    """How talkative the log is: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
+
+    path = "/log/level"
+    inputs: ClassVar = {"POST": LevelChange}
+    outputs: ClassVar = {"POST": Literal["log level updated successfully"]}
+    examples: ClassVar = {"LevelParam": "INFO"}

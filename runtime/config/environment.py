@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The environment: which variable sets which member. Read once, at start, from the mapping passed in.
+
+Every member has exactly one variable: the name existing deployments know it by, or else
+`METADATA_CENTER_<SECTION>_<KEY>`. An empty variable counts as unset.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from runtime.config.error import ConfigError, did_you_mean
+from runtime.config.member import Member, Setting, members
+
+PREFIX = "METADATA_CENTER_"
+# Names the file where the command line does not; no member of the configuration itself.
+CONFIG_FILE = "METADATA_CENTER_CONFIG"
+
+OLD_NAMES = {
+    "Node.Address": "POD_IP",
+    "Discovery.Host": "META_DATA_CENTER_SVC_DISC_HOST",
+    "Discovery.Nameservers": "META_DATA_CENTER_SVC_DISC_NAMESERVERS",
+    "Discovery.Interval": "REPLICA_DNS_LOOKUP_INTERVAL",
+    "Replication.TargetPort": "REPLICA_CLIENT_TARGET_PORT",
+    "Replication.DialTimeout": "REPLICA_CLIENT_DIAL_TIMEOUT",
+    "Replication.RequestTimeout": "REPLICA_CLIENT_REQUEST_TIMEOUT",
+    "Replication.IdleConnTimeout": "REPLICA_CLIENT_IDLE_CONN_TIMEOUT",
+    "Replication.KeepAlivePeriod": "REPLICA_CLIENT_KEEPALIVE_PERIOD",
+    "Replication.MaxIdleConns": "REPLICA_CLIENT_MAX_IDLE_CONNS",
+    "Replication.Secret": "REPLICA_SECRET",
+    "Load.GCInterval": "METADATA_CENTER_LOAD_GC_INTERVAL",
+    "Load.RequestExpire": "METADATA_CENTER_LOAD_REQ_EXPIRE",
+}
+
+# What Kubernetes puts into every pod beside a Service named metadata-center. METADATA_CENTER_PORT only with a URL in
+# it, as there: somebody who sets it to 8080 is told of METADATA_CENTER_HTTP_PORT.
+_KUBERNETES = re.compile(
+    r"METADATA_CENTER_(SERVICE_HOST=.*|SERVICE_PORT(_[A-Z0-9_]+)?=.*|PORT=\w+://.*"
+    r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)",
+    re.DOTALL,
+)
+
+
+def variable(member: Member) -> str:
+    """The variable that sets the member."""
+    return OLD_NAMES.get(member.path) or _by_rule(member)
+
+
+def read_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
+    """The settings in the environment. `ConfigError` for a bad value, or an unknown variable with our prefix."""
+    known = {variable(member): member for member in members()}
+    for name, text in sorted(environ.items()):
+        if text and name in known:
+            member = known[name]
+            value = [item for item in map(str.strip, text.split(",")) if item] if member.is_list else text
+            try:
+                yield Setting(member, member.convert(value, strict=False), f"environment {name}")
+            except ValueError as problem:
+                raise ConfigError(f"environment {name}: {problem}") from None
+        elif text and name.startswith(PREFIX) and name != CONFIG_FILE and not _KUBERNETES.fullmatch(f"{name}={text}"):
+            raise ConfigError(f"environment {name}: unknown variable{_suggestion(name)}")
+
+
+def _by_rule(member: Member) -> str:
+    # GCInterval is GC_INTERVAL: a word starts at a capital after a small letter, or before one.
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", member.key)
+    return f"{PREFIX}{member.section}_{key}".upper()
+
+
+def _suggestion(name: str) -> str:
+    # Also for the name that the rule would give a member with an old one. The prefix would make all look alike.
+    names = {name: variable(member) for member in members() for name in (_by_rule(member), variable(member))}
+    return did_you_mean(name.removeprefix(PREFIX), {name.removeprefix(PREFIX): known for name, known in names.items()})

@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The members of the configuration, one by one, read off the schema: what each is called and what it takes.
+
+The readers of files and environment turn raw values into `Setting`s through here, so a value is judged by the same
+rules wherever it comes from. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct, inspect
+
+from runtime.config.durations import LONGEST_SECONDS, parse_duration
+from runtime.config.error import shown
+from runtime.config.schema import Config
+
+# Hold a key or a password: never shown, in no error and no report.
+SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret", "Sockets.RedisUrl"})
+
+
+class Member(Struct, frozen=True):
+    """One key of one section, as the schema has it."""
+
+    section: str
+    key: str
+    table: type[Struct]
+    type_: inspect.Type
+
+    @property
+    def path(self) -> str:
+        """`HTTP.Port`."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def is_duration(self) -> bool:
+        """Every float of the schema is a number of seconds, but for those with an upper bound."""
+        return isinstance(self.type_, inspect.FloatType) and self.type_.le is None
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.type_, inspect.VarTupleType)
+
+    def convert(self, value: object, *, strict: bool = True) -> object:
+        """The value as plain data of the member's type, durations in seconds. `ValueError` says what was expected.
+
+        Without `strict` a text may stand for a number or a boolean, as in the environment.
+        """
+        try:
+            if self.is_duration:
+                value = _seconds(value)
+            table = msgspec.convert({self.key: value}, self.table, strict=strict)
+        except ValueError:
+            raise ValueError(f"expected {_expected(self.type_)}{self._got(value)}") from None
+        converted = msgspec.to_builtins(table)[self.key]
+        # Neither a line break nor a NUL, nor bytes that are no UTF-8, may reach a path, a log line or an error.
+        texts = converted if self.is_list else [converted]
+        if not all(text.isprintable() for text in texts if isinstance(text, str)):
+            raise ValueError(f"expected printable text{self._got(value)}")
+        return converted
+
+    def _got(self, value: object) -> str:
+        return "" if self.path in SECRETS else f", got {shown(value)}"
+
+
+class Setting(Struct, frozen=True):
+    """A value somebody chose for a member. `source` is the file's path, or `environment` and the variable's name."""
+
+    member: Member
+    value: object
+    source: str
+
+
+def members() -> tuple[Member, ...]:
+    """Every member, in the schema's order."""
+    return tuple(
+        Member(section.encode_name, field.encode_name, table.cls, field.type)
+        for section in cast(inspect.StructType, inspect.type_info(Config)).fields
+        for table in (cast(inspect.StructType, section.type),)
+        for field in table.fields
+    )
+
+
+def plain(config: Config) -> dict[str, dict[str, Any]]:
+    """The configuration's values by section and key."""
+    return cast(dict[str, dict[str, Any]], msgspec.to_builtins(config))
+
+
+def _seconds(value: object) -> object:
+    seconds = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(seconds, int | float) and not abs(seconds) <= LONGEST_SECONDS:  # nan and inf too
+        raise ValueError
+    return seconds
+
+
+def _expected(type_: inspect.Type) -> str:
+    text = "a string"
+    match type_:
+        case inspect.IntType(le=None):
+            text = f"an integer of at least {type_.ge}"
+        case inspect.IntType():
+            text = f"an integer from {type_.ge} to {type_.le}"
+        case inspect.FloatType(le=float()):
+            text = f"a number from {type_.ge:,.15g} to {type_.le:,.15g}"
+        case inspect.FloatType():
+            text = 'a duration with its unit, such as "500ms" or "1m30s"' + (", above 0" if type_.gt == 0 else "")
+        case inspect.BoolType():
+            text = "true or false"
+        case inspect.LiteralType():
+            text = "one of " + ", ".join(shown(value) for value in type_.values)
+        case inspect.VarTupleType():
+            text = "a list of strings"
+    return text

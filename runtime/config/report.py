@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The effective configuration for people: every member, its value and where that came from. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import groupby
+from typing import Any
+
+from msgspec import Struct
+
+from runtime.config.durations import format_duration
+from runtime.config.loaded import Loaded
+from runtime.config.member import SECRETS, Member, members, plain
+
+
+class Entry(Struct, frozen=True):
+    """A member of the configuration. `value` is written as in TOML, a secret's is masked."""
+
+    section: str
+    key: str
+    value: str
+    source: str
+
+
+def entries(loaded: Loaded) -> list[Entry]:
+    """Every member, in the schema's order."""
+    values = plain(loaded.config)
+    found = []
+    for member in members():
+        value = values[member.section][member.key]
+        value = format_duration(value) if member.is_duration else _masked(member, value)
+        text = json.dumps(value, ensure_ascii=False)
+        found.append(Entry(member.section, member.key, text, loaded.sources[member.path]))
+    return found
+
+
+def render(loaded: Loaded) -> str:
+    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+    lines = [(each, f"[{each.section}] {each.key} = {each.value}") for each in entries(loaded)]
+    width = max(len(line) for _, line in lines)
+    return "\n\n".join(
+        "\n".join(f"{line:{width}}    # {each.source}" for each, line in section)
+        for _, section in groupby(lines, key=lambda line: line[0].section)
+    )
+
+
+def _masked(member: Member, value: Any) -> Any:
+    if member.path not in SECRETS or not value:
+        return value
+    # Of a broker's URL: user and password, and the query, where some take a password. All of it where an @ or ? within
+    # a password would leave it open where that ends.
+    url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
+    if member.path != "Celery.Broker" or not url:
+        return "***"
+    return url[1] + ("***@" if url[2] else "") + url[3] + ("?***" if url[4] else "")

@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Sets up Python's logging from the configuration, once, and changes its level while the node runs.
+
+The root logger has the one handler; libraries' loggers lose their own and pass everything up. Levels are set on the
+root alone, so a change takes effect at once for all of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from edge.errors import InvalidInput
+from runtime.config import schema
+from runtime.config.error import ConfigError
+from runtime.logs.access import AccessLog
+from runtime.logs.formats import JsonLineFormatter, TextFormatter
+from runtime.logs.levels import CONFIG_LEVELS, PYTHON_LEVELS
+from runtime.logs.outlet import Outlet, Target
+from runtime.logs.rotation import RotatingFile
+
+_logger = logging.getLogger(__name__)
+
+# Loggers that their libraries give handlers or levels of their own, or keep from the root.
+LIBRARIES: Final = (
+    "asyncio",
+    "celery",
+    "celery.redirected",
+    "celery.task",
+    "channels",
+    "daphne",
+    "django",
+    "django.request",
+    "django.server",
+    "kombu",
+    "py.warnings",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.asgi",
+    "uvicorn.error",
+)
+
+
+class OutletHandler(logging.Handler):
+    """Formats on the thread that logs, writes on the outlet's."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+        except Exception:  # as every handler of the standard library: a bad log call costs its line only
+            self.handleError(record)
+        else:
+            self._outlet.put(line, urgent=True)
+
+    def flush(self) -> None:
+        """Called by `logging.shutdown` when the process ends."""
+        self._outlet.drain(1.0)
+
+
+class Logs:
+    """The logs of one node. `access` is None where `AccessOutput` is `off`."""
+
+    def __init__(self, level: str, handler: logging.Handler, outlets: list[Outlet], access: AccessLog | None) -> None:
+        self.level = level
+        self.access = access
+        self._handler = handler
+        self._outlets = outlets
+        self._apply(level)
+
+    @property
+    def dropped(self) -> int:
+        """Lines of both logs lost to outlets that stood still or failed."""
+        return sum(outlet.dropped for outlet in self._outlets)
+
+    def set_level(self, name: str) -> None:
+        """Takes effect at once, for every logger and the access log, and leaves a line that says so.
+
+        `name` as the contract has it, in this case. Raises InvalidInput.
+        """
+        if name not in PYTHON_LEVELS:
+            raise InvalidInput(f"LevelParam: expected one of {', '.join(PYTHON_LEVELS)}, got {json.dumps(name[:40])}")
+        old = self.level
+        if PYTHON_LEVELS[name] < PYTHON_LEVELS[old]:
+            self._apply(name)
+        if name != old:  # told at the more talkative of the two levels
+            _logger.warning("log level changed: %s -> %s", old, name)
+        self._apply(name)
+
+    def close(self, timeout_seconds: float = 2.0) -> None:
+        """Write what is left. Later records go where Python sends those of a process without logging."""
+        if self.access is not None:
+            self.access.enabled = False
+            self.access.flush()
+        logging.getLogger().removeHandler(self._handler)
+        for outlet in self._outlets:
+            outlet.close(timeout_seconds)
+
+    def _apply(self, name: str) -> None:
+        self.level = name
+        root = logging.getLogger()
+        root.setLevel(PYTHON_LEVELS[name])
+        for logger in list(root.manager.loggerDict.values()):
+            if isinstance(logger, logging.Logger) and logger.level:
+                logger.setLevel(logging.NOTSET)
+        if self.access is not None:
+            self.access.enabled = PYTHON_LEVELS[name] <= logging.INFO
+
+
+def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Logs:
+    """Set up the whole process. `clock` gives wall time in seconds, for rotation.
+
+    Raises ConfigError when a log file can't be opened.
+    """
+    formatter = JsonLineFormatter() if log.format == "json" else TextFormatter()
+
+    def notice(lost: int) -> bytes:
+        text = "%d lines were lost: the log's output stood still or failed"
+        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (lost,), None)
+        return f"{formatter.format(record)}\n".encode()
+
+    outlets: dict[tuple[int, int], Outlet] = {}
+
+    def outlet(kind: schema.LogTarget, member: str, file: str) -> Outlet:
+        try:
+            target = _target(kind, file, log, clock)
+        except OSError as error:
+            place = f"{member}File: {file}" if kind == "file" else f"{member}: {kind}"
+            raise ConfigError(f"[Log] {place}: {error.strerror}") from error
+        # By what it is and not by its name: with `2>&1` both descriptors are one pipe.
+        status = os.fstat(target.fileno())
+        identity = status.st_dev, status.st_ino
+        if identity in outlets:
+            target.close()
+        else:
+            outlets[identity] = Outlet(target, notice)
+        return outlets[identity]
+
+    try:
+        application = outlet(log.output, "Output", log.output_file)
+        access = None
+        if log.access_output != "off":
+            access = AccessLog(outlet(log.access_output, "AccessOutput", log.access_output_file), log.format)
+    except ConfigError:
+        for opened in outlets.values():
+            opened.close(1.0)
+        raise
+
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"node": {"()": lambda: formatter}},
+            "handlers": {"node": {"()": lambda: OutletHandler(application), "formatter": "node"}},
+            "root": {"handlers": ["node"]},
+            "loggers": {name: {"handlers": [], "propagate": True} for name in LIBRARIES},
+        }
+    )
+    (handler,) = logging.getLogger().handlers
+    return Logs(CONFIG_LEVELS[log.level], handler, list(outlets.values()), access)
+
+
+def _target(kind: schema.LogTarget, file: str, log: schema.Log, clock: Callable[[], float]) -> Target:
+    if kind == "file":
+        return RotatingFile(Path(file).resolve(), hours=log.rotation_hours, count=log.rotation_count, clock=clock)
+    # The descriptor and not `sys.stdout`: whoever replaces or redirects that one does not get the log.
+    return io.FileIO(1 if kind == "stdout" else 2, "wb", closefd=False)

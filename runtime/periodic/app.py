@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A node's Celery application: its broker, its own queue, and nothing global.
+
+Built once by the composition root. Always holds: it is not made the process's default or current app (`shared_task`s
+bind when it is finalized), and it neither hears signals nor touches stdout nor configures logging.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from celery import Celery
+from django.utils.module_loading import autodiscover_modules
+
+from runtime.config.error import ConfigError
+from runtime.config.schema import Config
+from runtime.periodic.runs import TrackedTask
+
+# Without a host, Celery warns of its absence at each start.
+_URLS: Final = {"memory://": "memory://localhost/"}
+
+_TRANSPORT_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    # How soon the worker sees a message. Celery's default is a second.
+    "memory": {"polling_interval": 0.05},
+    # A broker that neither answers nor closes must not hold beat or worker for ever.
+    "redis": {"socket_connect_timeout": 2.0, "socket_timeout": 5.0},
+}
+
+
+def build_app(config: Config, node_name: str) -> Celery:
+    """The app of the node of that name, with the `tasks` modules of all installed Django apps.
+
+    Raises ConfigError where the broker's URL is none that can be used.
+    """
+    autodiscover_modules("tasks")
+    app: Celery = Celery(
+        "metadata-center",
+        broker=_URLS.get(config.celery.broker, config.celery.broker),
+        set_as_current=False,
+        fixups=[],
+        task_cls=TrackedTask,
+    )
+    try:
+        transport: str = app.connection_for_write().transport.driver_type
+    except (ImportError, KeyError, ValueError) as error:
+        # Not the URL itself: it may hold a password.
+        raise ConfigError(f"[Celery] Broker: {error.args[0] if error.args else error!r}") from None
+    outside = transport != "memory"
+    app.conf.update(
+        # A node's tasks work on its own ledger, so no other node may take them.
+        task_default_queue=f"metadata-center.{node_name}",
+        broker_transport_options=_TRANSPORT_OPTIONS.get(transport, {}),
+        broker_connection_timeout=2.0,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Without effect on tasks that are acknowledged when they begin, as all here are; unset, Celery warns.
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        result_backend=None,
+        result_expires=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
+        accept_content=["json"],
+        enable_utc=True,
+        timezone="UTC",
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_prefetch_multiplier=1,
+        # For Flower, which can only see what has a broker outside this process.
+        worker_send_task_events=outside,
+        worker_enable_remote_control=outside,
+    )
+    app.finalize()
+    return app

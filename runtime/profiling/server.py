@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The profiling port: the standard library's threading server, on daemon threads of its own.
+
+Independent of the node's loop, so that it shows one that is stuck. `start` and `stop` are called by the composition
+root, from one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from contextlib import suppress
+from functools import partial
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any, cast
+
+from runtime.profiling.cpu import CpuSampler
+from runtime.profiling.endpoints import INDEX, Endpoints
+from runtime.profiling.heap import HeapTracer
+from runtime.profiling.request import Request
+from runtime.profiling.threads import ThreadDump
+
+# One CPU profile, one heap window, and a few quick looks.
+_MAX_CONNECTIONS = 8
+# How long `stop` waits for answers to go out; daemon threads end with the process anyway.
+_STOP_SECONDS = 2.0
+# How often the accepting thread looks whether it should end: the longest that `stop` waits for it.
+_POLL_SECONDS = 0.1
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 27\r\n"
+    b"Connection: close\r\nRetry-After: 1\r\n\r\ntoo many requests at a time"
+)
+
+_logger = logging.getLogger(__name__)
+
+
+class _Listener(ThreadingMixIn, TCPServer):
+    """Accepts at most so many connections at a time and knows those that are open."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 16
+
+    def __init__(self, host: str, port: int, handler: Any, max_connections: int) -> None:
+        # Raises OSError for a name that does not resolve, as binding does for a port in use.
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        self.address_family = family
+        self._max_connections = max_connections
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        super().__init__(cast("tuple[str, int]", address), handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        with self._changed:
+            if len(self._open) < self._max_connections:
+                self._open.add(request)
+                return True
+        with suppress(OSError):
+            request.setblocking(False)
+            request.sendall(_BUSY)
+        return False
+
+    def close_request(self, request: Any) -> None:
+        super().close_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def drain(self, seconds: float) -> None:
+        """Ends idle connections, and waits that long at most for answers to go out."""
+        with self._changed:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+            self._changed.wait_for(lambda: not self._open, seconds)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of ours."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            _logger.debug("%s went away: %s", client_address, error)
+        else:
+            _logger.error("a request on the profiling port failed", exc_info=error)
+
+
+class ProfilingServer:
+    """Profiles on `host`:`port`; port 0 takes a free one. `program` is what viewers call the process."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        program: str = "metadata-center",
+        read_seconds: float = 5.0,
+        max_connections: int = _MAX_CONNECTIONS,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._program = program
+        self._read_seconds = read_seconds
+        self._max_connections = max_connections
+        self._listener: _Listener | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Serves from now on. Raises OSError where the address cannot be had."""
+        endpoints = Endpoints(
+            cpu=CpuSampler(program=self._program),
+            heap=HeapTracer(program=self._program),
+            threads=ThreadDump(program=self._program),
+        )
+        self._stopping.clear()
+        handler = partial(Request, endpoints, self._stopping, self._read_seconds)
+        self._listener = _Listener(self._host, self._port, handler, self._max_connections)
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(_POLL_SECONDS,), name="profiling", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends a running profile, which answers with what it has, and gives the port back. Within about two seconds."""
+        listener, thread = self._listener, self._thread
+        if listener is None or thread is None:
+            return
+        self._listener = self._thread = None
+        self._stopping.set()
+        listener.shutdown()
+        thread.join()
+        listener.server_close()
+        listener.drain(_STOP_SECONDS)
+
+    @property
+    def port(self) -> int:
+        """The port that was bound, while started; else the one that was asked for."""
+        return self._port if self._listener is None else int(self._listener.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """The index page's address."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}{INDEX}"
