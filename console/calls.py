@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 import msgspec
 
 from edge.call import Call
+from edge.dispatcher import Dispatcher
 from edge.errors import NotFound
-from metadata_center.apps import running_node
+from runtime.running import part
 
 DataT = TypeVar("DataT")
 
 
 def ask(path: str, expected: type[DataT], **query: str) -> DataT:
     """A GET's `data`, from the handler that answers everyone else. Raises ContractError as the handler does."""
-    route = running_node().dispatcher.table.find(b"GET", path.encode())
+    route = part(Dispatcher).table.find(b"GET", path.encode())
     if route is None:
         raise NotFound(f"{path}: no such path")
     return msgspec.json.decode(route.handler(Call(urlencode(query).encode(), b"", {})), type=expected)

@@ -25,8 +25,12 @@ from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
-from metadata_center import __version__
-from metadata_center.apps import running_node
+from loadstats.part import LoadStats
+from runtime.config import Config
+from runtime.health import Health
+from runtime.identity import Identity
+from runtime.profiling import ProfilingServer
+from runtime.running import optional_part, part
 
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
@@ -52,17 +56,17 @@ LINKS = (
 @page
 def index(request: HttpRequest) -> HttpResponse:
     """`GET /`: what this is and where to go from here."""
-    node = running_node()
-    links = LINKS if node.profiling is None else (*LINKS, ("profiling", node.profiling.url, "for go tool pprof"))
+    identity, health, profiling = part(Identity), part(Health), optional_part(ProfilingServer)
+    links = LINKS if profiling is None else (*LINKS, ("profiling", profiling.url, "for go tool pprof"))
     if is_browser(request):
-        report = node.health.report()
-        context = {"version": __version__, "node": node.name, "report": report, "links": links}
+        report = health.report()
+        context = {"version": identity.version, "node": identity.name, "report": report, "links": links}
         return render(request, "console/index.html", context)
     data = {
         "name": NAME,
-        "version": __version__,
-        "node": node.name,
-        "status": node.health.report()["status"],
+        "version": identity.version,
+        "node": identity.name,
+        "status": health.report()["status"],
         "links": {name: target for name, target, _ in links},
     }
     return data_response(request, msgspec.json.encode(data))
@@ -71,7 +75,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @page
 def overview(request: HttpRequest) -> HttpResponse:
     """`GET /console/`: the clusters."""
-    ledger = running_node().ledger
+    ledger = part(LoadStats).ledger
     names = ledger.clusters()
     if len(names) <= MOST_SORTED:
         names.sort()
@@ -84,7 +88,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @page
 def cluster(request: HttpRequest, name: str) -> HttpResponse:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
-    rows = running_node().ledger.rows(name)
+    rows = part(LoadStats).ledger.rows(name)
     summary = summarize(name, rows)
     shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
     wall_ns, stale_seconds = time_ns(), _stale_seconds()
@@ -95,8 +99,8 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
         "stale_seconds": stale_seconds,
-        "expire_seconds": running_node().config.load.request_expire_seconds,
-        "orphan_seconds": running_node().config.load.orphan_grace_seconds,
+        "expire_seconds": part(Config).load.request_expire_seconds,
+        "orphan_seconds": part(Config).load.orphan_grace_seconds,
         **_live(request),
     }
     return render(request, "console/cluster.html", context, status=200 if rows else 404)
@@ -108,12 +112,12 @@ def nodes(request: HttpRequest) -> HttpResponse:
     view = _peers()
     context = {
         "view": view,
-        "node": running_node().name,
+        "node": part(Identity).name,
         "latest": view.vector.get(view.origin, 0),
         "watermarks": seen(view),
         "places": places(view),
         "map": {"width": MAP_WIDTH, "height": map_height(view), "middle": map_height(view) / 2},
-        "report": running_node().health.report(),
+        "report": part(Health).report(),
         **_live(request, view),
     }
     return render(request, "console/nodes.html", context)
@@ -124,17 +128,17 @@ def look_up(request: HttpRequest) -> HttpResponse:
     """`GET /console/request/?id=ID`: one request's life. An id that is unknown is an answer too: 200."""
     request_id = request.GET.get("id", "").strip()
     view = _peers()
-    context: dict[str, Any] = {"id": request_id, "node": running_node().name, **_live(request, view)}
+    context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
     if request_id:
         try:
             told = ask("/v1/load/request", Life, request_id=request_id)
         except NotFound:
-            tombstone_seconds = running_node().config.load.tombstone_seconds
+            tombstone_seconds = part(Config).load.tombstone_seconds
             context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
         except InvalidInput as problem:
             context["problem"] = problem
         else:
-            life = replace(told, grace_seconds=running_node().config.load.orphan_grace_seconds)
+            life = replace(told, grace_seconds=part(Config).load.orphan_grace_seconds)
             context |= {
                 "life": life,
                 "alarm": alarm(life),
@@ -170,7 +174,7 @@ def _peers() -> View:
 
 
 def _stale_seconds() -> float:
-    return running_node().config.load.request_expire_seconds / STALE_SHARE
+    return part(Config).load.request_expire_seconds / STALE_SHARE
 
 
 def _live(request: HttpRequest, view: View | None = None) -> dict[str, Any]:

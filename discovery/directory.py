@@ -29,7 +29,7 @@ MAX_PEERS: Final = 64
 MAX_REASON_CHARACTERS: Final = 300
 PORTS: Final = range(1, 65536)
 
-Listener = Callable[[tuple[Host, ...], tuple[Host, ...]], None]
+Listener = Callable[[tuple[Host, ...], tuple[Host, ...]], object]
 """Takes the peers added and those removed, each sorted, on the refreshing thread; `peers` has them already."""
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
@@ -33,9 +33,7 @@ from edge.errors import (
     RequestTimeout,
 )
 from edge.head import Head
-
-if TYPE_CHECKING:
-    from edge.lanes import LaneState
+from edge.lane_state import LaneState
 
 
 class Lane(HttpToolsProtocol):

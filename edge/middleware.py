@@ -16,7 +16,8 @@ from asgiref.sync import markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
-from metadata_center.apps import running_node
+from edge.dispatcher import Dispatcher
+from runtime.running import part
 
 
 class EdgeMiddleware:
@@ -35,7 +36,7 @@ class EdgeMiddleware:
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         wall_ns, started_ns = time_ns(), perf_counter_ns()
-        dispatcher = running_node().dispatcher
+        dispatcher = part(Dispatcher)
         trace_bytes = dispatcher.trace_ids.of(request.headers.get("TraceId", "").encode("latin-1", "replace"))
         request.trace_id = trace_bytes  # type: ignore[attr-defined]
         response = await self._get_response(request)

@@ -30,8 +30,9 @@ from edge.errors import (
     MethodNotAllowed,
     NotFound,
 )
-from metadata_center.apps import running_node
+from runtime.config import Config
 from runtime.metrics.exposition import stream
+from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
@@ -107,7 +108,7 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404; 405 for the path of a call that has no page, as those between nodes."""
-    allow = tuple(route.method for route in running_node().dispatcher.table if route.path == request.path)
+    allow = tuple(route.method for route in part(Dispatcher).table if route.path == request.path)
     if allow and request.method not in allow:
         problem = MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
         return problem_response(request, problem)
@@ -133,7 +134,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def too_large() -> BodyTooLarge:
     """The refusal of a body over the limit, in the lane's words."""
-    return BodyTooLarge(f"body: expected at most {running_node().config.http.max_body_bytes} bytes")
+    return BodyTooLarge(f"body: expected at most {part(Config).http.max_body_bytes} bytes")
 
 
 def exception_response(error: Exception, context: dict[str, Any]) -> Response | None:

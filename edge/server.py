@@ -15,13 +15,15 @@ import socket
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import uvicorn
 
 from edge.asgi import Asgi
+from edge.connections import Connections
 from edge.lane import Lane
-from edge.lanes import LaneState
+from edge.lane_state import LaneState
+from edge.part import LoopPart
 from edge.websocket import Socket
 from runtime.config import Config
 
@@ -49,14 +51,6 @@ def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-class LoopPart(Protocol):
-    """Something of the node that lives on the server's loop. Both are called there."""
-
-    def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
 class NodeServer(uvicorn.Server):
     """One node's listener.
 
@@ -74,6 +68,7 @@ class NodeServer(uvicorn.Server):
         parts: Sequence[LoopPart] = (),
     ) -> None:
         self.lanes = lanes
+        self._connections = Connections(lanes)
         self._parts = parts
         self._on_drain = on_drain
         self._drain_seconds = config.http.drain_timeout_seconds
@@ -113,14 +108,14 @@ class NodeServer(uvicorn.Server):
         leave = await super().on_tick(counter)
         if counter % 10 == 0:
             self.lanes.date(dict(self.server_state.default_headers).get(b"date", b""))
-        self.lanes.sweep(monotonic())
+        self._connections.sweep(monotonic())
         self.lanes.dispatcher.flush()
         return leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so on /readyz, serve on until nobody asks any more, then close; bounded by the drain time."""
         self._on_drain()
-        self.lanes.drain()
+        self._connections.drain()
         ends = monotonic() + self._drain_seconds
         served, quiet_since = self.lanes.served, monotonic()
         while not self.force_exit and (now := monotonic()) < min(ends, quiet_since + QUIET_SECONDS):

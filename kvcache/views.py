@@ -4,7 +4,7 @@
 
 from typing import ClassVar
 
-from edge.rest import HandlerViewSet
+from edge.rest.viewset import HandlerViewSet
 from kvcache.handlers import CACHE, QUERY, SAVE
 from kvcache.wire import CacheDrop, CacheLocations, CacheQuery, CacheSave
 

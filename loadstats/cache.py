@@ -12,11 +12,10 @@ from __future__ import annotations
 from time import monotonic, sleep, time_ns
 from typing import Any, NoReturn
 
-from django.apps import apps
 from django.core.cache.backends.base import BaseCache
 
-from loadstats.apps import LoadstatsConfig
 from loadstats.ledger import ReplicatedLedger, Row
+from runtime.running import shared
 
 
 class MemoryLoadCache(BaseCache):
@@ -25,9 +24,7 @@ class MemoryLoadCache(BaseCache):
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         options = dict(params.get("OPTIONS", {}))
         super().__init__({**params, "OPTIONS": {}})
-        config = apps.get_app_config("loadstats")
-        assert isinstance(config, LoadstatsConfig)
-        self.ledger = config.ledger(location, lambda: ReplicatedLedger(**options))
+        self.ledger = shared(("ledger", location), lambda: ReplicatedLedger(**options))
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> list[Row] | Any:
         """The rows of cluster `key`, or `default` where it has no engines."""

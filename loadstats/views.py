@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from edge.body import MAX_NAME, Name
 from edge.errors import Conflict, NotFound, TooMany
-from edge.rest import HandlerViewSet
+from edge.rest.viewset import HandlerViewSet
 from loadstats.batch import BATCH, Batch, Taken
 from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDrop, Limit
 from loadstats.handlers import PROMPT

@@ -10,7 +10,7 @@ import msgspec
 
 from edge.call import Call, Route
 from edge.errors import InvalidInput
-from runtime.logs.levels import PYTHON_LEVELS
+from runtime.logs.levels import PYTHON_LEVELS, UnknownLevel
 from runtime.logs.setup import Logs
 
 
@@ -41,5 +41,8 @@ class LogHandlers:
             change = _decode(call.body)
         except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply, or another shape
             raise InvalidInput(f'body: expected {{"LevelParam": "<level>"}}: {error}') from error
-        self._logs.set_level(change.level)
+        try:
+            self._logs.set_level(change.level)
+        except UnknownLevel as error:
+            raise InvalidInput(str(error)) from None
         return b'"log level updated successfully"'

@@ -13,155 +13,111 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
-from random import Random, SystemRandom
+from random import SystemRandom
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter
-from django.apps import apps
-from django.core.cache import caches
-from msgspec.structs import asdict
 from prometheus_client import REGISTRY
 
+from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
-from edge.lanes import LaneState
-from edge.server import LoopPart
-from kvcache.handlers import CacheHandlers
-from kvcache.index import Lengths, ReplicatedIndex
-from kvcache.metrics import CacheCollector
-from loadstats.batch import BatchHandlers
-from loadstats.cache import MemoryLoadCache
-from loadstats.engines import EngineHandlers
-from loadstats.handlers import LoadHandlers
-from loadstats.inspection import InspectionHandlers
-from loadstats.keepalive import KeepAliveHandlers
-from loadstats.ledger import EngineName, Inspection
-from loadstats.live.feed import Feed
-from loadstats.live.meter import SocketCollector
-from loadstats.live.routing import sockets
-from loadstats.metrics import LoadCollector, WaitCollector
-from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import Rule
-from loadstats.query import QueryHandlers
-from loadstats.waits import Waits
-from metadata_center.apps import MetadataCenterConfig
-from metadata_center.log_level import LogHandlers
-from metadata_center.metrics import EdgeCollector, NodeCollector
-from metadata_center.peers import Peers
-from metadata_center.status import StatusHandlers
+from edge.lane_state import LaneState
+from edge.metrics import EdgeCollector
+from edge.part import LoopPart, Part
+from kvcache.part import KVCache
+from loadstats.part import LoadStats
+from metadata_center import __version__
+from metadata_center.metrics import NodeCollector
+from metadata_center.part import NodeItself
+from replication.part import Replication
 from runtime.config import Config
 from runtime.health import Health, State
+from runtime.identity import Identity
 from runtime.logs import Logs
-from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
+from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
-
-if TYPE_CHECKING:
-    from prometheus_client.registry import Collector
-
-    from kvcache.apps import KvcacheConfig
+from runtime.running import publish
 
 logger = logging.getLogger("metadata_center.node")
 
 # How long a busy thread keeps the interpreter when the event loop wants it. Measured: one CPU-bound thread beside the
 # loop leaves it 2,000 calls/s at Python's 5 ms, 15,700 at 0.2 ms.
 SWITCH_SECONDS = 0.0002
-LAPSE_SECONDS = 1.0  # between two looks at whose heartbeats are late: they count seconds
 
 
 class Node:
-    """One process's parts. `http_port` is the port it really listens on. `start` may be called once; `stop` always."""
+    """One process's parts. `start` may be called once, `stop` always.
+
+    `config`: its configuration.
+    `http_port`: the port it really listens on; None where it is the configured one.
+    """
 
     def __init__(self, config: Config, logs: Logs, http_port: int | None = None) -> None:
-        self.config = config
-        self.logs = logs
+        self._config = config
+        self._logs = logs
         port = config.http.port if http_port is None else http_port
-        self.name = f"{config.node.address or socket.gethostname()}:{port}"
-        self.health = Health(time)
-        self.cache = cast("MemoryLoadCache", caches["loadstats"])
-        self.ledger = self.cache.ledger
-        load = LoadHandlers(self.ledger)
-        self.waits = Waits(self.ledger.tag, most=config.http.max_waiters)
-        self.ledger.life = b"%x" % SystemRandom().getrandbits(48)
-        query = QueryHandlers(self.ledger, self.waits)
-        keepalive = KeepAliveHandlers(self.ledger)
-        self.inspection = Inspection(self.ledger)
-        look = InspectionHandlers(self.inspection, self.name)
-        self.kvcache = _kvcache(config)
-        self.kvcalls = CacheHandlers(self.kvcache)
-        pick = PickHandlers(
-            self.ledger,
-            Rule(**asdict(config.pick)),
-            Random().random,  # noqa: S311 no secret
-            cached=self._cached,
-            keep=self.kvcalls.keep,
+        self._identity = Identity(f"{config.node.address or socket.gethostname()}:{port}", __version__)
+        self._health = Health(time)
+        self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
+
+        name = self._identity.name
+        caches = KVCache(config)
+        self._load = LoadStats(
+            config,
+            name,
+            cached=caches.lengths,
+            keep=caches.handlers.keep,
+            engine_closed=caches.handlers.engine_gone,
         )
-        self.ledger.on_closed = self._engine_closed
-        self.peers = Peers(config, self.ledger, self.kvcache, self.kvcalls, name=self.name, port=port)
-        handlers = (
-            load,
-            query,
-            keepalive,
-            BatchHandlers(self.ledger),
-            EngineHandlers(self.ledger),
-            pick,
-            look,
-            self.kvcalls,
-            self.peers.handlers,
-            LogHandlers(logs),
-            StatusHandlers(self.health),
+        discovery = Discovery(config, port)
+        replication = Replication(config, name, self._load, caches, discovery)
+        self._parts: tuple[Part, ...] = (
+            self._load,
+            caches,
+            discovery,
+            replication,
+            NodeItself(logs, self._health),
         )
-        table = Table(route for part in handlers for route in part.routes())
-        self.dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+
+        table = Table(route for part in self._parts for route in part.routes())
+        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
         self.lanes = LaneState(
-            self.dispatcher,
+            self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
             max_body_bytes=config.http.max_body_bytes,
             read_timeout_seconds=config.http.read_timeout_seconds,
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
         )
-        self.feed = Feed(
-            self.ledger,
-            self.name,
-            get_channel_layer,
-            interval_seconds=config.sockets.interval_seconds,
-            max_clients=config.sockets.max_clients,
-        )
-        expire = PeriodicTask("expire", "loadstats.expire", config.load.gc_interval_seconds)
-        lapse = PeriodicTask("lapse", "loadstats.lapse", LAPSE_SECONDS)
-        periodic = [expire, lapse, *self.peers.periodic()]
-        if self.kvcache is not None:
-            periodic.append(PeriodicTask("expire-caches", "kvcache.expire", config.kvcache.gc_interval_seconds))
-        self.celery = EmbeddedCelery(build_app(config, self.name), periodic)
-        self.profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
-        self._collectors: list[Collector] = [
-            NodeCollector(self.health, self.celery, logs),
+        periodic = [task for part in self._parts for task in part.periodic()]
+        self._celery = EmbeddedCelery(build_app(config, name), periodic)
+        self._collectors = [
+            NodeCollector(self._health, self._celery, logs),
             EdgeCollector(self.lanes),
-            LoadCollector(self.cache),
-            WaitCollector(self.waits),
-            SocketCollector(self.feed.meter),
-            *self.peers.collectors(),
+            *(collector for part in self._parts for collector in part.collectors()),
         ]
-        if self.kvcache is not None:
-            self._collectors.append(CacheCollector(self.kvcache))
         self._running = ExitStack()
 
     def application(self, pages: Asgi) -> Asgi:
-        """The handlers as an ASGI application, in front of `pages`, and the websockets beside them."""
-        config = self.config
+        """Return the ASGI application: the handlers in front of `pages`, and the websockets beside them."""
         kinds = {
-            "http": HandlerApp(self.dispatcher, pages, max_body_bytes=config.http.max_body_bytes),
-            "websocket": sockets(self.feed, origins=config.sockets.origins, allowed_hosts=config.web.allowed_hosts),
+            "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
+            "websocket": self._load.sockets(),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
     def loop_parts(self) -> Iterable[LoopPart]:
-        """What the server starts and stops on its loop."""
-        return [*self.peers.loop_parts(), self.feed]
+        """Return what the server starts and stops on its loop."""
+        return [each for part in self._parts for each in part.loop_parts()]
+
+    def published(self) -> dict[type, object]:
+        """Return what Django's own code may ask for, by class."""
+        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:
         """Start every part. Raises OSError where the profiling port is taken; nothing is left running then."""
@@ -169,57 +125,38 @@ class Node:
             interval = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH_SECONDS)
             running.callback(sys.setswitchinterval, interval)
-            if self.profiling is not None:
-                self.profiling.start()
-                running.callback(self.profiling.stop)
-                self.health.add("profiling", False, lambda: (State.OK, ""))
-            config = cast("MetadataCenterConfig", apps.get_app_config("metadata_center"))
-            config.node = self
-            running.callback(setattr, config, "node", None)
-            caches_app = cast("KvcacheConfig", apps.get_app_config("kvcache"))
-            caches_app.index = self.kvcache
-            running.callback(setattr, caches_app, "index", None)
+            if self._profiling is not None:
+                self._profiling.start()
+                running.callback(self._profiling.stop)
+                self._health.add("profiling", False, lambda: (State.OK, ""))
+            running.enter_context(publish(self.published()))
             for collector in self._collectors:
                 REGISTRY.register(collector)
                 running.callback(REGISTRY.unregister, collector)
-            self.peers.start(self.health)
-            running.callback(self.peers.stop)
-            self.celery.start()
-            running.callback(self.celery.stop)
-            self.health.add("worker", False, self.celery.worker_state)
-            self.health.add("beat", False, self.celery.beat_state)
+            for part in self._parts:
+                for check in part.checks():
+                    self._health.add(check.name, check.essential, check.probe)
+                part.start()
+                running.callback(part.stop)
+            self._celery.start()
+            running.callback(self._celery.stop)
+            self._health.add("worker", False, self._celery.worker_state)
+            self._health.add("beat", False, self._celery.beat_state)
             # What is loaded by now stays: leave it out of every later collection.
             gc.collect()
             gc.freeze()
             running.callback(gc.unfreeze)
             self._running = running.pop_all()
-        logger.info("node %s started", self.name)
+        logger.info("node %s started", self._identity.name)
 
     def drain(self) -> None:
-        """The server stops soon: say so, and let nobody wait."""
-        self.health.draining()
-        self.waits.end()
+        """Report that the server stops soon, and answer the calls that wait."""
+        self._health.draining()
+        for part in self._parts:
+            part.drain()
 
     def stop(self) -> None:
         """Stop every part, the last started first."""
-        self.health.draining()
+        self._health.draining()
         self._running.close()
-        logger.info("node %s stopped", self.name)
-
-    def _cached(self, cluster: str, hashes: tuple[int, ...]) -> Lengths | None:
-        """How much of a prompt the engines of a cluster hold."""
-        return None if self.kvcache is None else self.kvcache.lengths(cluster, hashes)
-
-    def _engine_closed(self, cluster: str, engine: str) -> None:
-        self.kvcalls.engine_gone(cluster, EngineName.of(engine).ip)
-
-
-def _kvcache(config: Config) -> ReplicatedIndex | None:
-    if not config.kvcache.enable:
-        return None
-    return ReplicatedIndex(
-        ttl_seconds=config.kvcache.block_expire_seconds,
-        max_blocks=config.kvcache.max_blocks,
-        max_engine_blocks=config.kvcache.max_engine_blocks,
-        max_engines=config.load.max_engines,
-    )
+        logger.info("node %s stopped", self._identity.name)

@@ -15,8 +15,9 @@ from django.http import HttpRequest
 
 from edge.errors import NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from metadata_center.apps import running_node
 from replication.models import Peer
+from replication.part import Replication
+from runtime.running import part
 
 
 class ResyncPeer(Operation):
@@ -36,7 +37,7 @@ class ResyncPeer(Operation):
         )
 
     def perform(self, values: Values) -> str:
-        if not running_node().peers.resync(values["name"]):
+        if not part(Replication).links.resync(values["name"]):
             raise NotFound(f"No peer {values['name']!r}: it may have gone meanwhile.")
         return f"Peer {values['name']}: everything is pulled from it."
 
@@ -47,11 +48,11 @@ class PeerAdmin(LiveAdmin):
     operations = (ResyncPeer(),)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        return {"told": running_node().peers.told()}
+        return {"told": part(Replication).handlers.told()}
 
 
 def _find(name: str) -> dict[str, Any]:
-    for peer in running_node().peers.told()["peers"]:
+    for peer in part(Replication).handlers.told()["peers"]:
         if peer["peer"] == name:
             found: dict[str, Any] = peer
             return found

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from edge.errors import Forbidden, TooMany
-from edge.rest import HandlerViewSet
+from edge.rest.viewset import HandlerViewSet
 from replication import paths
 
 

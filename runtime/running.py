@@ -9,9 +9,9 @@ node stops; any thread may read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django.apps import apps
 
@@ -25,10 +25,10 @@ class NotRunning(RuntimeError):
 
 
 @contextmanager
-def publish(parts: Iterable[object]) -> Iterator[None]:
-    """Let `part` find these objects, each by its class, until the context ends."""
+def publish(parts: Mapping[type, Any]) -> Iterator[None]:
+    """Let `part` find these objects by their classes, until the context ends."""
     config = _config()
-    before, config.parts = config.parts, {type(each): each for each in parts}
+    before, config.parts = config.parts, parts
     try:
         yield
     finally:
@@ -46,6 +46,15 @@ def part(kind: type[T]) -> T:
 def optional_part(kind: type[T]) -> T | None:
     """Return the running node's part of this class; None where no node runs, or it has none."""
     return cast("T | None", _config().parts.get(kind))
+
+
+def shared(key: tuple[str, str], build: Callable[[], T]) -> T:
+    """Return the process's object of this key, made by `build` on first use."""
+    config = _config()
+    with config.lock:
+        if key not in config.shared:
+            config.shared[key] = build()
+        return cast("T", config.shared[key])
 
 
 def _config() -> RuntimeConfig:

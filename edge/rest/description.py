@@ -7,19 +7,17 @@ from __future__ import annotations
 from inspect import getdoc
 from re import DOTALL
 from re import compile as regex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rest_framework.metadata import SimpleMetadata
 
+from edge.rest.described import Described
 from edge.rest.serializer import serializer_of
-
-if TYPE_CHECKING:
-    from edge.rest.viewset import HandlerViewSet
 
 _words = regex(r"(?:`[A-Z]+ [^`]+`: )?(.*?)(?:\n\n(.*))?", DOTALL).fullmatch
 
 
-def describe(view: HandlerViewSet) -> dict[str, Any]:
+def describe(view: Described) -> dict[str, Any]:
     """The answer to OPTIONS."""
     lookup = SimpleMetadata()
     methods: dict[str, Any] = {}
@@ -29,24 +27,24 @@ def describe(view: HandlerViewSet) -> dict[str, Any]:
     return {"description": purpose(view), "methods": methods}
 
 
-def purpose(view: HandlerViewSet) -> str:
+def purpose(view: Described) -> str:
     """The viewset's docstring on one line."""
     return " ".join((getdoc(type(view)) or "").split())
 
 
-def summary(view: HandlerViewSet, method: str) -> str:
+def summary(view: Described, method: str) -> str:
     """What a method does: the first paragraph of its handler's docstring, without the call that it opens with."""
     found = _words(getdoc(view.route(method).handler) or "")
     text = " ".join(found[1].split()) if found else ""
     return text[:1].upper() + text[1:]
 
 
-def headline(view: HandlerViewSet, method: str) -> str:
+def headline(view: Described, method: str) -> str:
     """The summary's first sentence, without its full stop."""
     return summary(view, method).partition(". ")[0].rstrip(".")
 
 
-def details(view: HandlerViewSet, method: str) -> str:
+def details(view: Described, method: str) -> str:
     """What there is to know beyond the headline: the rest of the handler's docstring, or else what the URL is for."""
     found = _words(getdoc(view.route(method).handler) or "")
     paragraphs = (summary(view, method).partition(". ")[2], found[2] if found else "")

@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from rest_framework.renderers import HTMLFormRenderer
 from rest_framework.serializers import Serializer
 
+from edge.rest.described import Described
 from edge.rest.description import summary
 from edge.rest.serializer import serializer_of
-
-if TYPE_CHECKING:
-    from edge.rest.viewset import HandlerViewSet
 
 
 class MethodForm(Struct, frozen=True):
@@ -27,12 +25,12 @@ class MethodForm(Struct, frozen=True):
     body: str = ""
 
 
-def forms(view: HandlerViewSet) -> list[MethodForm]:
+def forms(view: Described) -> list[MethodForm]:
     """A form for each method of the view."""
     return [_form(view, method, struct) for method, struct in view.inputs.items()]
 
 
-def _form(view: HandlerViewSet, method: str, struct: type[Struct] | None) -> MethodForm:
+def _form(view: Described, method: str, struct: type[Struct] | None) -> MethodForm:
     words = summary(view, method)
     if struct is None:
         return MethodForm(method, words)

@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Raw
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
+from edge.dispatcher import Dispatcher
 from edge.rest.description import purpose
 from edge.rest.forms import forms
-from metadata_center.apps import running_node
+from runtime.running import part
 
 MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that nobody reads.
 
@@ -43,7 +44,7 @@ class PageRenderer(BrowsableAPIRenderer):
         text, rows = readable(data)
         return {
             "view": view,
-            "paths": list(dict.fromkeys(route.path for route in running_node().dispatcher.table if not route.packed)),
+            "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.packed)),
             "purpose": purpose(view),
             "response": renderer_context["response"],
             "answer": text,

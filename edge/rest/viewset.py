@@ -25,15 +25,17 @@ from rest_framework.viewsets import ViewSet
 
 from edge import envelope
 from edge.call import Call, Route
+from edge.dispatcher import Dispatcher
 from edge.errors import InvalidInput
 from edge.pages import is_browser, locked, too_large, trace_id
+from edge.rest.described import Errors
 from edge.rest.description import describe
 from edge.rest.negotiation import BrowserOrJson
-from edge.rest.openapi import HandlerSchema
-from edge.rest.openapi.answers import Errors
+from edge.rest.openapi.operation import HandlerSchema
 from edge.rest.renderers import EnvelopeRenderer, PageRenderer
 from edge.rest.serializer import serializer_of
-from metadata_center.apps import running_node
+from runtime.config import Config
+from runtime.running import part
 
 
 class HandlerViewSet(ViewSet):
@@ -84,7 +86,7 @@ class HandlerViewSet(ViewSet):
         page = is_browser(http)
         if page:
             headers.pop(b"if-none-match", None)  # a page is more than its answer
-        dispatcher, patient = running_node().dispatcher, route.awaited(call.query, len(body))
+        dispatcher, patient = part(Dispatcher), route.awaited(call.query, len(body))
         if patient is None:
             status, answer = dispatcher.serve(route, call, trace_id(http))
         else:
@@ -106,14 +108,14 @@ class HandlerViewSet(ViewSet):
 
     def route(self, method: str) -> Route:
         """This URL's entry in the running node's table."""
-        route = running_node().dispatcher.table.find(method.encode(), self.path.encode())
+        route = part(Dispatcher).table.find(method.encode(), self.path.encode())
         if route is None:
             raise LookupError(f"{method} {self.path} has a page and no handler")
         return route
 
     @staticmethod
     def _body(http: HttpRequest) -> bytes:
-        limit = running_node().config.http.max_body_bytes
+        limit = part(Config).http.max_body_bytes
         body: bytes = http.read(limit + 1)
         if len(body) > limit:
             raise too_large()

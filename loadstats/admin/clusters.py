@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from edge.live_admin import LiveAdmin
 from loadstats.admin.sums import listing, sums
 from loadstats.models import Cluster
-from metadata_center.apps import running_node
+from loadstats.part import LoadStats
+from runtime.running import part
 
 
 @admin.register(Cluster)
@@ -21,5 +22,5 @@ class ClusterAdmin(LiveAdmin):
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         name = request.GET.get("name", "")
-        shown = listing(sums(running_node().ledger, name), request.GET.get("page"))
+        shown = listing(sums(part(LoadStats).ledger, name), request.GET.get("page"))
         return {"name": name, "page": shown}

@@ -15,7 +15,8 @@ from edge.errors import NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
 from loadstats.admin.sums import EngineLoad, listing, loads
 from loadstats.models import Engine
-from metadata_center.apps import running_node
+from loadstats.part import LoadStats
+from runtime.running import part
 
 
 class ForgetEngine(Operation):
@@ -36,7 +37,7 @@ class ForgetEngine(Operation):
         )
 
     def perform(self, values: Values) -> str:
-        requests = running_node().ledger.drop(values["cluster"], values["ip"])
+        requests = part(LoadStats).ledger.drop(values["cluster"], values["ip"])
         if requests is None:
             raise _unknown(values)
         return f"Engine {self.target(values)} was forgotten, with {requests} requests in flight."
@@ -52,7 +53,7 @@ class EngineAdmin(LiveAdmin):
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         cluster, ip, busy = (request.GET.get(name, "") for name in ("cluster", "ip", "busy"))
-        found = loads(running_node().ledger, cluster, ip, busy=bool(busy))
+        found = loads(part(LoadStats).ledger, cluster, ip, busy=bool(busy))
         shown = listing(found, request.GET.get("page"))
         wall_ns = time_ns()
         lines = [(engine, max(0.0, (wall_ns - engine.row.updated_time) / 1e9)) for engine in shown.lines]
@@ -60,7 +61,7 @@ class EngineAdmin(LiveAdmin):
 
 
 def _find(values: Values) -> EngineLoad:
-    for engine in loads(running_node().ledger, values["cluster"]):
+    for engine in loads(part(LoadStats).ledger, values["cluster"]):
         if (engine.cluster, engine.ip) == (values["cluster"], values["ip"]):
             return engine
     raise _unknown(values)

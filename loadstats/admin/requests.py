@@ -21,7 +21,8 @@ from edge.errors import InvalidInput, NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
 from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Sighting
 from loadstats.models import Request
-from metadata_center.apps import running_node
+from loadstats.part import LoadStats
+from runtime.running import part
 
 PER_PAGE = 100
 MOST_LOOKED = 65_536
@@ -63,7 +64,7 @@ class EndRequest(Operation):
 
     def perform(self, values: Values) -> str:
         seen = _find(values)
-        running_node().ledger.done(seen.request_id, monotonic(), time_ns())
+        part(LoadStats).ledger.done(seen.request_id, monotonic(), time_ns())
         place = f" on {seen.ip} in {seen.cluster}" if seen.cluster else ""
         return f"Request {seen.request_id}{place} was ended in phase {seen.phase}, {seen.age_seconds} s old."
 
@@ -79,9 +80,9 @@ class RequestAdmin(LiveAdmin):
         phase = asked["phase"] if asked["phase"] in PHASES else "flight"
         age = int(asked["age"]) if asked["age"].isdecimal() and int(asked["age"][:9]) in AGES else 0
         context = {"asked": {**asked, "phase": phase, "age": age}, "phases": PHASES, "ages": AGES}
-        counts = running_node().ledger.counts()
+        counts = part(LoadStats).ledger.counts()
         context["counts"] = counts
-        inspection = running_node().inspection
+        inspection = part(LoadStats).inspection
         if asked["request_id"]:
             seen = inspection.look(asked["request_id"], monotonic())
             return {**context, "searched": True, "lines": [seen] if seen else []}
@@ -114,7 +115,7 @@ def _cursor(bucket: str, after: str) -> Cursor:
 
 
 def _find(values: Values) -> Sighting:
-    inspection: Inspection = running_node().inspection
+    inspection: Inspection = part(LoadStats).inspection
     seen = inspection.look(values["request_id"], monotonic())
     if seen is None:
         raise NotFound(f"Request {values['request_id']!r} is unknown here: never reported, or over and forgotten.")

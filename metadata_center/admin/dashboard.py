@@ -14,8 +14,10 @@ from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 
 from loadstats.admin.sums import by_load, sums
-from metadata_center import __version__
-from metadata_center.apps import running_node
+from loadstats.part import LoadStats
+from runtime.health import Health
+from runtime.identity import Identity
+from runtime.running import part
 
 BUSIEST = 8
 LAST = 8
@@ -23,14 +25,15 @@ LAST = 8
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's `DASHBOARD_CALLBACK`."""
-    node = running_node()
+    identity = part(Identity)
     may = request.user.has_perm
-    context["node"], context["version"] = node.name, __version__
+    context["node"], context["version"] = identity.name, identity.version
     if may("metadata_center.view_node"):
-        context["report"] = node.health.report()
+        context["report"] = part(Health).report()
     if may("loadstats.view_cluster"):
-        clusters = list(sums(node.ledger))
-        context["counts"] = node.ledger.counts()
+        ledger = part(LoadStats).ledger
+        clusters = list(sums(ledger))
+        context["counts"] = ledger.counts()
         context["clusters"] = len(clusters)
         context["busiest"] = nlargest(BUSIEST, clusters, key=by_load)
     if may("admin.view_logentry"):

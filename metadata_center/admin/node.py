@@ -13,10 +13,12 @@ from django.http import HttpRequest
 
 from edge.errors import InvalidInput
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from metadata_center import __version__
-from metadata_center.apps import running_node
 from metadata_center.models import Node
+from runtime.health import Health
+from runtime.identity import Identity
+from runtime.logs import Logs
 from runtime.logs.levels import PYTHON_LEVELS
+from runtime.running import part
 
 
 class SetLogLevel(Operation):
@@ -30,18 +32,18 @@ class SetLogLevel(Operation):
         level = _level(values)
         return Question(
             f"Set the log level to {level}?",
-            f"The log of {running_node().name} tells what is {level} or worse, at once and until the node ends."
+            f"The log of {part(Identity).name} tells what is {level} or worse, at once and until the node ends."
             " The access log is written at INFO and below.",
-            (("now", running_node().logs.level), ("then", level)),
+            (("now", part(Logs).level), ("then", level)),
         )
 
     def perform(self, values: Values) -> str:
-        before = running_node().logs.level
-        running_node().logs.set_level(_level(values))
+        before = part(Logs).level
+        part(Logs).set_level(_level(values))
         return f"Log level set from {before} to {values['level']}."
 
     def target(self, values: Values) -> str:
-        return running_node().name
+        return part(Identity).name
 
 
 @admin.register(Node)
@@ -50,14 +52,14 @@ class NodeAdmin(LiveAdmin):
     operations = (SetLogLevel(),)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        node = running_node()
+        identity, level = part(Identity), part(Logs).level
         return {
             "title": "This node",
-            "node": node.name,
-            "version": __version__,
+            "node": identity.name,
+            "version": identity.version,
             "python": platform.python_version(),
-            "report": node.health.report(),
-            "level": node.logs.level,
+            "report": part(Health).report(),
+            "level": level,
             "levels": list(PYTHON_LEVELS),
         }
 

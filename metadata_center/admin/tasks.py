@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from edge.errors import NotFound, Unavailable
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from metadata_center.apps import running_node
 from metadata_center.models import Task
-from runtime.periodic import PeriodicTask, Run
+from runtime.periodic import EmbeddedCelery, PeriodicTask, Run
+from runtime.running import part
 
 
 class Line(Struct, frozen=True):
@@ -46,7 +46,7 @@ class RunTask(Operation):
     def perform(self, values: Values) -> str:
         task = _find(values["name"])
         try:
-            running_node().celery.run_now(task)
+            part(EmbeddedCelery).run_now(task)
         except (OperationalError, OSError) as error:
             raise Unavailable(f"The broker does not answer: {error}") from error
         return f"Task {task.name} was sent to the worker."
@@ -58,7 +58,7 @@ class TaskAdmin(LiveAdmin):
     operations = (RunTask(),)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        celery = running_node().celery
+        celery = part(EmbeddedCelery)
         runs = celery.last_runs
         return {"lines": [_line(task, runs.get(task.task, Run())) for task in celery.periodic]}
 
@@ -68,7 +68,7 @@ def _line(task: PeriodicTask, run: Run) -> Line:
 
 
 def _find(name: str) -> PeriodicTask:
-    for task in running_node().celery.periodic:
+    for task in part(EmbeddedCelery).periodic:
         if task.name == name:
             return task
     raise NotFound(f"name: no task {name!r}")

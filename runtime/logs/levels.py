@@ -35,3 +35,7 @@ _DESCENDING: Final = tuple(sorted(((number, name) for name, number in PYTHON_LEV
 def name_of(number: int) -> str:
     """The contract's name for a Python level; a level in between has the name of the next lower one."""
     return next((name for least, name in _DESCENDING if number >= least), "TRACE")
+
+
+class UnknownLevel(ValueError):
+    """The name of a level that does not exist. The text names the member and the levels."""

@@ -18,12 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edge.errors import InvalidInput
 from runtime.config import schema
 from runtime.config.error import ConfigError
 from runtime.logs.access import AccessLog
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
-from runtime.logs.levels import CONFIG_LEVELS, PYTHON_LEVELS
+from runtime.logs.levels import CONFIG_LEVELS, PYTHON_LEVELS, UnknownLevel
 from runtime.logs.outlet import Outlet, Target
 from runtime.logs.rotation import RotatingFile
 
@@ -87,10 +86,10 @@ class Logs:
     def set_level(self, name: str) -> None:
         """Takes effect at once, for every logger and the access log, and leaves a line that says so.
 
-        `name` as the contract has it, in this case. Raises InvalidInput.
+        `name` as the contract has it, in this case. Raises UnknownLevel.
         """
         if name not in PYTHON_LEVELS:
-            raise InvalidInput(f"LevelParam: expected one of {', '.join(PYTHON_LEVELS)}, got {json.dumps(name[:40])}")
+            raise UnknownLevel(f"LevelParam: expected one of {', '.join(PYTHON_LEVELS)}, got {json.dumps(name[:40])}")
         old = self.level
         if PYTHON_LEVELS[name] < PYTHON_LEVELS[old]:
             self._apply(name)

@@ -8,18 +8,18 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.test import Client
 
-from metadata_center.apps import MetadataCenterConfig
+from loadstats.part import LoadStats
 from metadata_center.node import Node
 from runtime.config.schema import Log
-from runtime.health import State
+from runtime.health import Health, State
 from runtime.logs import configure
+from runtime.running import publish
 from tests.contract.cases import Case, differences, read_cases
 from tests.nodes import NodeProcess, running_node
 
@@ -64,12 +64,9 @@ def runserver(folder: Path) -> Any:
 def views(folder: Path) -> Iterator[Ask]:
     """Django's views themselves, which serve browsers and whatever the other doors hand over."""
     logs = configure(Log(access_output="off", output="file", output_file=str(folder / "log")))
-    node = Node(settings.CONFIG, logs)
-    node.ledger.clear()
-    node.health.add("views", True, lambda: (State.OK, ""))
-    config = apps.get_app_config("metadata_center")
-    assert isinstance(config, MetadataCenterConfig)
-    config.node = node
+    published = Node(settings.CONFIG, logs).published()
+    cast("LoadStats", published[LoadStats]).ledger.clear()
+    cast("Health", published[Health]).add("views", True, lambda: (State.OK, ""))
     client = Client(raise_request_exception=False)
 
     def ask(case: Case) -> tuple[int, dict[str, str], bytes]:
@@ -80,10 +77,10 @@ def views(folder: Path) -> Iterator[Ask]:
         return response.status_code, {name.lower(): value for name, value in response.items()}, response.content
 
     try:
-        yield ask
+        with publish(published):
+            yield ask
     finally:
-        config.node = None
-        node.ledger.clear()
+        cast("LoadStats", published[LoadStats]).ledger.clear()
         logs.close()
         gc.collect()
 

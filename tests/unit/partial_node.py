@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
-
-from django.apps import apps
 
 from edge.call import Call, Route, Table
 from edge.dispatcher import Dispatcher
@@ -17,22 +16,31 @@ from edge.envelope import TraceIds
 from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
+from kvcache.part import KVCache
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Inspection, Ledger
+from loadstats.part import LoadStats
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.rule import Rule
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
+from metadata_center import __version__
 from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
 from replication import paths
+from replication.part import Replication
 from runtime.config.schema import Config, Http
 from runtime.health import Health, State
-from runtime.periodic import PeriodicTask, Run
+from runtime.identity import Identity
+from runtime.logs import Logs
+from runtime.logs.levels import UnknownLevel
+from runtime.periodic import EmbeddedCelery, PeriodicTask, Run
+from runtime.profiling import ProfilingServer
+from runtime.running import publish
 
 WALL_NS = 1_800_000_000_000_000_000
 
@@ -45,7 +53,7 @@ class FakeLogs:
 
     def set_level(self, name: str) -> None:
         if name not in {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}:
-            raise InvalidInput(f"LevelParam: got {name}")
+            raise UnknownLevel(f"LevelParam: got {name}")
         self.level = name
 
 
@@ -105,11 +113,12 @@ class FakeCelery:
         self.asked.append(item.task)
 
 
-class FakePeers:
+class FakeReplication:
     """One peer; remembers whom everything was to be pulled from."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.handlers = self.links = self
 
     def told(self) -> dict[str, Any]:
         peer = {"peer": "10.0.0.2:8080", "state": "lost", "since_seconds": 61.5, "origin": "10.0.0.2:8080@1"}
@@ -143,7 +152,7 @@ class PartialNode:
         self.access = FakeAccess()
         self.profiling: Any = FakeProfiling()
         self.celery = FakeCelery()
-        self.peers = FakePeers()
+        self.peers = FakeReplication()
         clocks: Any = {"now": lambda: 0.0, "wall_ns": lambda: WALL_NS}
         load = LoadHandlers(self.ledger, **clocks)
         self.replica = FakeReplica(load)
@@ -167,6 +176,22 @@ class PartialNode:
         table = Table(route for part in handlers for route in part.routes())
         self.dispatcher = Dispatcher(table, TraceIds(1), self.access)
 
+    def published(self) -> dict[type, Any]:
+        """What `runtime.running.part` finds, by class."""
+        found = {
+            Config: self.config,
+            Identity: Identity(self.name, __version__),
+            Health: self.health,
+            Logs: self.logs,
+            EmbeddedCelery: self.celery,
+            Dispatcher: self.dispatcher,
+            LoadStats: self,
+            KVCache: SimpleNamespace(index=self.kvcache),
+            Replication: self.peers,
+            ProfilingServer: self.profiling,
+        }
+        return {kind: each for kind, each in found.items() if each is not None}
+
     def add(self, request_id: str, cluster: str = "c", ip: str = "10.0.0.1", prompt_length: int = 0) -> None:
         """A request in flight, told of now."""
         self.ledger.add(request_id, cluster, ip, prompt_length, 0.0, WALL_NS)
@@ -174,10 +199,6 @@ class PartialNode:
 
 @contextmanager
 def in_place(node: PartialNode) -> Iterator[PartialNode]:
-    """Make it the node that `running_node` finds."""
-    config: Any = apps.get_app_config("metadata_center")
-    before, config.node = config.node, node
-    try:
+    """Make it the node that Django's own code finds."""
+    with publish(node.published()):
         yield node
-    finally:
-        config.node = before

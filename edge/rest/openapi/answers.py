@@ -20,10 +20,8 @@ from edge.errors import (
     TooMany,
     Unavailable,
 )
+from edge.rest.described import Errors
 from edge.rest.openapi.components import Components
-
-Errors = Mapping[type[ContractError], Any]
-"""Errors that a call may be answered with, and the types of the data beside them; None for most."""
 
 ANYWHERE: Final[Errors] = dict.fromkeys((InvalidInput, RequestTimeout, BodyTooLarge, HeadersTooLarge, InternalError))
 """What any request can meet: malformed HTTP, limits, a fault of ours."""

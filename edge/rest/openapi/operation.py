@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 
+from edge.rest.described import Described
 from edge.rest.description import details, headline
 from edge.rest.openapi.answers import responses
 from edge.rest.openapi.components import Components
 from edge.rest.serializer import serializer_of
-
-if TYPE_CHECKING:
-    from edge.rest.viewset import HandlerViewSet
 
 TRACE_ID = {
     "name": "TraceId",
@@ -39,7 +37,7 @@ class HandlerSchema(AutoSchema):
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any]:
         """The operation. The types that it names become components in the registry."""
-        view = cast("HandlerViewSet", self.view)
+        view = cast("Described", self.view)
         components = Components(registry, view.examples)
         tag = tag_of(view.path)
         return {
@@ -60,7 +58,7 @@ def tag_of(path: str) -> str:
     return parts[2] if parts[1] == "v1" else "node"
 
 
-def _request(view: HandlerViewSet, method: str, components: Components) -> dict[str, Any]:
+def _request(view: Described, method: str, components: Components) -> dict[str, Any]:
     """What a call takes: a GET in its query, any other in its body, and some of it in headers."""
     parameters: list[dict[str, Any]] = [components.put("parameters", "TraceId", TRACE_ID)]
     if method in view.tagged:

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
 from edge.rest.openapi.document import as_yaml, document
-from metadata_center.apps import MetadataCenterConfig
 from metadata_center.node import Node
 from runtime.config import Config
 from runtime.logs import configure
+from runtime.running import publish
 
 
 class Command(BaseCommand):
@@ -29,13 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = Config()
-        place = cast("MetadataCenterConfig", apps.get_app_config("metadata_center"))
         logs = configure(config.log)
-        before, place.node = place.node, Node(config, logs)  # built, not started: its handlers are what is told of
         try:
-            whole = document()
+            with publish(Node(config, logs).published()):  # built, not started: the document describes its handlers
+                whole = document()
         finally:
-            place.node = before
             logs.close()
         if GENERATOR_STATS:
             raise CommandError("two types of one name: see the warnings")

@@ -4,20 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from discovery.apps import DiscoveryConfig
 from discovery.directory import Directory
 from discovery.metrics import DiscoveryCollector
 from discovery.own import Own
+from discovery.part import Discovery
 from discovery.tasks import refresh
 from runtime.metrics.aliases import ALIASES
+from runtime.running import publish
 from tests.unit.discovery.fakes import Clock, FakeDiscovery
 
 PREFIX = "metadata_center_discovery_"
@@ -43,14 +43,6 @@ def registry(directory: Directory) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(DiscoveryCollector(directory, "peers.test"))
     return registry
-
-
-@pytest.fixture
-def app() -> Iterator[DiscoveryConfig]:
-    config = apps.get_app_config("discovery")
-    assert isinstance(config, DiscoveryConfig)
-    yield config
-    config.directory = None
 
 
 def test_before_the_first_look_up_there_are_zeros(registry: CollectorRegistry) -> None:
@@ -103,17 +95,19 @@ def test_it_is_read_by_the_parser_of_prometheus(
     assert families >= {PREFIX + name for name in names}
 
 
-def test_the_task_refreshes_the_directory_of_the_running_node(
-    app: DiscoveryConfig, directory: Directory, discovery: FakeDiscovery
-) -> None:
+def test_the_task_refreshes_the_directory_of_the_running_node(directory: Directory, discovery: FakeDiscovery) -> None:
     discovery.answer = ("10.0.0.2",)
-    app.directory = directory
-    refresh()
+    with publish({Discovery: SimpleNamespace(directory=directory)}):
+        refresh()
     assert len(directory.peers()) == 1
 
 
-def test_the_task_does_nothing_in_a_node_that_is_alone(app: DiscoveryConfig) -> None:
-    assert app.directory is None
+def test_the_task_does_nothing_in_a_node_that_is_alone() -> None:
+    with publish({Discovery: SimpleNamespace(directory=None)}):
+        refresh()
+
+
+def test_the_task_does_nothing_where_no_node_runs() -> None:
     refresh()
 
 

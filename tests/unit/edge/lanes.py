@@ -13,10 +13,11 @@ import uvicorn
 
 from edge.asgi import HandlerApp, Receive, Scope, Send
 from edge.call import Table
+from edge.connections import Connections
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane import Lane
-from edge.lanes import LaneState
+from edge.lane_state import LaneState
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
@@ -157,6 +158,7 @@ class Server:
         }
         defaults.update(limits)
         self.lanes = LaneState(self.dispatcher, now=self.now, **defaults)
+        self.connections = Connections(self.lanes)
         self.pages = pages or Pages()
         self.app = HandlerApp(self.dispatcher, self.pages, max_body_bytes=defaults["max_body_bytes"])
         self.config = uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False)

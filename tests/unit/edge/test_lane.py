@@ -336,13 +336,13 @@ async def test_a_slow_request_is_told_and_closed(server: Server) -> None:
         lane, transport = server.connect()
         lane.data_received(begun)
         await server.settle()
-        server.lanes.sweep(server.lanes.now + 9)
+        server.connections.sweep(server.lanes.now + 9)
         assert transport.written == b""
-        server.lanes.sweep(server.lanes.now + 2)
+        server.connections.sweep(server.lanes.now + 2)
         (answer,) = answers(transport.written)
         assert (answer.status, answer.code) == (408, 40801000)
         assert transport.eof
-        server.lanes.sweep(server.lanes.now + 11)
+        server.connections.sweep(server.lanes.now + 11)
         assert transport.aborted
         lane.connection_lost(None)
         await server.settle()
@@ -354,7 +354,7 @@ async def test_a_slow_request_is_told_and_closed(server: Server) -> None:
 async def test_a_byte_a_second_does_not_buy_time(server: Server) -> None:
     lane, transport = server.connect()
     for byte in add(1)[:12]:
-        server.lanes.sweep(server.lanes.now + 1)
+        server.connections.sweep(server.lanes.now + 1)
         lane.data_received(bytes([byte]))
     assert answers(transport.written)[0].status == 408
 
@@ -362,11 +362,11 @@ async def test_a_byte_a_second_does_not_buy_time(server: Server) -> None:
 @asynchronous
 async def test_an_idle_connection_is_closed_in_time_and_a_used_one_is_not(server: Server) -> None:
     lane, transport = server.connect()
-    server.lanes.sweep(server.lanes.now + 59)
+    server.connections.sweep(server.lanes.now + 59)
     lane.data_received(add(1))
-    server.lanes.sweep(server.lanes.now + 59)
+    server.connections.sweep(server.lanes.now + 59)
     assert not transport.closing
-    server.lanes.sweep(server.lanes.now + 2)
+    server.connections.sweep(server.lanes.now + 2)
     assert transport.closing
 
 
@@ -375,12 +375,12 @@ async def test_a_page_that_takes_long_is_not_timed_out(server: Server) -> None:
     lane, transport = server.connect()
     lane.data_received(page(b"/slow"))
     await server.settle()
-    server.lanes.sweep(server.lanes.now + 1000)
+    server.connections.sweep(server.lanes.now + 1000)
     assert not transport.closing
     server.pages.release.set()
     await server.settle()
     assert answers(transport.written)[0].status == 200
-    server.lanes.sweep(server.lanes.now + 61)
+    server.connections.sweep(server.lanes.now + 61)
     assert transport.closing
 
 
@@ -421,7 +421,7 @@ async def test_a_client_that_never_reads_is_cut_off(server: Server) -> None:
     lane, transport = server.connect()
     lane.pause_writing()
     lane.data_received(get())
-    server.lanes.sweep(server.lanes.now + 31)
+    server.connections.sweep(server.lanes.now + 31)
     assert transport.aborted
     lane.connection_lost(None)
     await server.settle()
@@ -648,7 +648,7 @@ async def test_a_draining_server_lets_nobody_wait_and_asks_for_the_connection_ba
     lane.data_received(ask(query=b"&wait=60"))
     _, idle_transport = server.connect()
     await server.settle()
-    server.lanes.drain()
+    server.connections.drain()
     server.waits.end()
     await server.settle()
     late = await server.speak(ask(query=b"&wait=60"))

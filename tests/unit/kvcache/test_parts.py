@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
 
 import msgspec
-from django.apps import apps
 from django.test import Client
 
 import kvcache.tasks
 from kvcache.index import CacheIndex
 from kvcache.metrics import CacheCollector
+from kvcache.part import KVCache
 from kvcache.views import Cache, CacheQueries, CacheSaves
+from runtime.running import publish
 from tests.unit.partial_node import PartialNode
 
 HTML = {"Accept": "text/html"}
@@ -52,15 +53,12 @@ def test_metrics_tell_what_is_held_and_what_happened() -> None:
 
 
 def test_the_task_frees_and_expires_until_nothing_is_due() -> None:
-    config: Any = apps.get_app_config("kvcache")
     kvcache.tasks.expire()  # without an index: nothing to do
-    index = config.index = CacheIndex()
-    try:
+    index = CacheIndex()
+    with publish({KVCache: SimpleNamespace(index=index)}):
         index.save("c", "10.0.0.1", list(range(3000)), 0.0, 1)
         index.drop("c", None, 1, 0.0)
         kvcache.tasks.expire()
-    finally:
-        config.index = None
     assert (index.counts().held_blocks, index.counts().clusters) == (0, 0)
 
 

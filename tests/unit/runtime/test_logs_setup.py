@@ -16,10 +16,10 @@ import pytest
 from celery.utils.log import get_task_logger
 
 from edge.call import Call
-from edge.errors import InvalidInput
 from metadata_center.log_level import LogHandlers
 from runtime.config.error import ConfigError
 from runtime.config.schema import Log
+from runtime.logs.levels import UnknownLevel
 from runtime.logs.outlet import LIMIT
 from runtime.logs.setup import Logs, configure
 
@@ -260,7 +260,7 @@ def test_a_level_above_info_turns_the_access_log_off_and_back(configured: Config
 @pytest.mark.parametrize("name", ["LOUD", "info", "Warn", "WARNING", "CRITICAL", "", "INFO ", "x\ny" * 100])
 def test_it_rejects_a_level_that_the_contract_does_not_know(configured: Configure, file: Path, name: str) -> None:
     logs = configured(**to_file(file))
-    with pytest.raises(InvalidInput) as raised:
+    with pytest.raises(UnknownLevel) as raised:
         logs.set_level(name)
     assert raised.value.reason.startswith('LevelParam: expected one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, got "')
     assert raised.value.reason.isprintable()
@@ -293,7 +293,7 @@ def test_the_handler_sets_the_level(configured: Configure, file: Path) -> None:
 )
 def test_the_handler_refuses_other_bodies_and_names_the_member(configured: Configure, file: Path, body: bytes) -> None:
     logs = configured(**to_file(file))
-    with pytest.raises(InvalidInput, match="LevelParam"):
+    with pytest.raises(UnknownLevel, match="LevelParam"):
         LogHandlers(logs).set_level(Call(b"", body, {}))
     assert logs.level == "INFO"
 

@@ -13,11 +13,16 @@ from uvicorn.server import ServerState
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE, PACKED_TYPE
 from edge.head import Heads
-from edge.lane import Lane
 
 
 class LaneState:
-    """What all connections of a server share. `now` is a coarse monotonic clock, set by whoever sweeps."""
+    """What all connections of a server share.
+
+    `now`: a coarse monotonic clock in seconds, set by `Connections.sweep`.
+    `draining`: answers say `Connection: close` from now on.
+    `served`: requests of clients answered.
+    `server_state`: uvicorn's open connections, and Django's tasks.
+    """
 
     def __init__(
         self,
@@ -38,9 +43,9 @@ class LaneState:
         self.idle_timeout_seconds = idle_timeout_seconds
         self.write_timeout_seconds = write_timeout_seconds
         self.now = now
-        self.draining = False  # answers say `Connection: close` from now on
-        self.served = 0  # requests of clients answered
-        self.server_state = ServerState()  # the open connections, and Django's tasks
+        self.draining = False
+        self.served = 0
+        self.server_state = ServerState()
         self.date(b"")
 
     def date(self, date: bytes) -> None:
@@ -57,17 +62,3 @@ class LaneState:
     def start(self, status: int) -> bytes:
         """An answer's head up to the trace id."""
         return self._starts[status]
-
-    def drain(self) -> None:
-        """Ask for the connections back, with each answer from now on and with those of Django that are under way."""
-        self.draining = True
-        for connection in self.server_state.connections:
-            if isinstance(connection, Lane) and connection.cycle is not None:
-                connection.cycle.keep_alive = False
-
-    def sweep(self, now: float) -> None:
-        """Set the clock and close what has timed out."""
-        self.now = now
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Lane):
-                connection.check_time(now)

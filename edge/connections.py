@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The open connections of a server: closes those that timed out, asks for them back before a stop.
+
+Owned by the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.lane import Lane
+from edge.lane_state import LaneState
+
+
+class Connections:
+    """The lanes of one server."""
+
+    def __init__(self, state: LaneState) -> None:
+        self._state = state
+
+    def drain(self) -> None:
+        """Ask for the connections back, with each answer from now on and with those of Django that are under way."""
+        self._state.draining = True
+        for lane in self._lanes():
+            if lane.cycle is not None:
+                lane.cycle.keep_alive = False
+
+    def sweep(self, now: float) -> None:
+        """Set the clock, in monotonic seconds, and close what has timed out."""
+        self._state.now = now
+        for lane in self._lanes():
+            lane.check_time(now)
+
+    def _lanes(self) -> Iterator[Lane]:
+        return (each for each in list(self._state.server_state.connections) if isinstance(each, Lane))

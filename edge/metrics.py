@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the edge reports to Prometheus. Reads plain counters on the scraping thread and keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from edge.lane_state import LaneState
+from runtime.metrics.aliases import with_aliases
+from runtime.metrics.meter import Meter, buckets_in_seconds
+
+_NS = 1e9
+
+
+class EdgeCollector(Collector):
+    """Requests by route, method and status, and how long they took."""
+
+    def __init__(self, lanes: LaneState) -> None:
+        self._dispatcher = lanes.dispatcher
+        self._server = lanes.server_state
+
+    def collect(self) -> Iterator[Metric]:
+        answers = CounterMetricFamily(
+            "metadata_center_http_requests", "Requests answered.", labels=["route", "method", "status"]
+        )
+        durations = HistogramMetricFamily(
+            "metadata_center_http_request_duration_seconds",
+            "From a request's complete head to its written answer.",
+            labels=["route", "method"],
+        )
+        for (route, method), meter in self._meters().items():
+            for status, count in meter.statuses.items():
+                answers.add_metric([route, method, str(status)], count)
+            durations.add_metric([route, method], buckets_in_seconds(meter), sum_value=meter.sum_ns / _NS)
+        yield from with_aliases(answers)
+        yield from with_aliases(durations)
+        domains = CounterMetricFamily(
+            "metadata_center_domain_requests", "Requests by their `domain` query parameter.", labels=["domain"]
+        )
+        for domain, count in self._dispatcher.domains.items():
+            domains.add_metric([domain], count)
+        yield from with_aliases(domains)
+        yield GaugeMetricFamily(
+            "metadata_center_connections", "Open connections of clients.", value=len(self._server.connections)
+        )
+        yield GaugeMetricFamily(
+            "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
+        )
+
+    def _meters(self) -> dict[tuple[str, str], Meter]:
+        """Copies by route and method: a path of the table may have been served by Django too."""
+        meters = {(route.path, route.method): route.meter.copy() for route in self._dispatcher.table}
+        for method, path, meter in self._dispatcher.pages.items():
+            meters.setdefault((path, method), Meter()).add(meter)
+        return meters

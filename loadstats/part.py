@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The load of engines as a part of a node: the ledger, its calls, its websockets, its metrics and its recurring work.
+
+Built, started and stopped on the main thread. The ledger may be used from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random, SystemRandom
+from typing import cast
+
+from channels.layers import get_channel_layer
+from django.core.cache import caches
+from msgspec.structs import asdict
+from prometheus_client.registry import Collector
+
+from edge.asgi import Asgi
+from edge.call import Route
+from edge.part import LoopPart, Part
+from loadstats.batch import BatchHandlers
+from loadstats.cache import MemoryLoadCache
+from loadstats.engines import EngineHandlers
+from loadstats.handlers import LoadHandlers
+from loadstats.inspection import InspectionHandlers
+from loadstats.keepalive import KeepAliveHandlers
+from loadstats.ledger import EngineName, Inspection
+from loadstats.live.feed import Feed
+from loadstats.live.meter import SocketCollector
+from loadstats.live.routing import sockets
+from loadstats.metrics import LoadCollector, WaitCollector
+from loadstats.pick.handlers import Cached, Keep, PickHandlers
+from loadstats.pick.rule import Rule
+from loadstats.query import QueryHandlers
+from loadstats.waits import Waits
+from runtime.config import Config
+from runtime.periodic import PeriodicTask
+
+LAPSE_SECONDS = 1.0  # between two looks at whose heartbeats are late: they count seconds
+
+
+class LoadStats(Part):
+    """The load that this node counts.
+
+    `node`: this node's name.
+    `cached`: looks up how much of a prompt the engines of a cluster hold.
+    `keep`: records that an engine holds a prompt.
+    `engine_closed`: called with the cluster and the address of an engine that is no longer listed. It is called under
+    the ledger's lock, so it must be quick.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        node: str,
+        *,
+        cached: Cached,
+        keep: Keep,
+        engine_closed: Callable[[str, str], object],
+    ) -> None:
+        self._config = config
+        self._cache = cast("MemoryLoadCache", caches["loadstats"])
+        self.ledger = ledger = self._cache.ledger
+        ledger.life = b"%x" % SystemRandom().getrandbits(48)
+        ledger.on_closed = lambda cluster, engine: engine_closed(cluster, EngineName.of(engine).ip)
+        self.inspection = Inspection(ledger)
+        self._waits = Waits(ledger.tag, most=config.http.max_waiters)
+        self._feed = Feed(
+            ledger,
+            node,
+            get_channel_layer,
+            interval_seconds=config.sockets.interval_seconds,
+            max_clients=config.sockets.max_clients,
+        )
+        self._handlers = (
+            LoadHandlers(ledger),
+            QueryHandlers(ledger, self._waits),
+            KeepAliveHandlers(ledger),
+            BatchHandlers(ledger),
+            EngineHandlers(ledger),
+            PickHandlers(
+                ledger,
+                Rule(**asdict(config.pick)),
+                Random().random,  # noqa: S311 no secret
+                cached=cached,
+                keep=keep,
+            ),
+            InspectionHandlers(self.inspection, node),
+        )
+
+    def routes(self) -> Iterable[Route]:
+        return [route for handlers in self._handlers for route in handlers.routes()]
+
+    def collectors(self) -> Iterable[Collector]:
+        return [LoadCollector(self._cache), WaitCollector(self._waits), SocketCollector(self._feed.meter)]
+
+    def periodic(self) -> Iterable[PeriodicTask]:
+        return [
+            PeriodicTask("expire", "loadstats.expire", self._config.load.gc_interval_seconds),
+            PeriodicTask("lapse", "loadstats.lapse", LAPSE_SECONDS),
+        ]
+
+    def loop_parts(self) -> Iterable[LoopPart]:
+        return [self._feed]
+
+    def drain(self) -> None:
+        self._waits.end()
+
+    def sockets(self) -> Asgi:
+        """Return the ASGI application for websockets."""
+        config = self._config
+        application = sockets(self._feed, origins=config.sockets.origins, allowed_hosts=config.web.allowed_hosts)
+        return cast("Asgi", application)

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The calls about the node itself, as a part: is it alive, is it ready, which version is it, what does it log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge.call import Route
+from edge.part import Part
+from metadata_center.log_level import LogHandlers
+from metadata_center.status import StatusHandlers
+from runtime.health import Health
+from runtime.logs import Logs
+
+
+class NodeItself(Part):
+    """Keeps nothing of its own."""
+
+    def __init__(self, logs: Logs, health: Health) -> None:
+        self._handlers = (LogHandlers(logs), StatusHandlers(health))
+
+    def routes(self) -> Iterable[Route]:
+        return [route for handlers in self._handlers for route in handlers.routes()]

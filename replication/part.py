@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Replication as a part of a node: the journal, the links to the peers, the calls between nodes.
+
+Built, started and stopped on the main thread; the links live on the event loop. A node without discovery is alone: it
+takes what peers send and keeps no journal.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Sequence
+from random import Random
+from time import time_ns
+
+from prometheus_client.registry import Collector
+
+from discovery.host import Host
+from discovery.part import Discovery
+from edge.body import Addresses
+from edge.call import Route
+from edge.part import HealthCheck, LoopPart, Part
+from kvcache.part import KVCache
+from loadstats.handlers import LoadHandlers
+from loadstats.ledger import Hearsay
+from loadstats.part import LoadStats
+from loadstats.wire import EngineNames
+from replication.admission import Admission
+from replication.cache import CacheReplica
+from replication.client import Connection
+from replication.handlers import ReplicaHandlers
+from replication.journal import Journal
+from replication.links import Links
+from replication.metrics import ReplicationCollector
+from replication.paths import SECRET_HEADER
+from replication.replica import Replica
+from runtime.config import Config
+from runtime.metrics.meter import Meter
+from runtime.periodic import PeriodicTask
+
+
+class Replication(Part):
+    """This node among its peers.
+
+    `node`: this node's name among them.
+    `links`: the links to the peers.
+    `handlers`: the calls between nodes.
+    """
+
+    def __init__(self, config: Config, node: str, load: LoadStats, caches: KVCache, discovery: Discovery) -> None:
+        self._config = config
+        self._alone = discovery.directory is None
+        self._ledger = ledger = load.ledger
+        # A life's name: a node that forgot everything must not continue the numbers of the one before.
+        self._journal = Journal(ledger.origin(f"{node}@{time_ns():x}"))
+        cache = CacheReplica(caches.index, ledger.tell, caches.handlers.stamps.seen, Addresses().check)
+        self._replica = Replica(ledger, self._journal, EngineNames().check, cache)
+        self._lag = Meter()
+        admission = Admission(config.replication.secret)
+        self.links = Links(
+            self._replica,
+            self._journal,
+            admission,
+            self._connect,
+            join_seconds=config.replication.join_timeout_seconds,
+            random=Random(),  # noqa: S311 jitter and whom to ask first
+            observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
+        )
+        legacy = LoadHandlers(Hearsay(ledger))
+        self.handlers = ReplicaHandlers(
+            self._replica,
+            admission,
+            self.links.links,
+            {
+                "load.stats.set": legacy.add,
+                "load.stats.delete": legacy.done,
+                "load.prompt.delete": legacy.first_token,
+            },
+        )
+        secret = config.replication.secret
+        self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
+        self._tls = _trust(config)
+        discovery.subscribe(self._set_peers)
+        if self._alone:
+            self._replica.joined = True
+        else:
+            ledger.journal = self._journal
+            caches.handlers.journal = cache
+
+    def routes(self) -> Iterable[Route]:
+        return self.handlers.routes()
+
+    def collectors(self) -> Iterable[Collector]:
+        return [ReplicationCollector(self._replica, self._journal, self.links.links, self._lag)]
+
+    def periodic(self) -> Iterable[PeriodicTask]:
+        if self._alone:
+            return []
+        return [PeriodicTask("sweep", "replication.sweep", self._config.replication.reconcile_interval_seconds)]
+
+    def loop_parts(self) -> Iterable[LoopPart]:
+        return [] if self._alone else [self.links]
+
+    def checks(self) -> Iterable[HealthCheck]:
+        return [] if self._alone else [HealthCheck("replication", True, self.links.state)]
+
+    def stop(self) -> None:
+        """Keep no journal any longer. The links stop with the event loop."""
+        self._ledger.journal = None
+
+    def _set_peers(self, hosts: Sequence[Host]) -> None:
+        self.links.set_peers([_peer(host) for host in hosts])
+
+    def _connect(self, address: str, port: int) -> Connection:
+        replication = self._config.replication
+        return Connection(
+            address,
+            port,
+            dial_seconds=replication.dial_timeout_seconds,
+            request_seconds=replication.request_timeout_seconds,
+            headers=self._headers,
+            tls=self._tls,
+        )
+
+
+def _peer(host: Host) -> tuple[str, int]:
+    assert host.port is not None  # the directory fills it in
+    return host.address, host.port
+
+
+def _trust(config: Config) -> ssl.SSLContext | None:
+    """How peers are spoken to where nodes serve TLS: they must show our own certificate, or one that the system trusts.
+    They are called by address, which certificates seldom name."""
+    if not config.http.cert_file:
+        return None
+    context = ssl.create_default_context()
+    context.load_verify_locations(config.http.cert_file)
+    context.check_hostname = False
+    return context
