@@ -19,7 +19,7 @@ from console.nodes import Peer, View
 from edge.errors import NotFound
 from edge.pages import CONTENT_SECURITY_POLICY
 from metadata_center import __version__
-from tests.unit.partial_node import WALL_NS, PartialNode
+from tests.unit.partial_node import WALL_NS, PartialNode, in_place
 
 HTML = {"Accept": "text/html"}
 
@@ -78,7 +78,8 @@ def test_the_front_page_tells_a_program_what_there_is(node: PartialNode) -> None
 def test_the_front_page_shows_a_person_the_state_and_the_links(node: PartialNode, profiling: bool) -> None:
     if not profiling:
         node.profiling = None
-    text = page("/")
+    with in_place(node):
+        text = page("/")
     assert __version__ in text
     assert '<span class="state ready">ready</span>' in text
     assert '<th scope="row">worker</th>' in text
