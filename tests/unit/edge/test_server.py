@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+import uvicorn
 from msgspec.structs import replace
 
 from edge import server as edge_server
@@ -245,4 +246,28 @@ def test_a_client_that_does_not_read_is_cut_off_in_the_end(clock: Clock) -> None
         assert transport.aborted
         lane.connection_lost(None)
 
+    run(check)
+
+
+def test_a_connection_of_the_first_moment_is_as_young_as_any(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may come before the first tick; the machine has been up for long."""
+    clock.now = 1e6
+
+    async def startup(server: uvicorn.Server, sockets: object = None) -> None:
+        found.append(stop.parts.connect())
+
+    async def check() -> None:
+        nonlocal stop
+        stop = Stop(clock)
+        stop.parts.lanes.now = 0.0  # as it is built
+        await stop.server.startup()
+        ((lane, transport),) = found
+        lane.data_received(add(1)[:20])
+        stop.parts.lanes.sweep(clock.now + 1)
+        assert (transport.written, transport.closing) == (b"", False)
+        lane.connection_lost(None)
+
+    stop: Stop
+    found: list[tuple[Lane, Transport]] = []
+    monkeypatch.setattr(uvicorn.Server, "startup", startup)
     run(check)

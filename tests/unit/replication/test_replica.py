@@ -154,6 +154,19 @@ def test_tombstones_stay_while_a_peer_is_silent_or_has_more_to_tell() -> None:
     assert not holds(103.0 + window + second)
 
 
+def test_a_peer_that_was_never_heard_is_silent_on_a_host_that_has_just_begun_too() -> None:
+    for now in (0.0, 0.5, 1e6):
+        node = Node("a@1")
+        sender = Sender(node.journal, lambda: 0.0)
+        sender.poll(now)
+        sender.took(Ack(VERSION, "b@1", 0, joined=True), now)
+        node.replica.hold([sender], now)
+        assert node.ledger.holding
+        node.replica.take(push(1), now, 1)
+        node.replica.hold([sender], now + node.ledger.tombstone_seconds - 1)
+        assert node.ledger.holding
+
+
 def test_a_summary_of_impossible_heartbeats_is_no_summary() -> None:
     node = Node("a@1")
     node.ledger.beat("g", 86_400, 0.0, 1)
