@@ -81,10 +81,10 @@ class EmbeddedCelery:
 
     def start(self) -> None:
         """Returns at once: a broker that is away is no reason to wait. RuntimeError if still stopping."""
+        for logger in _LOGGERS_OF_EACH_TASK:  # first: the worker may take the first heartbeat at once
+            logging.getLogger(logger).addFilter(_is_not_routine)
         self._worker.start()
         self._beat.start()
-        for logger in _LOGGERS_OF_EACH_TASK:
-            logging.getLogger(logger).addFilter(_is_not_routine)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Returns within `timeout` seconds. A hung task's thread is left behind: it is a daemon."""
