@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The machine: which cores servers and load run on, what a process used of them, and how to name it all in a report.
+"""The machine: its cores, what a process used of them, and how a report names it.
 
-Reads Linux's /proc. The server under test has the first core to itself, this process and what it starts otherwise the
-last one.
+Reads Linux's /proc. The server under test has the first core to itself. This process, and whatever else it starts, has
+the last one.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -72,9 +73,27 @@ def processor(proc: Path = PROC) -> str:
     return platform.machine()
 
 
+def interpreter(variables: Mapping[str, object] | None = None) -> str:
+    """Return the interpreter's name, version and how it was built, as `CPython 3.12.4 (PGO, LTO)`.
+
+    `variables` are `sysconfig.get_config_vars()`. A build made with neither reads `(no PGO, no LTO)`.
+    """
+    known = sysconfig.get_config_vars() if variables is None else variables
+    arguments = str(known.get("CONFIG_ARGS") or "")
+    build = [
+        "PGO" if "--enable-optimizations" in arguments else "no PGO",
+        "LTO" if "--with-lto" in arguments and "--with-lto=no" not in arguments else "no LTO",
+    ]
+    if known.get("Py_DEBUG"):
+        build.append("debug")
+    if known.get("Py_GIL_DISABLED"):
+        build.append("free-threaded")
+    return f"{platform.python_implementation()} {platform.python_version()} ({', '.join(build)})"
+
+
 def facts() -> str:
-    """One line on what the numbers were measured on."""
+    """Return one line that says what the numbers were measured on."""
     return (
-        f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, "
+        f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}, {interpreter()}, "
         f"uvloop {version('uvloop')}, uvicorn {version('uvicorn')}"
     )

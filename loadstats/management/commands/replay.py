@@ -18,7 +18,11 @@ from urllib.parse import urlsplit
 
 import uvloop
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
+
+try:
+    from rich.console import Console
+except ModuleNotFoundError:
+    raise SystemExit("replay needs more packages: pip install 'metadata-center[replay]'") from None
 
 from loadstats.replay.engines import MAX_ENGINES, ServiceTimes
 from loadstats.replay.report import Report
