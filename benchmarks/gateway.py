@@ -18,7 +18,7 @@ _PROMPT = _HEAD % b"DELETE /v1/load/prompt" + b"Content-Length: %d\r\n" + _REST
 _STATS = _HEAD % b"DELETE /v1/load/stats" + b"Content-Length: %d\r\n" + _REST
 
 
-class Gateway:
+class LoadGateway:
     """One gateway's calls. `run` sets its request ids apart.
 
     Its requests go to `engines` engines, in clusters of `per_cluster`: `cluster`, `cluster-1`, `cluster-2` and so on.

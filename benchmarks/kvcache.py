@@ -61,7 +61,7 @@ class HitShares(Struct):
     engine: list[float]  # and by engine
 
 
-class Measured(Struct):
+class CacheNumbers(Struct):
     """Times in µs of CPU time. `costs` has a number per round for each call."""
 
     blocks: int
@@ -86,10 +86,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), rounds)
+    return section(decode(done.stdout, type=CacheNumbers), rounds)
 
 
-def section(measured: Measured, rounds: int) -> Section:
+def section(measured: CacheNumbers, rounds: int) -> Section:
     """The tables and the curves."""
     memory = (
         f"{measured.blocks:,} blocks, in prompts of {PROMPT}, each held by one of {ENGINES:,} engines, take "
@@ -158,7 +158,7 @@ def _within(us: float) -> str:
 # In the measuring process
 
 
-def run(blocks: int, rounds: int, trace: Path) -> Measured:
+def run(blocks: int, rounds: int, trace: Path) -> CacheNumbers:
     """All of it."""
     random = Random(1)
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(ENGINES)]
@@ -191,7 +191,7 @@ def run(blocks: int, rounds: int, trace: Path) -> Measured:
         if not handled:
             break
     gc.unfreeze()
-    return Measured(
+    return CacheNumbers(
         blocks=prompts * PROMPT,
         bytes_each=(full - empty) / (prompts * PROMPT),
         bytes_more=more,
@@ -253,7 +253,7 @@ def _unknown(queries: Sequence[Body], number: int) -> list[Body]:
     return [{**body, "prompt_hash": [random.getrandbits(64) for _ in range(PROMPT)]} for body in queries]
 
 
-class Line(Struct):
+class PromptLine(Struct):
     """One request of the trace."""
 
     timestamp: int
@@ -261,7 +261,7 @@ class Line(Struct):
 
 
 def _hits(trace: Path) -> HitShares:
-    lines = [msgspec.json.decode(line, type=Line) for line in trace.read_bytes().splitlines()]
+    lines = [msgspec.json.decode(line, type=PromptLine) for line in trace.read_bytes().splitlines()]
     unbounded = _replay(lines)
     counts = unbounded.counts()
     bounds = [round(share * counts.held_blocks) for share in SHARES]
@@ -275,7 +275,7 @@ def _hits(trace: Path) -> HitShares:
     )
 
 
-def _replay(lines: list[Line], **bound: int) -> CacheIndex:
+def _replay(lines: list[PromptLine], **bound: int) -> CacheIndex:
     """An index after the trace. A prompt of which only the first block, that of all prompts, is known goes in turns."""
     index = CacheIndex(ttl_seconds=1e9, **bound)
     for number, line in enumerate(lines):

@@ -38,7 +38,7 @@ BYTES_REACH = 400
 PAUSE_REACH_MS = 10
 
 
-class Measured(Struct):
+class LedgerNumbers(Struct):
     """Times in µs of CPU time. `costs` has a number per round for each operation."""
 
     requests: int
@@ -63,10 +63,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), rounds)
+    return section(decode(done.stdout, type=LedgerNumbers), rounds)
 
 
-def section(measured: Measured, rounds: int) -> Section:
+def section(measured: LedgerNumbers, rounds: int) -> Section:
     """The tables."""
     pauses = table(
         ("CPU time of", "median, µs", "p99.9, µs", "longest, ms", "reach"),
@@ -97,7 +97,7 @@ def _within(us: float) -> str:
     return Reach(us / 1e3, PAUSE_REACH_MS).show(" ms")
 
 
-def run(requests: int, rounds: int) -> Measured:
+def run(requests: int, rounds: int) -> LedgerNumbers:
     """All of it, in this process."""
     ledger = Ledger(request_seconds=REQUEST_SECONDS, tombstone_seconds=TOMBSTONE_SECONDS)
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(ENGINES)]
@@ -122,7 +122,7 @@ def run(requests: int, rounds: int) -> Measured:
     forgetting = _slices(ledger, ended + TOMBSTONE_SECONDS + 1)
     left = resident_bytes(os.getpid()) - empty
     _answers(costs, rounds, ips)
-    return Measured(
+    return LedgerNumbers(
         requests,
         (full - empty) / requests,
         Latencies.of(times, 1e-3),

@@ -23,7 +23,7 @@ CONNECTIONS = 256
 PATIENCE_SECONDS = 20.0
 
 
-class Load(NamedTuple):
+class OpenLoopRun(NamedTuple):
     """What a run measured, in nanoseconds, in order of sending times.
 
     `sent_late` is the client's own part: how late it was where it had a connection to send on. `times` are those they
@@ -43,7 +43,7 @@ class Scrape(NamedTuple):
     bytes: int
 
 
-class CallFailed(Exception):
+class OpenLoopFailed(Exception):
     """An answer that was not a 200, or none."""
 
 
@@ -106,7 +106,7 @@ class OpenLoop:
         self._poll.close()
         self._listeners_poll.close()
 
-    def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> Load:
+    def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> OpenLoopRun:
         """Send the calls at their times and wait for all answers; optionally scrape /metrics meanwhile.
 
         Raises CallFailed on any answer but 200 and where answers stop coming.
@@ -118,7 +118,7 @@ class OpenLoop:
         finally:
             gc.enable()
 
-    def _run(self, times: Sequence[int], calls: Iterator[bytes], scrape_every_ns: int) -> Load:
+    def _run(self, times: Sequence[int], calls: Iterator[bytes], scrape_every_ns: int) -> OpenLoopRun:
         sockets, poll = self._sockets, self._poll.poll
         listeners, poll_listeners = self._listeners, self._listeners_poll.poll
         scraper = self._connect() if scrape_every_ns else None
@@ -147,7 +147,7 @@ class OpenLoop:
                 data = sockets[number].recv(1 << 18)
                 heard = perf_counter_ns()
                 if not data:
-                    raise CallFailed("the server closed a connection")
+                    raise OpenLoopFailed("the server closed a connection")
                 if number not in waiting:
                     scraped += data
                     if whole(scraped):
@@ -168,8 +168,8 @@ class OpenLoop:
             for number, _ in poll_listeners(0, 1) if listeners else ():
                 listeners[number]()
             if waiting and perf_counter_ns() - heard > PATIENCE_SECONDS * 1e9:
-                raise CallFailed(f"no answer for {PATIENCE_SECONDS:g} s, {len(waiting)} calls wait")
-        return Load(latencies, sent_late, times, start)
+                raise OpenLoopFailed(f"no answer for {PATIENCE_SECONDS:g} s, {len(waiting)} calls wait")
+        return OpenLoopRun(latencies, sent_late, times, start)
 
 
 def whole(data: bytes | bytearray) -> bool:
@@ -178,11 +178,11 @@ def whole(data: bytes | bytearray) -> bool:
     if end < 0:
         return False
     if not data.startswith(b"HTTP/1.1 200 "):
-        raise CallFailed(f"expected a 200, got {bytes(data[:200])!r}")
+        raise OpenLoopFailed(f"expected a 200, got {bytes(data[:200])!r}")
     head = bytes(data[:end]).lower()
     if b"\r\ntransfer-encoding: chunked" in head:
         return data.endswith(b"\r\n0\r\n\r\n")
     length = head.find(b"content-length: ")
     if length < 0:
-        raise CallFailed(f"an answer without Content-Length: {head!r}")
+        raise OpenLoopFailed(f"an answer without Content-Length: {head!r}")
     return len(data) >= end + 4 + int(head[length + 16 :].partition(b"\r\n")[0])

@@ -22,7 +22,7 @@ from msgspec.json import decode, encode
 
 from benchmarks import wrk
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds, pinned
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.section import Reach, Section, table
@@ -75,7 +75,7 @@ FORMS = {
 }
 
 
-class Measured(Struct):
+class PickNumbers(Struct):
     """µs of CPU time, by form, by number of engines, by policy: a number per round. Beside the policies, what decoding
     the body takes of it."""
 
@@ -94,10 +94,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), times, rounds, _through_the_lane(bench))
+    return section(decode(done.stdout, type=PickNumbers), times, rounds, _through_the_lane(bench))
 
 
-def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]) -> Section:
+def section(measured: PickNumbers, times: int, rounds: int, lane: dict[int, Spread]) -> Section:
     """The tables."""
     parts = (*POLICIES, DECODING)
     blocks = [
@@ -116,9 +116,9 @@ def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]
     return Section(NAME, "Choosing an engine", blocks)
 
 
-def run(times: int, rounds: int) -> Measured:
+def run(times: int, rounds: int) -> PickNumbers:
     """The handler, in this process."""
-    return Measured(
+    return PickNumbers(
         {name: {size: _rounds(size, form, times, rounds) for size in SIZES} for name, form in FORMS.items()}
     )
 
@@ -194,7 +194,7 @@ def _through_the_lane(bench: Bench) -> dict[int, Spread]:
         for size in SIZES:
             cluster = f"model-{size}"
             with OpenLoop(node.port, connections=1) as client:
-                gateway = Gateway(0xE000 + size, cluster=cluster, engines=size, per_cluster=size)
+                gateway = LoadGateway(0xE000 + size, cluster=cluster, engines=size, per_cluster=size)
                 client.run(steady(5000, size), gateway.adds())
             costs = []
             for _ in range(bench.pick(5, 1)):

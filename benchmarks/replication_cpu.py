@@ -10,12 +10,12 @@ from statistics import median
 from time import sleep
 
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.replication import ends, free_ports, joined, start
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node
+from benchmarks.servers import MeasuredNode
 
 NAME = "replication-cpu"
 
@@ -36,8 +36,8 @@ def measure(bench: Bench) -> Section:
             joined(*nodes)
             idle = _used(nodes, lambda: sleep(seconds))
             with OpenLoop(own[0], connections=32) as client:
-                client.run(steady(rate, rate), ends(Gateway(1)))
-                busy = _used(nodes, lambda: client.run(steady(rate, rate * seconds), ends(Gateway(2))))
+                client.run(steady(rate, rate), ends(LoadGateway(1)))
+                busy = _used(nodes, lambda: client.run(steady(rate, rate * seconds), ends(LoadGateway(2))))
             return [used - was for used, was in zip(busy, idle, strict=True)]
 
     events = rate * seconds
@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def _used(nodes: Sequence[Node], what: Callable[[], object]) -> list[float]:
+def _used(nodes: Sequence[MeasuredNode], what: Callable[[], object]) -> list[float]:
     """CPU seconds of each node while something goes on."""
     before = [cpu_seconds(node.pid) for node in nodes]
     what()

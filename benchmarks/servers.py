@@ -28,7 +28,7 @@ class ServerFailed(Exception):
     """A server did not start, or ended."""
 
 
-class Node:
+class MeasuredNode:
     """A running node. Everything that is on by default is on: access log, metrics, trace ids."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, access_log: Path) -> None:
@@ -141,7 +141,7 @@ class Servers:
         return inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(self._folder / "data")}
 
     @contextmanager
-    def node(self, **settings: str) -> Iterator[Node]:
+    def node(self, **settings: str) -> Iterator[MeasuredNode]:
         """A node, ready for requests; `settings` are environment variables."""
         access_log = self._folder / "access.log"
         environment = self._environment() | {
@@ -161,7 +161,7 @@ class Servers:
             line = _wait_for(process, said, "  API ")
             port = int(line.rpartition(":")[2].partition("/")[0])
             try:
-                yield Node(process, port, access_log)
+                yield MeasuredNode(process, port, access_log)
             finally:
                 access_log.unlink(missing_ok=True)
 

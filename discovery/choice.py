@@ -12,10 +12,10 @@ from discovery.dns import DnsDiscovery, resolver_at, system_resolver
 from discovery.service import ServiceDiscovery
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
-from runtime.config.schema import Discovery
+from runtime.config.schema import DiscoverySettings
 
 
-def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
+def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
     """None where nothing is configured: the node is alone. `monotonic` is in seconds.
 
     Raises ConfigError for a class that can't be found or made.
@@ -35,7 +35,7 @@ def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscover
     return None
 
 
-def _custom(config: Discovery) -> ServiceDiscovery:
+def _custom(config: DiscoverySettings) -> ServiceDiscovery:
     module, _, name = config.class_path.rpartition(".")
     try:
         discovery = getattr(importlib.import_module(module), name)(config)
@@ -46,5 +46,5 @@ def _custom(config: Discovery) -> ServiceDiscovery:
     return discovery
 
 
-def _problem(config: Discovery, text: str) -> ConfigError:
+def _problem(config: DiscoverySettings, text: str) -> ConfigError:
     return ConfigError(f"[Discovery] Class: {config.class_path}: {' '.join(text.split())}")

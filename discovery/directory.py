@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from discovery.host import Host
 from discovery.service import LookupFailed, ServiceDiscovery
 from runtime.config.endpoint import canonical_address
-from runtime.health import State, rfc3339
+from runtime.health import PartState, rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -111,13 +111,13 @@ class Directory:
             self._refreshing.release()
         return True
 
-    def state(self) -> tuple[State, str]:
+    def state(self) -> tuple[PartState, str]:
         """For `/readyz`."""
         lookups = self._lookups
         known = f"peers known: {len(self._peers)}"
         if lookups.failing_since is not None:
-            return State.DEGRADED, f"failing since {rfc3339(lookups.failing_since)}: {lookups.last_error}; {known}"
-        return (State.OK, known) if lookups.last_success is not None else (State.STARTING, "not looked up yet")
+            return PartState.DEGRADED, f"failing since {rfc3339(lookups.failing_since)}: {lookups.last_error}; {known}"
+        return (PartState.OK, known) if lookups.last_success is not None else (PartState.STARTING, "not looked up yet")
 
     def _fail(self, error: str, stamp: float, now: float) -> None:
         last = self._lookups

@@ -54,7 +54,7 @@ from metadata_center.metrics import EdgeCollector, NodeCollector
 from metadata_center.peers import Peers
 from metadata_center.status import StatusHandlers
 from runtime.config import Config
-from runtime.health import Health, State
+from runtime.health import Health, PartState
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
 from runtime.profiling import ProfilingServer
@@ -172,7 +172,7 @@ class Node:
             if self.profiling is not None:
                 self.profiling.start()
                 running.callback(self.profiling.stop)
-                self.health.add("profiling", False, lambda: (State.OK, ""))
+                self.health.add("profiling", False, lambda: (PartState.OK, ""))
             config = cast("MetadataCenterConfig", apps.get_app_config("metadata_center"))
             config.node = self
             running.callback(setattr, config, "node", None)

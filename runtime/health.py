@@ -22,7 +22,7 @@ from msgspec import Struct
 logger = logging.getLogger(__name__)
 
 
-class State(StrEnum):
+class PartState(StrEnum):
     """How a part is. Only `OK` counts as alive; `DEGRADED` says that it runs, but not as it should."""
 
     STARTING = "starting"
@@ -32,7 +32,7 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-Probe = Callable[[], tuple[State, str]]
+Probe = Callable[[], tuple[PartState, str]]
 """Tells a part's state and a short detail for people, at once and from any thread."""
 
 
@@ -44,23 +44,23 @@ class PartReport(TypedDict):
     essential: bool
 
 
-class Report(TypedDict):
+class HealthReport(TypedDict):
     """`status`: ready, degraded, starting, stopping or failed; ready and degraded nodes take requests."""
 
     status: str
     parts: list[PartReport]
 
 
-class _Part(Struct):
+class _RegisteredPart(Struct):
     name: str
     essential: bool
     probe: Probe
     since: float
-    state: State = State.STARTING
+    state: PartState = PartState.STARTING
     detail: str = ""
 
 
-_LEVELS: Final = {State.DEGRADED: logging.WARNING, State.FAILED: logging.ERROR}
+_LEVELS: Final = {PartState.DEGRADED: logging.WARNING, PartState.FAILED: logging.ERROR}
 _IN_ROTATION: Final = frozenset({"ready", "degraded"})
 
 
@@ -70,7 +70,7 @@ class Health:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, _RegisteredPart] = {}
         self._draining = False
 
     def add(self, name: str, essential: bool, probe: Probe) -> None:
@@ -78,14 +78,14 @@ class Health:
         with self._lock:
             if name in self._parts:
                 raise ValueError(f"a part named {name!r} is registered already")
-            self._parts[name] = _Part(name, essential, probe, since=self._clock())
+            self._parts[name] = _RegisteredPart(name, essential, probe, since=self._clock())
 
     def draining(self) -> None:
         """From now on the node is "stopping", whatever its parts say."""
         with self._lock:
             self._draining = True
 
-    def report(self) -> Report:
+    def report(self) -> HealthReport:
         """Look at every part; what `/readyz` shows."""
         with self._lock:
             self._look()
@@ -113,14 +113,14 @@ class Health:
         """1 for each part that is ok, 0 for any other: the samples of a metric."""
         with self._lock:
             self._look()
-            return {part.name: int(part.state is State.OK) for part in self._parts.values()}
+            return {part.name: int(part.state is PartState.OK) for part in self._parts.values()}
 
     def _look(self) -> None:
         for part in self._parts.values():
             try:
                 state, detail = part.probe()
             except Exception as error:
-                state, detail = State.FAILED, type(error).__name__
+                state, detail = PartState.FAILED, type(error).__name__
             if state is not part.state:
                 logger.log(
                     _LEVELS.get(state, logging.INFO),
@@ -137,10 +137,12 @@ class Health:
         if self._draining:
             return "stopping"
         # Before the first part is named nobody has said what must be well.
-        essential = {part.state for part in self._parts.values() if part.essential} if self._parts else {State.STARTING}
-        if essential <= {State.OK, State.DEGRADED}:
-            return "ready" if all(part.state is State.OK for part in self._parts.values()) else "degraded"
-        return "starting" if essential <= {State.OK, State.DEGRADED, State.STARTING} else "failed"
+        essential = (
+            {part.state for part in self._parts.values() if part.essential} if self._parts else {PartState.STARTING}
+        )
+        if essential <= {PartState.OK, PartState.DEGRADED}:
+            return "ready" if all(part.state is PartState.OK for part in self._parts.values()) else "degraded"
+        return "starting" if essential <= {PartState.OK, PartState.DEGRADED, PartState.STARTING} else "failed"
 
 
 def rfc3339(seconds: float) -> str:

@@ -17,14 +17,14 @@ from edge.errors import NotFound, Unavailable
 from edge.live_admin import LiveAdmin, Operation, Question, Values
 from metadata_center.apps import running_node
 from metadata_center.models import Task
-from runtime.periodic import PeriodicTask, Run
+from runtime.periodic import PeriodicTask, TaskRun
 
 
 class Line(Struct, frozen=True):
     """A task, and when it last began, in UTC."""
 
     task: PeriodicTask
-    run: Run
+    run: TaskRun
     started: datetime | None
 
 
@@ -60,10 +60,10 @@ class TaskAdmin(LiveAdmin):
     def context(self, request: HttpRequest) -> dict[str, Any]:
         celery = running_node().celery
         runs = celery.last_runs
-        return {"lines": [_line(task, runs.get(task.task, Run())) for task in celery.periodic]}
+        return {"lines": [_line(task, runs.get(task.task, TaskRun())) for task in celery.periodic]}
 
 
-def _line(task: PeriodicTask, run: Run) -> Line:
+def _line(task: PeriodicTask, run: TaskRun) -> Line:
     return Line(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from runtime.config.error import ConfigError, did_you_mean
-from runtime.config.member import Member, Setting, members
+from runtime.config.member import ChosenValue, Member, members
 
 PREFIX = "METADATA_CENTER_"
 # Names the file where the command line does not; no member of the configuration itself.
@@ -48,7 +48,7 @@ def variable(member: Member) -> str:
     return OLD_NAMES.get(member.path) or _by_rule(member)
 
 
-def read_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
+def read_environment(environ: Mapping[str, str]) -> Iterator[ChosenValue]:
     """The settings in the environment. `ConfigError` for a bad value, or an unknown variable with our prefix."""
     known = {variable(member): member for member in members()}
     for name, text in sorted(environ.items()):
@@ -56,7 +56,7 @@ def read_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
             member = known[name]
             value = [item for item in map(str.strip, text.split(",")) if item] if member.is_list else text
             try:
-                yield Setting(member, member.convert(value, strict=False), f"environment {name}")
+                yield ChosenValue(member, member.convert(value, strict=False), f"environment {name}")
             except ValueError as problem:
                 raise ConfigError(f"environment {name}: {problem}") from None
         elif text and name.startswith(PREFIX) and name != CONFIG_FILE and not _KUBERNETES.fullmatch(f"{name}={text}"):

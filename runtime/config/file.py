@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from runtime.config.error import ConfigError, did_you_mean, shown
-from runtime.config.member import Member, Setting, members
+from runtime.config.member import ChosenValue, Member, members
 
 # Keys of the original, from the framework it wrote its access log with, and what they are called here.
 ALIASES = {("Log", "GinOutput"): "AccessOutput", ("Log", "GinOutputFile"): "AccessOutputFile"}
 
 
-def read_file(path: str) -> Iterator[Setting]:
+def read_file(path: str) -> Iterator[ChosenValue]:
     """The settings of the file. `ConfigError` for a file that cannot be read, an unknown name or a bad value."""
     sections = _sections()
     for section, table in _parse(path).items():
@@ -43,7 +43,7 @@ def read_file(path: str) -> Iterator[Setting]:
             if twin != key and table[twin] != value:
                 raise ConfigError(f"{path}: [{section}] {key}: differs from {twin}, which means the same; keep one")
             try:
-                yield Setting(member, member.convert(value), path)
+                yield ChosenValue(member, member.convert(value), path)
             except ValueError as problem:
                 raise ConfigError(f"{path}: [{section}] {key}: {problem}") from None
 

@@ -65,7 +65,7 @@ class Member(Struct, frozen=True):
         return "" if self.path in SECRETS else f", got {shown(value)}"
 
 
-class Setting(Struct, frozen=True):
+class ChosenValue(Struct, frozen=True):
     """A value somebody chose for a member. `source` is the file's path, or `environment` and the variable's name."""
 
     member: Member

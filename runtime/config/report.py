@@ -16,7 +16,7 @@ from runtime.config.loaded import Loaded
 from runtime.config.member import SECRETS, Member, members, plain
 
 
-class Entry(Struct, frozen=True):
+class EffectiveValue(Struct, frozen=True):
     """A member of the configuration. `value` is written as in TOML, a secret's is masked."""
 
     section: str
@@ -25,7 +25,7 @@ class Entry(Struct, frozen=True):
     source: str
 
 
-def entries(loaded: Loaded) -> list[Entry]:
+def entries(loaded: Loaded) -> list[EffectiveValue]:
     """Every member, in the schema's order."""
     values = plain(loaded.config)
     found = []
@@ -33,7 +33,7 @@ def entries(loaded: Loaded) -> list[Entry]:
         value = values[member.section][member.key]
         value = format_duration(value) if member.is_duration else _masked(member, value)
         text = json.dumps(value, ensure_ascii=False)
-        found.append(Entry(member.section, member.key, text, loaded.sources[member.path]))
+        found.append(EffectiveValue(member.section, member.key, text, loaded.sources[member.path]))
     return found
 
 

@@ -23,7 +23,7 @@ Positive = Annotated[int, Meta(ge=1)]
 LogTarget = Literal["stdout", "stderr", "file"]
 
 
-class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The API's listener. `Port = 0` takes a free port."""
 
     host: str = field(default="0.0.0.0", name="Host")  # noqa: S104 gateways come from other machines
@@ -45,7 +45,7 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_waiters: Positive = field(default=1000, name="MaxWaiters")
 
 
-class PProf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PProfSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Profiles on a port of their own, on loopback unless told otherwise: a stack names files and functions."""
 
     enable: bool = field(default=True, name="Enable")
@@ -53,7 +53,7 @@ class PProf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Port = field(default=8081, name="Port")
 
 
-class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Application and access log. `Level`: 1 fatal, 2 error, 3 warn, 4 info, 5 debug, 6 trace."""
 
     level: Annotated[int, Meta(ge=1, le=6)] = field(default=4, name="Level")
@@ -66,7 +66,7 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access_output_file: str = field(default="", name="AccessOutputFile")
 
 
-class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ledger: how long things are kept and how many."""
 
     gc_interval_seconds: PositiveSeconds = field(default=60.0, name="GCInterval")
@@ -82,7 +82,7 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_owners: Annotated[int, Meta(ge=1, le=80_000)] = field(default=10_000, name="MaxOwners")
 
 
-class KVCache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The index of which engines hold which prompts in their caches."""
 
     # False: the calls are answered, nothing is kept and nothing found.
@@ -98,7 +98,7 @@ class KVCache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_engine_blocks: Positive = field(default=65_536, name="MaxEngineBlocks")
 
 
-class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How `POST /v1/load/pick` chooses, where a call does not say. The weights are the AIGW gateway's."""
 
     policy: Literal["score", "least_load", "power_of_two"] = field(default="score", name="Policy")
@@ -110,7 +110,7 @@ class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     share: Share = field(default=0.05, name="Share")
 
 
-class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DiscoverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where peers are looked up: by DNS (`Host`), in a list (`Hosts`) or by a class of the user's. None: no peers."""
 
     host: str = field(default="", name="Host")
@@ -126,7 +126,7 @@ class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     grace_seconds: Seconds = field(default=60.0, name="GraceTime")
 
 
-class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How peers are spoken to."""
 
     target_port: Annotated[int, Meta(ge=1, le=65535)] = field(default=80, name="TargetPort")
@@ -144,7 +144,7 @@ class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 
 
-class Sockets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SocketsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Live load over websockets, for people's pages."""
 
     # A socket gets at most one message in this time: the shorter, the more of them, each with fewer engines.
@@ -164,13 +164,13 @@ class Sockets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channel_capacity: Positive = field(default=1000, name="ChannelCapacity")
 
 
-class Celery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CelerySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The embedded worker and beat. With another broker than `memory://` tasks can be watched from outside."""
 
     broker: str = field(default="memory://", name="Broker")
 
 
-class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """This node. `Address` is its own address among the peers; empty: the machine's addresses."""
 
     address: str = field(default="", name="Address")
@@ -178,7 +178,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: str = field(default="var", name="DataDir")
 
 
-class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Django's side. Gateways name a node by address, so any Host is allowed unless told otherwise."""
 
     secret_key: str = field(default="", name="SecretKey")
@@ -190,15 +190,15 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node's whole configuration."""
 
-    http: Http = field(default=Http(), name="HTTP")
-    pprof: PProf = field(default=PProf(), name="PProf")
-    log: Log = field(default=Log(), name="Log")
-    load: Load = field(default=Load(), name="Load")
-    kvcache: KVCache = field(default=KVCache(), name="KVCache")
-    pick: Pick = field(default=Pick(), name="Pick")
-    discovery: Discovery = field(default=Discovery(), name="Discovery")
-    replication: Replication = field(default=Replication(), name="Replication")
-    sockets: Sockets = field(default=Sockets(), name="Sockets")
-    celery: Celery = field(default=Celery(), name="Celery")
-    node: Node = field(default=Node(), name="Node")
-    web: Web = field(default=Web(), name="Web")
+    http: HttpSettings = field(default=HttpSettings(), name="HTTP")
+    pprof: PProfSettings = field(default=PProfSettings(), name="PProf")
+    log: LogSettings = field(default=LogSettings(), name="Log")
+    load: LoadSettings = field(default=LoadSettings(), name="Load")
+    kvcache: KVCacheSettings = field(default=KVCacheSettings(), name="KVCache")
+    pick: PickSettings = field(default=PickSettings(), name="Pick")
+    discovery: DiscoverySettings = field(default=DiscoverySettings(), name="Discovery")
+    replication: ReplicationSettings = field(default=ReplicationSettings(), name="Replication")
+    sockets: SocketsSettings = field(default=SocketsSettings(), name="Sockets")
+    celery: CelerySettings = field(default=CelerySettings(), name="Celery")
+    node: NodeSettings = field(default=NodeSettings(), name="Node")
+    web: WebSettings = field(default=WebSettings(), name="Web")

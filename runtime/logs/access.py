@@ -7,7 +7,7 @@ hand over, in either form, and 0.7 to 1.2 µs with writing to a file. A `record`
 35 µs, for it formats the chunk.
 
 Any thread records: the hot routes on the event loop, people's pages on Django's threads. Rows gather in one list
-(`list.append` is atomic); whoever appends the 64th formats them all at once and hands the bytes to the outlet,
+(`list.append` is atomic); whoever appends the 64th formats them all at once and hands the bytes to the writer,
 which alone writes. The owner calls `flush` a few times a second for what gathers more slowly.
 
 Ids come from clients. Whatever they hold, a row stays one line and reads back as one row.
@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from runtime.logs.outlet import Outlet
+from runtime.logs.writer import LogWriter
 
 # wall_ns, trace_id, request_id, method, route, status, duration_ns
 Row: TypeAlias = tuple[int, str, str, str, str, int, int]
@@ -58,9 +58,9 @@ _encode_lines: Final = msgspec.json.Encoder().encode_lines
 class AccessLog:
     """`enabled` is for callers to read before they record: false when the level is above INFO."""
 
-    def __init__(self, outlet: Outlet, form: Literal["text", "json"], *, enabled: bool = True) -> None:
+    def __init__(self, writer: LogWriter, form: Literal["text", "json"], *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._outlet = outlet
+        self._writer = writer
         self._encode: Callable[[list[Row]], bytes] = self._json if form == "json" else self._text
         self._rows: list[Row] = []
         self._formatting = threading.Lock()
@@ -70,8 +70,8 @@ class AccessLog:
 
     @property
     def dropped(self) -> int:
-        """Lines lost at this log's outlet, the application's among them where they share it."""
-        return self._outlet.dropped
+        """Lines lost at this log's writer, the application's among them where they share it."""
+        return self._writer.dropped
 
     def record(
         self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
@@ -85,7 +85,7 @@ class AccessLog:
     def flush(self) -> None:
         """Have everything written that was recorded until now. Called by the owner's timer, five times a second."""
         self._hand_over(wait=True)
-        self._outlet.wake()
+        self._writer.wake()
 
     def _hand_over(self, *, wait: bool) -> None:
         if not self._formatting.acquire(blocking=wait):
@@ -101,7 +101,7 @@ class AccessLog:
                 if len(row[1]) > LONGEST_ID or len(row[2]) > LONGEST_ID:
                     chunk = [_cut(row) for row in chunk]
                     break
-            self._outlet.put(self._encode(chunk), urgent=False)
+            self._writer.put(self._encode(chunk), urgent=False)
         finally:
             self._formatting.release()
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A log file that starts anew with every window of so many hours, and the rotated ones that are kept.
 
-Owned by one outlet's thread. Windows are counted from 1970 in UTC, so 24 hours end at midnight UTC, and a node that is
+Owned by one writer's thread. Windows are counted from 1970 in UTC, so 24 hours end at midnight UTC, and a node that is
 restarted every hour still rotates. A rotated file is named after its window's start, `node.log.2026-11-23_00`, as the
 standard library's `TimedRotatingFileHandler` names them. That one is not used because it measures from the last start,
 and when the new name is taken it deletes that file (3.11, 3.12) or never rotates again (3.13). Nothing here loses a
@@ -25,7 +25,7 @@ _STAMPED: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d", re.ASCII)
 
 
 class RotatingFile:
-    """An outlet's target. `clock` gives wall time in seconds. Missing folders are created.
+    """A writer's target. `clock` gives wall time in seconds. Missing folders are created.
 
     Raises OSError when the file can't be opened for appending.
     """

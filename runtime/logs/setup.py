@@ -24,8 +24,8 @@ from runtime.config.error import ConfigError
 from runtime.logs.access import AccessLog
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
 from runtime.logs.levels import CONFIG_LEVELS, PYTHON_LEVELS
-from runtime.logs.outlet import Outlet, Target
 from runtime.logs.rotation import RotatingFile
+from runtime.logs.writer import LogWriter, Target
 
 _logger = logging.getLogger(__name__)
 
@@ -49,12 +49,12 @@ LIBRARIES: Final = (
 )
 
 
-class OutletHandler(logging.Handler):
-    """Formats on the thread that logs, writes on the outlet's."""
+class LogWriterHandler(logging.Handler):
+    """Formats on the thread that logs, writes on the writer's."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, writer: LogWriter) -> None:
         super().__init__()
-        self._outlet = outlet
+        self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -62,27 +62,29 @@ class OutletHandler(logging.Handler):
         except Exception:  # as every handler of the standard library: a bad log call costs its line only
             self.handleError(record)
         else:
-            self._outlet.put(line, urgent=True)
+            self._writer.put(line, urgent=True)
 
     def flush(self) -> None:
         """Called by `logging.shutdown` when the process ends."""
-        self._outlet.drain(1.0)
+        self._writer.drain(1.0)
 
 
 class Logs:
     """The logs of one node. `access` is None where `AccessOutput` is `off`."""
 
-    def __init__(self, level: str, handler: logging.Handler, outlets: list[Outlet], access: AccessLog | None) -> None:
+    def __init__(
+        self, level: str, handler: logging.Handler, writers: list[LogWriter], access: AccessLog | None
+    ) -> None:
         self.level = level
         self.access = access
         self._handler = handler
-        self._outlets = outlets
+        self._writers = writers
         self._apply(level)
 
     @property
     def dropped(self) -> int:
-        """Lines of both logs lost to outlets that stood still or failed."""
-        return sum(outlet.dropped for outlet in self._outlets)
+        """Lines of both logs lost to writers that stood still or failed."""
+        return sum(writer.dropped for writer in self._writers)
 
     def set_level(self, name: str) -> None:
         """Takes effect at once, for every logger and the access log, and leaves a line that says so.
@@ -104,8 +106,8 @@ class Logs:
             self.access.enabled = False
             self.access.flush()
         logging.getLogger().removeHandler(self._handler)
-        for outlet in self._outlets:
-            outlet.close(timeout_seconds)
+        for writer in self._writers:
+            writer.close(timeout_seconds)
 
     def _apply(self, name: str) -> None:
         self.level = name
@@ -118,7 +120,7 @@ class Logs:
             self.access.enabled = PYTHON_LEVELS[name] <= logging.INFO
 
 
-def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Logs:
+def configure(log: schema.LogSettings, *, clock: Callable[[], float] = time.time) -> Logs:
     """Set up the whole process. `clock` gives wall time in seconds, for rotation.
 
     Raises ConfigError when a log file can't be opened.
@@ -130,9 +132,9 @@ def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Log
         record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (lost,), None)
         return f"{formatter.format(record)}\n".encode()
 
-    outlets: dict[tuple[int, int], Outlet] = {}
+    writers: dict[tuple[int, int], LogWriter] = {}
 
-    def outlet(kind: schema.LogTarget, member: str, file: str) -> Outlet:
+    def writer(kind: schema.LogTarget, member: str, file: str) -> LogWriter:
         try:
             target = _target(kind, file, log, clock)
         except OSError as error:
@@ -141,19 +143,19 @@ def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Log
         # By what it is and not by its name: with `2>&1` both descriptors are one pipe.
         status = os.fstat(target.fileno())
         identity = status.st_dev, status.st_ino
-        if identity in outlets:
+        if identity in writers:
             target.close()
         else:
-            outlets[identity] = Outlet(target, notice)
-        return outlets[identity]
+            writers[identity] = LogWriter(target, notice)
+        return writers[identity]
 
     try:
-        application = outlet(log.output, "Output", log.output_file)
+        application = writer(log.output, "Output", log.output_file)
         access = None
         if log.access_output != "off":
-            access = AccessLog(outlet(log.access_output, "AccessOutput", log.access_output_file), log.format)
+            access = AccessLog(writer(log.access_output, "AccessOutput", log.access_output_file), log.format)
     except ConfigError:
-        for opened in outlets.values():
+        for opened in writers.values():
             opened.close(1.0)
         raise
 
@@ -162,16 +164,16 @@ def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Log
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"node": {"()": lambda: formatter}},
-            "handlers": {"node": {"()": lambda: OutletHandler(application), "formatter": "node"}},
+            "handlers": {"node": {"()": lambda: LogWriterHandler(application), "formatter": "node"}},
             "root": {"handlers": ["node"]},
             "loggers": {name: {"handlers": [], "propagate": True} for name in LIBRARIES},
         }
     )
     (handler,) = logging.getLogger().handlers
-    return Logs(CONFIG_LEVELS[log.level], handler, list(outlets.values()), access)
+    return Logs(CONFIG_LEVELS[log.level], handler, list(writers.values()), access)
 
 
-def _target(kind: schema.LogTarget, file: str, log: schema.Log, clock: Callable[[], float]) -> Target:
+def _target(kind: schema.LogTarget, file: str, log: schema.LogSettings, clock: Callable[[], float]) -> Target:
     if kind == "file":
         return RotatingFile(Path(file).resolve(), hours=log.rotation_hours, count=log.rotation_count, clock=clock)
     # The descriptor and not `sys.stdout`: whoever replaces or redirects that one does not get the log.

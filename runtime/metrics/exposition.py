@@ -27,7 +27,7 @@ _MOVED = ("_created", "_gsum", "_gcount")
 Encode = Callable[[Collector], bytes]
 
 
-class _Part(Collector):
+class _FewSamples(Collector):
     """A registry of a few samples of one family, for the library's encoder."""
 
     def __init__(self, family: Metric, samples: list[Sample]) -> None:
@@ -43,7 +43,7 @@ def pieces(families: Iterable[Metric], encode: Encode, rest: Callable[[float], N
     end = b""
     for family in families:
         for number, samples in enumerate(_batches(family.samples)):
-            piece = encode(_Part(family, samples))
+            piece = encode(_FewSamples(family, samples))
             if piece.endswith(_END):
                 end = _END
                 piece = piece.removesuffix(_END)

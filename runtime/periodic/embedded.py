@@ -26,9 +26,9 @@ from celery.worker import WorkController
 from kombu.asynchronous import set_event_loop
 from kombu.exceptions import OperationalError
 
-from runtime.health import State
+from runtime.health import PartState
 from runtime.periodic.pool import DaemonPool
-from runtime.periodic.runs import Run, Runs
+from runtime.periodic.runs import TaskRun, TaskRuns
 from runtime.periodic.schedule import PeriodicTask, beat_schedule
 from runtime.periodic.supervisor import Supervisor
 
@@ -65,13 +65,13 @@ class EmbeddedCelery:
         self._app = app
         self.periodic = tuple(periodic)
         tasks = tuple(sorted({item.task for item in periodic}))
-        self._runs = Runs(tasks, clock, monotonic)
+        self._runs = TaskRuns(tasks, clock, monotonic)
         tracked: Any = app.Task  # this app's own subclass of `TrackedTask`
         tracked.runs = self._runs
         # One thread for each task that may hang, one for the heartbeat, one for what is asked for by hand.
         self._threads = len(tasks) + 2
-        self._worker = Supervisor("celery-worker", self._work, State.DEGRADED, clock, monotonic)
-        self._beat = Supervisor("celery-beat", self._tick, State.FAILED, clock, monotonic)
+        self._worker = Supervisor("celery-worker", self._work, PartState.DEGRADED, clock, monotonic)
+        self._beat = Supervisor("celery-beat", self._tick, PartState.FAILED, clock, monotonic)
         # Not shared: Celery would hand it to every app that is built later.
         app.task(name=HEARTBEAT, base=Task, shared=False, ignore_result=True, send_events=False)(self._worker.well)
         heartbeat = PeriodicTask(HEARTBEAT, HEARTBEAT, HEARTBEAT_SECONDS)
@@ -97,16 +97,16 @@ class EmbeddedCelery:
         for logger in _LOGGERS_OF_EACH_TASK:
             logging.getLogger(logger).removeFilter(_is_not_routine)
 
-    def worker_state(self) -> tuple[State, str]:
+    def worker_state(self) -> tuple[PartState, str]:
         """A probe for `Health`."""
         return self._worker.state()
 
-    def beat_state(self) -> tuple[State, str]:
+    def beat_state(self) -> tuple[PartState, str]:
         """A probe for `Health`."""
         return self._beat.state()
 
     @property
-    def last_runs(self) -> dict[str, Run]:
+    def last_runs(self) -> dict[str, TaskRun]:
         """By task name, the heartbeat left out."""
         return self._runs.snapshot()
 

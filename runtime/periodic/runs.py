@@ -24,7 +24,7 @@ SKIPPED: Final = "skipped: the previous run has not ended"
 MAX_ERROR_CHARACTERS: Final = 300
 
 
-class Run(Struct, frozen=True):
+class TaskRun(Struct, frozen=True):
     """One task's runs so far: those that ended, those of them that raised, those left out.
 
     Stamps are wall time in seconds since the epoch, `last_duration` is in seconds, `last_error` is the last failure's.
@@ -39,16 +39,16 @@ class Run(Struct, frozen=True):
     running_since: float | None = None
 
 
-class Runs:
+class TaskRuns:
     """By the task's Celery name. `clock` dates, `monotonic` measures; both in seconds."""
 
     def __init__(self, tasks: tuple[str, ...], clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._clock = clock
         self._monotonic = monotonic
         self._lock = Lock()
-        self._runs = {task: Run() for task in tasks}
+        self._runs = {task: TaskRun() for task in tasks}
 
-    def snapshot(self) -> dict[str, Run]:
+    def snapshot(self) -> dict[str, TaskRun]:
         with self._lock:
             return dict(self._runs)
 
@@ -56,7 +56,7 @@ class Runs:
     def track(self, task: str) -> Iterator[bool]:
         """Around one run. False: the previous one has not ended, so this one must not begin."""
         with self._lock:
-            last = self._runs.get(task, Run())
+            last = self._runs.get(task, TaskRun())
             free = last.running_since is None
             if free:
                 now = self._clock()
@@ -91,7 +91,7 @@ class TrackedTask(Task[Any, Any]):
     """The base of a node's tasks. `runs` is set on the app's own subclass by what embeds the app."""
 
     abstract = True
-    runs: ClassVar[Runs | None] = None
+    runs: ClassVar[TaskRuns | None] = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.runs is None:

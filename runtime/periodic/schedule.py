@@ -32,13 +32,15 @@ class Options(TypedDict):
     expires: float
 
 
-class Entry(TypedDict):
+class BeatEntry(TypedDict):
     task: str
     schedule: schedule
     options: Options
 
 
-def beat_schedule(app: Celery, periodic: Iterable[PeriodicTask], monotonic: Callable[[], float]) -> dict[str, Entry]:
+def beat_schedule(
+    app: Celery, periodic: Iterable[PeriodicTask], monotonic: Callable[[], float]
+) -> dict[str, BeatEntry]:
     """Celery's `beat_schedule`, onto the app's own queue."""
     began = monotonic()
     epoch = datetime.now(UTC)

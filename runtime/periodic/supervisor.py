@@ -15,7 +15,7 @@ from typing import Final
 
 from kombu.exceptions import OperationalError
 
-from runtime.health import State, rfc3339
+from runtime.health import PartState, rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Supervisor:
     """`silence` is the state of a loop that runs and yet no longer says that it is well."""
 
     def __init__(
-        self, name: str, loop: Loop, silence: State, clock: Callable[[], float], monotonic: Callable[[], float]
+        self, name: str, loop: Loop, silence: PartState, clock: Callable[[], float], monotonic: Callable[[], float]
     ) -> None:
         self._name = name
         self._loop = loop
@@ -41,7 +41,7 @@ class Supervisor:
         self._monotonic = monotonic
         self._stopping = Event()
         self._thread: Thread | None = None
-        self._state = (State.STOPPED, "")
+        self._state = (PartState.STOPPED, "")
         self._heard = 0.0
 
     def start(self) -> None:
@@ -50,7 +50,7 @@ class Supervisor:
             raise RuntimeError(f"{self._name} has not stopped yet")
         self._stopping.clear()
         self._heard = self._monotonic()
-        self._state = (State.STARTING, "")
+        self._state = (PartState.STARTING, "")
         self._thread = Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
@@ -68,13 +68,13 @@ class Supervisor:
         """The loop does its work."""
         self._heard = self._monotonic()
         if not self._stopping.is_set():
-            self._state = (State.OK, "")
+            self._state = (PartState.OK, "")
 
-    def state(self) -> tuple[State, str]:
+    def state(self) -> tuple[PartState, str]:
         """For `Health`. A broker that is away is `DEGRADED`: it will come back without anybody doing anything here."""
         state, detail = self._state
         silent = self._monotonic() - self._heard
-        if state in {State.STARTING, State.OK} and silent > PATIENCE_SECONDS:
+        if state in {PartState.STARTING, PartState.OK} and silent > PATIENCE_SECONDS:
             return self._silence, f"stalled since {rfc3339(self._clock() - silent)}"
         return state, detail
 
@@ -82,11 +82,11 @@ class Supervisor:
         pause = SHORTEST_PAUSE_SECONDS
         while not self._stopping.is_set():
             began = self._monotonic()
-            state, detail = State.FAILED, "ended"
+            state, detail = PartState.FAILED, "ended"
             try:
                 self._loop(self._stopping)
             except OperationalError as error:
-                state, detail = State.DEGRADED, f"broker: {error}"
+                state, detail = PartState.DEGRADED, f"broker: {error}"
             except BaseException as error:  # whatever it is, the node goes on
                 detail = f"{type(error).__name__}: {error}"
             if self._stopping.is_set():
@@ -97,4 +97,4 @@ class Supervisor:
             self._state = (state, detail)
             self._stopping.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        self._state = (State.STOPPED, "")
+        self._state = (PartState.STOPPED, "")

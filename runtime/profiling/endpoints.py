@@ -30,7 +30,7 @@ PPROF = "application/octet-stream"
 Query = dict[str, str]
 
 
-class Refused(Exception):
+class ProfileRefused(Exception):
     """An answer other than 200: its status, and its reason for a person."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -100,7 +100,7 @@ class Endpoints:
         for endpoint in self._all:
             if path in (endpoint.path, endpoint.path.rstrip("/")):
                 return endpoint
-        raise Refused(404, f"nothing here; {INDEX} lists what there is")
+        raise ProfileRefused(404, f"nothing here; {INDEX} lists what there is")
 
     def _index(self, _: Query) -> Job:
         return Job(HTML, lambda _: self._page())
@@ -126,7 +126,7 @@ class Endpoints:
             return Job(PPROF, lambda _: self._threads.profile())
         if debug in ("1", "2"):
             return Job(TEXT, lambda _: self._threads.text())
-        raise Refused(400, f"debug must be 0 or 1, not {debug[:40]!r}")
+        raise ProfileRefused(400, f"debug must be 0 or 1, not {debug[:40]!r}")
 
     def _cmdline(self, _: Query) -> Job:
         return Job(TEXT, lambda _: "\0".join(self._argv).encode(errors="surrogateescape"))
@@ -157,7 +157,7 @@ them; <code>go tool pprof URL</code> opens them, and no symbol endpoint is neede
 
 def _alone(lock: threading.Lock, what: str, run: Callable[[], bytes]) -> bytes:
     if not lock.acquire(blocking=False):
-        raise Refused(409, f"{what} is already under way; ask again when it has ended")
+        raise ProfileRefused(409, f"{what} is already under way; ask again when it has ended")
     try:
         return run()
     finally:
@@ -174,12 +174,12 @@ def _seconds(query: Query, *, default: float) -> float:
         seconds = 0.0
     # Written so that NaN fails it too.
     if not 0 < seconds <= MAX_SECONDS:
-        raise Refused(400, f"seconds must be a number above 0 and at most {MAX_SECONDS}, not {text[:40]!r}")
+        raise ProfileRefused(400, f"seconds must be a number above 0 and at most {MAX_SECONDS}, not {text[:40]!r}")
     return seconds
 
 
 def _hz(query: Query) -> int:
     text = query.get("hz", "100")
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_HZ):
-        raise Refused(400, f"hz must be a whole number from 1 to {MAX_HZ}, not {text[:40]!r}")
+        raise ProfileRefused(400, f"hz must be a whole number from 1 to {MAX_HZ}, not {text[:40]!r}")
     return int(text)

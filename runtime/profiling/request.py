@@ -18,7 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, Refused
+from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, ProfileRefused
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -47,7 +47,7 @@ class _Head(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-class Request(BaseHTTPRequestHandler):
+class ProfilingRequest(BaseHTTPRequestHandler):
     """Handles its connection within its construction, as `socketserver` wants it. `read_seconds` is the time from the
     connection's start to the head's last byte."""
 
@@ -67,7 +67,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             status, headers, body = self._answer()
-        except Refused as refused:
+        except ProfileRefused as refused:
             status, headers, body = refused.status, {"Content-Type": TEXT}, f"{refused.reason}\n".encode()
         except Exception:
             _logger.exception("%r failed", self.requestline)
@@ -81,12 +81,12 @@ class Request(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[int, dict[str, str], bytes | None]:
         """Status, headers and body; None for HEAD."""
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            raise Refused(413, "a request here has no body")
+            raise ProfileRefused(413, "a request here has no body")
         try:
             url = urlsplit(self.path)
             query = parse_qs(url.query, keep_blank_values=True, max_num_fields=16)
         except ValueError as error:
-            raise Refused(400, f"bad address: {error}") from error
+            raise ProfileRefused(400, f"bad address: {error}") from error
         endpoint = self._endpoints.find(url.path)
         job = endpoint.prepare({name: values[0] for name, values in query.items()})
         headers = {"Content-Type": job.content_type}

@@ -20,7 +20,7 @@ from typing import Any, cast
 from runtime.profiling.cpu import CpuSampler
 from runtime.profiling.endpoints import INDEX, Endpoints
 from runtime.profiling.heap import HeapTracer
-from runtime.profiling.request import Request
+from runtime.profiling.request import ProfilingRequest
 from runtime.profiling.threads import ThreadDump
 
 # One CPU profile, one heap window, and a few quick looks.
@@ -116,7 +116,7 @@ class ProfilingServer:
             threads=ThreadDump(program=self._program),
         )
         self._stopping.clear()
-        handler = partial(Request, endpoints, self._stopping, self._read_seconds)
+        handler = partial(ProfilingRequest, endpoints, self._stopping, self._read_seconds)
         self._listener = _Listener(self._host, self._port, handler, self._max_connections)
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(_POLL_SECONDS,), name="profiling", daemon=True

@@ -17,8 +17,8 @@ from django.test import Client
 
 from metadata_center.apps import MetadataCenterConfig
 from metadata_center.node import Node
-from runtime.config.schema import Log
-from runtime.health import State
+from runtime.config.schema import LogSettings
+from runtime.health import PartState
 from runtime.logs import configure
 from tests.contract.cases import Case, differences, read_cases
 from tests.nodes import NodeProcess, running_node
@@ -63,10 +63,10 @@ def runserver(folder: Path) -> Any:
 @contextmanager
 def views(folder: Path) -> Iterator[Ask]:
     """Django's views themselves, which serve browsers and whatever the other doors hand over."""
-    logs = configure(Log(access_output="off", output="file", output_file=str(folder / "log")))
+    logs = configure(LogSettings(access_output="off", output="file", output_file=str(folder / "log")))
     node = Node(settings.CONFIG, logs)
     node.ledger.clear()
-    node.health.add("views", True, lambda: (State.OK, ""))
+    node.health.add("views", True, lambda: (PartState.OK, ""))
     config = apps.get_app_config("metadata_center")
     assert isinstance(config, MetadataCenterConfig)
     config.node = node

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Outlet: whole lines in from any thread, written out by one thread of its own.
+"""Log writer: whole lines in from any thread, written out by one thread of its own.
 
 `put` never blocks: what has no room, because a disk or a pipe stands still, is dropped and counted, and once writing
 works again one line tells how many were lost. An error of the target (a broken pipe, a full disk) costs the lines at
-hand and never ends the thread. All that goes to one target goes through one outlet, so lines never mix. At most
+hand and never ends the thread. All that goes to one target goes through one writer, so lines never mix. At most
 `limit` bytes wait and as many again are on their way out.
 """
 
@@ -22,7 +22,7 @@ GATHER: Final = 64 * 1024
 
 
 class Target(Protocol):
-    """What an outlet writes to: an unbuffered binary file, as `io.FileIO` is one."""
+    """What a writer writes to: an unbuffered binary file, as `io.FileIO` is one."""
 
     def write(self, data: memoryview, /) -> int | None:
         """How many bytes were taken; None when none can be taken now (a non-blocking descriptor)."""
@@ -32,8 +32,8 @@ class Target(Protocol):
     def close(self) -> None: ...
 
 
-class Outlet:
-    """`notice` makes the line that tells of lost ones; it is called on the outlet's thread."""
+class LogWriter:
+    """`notice` makes the line that tells of lost ones; it is called on the writer's thread."""
 
     def __init__(self, target: Target, notice: Callable[[int], bytes], *, limit: int = LIMIT) -> None:
         self._target = target
