@@ -52,7 +52,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what `arguments` ask for; the exit code. A missed reach is told in the results and is no failure."""
+    """Run what `arguments` ask for. Returns the exit code. A missed reach shows in the results and is not a failure."""
     names = [each.NAME for each in BENCHMARKS]
     parser = ArgumentParser("python -m benchmarks", description="CPU, memory and latency of a node on this machine.")
     parser.add_argument("--only", metavar="NAME,…", help=f"some of {', '.join(names)}; the other results are kept")

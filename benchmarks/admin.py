@@ -119,7 +119,7 @@ def measure(bench: Bench) -> Section:
 
 
 def log_in(node: MeasuredNode) -> str:
-    """The cookies of somebody who is logged in."""
+    """Log in. Returns the cookies."""
     connection = HTTPConnection("127.0.0.1", node.port, timeout=30)
     try:
         connection.request("GET", "/admin/login/", headers={"Accept": "text/html"})

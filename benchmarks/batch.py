@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an operation of a batch costs a node in CPU time, how long a large batch holds up others, and what an answer
-costs that has not changed.
+"""Batches: what an operation costs a node in CPU time, and how long a large batch holds up other calls. Reads: what an
+unchanged answer costs.
 
 A batch has whole lives of requests: a quarter each are starts, first tokens, counts of tokens and ends.
 """
@@ -175,8 +175,8 @@ def section(measured: BatchNumbers, rounds: int) -> Section:
             for (engines, known), costs in measured.reads.items()
         ],
     )
-    told = (
+    summary = (
         f"CPU time of the whole node, {rounds} rounds: batches on {CONNECTIONS} kept connections at once, each call's "
         "own cost shared among its operations; reads by wrk."
     )
-    return Section(NAME, "Batches, and answers that stand", [told, sizes, waited, reads])
+    return Section(NAME, "Batches, and answers that stand", [summary, sizes, waited, reads])

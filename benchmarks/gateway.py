@@ -71,7 +71,7 @@ class LoadGateway:
             yield self.stats(n - 2 * LAG) if n > 2 * LAG else self.get()
 
     def adds(self) -> Iterator[bytes]:
-        """Requests that nobody ends."""
+        """Return requests that are never ended."""
         n = 0
         while True:
             n += 1

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The index of prompt caches by itself: what calls cost, what a block holds, the longest pauses, and how much of real
-prompts a bounded index still finds.
+"""The index of KV caches by itself: the cost of calls, bytes per block, the longest pauses, and how much of real
+prompts a bounded index finds.
 
 Measured in a process of its own, `python -m benchmarks.kvcache BLOCKS ROUNDS TRACE`, which prints its numbers as JSON.
 The calls go through the handlers, body in and data out, without a connection.
@@ -38,7 +38,7 @@ TRACE = ROOT.parent / "shared" / "traces" / "mooncake_conversation.jsonl"
 ENGINES = 1000
 PROMPT = 256  # blocks
 STEM = 16  # blocks that all prompts on all engines begin with
-ASKED = 200  # prompts in turns, so that none of them is in the processor's caches when its turn comes
+ASKED = 200  # prompts in turn, so that the processor's caches have lost each by its next turn
 MANY = "topk 1,000"
 QUERY_REACH_US = 60
 BYTES_REACH = 200
@@ -104,7 +104,7 @@ def section(measured: CacheNumbers, rounds: int) -> Section:
             _pause("a slice of expiry", measured.expiring),
         ],
     )
-    told = (
+    summary = (
         f"Per call through the handler, reading the body included, {rounds} rounds over {ASKED} prompts. All prompts "
         f"of the last three lines have their first {STEM} blocks in common, which all engines hold:"
     )
@@ -112,7 +112,7 @@ def section(measured: CacheNumbers, rounds: int) -> Section:
         ("call", "µs CPU", "reach"),
         [(name, (spread := Spread.of(values)).show(), _reach(name, spread)) for name, values in measured.costs.items()],
     )
-    made = Section(NAME, "The index of KV caches", [memory, pauses, told, costs])
+    made = Section(NAME, "The index of KV caches", [memory, pauses, summary, costs])
     if measured.hits is None:
         made.blocks.append("How much a bounded index finds was not measured: the trace is not here.")
     else:

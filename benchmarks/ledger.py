@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger by itself, without HTTP: what an operation costs, what a request holds, and the longest pauses.
+"""The ledger by itself, without HTTP: the cost of operations, bytes per request, and the longest pauses.
 
 Measured in a process of its own, `python -m benchmarks.ledger REQUESTS ROUNDS`, which prints its numbers as JSON.
 Python's garbage collector runs as in a node: frozen at the start, automatic from then on.
@@ -85,8 +85,8 @@ def section(measured: LedgerNumbers, rounds: int) -> Section:
         f"bytes each, with their ids of 36 characters ({Reach(measured.bytes_each, BYTES_REACH).show(' bytes')}). When "
         f"all is forgotten, {measured.bytes_left / 1e6:.0f} MB stay with the process."
     )
-    told = f"Per operation with all of them in flight, {rounds} rounds of {BATCH:,}:"
-    return Section(NAME, f"The ledger with {measured.requests:,} requests", [memory, pauses, told, costs])
+    summary = f"Per operation with all of them in flight, {rounds} rounds of {BATCH:,}:"
+    return Section(NAME, f"The ledger with {measured.requests:,} requests", [memory, pauses, summary, costs])
 
 
 def _pause(what: str, times: Latencies) -> tuple[str, ...]:

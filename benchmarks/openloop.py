@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a gateway waits: latencies of the mixed load at a fixed rate, alone and beside what a node does now and then."""
+"""How long a gateway waits: latencies of the mixed load at a fixed rate, alone and beside a node's other work."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _mixed(port: int, run: int, rate: int, seconds: int) -> OpenLoopRun:
 
 
 def _expiry(bench: Bench) -> tuple[str, ...]:
-    """Requests that nobody ends, all of them due in the second round of expiry, their tombstones in the third."""
+    """Add requests that are never ended. They expire in the second round of expiry, their tombstones in the third."""
     expiring = bench.pick(EXPIRING, 20_000)
     interval = round(expiring / FILL_RATE) + 3
     settings = {

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An open-loop client: every call has its time to be sent, set beforehand, and its latency counts from that time.
+"""An open-loop client: the time to send each call is set beforehand, and its latency counts from that time.
 
-A closed-loop client waits for a server that stands still, and so measures the stall once; here every call that should
-have been made meanwhile counts it. The loop never sleeps, for timers are late by up to a millisecond: it has a core
+A closed-loop client waits for a server that stands still, and so measures the stall once. Here every call that should
+have been sent meanwhile counts it. The loop never sleeps, because timers are late by up to a millisecond; it has a core
 to itself. Single thread.
 """
 
@@ -26,8 +26,10 @@ PATIENCE_SECONDS = 20.0
 class OpenLoopRun(NamedTuple):
     """What a run measured, in nanoseconds, in order of sending times.
 
-    `sent_late` is the client's own part: how late it was where it had a connection to send on. `times` are those they
-    were to be sent at, from `began` on, as `perf_counter_ns` tells.
+    `latencies`: from the time to send a call to its answer.
+    `sent_late`: the client's own part of it: how late it sent although a connection was free.
+    `times`: the times to send, counted from `began`.
+    `began`: the start, by `perf_counter_ns`.
     """
 
     latencies: array[int]
@@ -44,7 +46,7 @@ class Scrape(NamedTuple):
 
 
 class OpenLoopFailed(Exception):
-    """An answer that was not a 200, or none."""
+    """A call was not answered, or not with 200."""
 
 
 def steady(rate: float, count: int) -> array[int]:

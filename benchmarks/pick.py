@@ -54,10 +54,10 @@ DECODING = "decoding"
 
 class Form(Struct, frozen=True):
     """What a call says, besides what is in every one. Of the engines it names each `named`-th, where any: in the same
-    order every time, or in another (`anew`)."""
+    order every time, or in another (`shuffled`)."""
 
     named: int = 0
-    anew: bool = False
+    shuffled: bool = False
     full: bool = False
     hashed: bool = False
     stemmed: bool = False
@@ -71,7 +71,7 @@ FORMS = {
     f"{HASHES} on {HOLDERS} engines": Form(hashed=True),
     f"{HASHES} there, {STEM} of them everywhere": Form(hashed=True, stemmed=True),
     "the same with `max_queued` and `candidates`, every engine": Form(1, full=True, hashed=True, stemmed=True),
-    "`candidates`, every engine, in a new order": Form(named=1, anew=True),
+    "`candidates`, every engine, in a new order": Form(named=1, shuffled=True),
 }
 
 
@@ -146,7 +146,7 @@ def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[fl
             index.save(CLUSTER, ip, PROMPT if n < HOLDERS else PROMPT[:STEM], 0.0, 1)
 
     handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths)
-    read = (Body(Pick) if form.anew else Body(QuickPick)).read
+    read = (Body(Pick) if form.shuffled else Body(QuickPick)).read
     named = ips[:: form.named] if form.named else None
     members: dict[str, Any] = {}
     if form.full:
@@ -157,7 +157,7 @@ def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[fl
     def spent(part: str) -> int:
         """ns, for one call."""
         body = {"cluster": CLUSTER, "request_id": next(ids), "prompt_length": random.randrange(9000), **members}
-        if named and form.anew:
+        if named and form.shuffled:
             random.shuffle(named)
         if named:
             body["candidates"] = named

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What replication costs: CPU for each event, of the node that tells it and of the one that is told."""
+"""What replication costs: CPU for each event, of the node that sends it and of the node that takes it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Section:
     taken = [receiver / events * 1e6 for _, _, receiver in lives]
     sending, taking = median(sent), median(taken)
     call = median(alone for alone, _, _ in lives) / events * 1e6
-    told = [f"{least:.1f}–{most:.1f}" for least, most in ((min(each), max(each)) for each in (sent, taken))]
+    ranges = [f"{least:.1f}–{most:.1f}" for least, most in ((min(each), max(each)) for each in (sent, taken))]
     return Section(
         NAME,
         "What a peer costs",
@@ -55,8 +55,8 @@ def measure(bench: Bench) -> Section:
             table(
                 ["what", "measured", "reach"],
                 [
-                    ("sender", f"{sending:.1f} ({told[0]})", ""),
-                    ("receiver", f"{taking:.1f} ({told[1]})", ""),
+                    ("sender", f"{sending:.1f} ({ranges[0]})", ""),
+                    ("receiver", f"{taking:.1f} ({ranges[1]})", ""),
                     ("both", f"{sending + taking:.1f}", Reach(sending + taking, 8.0).show(" µs")),
                     ("a client's call", f"{call:.1f}", ""),
                 ],

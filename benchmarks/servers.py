@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The servers that are measured, as processes of their own: nodes and the floor. Each ends when its context does."""
+"""The measured servers, each a process: nodes and the floor. A server ends with its context."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class MeasuredNode:
 
 
 def call(port: int, request: bytes, seconds: float = 30.0) -> bytes:
-    """The whole answer to one request. Its length must be told by a Content-Length."""
+    """Return the whole answer to one request, which must have a Content-Length."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(request)
         data = b""

@@ -124,12 +124,12 @@ def _delays(load: OpenLoopRun, listeners: Sequence[Listener]) -> list[int]:
     socket, in ns. That message has its change in any case; the one before may have. Versions that a socket skipped are
     left out, and counted elsewhere."""
     wall_offset = time_ns() - perf_counter_ns()
-    told = sorted((told_ns, version) for version, (told_ns, _) in listeners[0].arrivals.items())
+    sent_at = sorted((sent_ns, version) for version, (sent_ns, _) in listeners[0].arrivals.items())
     delays = []
     for index in range(0, len(load.latencies), SAMPLED):
         sent = load.began + load.times[index]
-        place = bisect_left(told, (sent + load.latencies[index] + wall_offset, 0))
-        version = told[place][1]
+        place = bisect_left(sent_at, (sent + load.latencies[index] + wall_offset, 0))
+        version = sent_at[place][1]
         delays += [each.arrivals[version][1] - sent for each in listeners if version in each.arrivals]
     return delays
 

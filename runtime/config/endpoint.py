@@ -11,15 +11,17 @@ _WITH_PORT = re.compile(r"(?:\[(.+)\]|([0-9.]+)):([0-9]{1,5})")
 
 
 def canonical_address(text: str) -> str:
-    """The one way an IP address is written here, so that two can be compared; an IPv4 address in IPv6's clothes
-    (`::ffff:10.0.0.7`) is the IPv4 address. `ValueError` for what is none.
+    """Return an IP address in its one written form, so that two can be compared.
+
+    An IPv4 address mapped to IPv6 (`::ffff:10.0.0.7`) becomes the IPv4 address. Raises ValueError for anything but an
+    IP address.
     """
     address = ip_address(text)
     return str((address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address)
 
 
 def parse_endpoint(text: str) -> tuple[str, int | None]:
-    """Canonical address and port, None where there is none. `ValueError` for anything else, such as a name."""
+    """Return the canonical address, and the port or None. Raises ValueError for anything else, such as a name."""
     match = _WITH_PORT.fullmatch(text)
     if match is None:
         return canonical_address(text), None

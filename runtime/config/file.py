@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration file: TOML, YAML or JSON, told apart by its suffix. Read once, at start."""
+"""The configuration file: TOML, YAML or JSON, by its suffix. Read once, at start."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ import yaml
 from runtime.config.error import ConfigError, did_you_mean, shown
 from runtime.config.member import ChosenValue, Member, members
 
-# Keys of the original, from the framework it wrote its access log with, and what they are called here.
+# Keys of the Go version, named after its web framework, and their names here.
 ALIASES = {("Log", "GinOutput"): "AccessOutput", ("Log", "GinOutputFile"): "AccessOutputFile"}
 
 
 def read_file(path: str) -> Iterator[ChosenValue]:
-    """The settings of the file. `ConfigError` for a file that cannot be read, an unknown name or a bad value."""
+    """Read the values in the file.
+
+    Raises ConfigError for a file that cannot be read, an unknown name or a bad value.
+    """
     sections = _sections()
     for section, table in _parse(path).items():
         if section not in sections:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The effective configuration for people: every member, its value and where that came from. Pure."""
+"""The effective configuration for people: every member, its value and its source. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from runtime.config.member import SECRETS, Member, members, plain
 
 
 class EffectiveValue(Struct, frozen=True):
-    """A member of the configuration. `value` is written as in TOML, a secret's is masked."""
+    """A member of the configuration as people read it.
+
+    `section`, `key`: its name in files.
+    `value`: written as in TOML; a secret is masked.
+    `source`: where it came from.
+    """
 
     section: str
     key: str
@@ -26,7 +31,7 @@ class EffectiveValue(Struct, frozen=True):
 
 
 def entries(loaded: Loaded) -> list[EffectiveValue]:
-    """Every member, in the schema's order."""
+    """Return every member, in the schema's order."""
     values = plain(loaded.config)
     found = []
     for member in members():
@@ -38,7 +43,7 @@ def entries(loaded: Loaded) -> list[EffectiveValue]:
 
 
 def render(loaded: Loaded) -> str:
-    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+    """Return one line per member and a blank line between sections. Values are as in TOML, secrets masked."""
     lines = [(each, f"[{each.section}] {each.key} = {each.value}") for each in entries(loaded)]
     width = max(len(line) for _, line in lines)
     return "\n\n".join(
@@ -50,8 +55,8 @@ def render(loaded: Loaded) -> str:
 def _masked(member: Member, value: Any) -> Any:
     if member.path not in SECRETS or not value:
         return value
-    # Of a broker's URL: user and password, and the query, where some take a password. All of it where an @ or ? within
-    # a password would leave it open where that ends.
+    # Of a broker's URL: user and password, and the query, which may hold a password. All of it if an @ or ? makes it
+    # unclear where the password ends.
     url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
     if member.path != "Celery.Broker" or not url:
         return "***"

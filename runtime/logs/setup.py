@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets up Python's logging from the configuration, once, and changes its level while the node runs.
 
-The root logger has the one handler; libraries' loggers lose their own and pass everything up. Levels are set on the
-root alone, so a change takes effect at once for all of them.
+The root logger has the only handler. Loggers of libraries lose their own and pass everything up. The level is set on
+the root alone, so a change takes effect at once for all of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from runtime.logs.writer import LogWriter, Target
 
 _logger = logging.getLogger(__name__)
 
-# Loggers that their libraries give handlers or levels of their own, or keep from the root.
+# Loggers to which their libraries give handlers or levels, or which do not pass records to the root.
 LIBRARIES: Final = (
     "asyncio",
     "celery",
@@ -50,7 +50,7 @@ LIBRARIES: Final = (
 
 
 class LogWriterHandler(logging.Handler):
-    """Formats on the thread that logs, writes on the writer's."""
+    """Formats on the thread that logs. The log writer writes on its own."""
 
     def __init__(self, writer: LogWriter) -> None:
         super().__init__()
@@ -59,18 +59,22 @@ class LogWriterHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
-        except Exception:  # as every handler of the standard library: a bad log call costs its line only
+        except Exception:  # like every handler of the standard library: a bad log call loses its line only
             self.handleError(record)
         else:
             self._writer.put(line, urgent=True)
 
     def flush(self) -> None:
-        """Called by `logging.shutdown` when the process ends."""
+        """Wait until what was logged is written. `logging.shutdown` calls it when the process ends."""
         self._writer.drain(1.0)
 
 
 class Logs:
-    """The logs of one node. `access` is None where `AccessOutput` is `off`."""
+    """The logs of one node.
+
+    `level`: the level in force, as the contract names it.
+    `access`: the access log, None if `AccessOutput` is `off`.
+    """
 
     def __init__(
         self, level: str, handler: logging.Handler, writers: list[LogWriter], access: AccessLog | None
@@ -83,25 +87,25 @@ class Logs:
 
     @property
     def dropped(self) -> int:
-        """Lines of both logs lost to writers that stood still or failed."""
+        """Lines of both logs that were lost because an output stood still or failed."""
         return sum(writer.dropped for writer in self._writers)
 
     def set_level(self, name: str) -> None:
-        """Takes effect at once, for every logger and the access log, and leaves a line that says so.
+        """Change the level of every logger and of the access log at once, and log the change.
 
-        `name` as the contract has it, in this case. Raises InvalidInput.
+        `name` is the contract's, in upper case. Raises InvalidInput.
         """
         if name not in PYTHON_LEVELS:
             raise InvalidInput(f"LevelParam: expected one of {', '.join(PYTHON_LEVELS)}, got {json.dumps(name[:40])}")
         old = self.level
         if PYTHON_LEVELS[name] < PYTHON_LEVELS[old]:
             self._apply(name)
-        if name != old:  # told at the more talkative of the two levels
+        if name != old:  # logged at the lower of the two levels, so that it shows if either shows it
             _logger.warning("log level changed: %s -> %s", old, name)
         self._apply(name)
 
     def close(self, timeout_seconds: float = 2.0) -> None:
-        """Write what is left. Later records go where Python sends those of a process without logging."""
+        """Write what is left. Later records go to Python's default handler."""
         if self.access is not None:
             self.access.enabled = False
             self.access.flush()
@@ -121,9 +125,9 @@ class Logs:
 
 
 def configure(log: schema.LogSettings, *, clock: Callable[[], float] = time.time) -> Logs:
-    """Set up the whole process. `clock` gives wall time in seconds, for rotation.
+    """Set up the logging of the whole process.
 
-    Raises ConfigError when a log file can't be opened.
+    `clock` returns wall time in seconds, for rotation. Raises ConfigError if a log file can't be opened.
     """
     formatter = JsonLineFormatter() if log.format == "json" else TextFormatter()
 
@@ -140,7 +144,7 @@ def configure(log: schema.LogSettings, *, clock: Callable[[], float] = time.time
         except OSError as error:
             place = f"{member}File: {file}" if kind == "file" else f"{member}: {kind}"
             raise ConfigError(f"[Log] {place}: {error.strerror}") from error
-        # By what it is and not by its name: with `2>&1` both descriptors are one pipe.
+        # Compare the files, not their names: with `2>&1` both descriptors are one pipe.
         status = os.fstat(target.fileno())
         identity = status.st_dev, status.st_ino
         if identity in writers:
@@ -176,5 +180,5 @@ def configure(log: schema.LogSettings, *, clock: Callable[[], float] = time.time
 def _target(kind: schema.LogTarget, file: str, log: schema.LogSettings, clock: Callable[[], float]) -> Target:
     if kind == "file":
         return RotatingFile(Path(file).resolve(), hours=log.rotation_hours, count=log.rotation_count, clock=clock)
-    # The descriptor and not `sys.stdout`: whoever replaces or redirects that one does not get the log.
+    # The descriptor and not `sys.stdout`, which code may replace or redirect.
     return io.FileIO(1 if kind == "stdout" else 2, "wb", closefd=False)

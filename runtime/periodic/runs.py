@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The book of a node's task runs, and the task that keeps it.
+"""The record of a node's task runs, and the base class of tasks that writes it.
 
-Written by whichever pool thread runs a task, read by metrics and pages from theirs; one lock, held for a few
+Written by the pool thread that runs a task, read by metrics and pages on their threads. One lock, held for a few
 assignments. Always holds: a task that has not ended is not begun a second time.
 """
 
@@ -25,9 +25,15 @@ MAX_ERROR_CHARACTERS: Final = 300
 
 
 class TaskRun(Struct, frozen=True):
-    """One task's runs so far: those that ended, those of them that raised, those left out.
+    """One task's runs so far. Stamps are wall time in seconds since 1970.
 
-    Stamps are wall time in seconds since the epoch, `last_duration` is in seconds, `last_error` is the last failure's.
+    `runs`: how many ended.
+    `failures`: how many of them raised.
+    `skipped`: how many were left out because the one before had not ended.
+    `last_start`: when the last one began.
+    `last_duration`: how long it took, in seconds.
+    `last_error`: the text of the last failure.
+    `running_since`: when the one that runs now began.
     """
 
     runs: int = 0
@@ -40,7 +46,10 @@ class TaskRun(Struct, frozen=True):
 
 
 class TaskRuns:
-    """By the task's Celery name. `clock` dates, `monotonic` measures; both in seconds."""
+    """The runs of all tasks, by the task's Celery name.
+
+    `clock` returns wall time, `monotonic` measures durations; both in seconds.
+    """
 
     def __init__(self, tasks: tuple[str, ...], clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._clock = clock
@@ -54,7 +63,7 @@ class TaskRuns:
 
     @contextmanager
     def track(self, task: str) -> Iterator[bool]:
-        """Around one run. False: the previous one has not ended, so this one must not begin."""
+        """Record one run, which is the context. Yields False if it must not begin: the previous one has not ended."""
         with self._lock:
             last = self._runs.get(task, TaskRun())
             free = last.running_since is None
@@ -88,7 +97,10 @@ class TaskRuns:
 
 
 class TrackedTask(Task[Any, Any]):
-    """The base of a node's tasks. `runs` is set on the app's own subclass by what embeds the app."""
+    """The base class of a node's tasks.
+
+    `runs`: where runs are recorded. `EmbeddedCelery` sets it on the app's own subclass.
+    """
 
     abstract = True
     runs: ClassVar[TaskRuns | None] = None

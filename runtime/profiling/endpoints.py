@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be asked of the profiling port: paths, parameters, costs. Knows nothing of sockets.
+"""The endpoints of the profiling port: paths, parameters, costs. Knows nothing of sockets.
 
-Any request's thread; the locks keep CPU profiles and heap windows to one of each at a time.
+Called on any request's thread. The locks allow one CPU profile and one heap window at a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ Query = dict[str, str]
 
 
 class ProfileRefused(Exception):
-    """An answer other than 200: its status, and its reason for a person."""
+    """A request that is refused.
+
+    `status`: the HTTP status.
+    `reason`: why, for people.
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -40,14 +44,23 @@ class ProfileRefused(Exception):
 
 
 class Job(NamedTuple):
-    """A request that has been understood: what `run` will give. It raises `Refused` where another one is under way."""
+    """A request whose parameters are right.
+
+    `content_type`: the type of the answer.
+    `run`: measures and returns the answer. Raises ProfileRefused if another one of its kind runs.
+    """
 
     content_type: str
     run: Callable[[Pause], bytes]
 
 
 class Endpoint(NamedTuple):
-    """`prepare` checks the parameters and raises `Refused`; nothing is measured before the job runs."""
+    """One path of the port.
+
+    `path`: the path.
+    `gives`, `cost`: what it returns and what it costs the node, for people.
+    `prepare`: checks the parameters, without measuring. Raises ProfileRefused.
+    """
 
     path: str
     gives: str
@@ -56,12 +69,12 @@ class Endpoint(NamedTuple):
 
     @property
     def filename(self) -> str:
-        """What a browser saves a profile as."""
+        """The name under which a browser saves a profile."""
         return f"{self.path.rpartition('/')[2]}.pb.gz"
 
 
 class Endpoints:
-    """The table of what is served, with the parts that measure."""
+    """The table of endpoints, with what measures for them."""
 
     def __init__(
         self, *, cpu: CpuSampler, heap: HeapTracer, threads: ThreadDump, argv: Sequence[str] = tuple(sys.orig_argv)
@@ -96,7 +109,7 @@ class Endpoints:
         )
 
     def find(self, path: str) -> Endpoint:
-        """The endpoint at that path; `Refused` with 404."""
+        """Return the endpoint of a path. Raises ProfileRefused with 404."""
         for endpoint in self._all:
             if path in (endpoint.path, endpoint.path.rstrip("/")):
                 return endpoint

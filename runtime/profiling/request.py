@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One request on the profiling port: read within limits, answered once, connection closed.
+"""One request on the profiling port. It is read within limits and answered once, then the connection is closed.
 
-Each runs on a thread of its own, made by the listener. Errors are one line of plain text.
+Each request has a thread, which the listener makes. Errors are one line of plain text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, ProfileRefused
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# For an answer to be taken by its client.
+# How long a client may take to read its answer.
 _WRITE_SECONDS = 30.0
 
 _logger = logging.getLogger(__name__)
 
 
 class _Head(io.RawIOBase):
-    """A connection's bytes, until the deadline. `http.server` bounds their number: 64 KiB a line, 100 header lines."""
+    """Reads a connection until a deadline. `http.server` bounds the bytes: 64 KiB a line, 100 header lines."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
@@ -48,8 +48,10 @@ class _Head(io.RawIOBase):
 
 
 class ProfilingRequest(BaseHTTPRequestHandler):
-    """Handles its connection within its construction, as `socketserver` wants it. `read_seconds` is the time from the
-    connection's start to the head's last byte."""
+    """Answers one connection while it is constructed, as `socketserver` does it.
+
+    `read_seconds` is the time limit from the start of the connection to the last byte of the head.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -75,11 +77,11 @@ class ProfilingRequest(BaseHTTPRequestHandler):
         self._send(status, headers, body)
 
     def do_HEAD(self) -> None:
-        """Checks path and parameters and measures nothing, so the length is not known."""
+        """Check path and parameters. Nothing is measured, so the length is not known."""
         self.do_GET()
 
     def _answer(self) -> tuple[int, dict[str, str], bytes | None]:
-        """Status, headers and body; None for HEAD."""
+        """Return status, headers and body; for HEAD the body is None."""
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             raise ProfileRefused(413, "a request here has no body")
         try:
@@ -95,7 +97,7 @@ class ProfilingRequest(BaseHTTPRequestHandler):
         return 200, headers, None if self.command == "HEAD" else job.run(self._pause)
 
     def _pause(self, seconds: float) -> bool:
-        """Waits. False when the server stops or the client has gone."""
+        """Wait. Returns False if the server stops or the client has disconnected."""
         return not self._stopping.wait(seconds) and not self._gone()
 
     def _gone(self) -> bool:
@@ -125,7 +127,7 @@ class ProfilingRequest(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What `http.server` itself refuses: a head that is no HTTP or too large, a method without a `do_`."""
+        """Answer what `http.server` itself refuses: a bad or too large head, a method without a `do_`."""
         headers = {"Content-Type": TEXT}
         if code == HTTPStatus.NOT_IMPLEMENTED:
             code, message = HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD"

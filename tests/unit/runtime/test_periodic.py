@@ -82,7 +82,7 @@ def supervisor(loop: Loop, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE_SECONDS", 0.004)
     supervisor = Supervisor("beat", loop, PartState.DEGRADED, clock, clock)
     yield supervisor
-    supervisor.tell_to_stop()
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
 
 
@@ -94,7 +94,7 @@ def test_a_keeper_is_stopped_then_starting_then_ok_then_stopped(supervisor: Supe
     assert supervisor.state() == (PartState.STARTING, "")
     supervisor.well()
     assert supervisor.state() == (PartState.OK, "")
-    supervisor.tell_to_stop()
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
     supervisor.well()
     assert supervisor.state() == (PartState.STOPPED, "")
@@ -104,7 +104,7 @@ def test_a_keeper_can_be_started_again_but_not_twice_at_once(supervisor: Supervi
     supervisor.start()
     with pytest.raises(RuntimeError, match="beat has not stopped yet"):
         supervisor.start()
-    supervisor.tell_to_stop()
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
     loop.begun.clear()
     supervisor.start()
