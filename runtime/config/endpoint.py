@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 
-_WITH_PORT = re.compile(r"(?:\[(.+)\]|([0-9.]+)):([0-9]{1,5})")
+# An IPv6 address in brackets, or an IPv4 address, and a port.
+_WITH_PORT = re.compile(r"(?:\[(.*:.*)\]|([0-9.]+)):([0-9]{1,5})")
 
 
 def canonical_address(text: str) -> str:
@@ -29,4 +30,4 @@ def parse_endpoint(text: str) -> tuple[str, int | None]:
     port = int(digits)
     if not 1 <= port <= 65535:
         raise ValueError(f"not a port: {digits}")
-    return canonical_address(str(IPv6Address(v6) if v6 else IPv4Address(v4))), port
+    return canonical_address(v6 or v4), port
