@@ -276,7 +276,10 @@ def _hits(trace: Path) -> HitShares:
 
 
 def _replay(lines: list[PromptLine], **bound: int) -> CacheIndex:
-    """An index after the trace. A prompt of which only the first block, that of all prompts, is known goes in turns."""
+    """Return an index after the trace.
+
+    A prompt goes to the engines in turn if only its first block is known, which all prompts share.
+    """
     index = CacheIndex(ttl_seconds=1e9, **bound)
     for number, line in enumerate(lines):
         found = index.query("model", line.hash_ids, 1)

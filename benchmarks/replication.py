@@ -119,7 +119,7 @@ def _lag(bench: Bench) -> list[tuple[str, str, str]]:
 
 
 def _memory(bench: Bench) -> list[tuple[str, str, str]]:
-    """What a journal that nobody acknowledges costs when it is full: more events than it keeps."""
+    """Measure a full journal without acknowledgements: more events than it keeps."""
     events = bench.pick(400_000, 20_000)
 
     def grown(peers: int) -> int:
