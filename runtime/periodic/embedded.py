@@ -84,10 +84,10 @@ class EmbeddedCelery:
 
     def start(self) -> None:
         """Start worker and beat, without waiting for the broker. Raises RuntimeError while they are stopping."""
+        for logger in _LOGGERS_OF_EACH_TASK:  # first: the worker may take the first heartbeat at once
+            logging.getLogger(logger).addFilter(_is_not_routine)
         self._worker.start()
         self._beat.start()
-        for logger in _LOGGERS_OF_EACH_TASK:
-            logging.getLogger(logger).addFilter(_is_not_routine)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stop within `timeout` seconds. The thread of a task that hangs is left behind; it is a daemon."""

@@ -18,11 +18,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-
-try:
-    from rich.console import Console
-except ModuleNotFoundError:
-    raise SystemExit("replay needs more packages: pip install 'metadata-center[replay]'") from None
+from rich.console import Console
 
 from loadstats.replay.engines import MAX_ENGINES, ServiceTimes
 from loadstats.replay.report import Report

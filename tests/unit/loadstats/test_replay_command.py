@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import io
 import os
-import runpy
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -147,11 +145,3 @@ def test_it_names_file_and_line_of_a_bad_trace(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"--trace: .*trace\.jsonl:2: Object missing required field") as caught:
         replay("--trace", str(file))
     assert caught.value.returncode == 2
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "rich.console", None)
-    command = sys.modules[Command.__module__].__file__
-    assert command is not None
-    with pytest.raises(SystemExit, match=r"pip install 'metadata-center\[replay\]'"):
-        runpy.run_path(command)
