@@ -12,9 +12,9 @@ CONFIG ?= configs/config.toml
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-$(VENV)/base.stamp: requirements/base.txt
+$(VENV)/base.stamp: requirements/base.txt requirements/replay.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt -r requirements/replay.txt
 	touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
@@ -82,8 +82,8 @@ build: $(VENV)/dev.stamp ## wheel and sdist in dist/
 
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
-	for name in base dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	    --no-header --no-emit-index-url --no-emit-find-links \
+	set -e; for name in base replay dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-emit-index-url --no-emit-find-links $$(test $$name != replay || echo -c requirements/base.txt) \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean

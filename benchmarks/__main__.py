@@ -33,7 +33,7 @@ from benchmarks import (
 )
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.machine import cores, facts, stolen_seconds
-from benchmarks.openloop_client import CallFailed
+from benchmarks.openloop_client import OpenLoopFailed
 from benchmarks.servers import ROOT, ServerFailed, Servers
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -52,7 +52,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what `arguments` ask for; the exit code. A missed reach is told in the results and is no failure."""
+    """Run what `arguments` ask for. Returns the exit code. A missed reach shows in the results and is not a failure."""
     names = [each.NAME for each in BENCHMARKS]
     parser = ArgumentParser("python -m benchmarks", description="CPU, memory and latency of a node on this machine.")
     parser.add_argument("--only", metavar="NAME,…", help=f"some of {', '.join(names)}; the other results are kept")
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
             for each in BENCHMARKS:
                 if each.NAME in chosen:
                     _one(each, bench, how, output)
-        except (ServerFailed, wrk.WrkFailed, CallFailed, subprocess.SubprocessError, OSError) as error:
+        except (ServerFailed, wrk.WrkFailed, OpenLoopFailed, subprocess.SubprocessError, OSError) as error:
             print(f"{each.NAME}: {error}", file=sys.stderr)
             return 1
     return 0

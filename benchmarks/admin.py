@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 
 from benchmarks import latency
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.openloop_client import OpenLoop, poisson, steady, whole
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node, ServerFailed
+from benchmarks.servers import MeasuredNode, ServerFailed
 from benchmarks.spread import Latencies
 
 NAME = "admin"
@@ -84,16 +84,16 @@ def measure(bench: Bench) -> Section:
     environment = {f"DJANGO_SUPERUSER_{name}": value for name, value in account.items()}
     with bench.servers.node() as node, OpenLoop(node.port) as client:
         bench.servers.manage("createsuperuser", "--noinput", "--verbosity", "0", **environment)
-        client.run(steady(20_000, requests), Gateway(2, engines=1000, per_cluster=100).adds())
-        client.run(poisson(RATE, RATE), Gateway(3).life())  # warm up
-        alone = client.run(poisson(RATE, RATE * seconds), Gateway(4).life())
+        client.run(steady(20_000, requests), LoadGateway(2, engines=1000, per_cluster=100).adds())
+        client.run(poisson(RATE, RATE), LoadGateway(3).life())  # warm up
+        alone = client.run(poisson(RATE, RATE * seconds), LoadGateway(4).life())
         reader = Reader(node.port, log_in(node))
         with reader.connection:
             client.listen(reader.connection, reader.read)
             reader.ask()
-            client.run(poisson(RATE, RATE), Gateway(5).life())  # each page once: templates are read then
+            client.run(poisson(RATE, RATE), LoadGateway(5).life())  # each page once: templates are read then
             reader.took.clear()
-            read = client.run(poisson(RATE, RATE * seconds), Gateway(6).life())
+            read = client.run(poisson(RATE, RATE * seconds), LoadGateway(6).life())
     rows = []
     for page in PAGES:
         took = Latencies.of(reader.took[page], scale=1e-6)
@@ -118,8 +118,8 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def log_in(node: Node) -> str:
-    """The cookies of somebody who is logged in."""
+def log_in(node: MeasuredNode) -> str:
+    """Log in. Returns the cookies."""
     connection = HTTPConnection("127.0.0.1", node.port, timeout=30)
     try:
         connection.request("GET", "/admin/login/", headers={"Accept": "text/html"})

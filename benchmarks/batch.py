@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an operation of a batch costs a node in CPU time, how long a large batch holds up others, and what an answer
-costs that has not changed.
+"""Batches: what an operation costs a node in CPU time, and how long a large batch holds up other calls. Reads: what an
+unchanged answer costs.
 
 A batch has whole lives of requests: a quarter each are starts, first tokens, counts of tokens and ends.
 """
@@ -20,11 +20,11 @@ from msgspec.json import encode
 
 from benchmarks import wrk
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node, ServerFailed, complete
+from benchmarks.servers import MeasuredNode, ServerFailed, complete
 from benchmarks.spread import Latencies, Spread
 
 NAME = "batch"
@@ -38,7 +38,7 @@ HELD_MS = 10.0  # gateways warn of calls that take longer
 NODE = {"METADATA_CENTER_LOAD_GC_INTERVAL": "1h"}
 
 
-class Measured(NamedTuple):
+class BatchNumbers(NamedTuple):
     """µs of CPU time per operation, by size of the batch, and per read, by engines and whether it was a 304; a number
     each round. `held`: µs that other callers waited for an answer while batches of the largest size were taken."""
 
@@ -61,7 +61,7 @@ def measure(bench: Bench) -> Section:
                 node.forget_log()
             held += _held(node, lives, bench.pick(20, 3))
         reads = _reads(node, rounds)
-    return section(Measured(costs, reads, Latencies.of(held)), rounds)
+    return section(BatchNumbers(costs, reads, Latencies.of(held)), rounds)
 
 
 def operations() -> Iterator[dict[str, Any]]:
@@ -92,12 +92,12 @@ def _answer(connection: socket.socket) -> bytes:
     return data
 
 
-def _connect(node: Node, stack: ExitStack, connections: int) -> list[socket.socket]:
+def _connect(node: MeasuredNode, stack: ExitStack, connections: int) -> list[socket.socket]:
     address = ("127.0.0.1", node.port)
     return [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(connections)]
 
 
-def _cost(node: Node, lives: Iterator[dict[str, Any]], size: int, each: int) -> float:
+def _cost(node: MeasuredNode, lives: Iterator[dict[str, Any]], size: int, each: int) -> float:
     """CPU time per operation over about `each` of them, on kept connections."""
     with ExitStack() as stack:
         connections = _connect(node, stack, min(CONNECTIONS, max(1, each // size)))
@@ -113,9 +113,9 @@ def _cost(node: Node, lives: Iterator[dict[str, Any]], size: int, each: int) -> 
     return used / (turns * len(connections) * size) * 1e6
 
 
-def _held(node: Node, lives: Iterator[dict[str, Any]], batches: int) -> list[float]:
+def _held(node: MeasuredNode, lives: Iterator[dict[str, Any]], batches: int) -> list[float]:
     """How long each of another caller's calls took while batches of the largest size were taken, in µs."""
-    get = Gateway(0).get()
+    get = LoadGateway(0).get()
     times: list[float] = []
     with ExitStack() as stack:
         batch, other = _connect(node, stack, 2)
@@ -131,11 +131,11 @@ def _held(node: Node, lives: Iterator[dict[str, Any]], batches: int) -> list[flo
     return times
 
 
-def _reads(node: Node, rounds: int) -> dict[tuple[int, bool], list[float]]:
+def _reads(node: MeasuredNode, rounds: int) -> dict[tuple[int, bool], list[float]]:
     costs: dict[tuple[int, bool], list[float]] = {}
     for engines in READ_ENGINES:
         cluster = f"model-{engines}"
-        gateway = Gateway(0xE000 + engines, cluster=cluster, engines=engines, per_cluster=engines)
+        gateway = LoadGateway(0xE000 + engines, cluster=cluster, engines=engines, per_cluster=engines)
         with OpenLoop(node.port, connections=1) as client:
             client.run(steady(5000, engines), gateway.adds())
     for _ in range(rounds):
@@ -153,7 +153,7 @@ def _reads(node: Node, rounds: int) -> dict[tuple[int, bool], list[float]]:
     return costs
 
 
-def section(measured: Measured, rounds: int) -> Section:
+def section(measured: BatchNumbers, rounds: int) -> Section:
     """The tables."""
     sizes = table(
         ("operations in a batch", "µs CPU per operation", "reach"),
@@ -175,8 +175,8 @@ def section(measured: Measured, rounds: int) -> Section:
             for (engines, known), costs in measured.reads.items()
         ],
     )
-    told = (
+    summary = (
         f"CPU time of the whole node, {rounds} rounds: batches on {CONNECTIONS} kept connections at once, each call's "
         "own cost shared among its operations; reads by wrk."
     )
-    return Section(NAME, "Batches, and answers that stand", [told, sizes, waited, reads])
+    return Section(NAME, "Batches, and answers that stand", [summary, sizes, waited, reads])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What every benchmark is given, and what it is."""
+"""The interface of a benchmark, and what it gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.servers import Servers
 
 
 class Bench(NamedTuple):
-    """One run. `quick`: fewer and shorter rounds, to see that it works. `server_core` is the measured process's."""
+    """One run of the benchmarks. `quick`: fewer and shorter rounds, to see that it works."""
 
     servers: Servers
     server_core: int

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor server: what a Python process on uvloop costs per request that does nothing at all with it.
+"""The floor server: what a request costs a Python process on uvloop that does nothing with it.
 
-It reads no request: whatever arrives is one, and gets the same bytes. One port for each size of answer, printed on one
-line. Runs as a process of its own, `python -m benchmarks.floor SIZE...`, until it is ended.
+It does not read requests: each piece of data counts as one and gets the same bytes. It prints one port for each size of
+answer, on one line. Runs as a process of its own, `python -m benchmarks.floor SIZE...`, until it is ended.
 """
 
 from __future__ import annotations

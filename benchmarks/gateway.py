@@ -18,7 +18,7 @@ _PROMPT = _HEAD % b"DELETE /v1/load/prompt" + b"Content-Length: %d\r\n" + _REST
 _STATS = _HEAD % b"DELETE /v1/load/stats" + b"Content-Length: %d\r\n" + _REST
 
 
-class Gateway:
+class LoadGateway:
     """One gateway's calls. `run` sets its request ids apart.
 
     Its requests go to `engines` engines, in clusters of `per_cluster`: `cluster`, `cluster-1`, `cluster-2` and so on.
@@ -71,7 +71,7 @@ class Gateway:
             yield self.stats(n - 2 * LAG) if n > 2 * LAG else self.get()
 
     def adds(self) -> Iterator[bytes]:
-        """Requests that nobody ends."""
+        """Return requests that are never ended."""
         n = 0
         while True:
             n += 1

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The index of prompt caches by itself: what calls cost, what a block holds, the longest pauses, and how much of real
-prompts a bounded index still finds.
+"""The index of KV caches by itself: the cost of calls, bytes per block, the longest pauses, and how much of real
+prompts a bounded index finds.
 
 Measured in a process of its own, `python -m benchmarks.kvcache BLOCKS ROUNDS TRACE`, which prints its numbers as JSON.
 The calls go through the handlers, body in and data out, without a connection.
@@ -38,7 +38,7 @@ TRACE = ROOT.parent / "shared" / "traces" / "mooncake_conversation.jsonl"
 ENGINES = 1000
 PROMPT = 256  # blocks
 STEM = 16  # blocks that all prompts on all engines begin with
-ASKED = 200  # prompts in turns, so that none of them is in the processor's caches when its turn comes
+ASKED = 200  # prompts in turn, so that the processor's caches have lost each by its next turn
 MANY = "topk 1,000"
 QUERY_REACH_US = 60
 BYTES_REACH = 200
@@ -61,7 +61,7 @@ class HitShares(Struct):
     engine: list[float]  # and by engine
 
 
-class Measured(Struct):
+class CacheNumbers(Struct):
     """Times in µs of CPU time. `costs` has a number per round for each call."""
 
     blocks: int
@@ -86,10 +86,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), rounds)
+    return section(decode(done.stdout, type=CacheNumbers), rounds)
 
 
-def section(measured: Measured, rounds: int) -> Section:
+def section(measured: CacheNumbers, rounds: int) -> Section:
     """The tables and the curves."""
     memory = (
         f"{measured.blocks:,} blocks, in prompts of {PROMPT}, each held by one of {ENGINES:,} engines, take "
@@ -104,7 +104,7 @@ def section(measured: Measured, rounds: int) -> Section:
             _pause("a slice of expiry", measured.expiring),
         ],
     )
-    told = (
+    summary = (
         f"Per call through the handler, reading the body included, {rounds} rounds over {ASKED} prompts. All prompts "
         f"of the last three lines have their first {STEM} blocks in common, which all engines hold:"
     )
@@ -112,7 +112,7 @@ def section(measured: Measured, rounds: int) -> Section:
         ("call", "µs CPU", "reach"),
         [(name, (spread := Spread.of(values)).show(), _reach(name, spread)) for name, values in measured.costs.items()],
     )
-    made = Section(NAME, "The index of KV caches", [memory, pauses, told, costs])
+    made = Section(NAME, "The index of KV caches", [memory, pauses, summary, costs])
     if measured.hits is None:
         made.blocks.append("How much a bounded index finds was not measured: the trace is not here.")
     else:
@@ -158,7 +158,7 @@ def _within(us: float) -> str:
 # In the measuring process
 
 
-def run(blocks: int, rounds: int, trace: Path) -> Measured:
+def run(blocks: int, rounds: int, trace: Path) -> CacheNumbers:
     """All of it."""
     random = Random(1)
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(ENGINES)]
@@ -191,7 +191,7 @@ def run(blocks: int, rounds: int, trace: Path) -> Measured:
         if not handled:
             break
     gc.unfreeze()
-    return Measured(
+    return CacheNumbers(
         blocks=prompts * PROMPT,
         bytes_each=(full - empty) / (prompts * PROMPT),
         bytes_more=more,
@@ -253,7 +253,7 @@ def _unknown(queries: Sequence[Body], number: int) -> list[Body]:
     return [{**body, "prompt_hash": [random.getrandbits(64) for _ in range(PROMPT)]} for body in queries]
 
 
-class Line(Struct):
+class PromptLine(Struct):
     """One request of the trace."""
 
     timestamp: int
@@ -261,7 +261,7 @@ class Line(Struct):
 
 
 def _hits(trace: Path) -> HitShares:
-    lines = [msgspec.json.decode(line, type=Line) for line in trace.read_bytes().splitlines()]
+    lines = [msgspec.json.decode(line, type=PromptLine) for line in trace.read_bytes().splitlines()]
     unbounded = _replay(lines)
     counts = unbounded.counts()
     bounds = [round(share * counts.held_blocks) for share in SHARES]
@@ -275,8 +275,11 @@ def _hits(trace: Path) -> HitShares:
     )
 
 
-def _replay(lines: list[Line], **bound: int) -> CacheIndex:
-    """An index after the trace. A prompt of which only the first block, that of all prompts, is known goes in turns."""
+def _replay(lines: list[PromptLine], **bound: int) -> CacheIndex:
+    """Return an index after the trace.
+
+    A prompt goes to the engines in turn if only its first block is known, which all prompts share.
+    """
     index = CacheIndex(ttl_seconds=1e9, **bound)
     for number, line in enumerate(lines):
         found = index.query("model", line.hash_ids, 1)

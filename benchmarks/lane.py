@@ -13,18 +13,18 @@ from typing import NamedTuple
 
 from benchmarks import wrk
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds, waited_seconds
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.section import Bar, Reach, Section, table
-from benchmarks.servers import Node, call
+from benchmarks.servers import MeasuredNode, call
 from benchmarks.spread import Spread
 
 NAME = "lane"
 CONNECTIONS = 32
 
 
-class Operation(NamedTuple):
+class MeasuredCall(NamedTuple):
     """One kind of call. `reach` is the ratio to the floor of a small answer; `seconds` as wrk takes them, whole."""
 
     label: str
@@ -38,15 +38,15 @@ class Operation(NamedTuple):
 
 # POST runs longer than the DELETEs after it, so that they find requests to end for as long as they run.
 CALLS = (
-    Operation("POST", "post", 2.5, seconds=3),
-    Operation("DELETE prompt", "delete_prompt", 2.5),
-    Operation("DELETE stats", "delete_stats", 2.5),
-    Operation("POST, a trace id each", "post", 2.5, trace="every"),
-    Operation("GET, 10 engines", "get", None, engines=10, sized=True),
-    Operation("GET, 100 engines", "get", 4.0, engines=100, sized=True),
-    Operation("GET, 1,000 engines", "get", 8.0, engines=1000, sized=True),
+    MeasuredCall("POST", "post", 2.5, seconds=3),
+    MeasuredCall("DELETE prompt", "delete_prompt", 2.5),
+    MeasuredCall("DELETE stats", "delete_stats", 2.5),
+    MeasuredCall("POST, a trace id each", "post", 2.5, trace="every"),
+    MeasuredCall("GET, 10 engines", "get", None, engines=10, sized=True),
+    MeasuredCall("GET, 100 engines", "get", 4.0, engines=100, sized=True),
+    MeasuredCall("GET, 1,000 engines", "get", 8.0, engines=1000, sized=True),
 )
-LIVES = Operation("mixed, 100 engines", "mixed", 4.0)
+LIVES = MeasuredCall("mixed, 100 engines", "mixed", 4.0)
 
 # Expiry is left out of the single calls and in the mixed ones, where each life pays for one forgotten.
 CALLS_NODE = {"METADATA_CENTER_LOAD_GC_INTERVAL": "1h"}
@@ -65,7 +65,7 @@ class Sample(NamedTuple):
 class Rounds(NamedTuple):
     """One operation's rounds; `sized` is the floor with an answer of the node's size."""
 
-    operation: Operation
+    operation: MeasuredCall
     answer_bytes: int
     node: list[Sample]
     floor: list[Sample]
@@ -84,8 +84,8 @@ def measure(bench: Bench) -> Section:
     return section(done, rounds, notes)
 
 
-def _rounds(bench: Bench, node: Node, operations: tuple[Operation, ...], rounds: int) -> list[Rounds]:
-    small = len(call(node.port, Gateway(0xFFFF).post(1)))
+def _rounds(bench: Bench, node: MeasuredNode, operations: tuple[MeasuredCall, ...], rounds: int) -> list[Rounds]:
+    small = len(call(node.port, LoadGateway(0xFFFF).post(1)))
     done = []
     for operation in operations:
         _open_engines(node, operation.engines)
@@ -115,14 +115,14 @@ def _rounds(bench: Bench, node: Node, operations: tuple[Operation, ...], rounds:
     return done
 
 
-def _open_engines(node: Node, engines: int) -> None:
+def _open_engines(node: MeasuredNode, engines: int) -> None:
     """Make a cluster `model-N` of N engines, each with a request in flight."""
-    gateway = Gateway(0xE000 + engines, cluster=f"model-{engines}", engines=engines, per_cluster=engines)
+    gateway = LoadGateway(0xE000 + engines, cluster=f"model-{engines}", engines=engines, per_cluster=engines)
     with OpenLoop(node.port, connections=1) as client:
         client.run(steady(5000, engines), gateway.adds())
 
 
-def _sample(pid: int, port: int, operation: Operation, run: int) -> Sample:
+def _sample(pid: int, port: int, operation: MeasuredCall, run: int) -> Sample:
     settings: dict[str, str | int] = {
         "RUN": run,
         "TRACE": operation.trace,
@@ -136,7 +136,7 @@ def _sample(pid: int, port: int, operation: Operation, run: int) -> Sample:
     return Sample(used / count.requests * 1e6, count.per_second, used / seconds, waited / seconds)
 
 
-def _check(node: Node, what: str) -> list[str]:
+def _check(node: MeasuredNode, what: str) -> list[str]:
     """Whether the rounds measured what they say: every answer a 200, every DELETE of a request that was there."""
     calls, events = node.calls(), node.events()
     answered = sum(calls.values())

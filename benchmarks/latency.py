@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from benchmarks.openloop_client import Load
+from benchmarks.openloop_client import OpenLoopRun
 from benchmarks.section import Reach
 from benchmarks.spread import Latencies, Spread
 
@@ -17,7 +17,9 @@ EXPLAINED = (
 _MS = 1e-6  # from ns
 
 
-def row(what: str, load: Load, *, p99_ms: float | None = None, longest_ms: float | None = None) -> tuple[str, ...]:
+def row(
+    what: str, load: OpenLoopRun, *, p99_ms: float | None = None, longest_ms: float | None = None
+) -> tuple[str, ...]:
     """One load, and what it should reach."""
     all_of = Latencies.of(load.latencies, _MS)
     parts = fifths(load)
@@ -39,7 +41,7 @@ def row(what: str, load: Load, *, p99_ms: float | None = None, longest_ms: float
     )
 
 
-def fifths(load: Load) -> Spread:
+def fifths(load: OpenLoopRun) -> Spread:
     """The p99 in ms of each fifth of the run; of the whole where it is too short for that."""
     size = max(len(load.latencies) // WINDOWS, 1)
     starts = range(0, size * WINDOWS, size)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger by itself, without HTTP: what an operation costs, what a request holds, and the longest pauses.
+"""The ledger by itself, without HTTP: the cost of operations, bytes per request, and the longest pauses.
 
 Measured in a process of its own, `python -m benchmarks.ledger REQUESTS ROUNDS`, which prints its numbers as JSON.
 Python's garbage collector runs as in a node: frozen at the start, automatic from then on.
@@ -38,7 +38,7 @@ BYTES_REACH = 400
 PAUSE_REACH_MS = 10
 
 
-class Measured(Struct):
+class LedgerNumbers(Struct):
     """Times in µs of CPU time. `costs` has a number per round for each operation."""
 
     requests: int
@@ -63,10 +63,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), rounds)
+    return section(decode(done.stdout, type=LedgerNumbers), rounds)
 
 
-def section(measured: Measured, rounds: int) -> Section:
+def section(measured: LedgerNumbers, rounds: int) -> Section:
     """The tables."""
     pauses = table(
         ("CPU time of", "median, µs", "p99.9, µs", "longest, ms", "reach"),
@@ -85,8 +85,8 @@ def section(measured: Measured, rounds: int) -> Section:
         f"bytes each, with their ids of 36 characters ({Reach(measured.bytes_each, BYTES_REACH).show(' bytes')}). When "
         f"all is forgotten, {measured.bytes_left / 1e6:.0f} MB stay with the process."
     )
-    told = f"Per operation with all of them in flight, {rounds} rounds of {BATCH:,}:"
-    return Section(NAME, f"The ledger with {measured.requests:,} requests", [memory, pauses, told, costs])
+    summary = f"Per operation with all of them in flight, {rounds} rounds of {BATCH:,}:"
+    return Section(NAME, f"The ledger with {measured.requests:,} requests", [memory, pauses, summary, costs])
 
 
 def _pause(what: str, times: Latencies) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _within(us: float) -> str:
     return Reach(us / 1e3, PAUSE_REACH_MS).show(" ms")
 
 
-def run(requests: int, rounds: int) -> Measured:
+def run(requests: int, rounds: int) -> LedgerNumbers:
     """All of it, in this process."""
     ledger = Ledger(request_seconds=REQUEST_SECONDS, tombstone_seconds=TOMBSTONE_SECONDS)
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(ENGINES)]
@@ -122,7 +122,7 @@ def run(requests: int, rounds: int) -> Measured:
     forgetting = _slices(ledger, ended + TOMBSTONE_SECONDS + 1)
     left = resident_bytes(os.getpid()) - empty
     _answers(costs, rounds, ips)
-    return Measured(
+    return LedgerNumbers(
         requests,
         (full - empty) / requests,
         Latencies.of(times, 1e-3),

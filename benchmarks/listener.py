@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A websocket that notes when each version of a stream arrived, and does as little else as it can. Single thread."""
+"""A websocket that notes when each version of a stream arrived, and does little else. Single thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class HandshakeFailed(Exception):
 
 class Listener:
     """One open socket. `arrivals` holds, by version of the changes, the server's wall clock in the message and when the
-    last byte of it came, as `perf_counter_ns` tells."""
+    last byte of it came, by `perf_counter_ns`."""
 
     def __init__(self, port: int, path: str) -> None:
         self.arrivals: dict[int, tuple[int, int]] = {}
@@ -28,7 +28,7 @@ class Listener:
             b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n" % (path.encode(), port)
         )
-        self._data = b""  # too little to tell what it is
+        self._data = b""  # too short to read yet
         while b"\r\n\r\n" not in self._data:
             read = self.connection.recv(65536)
             if not read:

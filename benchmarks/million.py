@@ -8,7 +8,7 @@ from time import monotonic
 
 from benchmarks import latency
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import resident_bytes
 from benchmarks.openloop_client import OpenLoop, poisson, steady
 from benchmarks.section import Reach, Section, table
@@ -31,13 +31,13 @@ def measure(bench: Bench) -> Section:
     with bench.servers.node(**settings) as node:
         began = monotonic()
         with OpenLoop(node.port) as client:
-            client.run(steady(RATE, RATE), Gateway(1).life())  # warm up
+            client.run(steady(RATE, RATE), LoadGateway(1).life())  # warm up
             empty = resident_bytes(node.pid)
-            growing = client.run(steady(fill_rate, requests), Gateway(2, engines=1000, per_cluster=100).adds())
+            growing = client.run(steady(fill_rate, requests), LoadGateway(2, engines=1000, per_cluster=100).adds())
             full = resident_bytes(node.pid)
             records = node.records()
             seconds = max(3 * interval + 3 - (monotonic() - began), 3.0)
-            ending = client.run(poisson(RATE, round(RATE * seconds)), Gateway(3).life())
+            ending = client.run(poisson(RATE, round(RATE * seconds)), LoadGateway(3).life())
         expired = node.events()["expired"]
     each = (full - empty) / requests
     memory = (

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An open-loop client: every call has its time to be sent, set beforehand, and its latency counts from that time.
+"""An open-loop client: the time to send each call is set beforehand, and its latency counts from that time.
 
-A closed-loop client waits for a server that stands still, and so measures the stall once; here every call that should
-have been made meanwhile counts it. The loop never sleeps, for timers are late by up to a millisecond: it has a core
+A closed-loop client waits for a server that stands still, and so measures the stall once. Here every call that should
+have been sent meanwhile counts it. The loop never sleeps, because timers are late by up to a millisecond; it has a core
 to itself. Single thread.
 """
 
@@ -23,11 +23,13 @@ CONNECTIONS = 256
 PATIENCE_SECONDS = 20.0
 
 
-class Load(NamedTuple):
+class OpenLoopRun(NamedTuple):
     """What a run measured, in nanoseconds, in order of sending times.
 
-    `sent_late` is the client's own part: how late it was where it had a connection to send on. `times` are those they
-    were to be sent at, from `began` on, as `perf_counter_ns` tells.
+    `latencies`: from the time to send a call to its answer.
+    `sent_late`: the client's own part of it: how late it sent although a connection was free.
+    `times`: the times to send, counted from `began`.
+    `began`: the start, by `perf_counter_ns`.
     """
 
     latencies: array[int]
@@ -43,8 +45,8 @@ class Scrape(NamedTuple):
     bytes: int
 
 
-class CallFailed(Exception):
-    """An answer that was not a 200, or none."""
+class OpenLoopFailed(Exception):
+    """A call was not answered, or not with 200."""
 
 
 def steady(rate: float, count: int) -> array[int]:
@@ -106,7 +108,7 @@ class OpenLoop:
         self._poll.close()
         self._listeners_poll.close()
 
-    def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> Load:
+    def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> OpenLoopRun:
         """Send the calls at their times and wait for all answers; optionally scrape /metrics meanwhile.
 
         Raises CallFailed on any answer but 200 and where answers stop coming.
@@ -118,7 +120,7 @@ class OpenLoop:
         finally:
             gc.enable()
 
-    def _run(self, times: Sequence[int], calls: Iterator[bytes], scrape_every_ns: int) -> Load:
+    def _run(self, times: Sequence[int], calls: Iterator[bytes], scrape_every_ns: int) -> OpenLoopRun:
         sockets, poll = self._sockets, self._poll.poll
         listeners, poll_listeners = self._listeners, self._listeners_poll.poll
         scraper = self._connect() if scrape_every_ns else None
@@ -147,7 +149,7 @@ class OpenLoop:
                 data = sockets[number].recv(1 << 18)
                 heard = perf_counter_ns()
                 if not data:
-                    raise CallFailed("the server closed a connection")
+                    raise OpenLoopFailed("the server closed a connection")
                 if number not in waiting:
                     scraped += data
                     if whole(scraped):
@@ -168,8 +170,8 @@ class OpenLoop:
             for number, _ in poll_listeners(0, 1) if listeners else ():
                 listeners[number]()
             if waiting and perf_counter_ns() - heard > PATIENCE_SECONDS * 1e9:
-                raise CallFailed(f"no answer for {PATIENCE_SECONDS:g} s, {len(waiting)} calls wait")
-        return Load(latencies, sent_late, times, start)
+                raise OpenLoopFailed(f"no answer for {PATIENCE_SECONDS:g} s, {len(waiting)} calls wait")
+        return OpenLoopRun(latencies, sent_late, times, start)
 
 
 def whole(data: bytes | bytearray) -> bool:
@@ -178,11 +180,11 @@ def whole(data: bytes | bytearray) -> bool:
     if end < 0:
         return False
     if not data.startswith(b"HTTP/1.1 200 "):
-        raise CallFailed(f"expected a 200, got {bytes(data[:200])!r}")
+        raise OpenLoopFailed(f"expected a 200, got {bytes(data[:200])!r}")
     head = bytes(data[:end]).lower()
     if b"\r\ntransfer-encoding: chunked" in head:
         return data.endswith(b"\r\n0\r\n\r\n")
     length = head.find(b"content-length: ")
     if length < 0:
-        raise CallFailed(f"an answer without Content-Length: {head!r}")
+        raise OpenLoopFailed(f"an answer without Content-Length: {head!r}")
     return len(data) >= end + 4 + int(head[length + 16 :].partition(b"\r\n")[0])

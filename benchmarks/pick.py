@@ -22,7 +22,7 @@ from msgspec.json import decode, encode
 
 from benchmarks import wrk
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds, pinned
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.section import Reach, Section, table
@@ -54,10 +54,10 @@ DECODING = "decoding"
 
 class Form(Struct, frozen=True):
     """What a call says, besides what is in every one. Of the engines it names each `named`-th, where any: in the same
-    order every time, or in another (`anew`)."""
+    order every time, or in another (`shuffled`)."""
 
     named: int = 0
-    anew: bool = False
+    shuffled: bool = False
     full: bool = False
     hashed: bool = False
     stemmed: bool = False
@@ -71,11 +71,11 @@ FORMS = {
     f"{HASHES} on {HOLDERS} engines": Form(hashed=True),
     f"{HASHES} there, {STEM} of them everywhere": Form(hashed=True, stemmed=True),
     "the same with `max_queued` and `candidates`, every engine": Form(1, full=True, hashed=True, stemmed=True),
-    "`candidates`, every engine, in a new order": Form(named=1, anew=True),
+    "`candidates`, every engine, in a new order": Form(named=1, shuffled=True),
 }
 
 
-class Measured(Struct):
+class PickNumbers(Struct):
     """µs of CPU time, by form, by number of engines, by policy: a number per round. Beside the policies, what decoding
     the body takes of it."""
 
@@ -94,10 +94,10 @@ def measure(bench: Bench) -> Section:
             timeout=300,
             check=True,
         )
-    return section(decode(done.stdout, type=Measured), times, rounds, _through_the_lane(bench))
+    return section(decode(done.stdout, type=PickNumbers), times, rounds, _through_the_lane(bench))
 
 
-def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]) -> Section:
+def section(measured: PickNumbers, times: int, rounds: int, lane: dict[int, Spread]) -> Section:
     """The tables."""
     parts = (*POLICIES, DECODING)
     blocks = [
@@ -116,9 +116,9 @@ def section(measured: Measured, times: int, rounds: int, lane: dict[int, Spread]
     return Section(NAME, "Choosing an engine", blocks)
 
 
-def run(times: int, rounds: int) -> Measured:
+def run(times: int, rounds: int) -> PickNumbers:
     """The handler, in this process."""
-    return Measured(
+    return PickNumbers(
         {name: {size: _rounds(size, form, times, rounds) for size in SIZES} for name, form in FORMS.items()}
     )
 
@@ -146,7 +146,7 @@ def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[fl
             index.save(CLUSTER, ip, PROMPT if n < HOLDERS else PROMPT[:STEM], 0.0, 1)
 
     handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths)
-    read = (Body(Pick) if form.anew else Body(QuickPick)).read
+    read = (Body(Pick) if form.shuffled else Body(QuickPick)).read
     named = ips[:: form.named] if form.named else None
     members: dict[str, Any] = {}
     if form.full:
@@ -157,7 +157,7 @@ def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[fl
     def spent(part: str) -> int:
         """ns, for one call."""
         body = {"cluster": CLUSTER, "request_id": next(ids), "prompt_length": random.randrange(9000), **members}
-        if named and form.anew:
+        if named and form.shuffled:
             random.shuffle(named)
         if named:
             body["candidates"] = named
@@ -194,7 +194,7 @@ def _through_the_lane(bench: Bench) -> dict[int, Spread]:
         for size in SIZES:
             cluster = f"model-{size}"
             with OpenLoop(node.port, connections=1) as client:
-                gateway = Gateway(0xE000 + size, cluster=cluster, engines=size, per_cluster=size)
+                gateway = LoadGateway(0xE000 + size, cluster=cluster, engines=size, per_cluster=size)
                 client.run(steady(5000, size), gateway.adds())
             costs = []
             for _ in range(bench.pick(5, 1)):

@@ -15,7 +15,7 @@ MET, MISSED, PLAIN = "#4c8c6b", "#c0504d", "#7f8fa6"
 
 
 def color(bar: Bar) -> str:
-    """Green where the reach is met, red where it is missed, grey where there is none."""
+    """Return green if the reach is met, red if it is missed, grey without a reach."""
     if bar.reach is None:
         return PLAIN
     return MET if bar.value.median <= bar.reach else MISSED

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP relay between two nodes that can be cut: what a partition is to both. Runs on a thread of its own."""
+"""A TCP relay between two nodes. Cut, it is a partition to both. Runs on a thread of its own."""
 
 from __future__ import annotations
 

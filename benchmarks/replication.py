@@ -19,12 +19,12 @@ from itertools import count
 from time import monotonic, sleep
 
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import resident_bytes
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.relay import Relay
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node, ServerFailed, Servers, call
+from benchmarks.servers import MeasuredNode, ServerFailed, Servers, call
 from benchmarks.spread import Latencies
 
 NAME = "replication"
@@ -57,13 +57,13 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-def start(stack: ExitStack, servers: Servers, port: int, peers: Sequence[int]) -> Node:
+def start(stack: ExitStack, servers: Servers, port: int, peers: Sequence[int]) -> MeasuredNode:
     hosts = ",".join(f"127.0.0.1:{each}" for each in peers)
     settings = {"METADATA_CENTER_HTTP_PORT": str(port), "METADATA_CENTER_DISCOVERY_HOSTS": hosts}
     return stack.enter_context(servers.node(**settings))
 
 
-def _state(node: Node) -> dict[str, object]:
+def _state(node: MeasuredNode) -> dict[str, object]:
     found: dict[str, object] = json.loads(node.body("/v1/replica/peers"))["data"]
     return found
 
@@ -78,12 +78,12 @@ def _until(what: str, true: object) -> float:
     return monotonic() - began
 
 
-def joined(*nodes: Node) -> None:
+def joined(*nodes: MeasuredNode) -> None:
     for node in nodes:
         _until("joined", lambda node=node: _state(node)["joined"])
 
 
-def ends(gateway: Gateway) -> Iterator[bytes]:
+def ends(gateway: LoadGateway) -> Iterator[bytes]:
     """Requests and their ends, without queries: every call is an event."""
     for n in count(1):
         yield gateway.post(n)
@@ -105,7 +105,7 @@ def _lag(bench: Bench) -> list[tuple[str, str, str]]:
         command = [sys.executable, "-m", "benchmarks.probe", str(ports[0]), str(ports[1]), str(probes)]
         probe = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         with OpenLoop(ports[0], connections=32) as client:
-            client.run(steady(2000, 2000 * seconds), ends(Gateway(1)))
+            client.run(steady(2000, 2000 * seconds), ends(LoadGateway(1)))
         output, _ = probe.communicate(timeout=WAIT_SECONDS)
     seen = Latencies.of([int(line) for line in output.split()], scale=1e-6)
     reach = Reach(seen.p99, 10.0)
@@ -119,7 +119,7 @@ def _lag(bench: Bench) -> list[tuple[str, str, str]]:
 
 
 def _memory(bench: Bench) -> list[tuple[str, str, str]]:
-    """What a journal that nobody acknowledges costs when it is full: more events than it keeps."""
+    """Measure a full journal without acknowledgements: more events than it keeps."""
     events = bench.pick(400_000, 20_000)
 
     def grown(peers: int) -> int:
@@ -128,7 +128,7 @@ def _memory(bench: Bench) -> list[tuple[str, str, str]]:
             node = start(stack, bench.servers.beside(f"mem-{port}", bench.server_core), port, [port, gone][:peers])
             before = resident_bytes(node.pid)
             with OpenLoop(port, connections=32) as client:
-                client.run(steady(FILL_RATE, events), Gateway(1, engines=1000).adds())
+                client.run(steady(FILL_RATE, events), LoadGateway(1, engines=1000).adds())
             return resident_bytes(node.pid) - before
 
     cost = grown(2) - grown(0)
@@ -147,7 +147,7 @@ def _join(bench: Bench, requests: int, limit: float) -> tuple[str, str, str]:
         ports = free_ports(2)
         first = start(stack, bench.servers.beside(f"join-{ports[0]}", bench.server_core), ports[0], ports)
         with OpenLoop(ports[0], connections=32) as client:
-            client.run(steady(FILL_RATE, requests), Gateway(1, engines=1000).adds())
+            client.run(steady(FILL_RATE, requests), LoadGateway(1, engines=1000).adds())
         servers = bench.servers.beside(f"join-{ports[1]}", None)
         second = start(stack, servers, ports[1], ports)
         joined(second)
@@ -179,7 +179,7 @@ def _heal(bench: Bench) -> tuple[str, str, str]:
             relay.cut()
         for at, port in enumerate(ports):
             with OpenLoop(port, connections=16) as client:
-                client.run(steady(2000, 1000 * seconds), Gateway(at + 1).adds())
+                client.run(steady(2000, 1000 * seconds), LoadGateway(at + 1).adds())
         for relay in relays:
             relay.heal()
         took = _until("equal", lambda: _load(ports[0]) == _load(ports[1]) == 2000 * seconds)

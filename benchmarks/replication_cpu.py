@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What replication costs: CPU for each event, of the node that tells it and of the one that is told."""
+"""What replication costs: CPU for each event, of the node that sends it and of the node that takes it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from statistics import median
 from time import sleep
 
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.machine import cpu_seconds
 from benchmarks.openloop_client import OpenLoop, steady
 from benchmarks.replication import ends, free_ports, joined, start
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node
+from benchmarks.servers import MeasuredNode
 
 NAME = "replication-cpu"
 
@@ -36,8 +36,8 @@ def measure(bench: Bench) -> Section:
             joined(*nodes)
             idle = _used(nodes, lambda: sleep(seconds))
             with OpenLoop(own[0], connections=32) as client:
-                client.run(steady(rate, rate), ends(Gateway(1)))
-                busy = _used(nodes, lambda: client.run(steady(rate, rate * seconds), ends(Gateway(2))))
+                client.run(steady(rate, rate), ends(LoadGateway(1)))
+                busy = _used(nodes, lambda: client.run(steady(rate, rate * seconds), ends(LoadGateway(2))))
             return [used - was for used, was in zip(busy, idle, strict=True)]
 
     events = rate * seconds
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Section:
     taken = [receiver / events * 1e6 for _, _, receiver in lives]
     sending, taking = median(sent), median(taken)
     call = median(alone for alone, _, _ in lives) / events * 1e6
-    told = [f"{least:.1f}–{most:.1f}" for least, most in ((min(each), max(each)) for each in (sent, taken))]
+    ranges = [f"{least:.1f}–{most:.1f}" for least, most in ((min(each), max(each)) for each in (sent, taken))]
     return Section(
         NAME,
         "What a peer costs",
@@ -55,8 +55,8 @@ def measure(bench: Bench) -> Section:
             table(
                 ["what", "measured", "reach"],
                 [
-                    ("sender", f"{sending:.1f} ({told[0]})", ""),
-                    ("receiver", f"{taking:.1f} ({told[1]})", ""),
+                    ("sender", f"{sending:.1f} ({ranges[0]})", ""),
+                    ("receiver", f"{taking:.1f} ({ranges[1]})", ""),
                     ("both", f"{sending + taking:.1f}", Reach(sending + taking, 8.0).show(" µs")),
                     ("a client's call", f"{call:.1f}", ""),
                 ],
@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def _used(nodes: Sequence[Node], what: Callable[[], object]) -> list[float]:
+def _used(nodes: Sequence[MeasuredNode], what: Callable[[], object]) -> list[float]:
     """CPU seconds of each node while something goes on."""
     before = [cpu_seconds(node.pid) for node in nodes]
     what()

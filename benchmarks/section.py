@@ -12,7 +12,7 @@ from benchmarks.spread import Spread
 
 
 class Reach(NamedTuple):
-    """A number that was aimed for: at most `limit`. Missing it is told and ends nothing."""
+    """A number and its aim: at most `limit`. Missing it is shown and ends nothing."""
 
     value: float
     limit: float

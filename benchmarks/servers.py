@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The servers that are measured, as processes of their own: nodes and the floor. Each ends when its context does."""
+"""The measured servers, each a process: nodes and the floor. A server ends with its context."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ServerFailed(Exception):
     """A server did not start, or ended."""
 
 
-class Node:
+class MeasuredNode:
     """A running node. Everything that is on by default is on: access log, metrics, trace ids."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, access_log: Path) -> None:
@@ -81,7 +81,7 @@ class Node:
 
 
 def call(port: int, request: bytes, seconds: float = 30.0) -> bytes:
-    """The whole answer to one request. Its length must be told by a Content-Length."""
+    """Return the whole answer to one request, which must have a Content-Length."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(request)
         data = b""
@@ -141,7 +141,7 @@ class Servers:
         return inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(self._folder / "data")}
 
     @contextmanager
-    def node(self, **settings: str) -> Iterator[Node]:
+    def node(self, **settings: str) -> Iterator[MeasuredNode]:
         """A node, ready for requests; `settings` are environment variables."""
         access_log = self._folder / "access.log"
         environment = self._environment() | {
@@ -161,7 +161,7 @@ class Servers:
             line = _wait_for(process, said, "  API ")
             port = int(line.rpartition(":")[2].partition("/")[0])
             try:
-                yield Node(process, port, access_log)
+                yield MeasuredNode(process, port, access_log)
             finally:
                 access_log.unlink(missing_ok=True)
 

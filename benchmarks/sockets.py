@@ -13,12 +13,12 @@ from time import perf_counter_ns, time_ns
 
 from benchmarks import latency
 from benchmarks.bench import Bench
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import LoadGateway
 from benchmarks.listener import Listener
 from benchmarks.machine import cpu_seconds
-from benchmarks.openloop_client import Load, OpenLoop, poisson, steady
+from benchmarks.openloop_client import OpenLoop, OpenLoopRun, poisson, steady
 from benchmarks.section import Reach, Section, table
-from benchmarks.servers import Node
+from benchmarks.servers import MeasuredNode
 from benchmarks.spread import Latencies, Spread
 
 NAME = "sockets"
@@ -35,8 +35,8 @@ def measure(bench: Bench) -> Section:
     """In turns without and with the sockets, the same load."""
     seconds, rounds = bench.pick(15, 3), bench.pick(3, 1)
     shares: list[float] = []
-    alone: list[Load] = []
-    watched: list[Load] = []
+    alone: list[OpenLoopRun] = []
+    watched: list[OpenLoopRun] = []
     delays: list[int] = []
     sizes: list[float] = []
     with bench.servers.node() as node:
@@ -92,11 +92,11 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def _gateway(run: int) -> Gateway:
-    return Gateway(run, engines=ENGINES, per_cluster=ENGINES)
+def _gateway(run: int) -> LoadGateway:
+    return LoadGateway(run, engines=ENGINES, per_cluster=ENGINES)
 
 
-def _events(gateway: Gateway) -> Iterator[bytes]:
+def _events(gateway: LoadGateway) -> Iterator[bytes]:
     """Lives of requests without queries: every call changes an engine."""
     for n in count(1):
         yield gateway.post(n)
@@ -105,7 +105,7 @@ def _events(gateway: Gateway) -> Iterator[bytes]:
             yield gateway.stats(n - 100)
 
 
-def _run(node: Node, run: int, seconds: int, listeners: Sequence[Listener]) -> tuple[float, Load]:
+def _run(node: MeasuredNode, run: int, seconds: int, listeners: Sequence[Listener]) -> tuple[float, OpenLoopRun]:
     """CPU seconds of the node, and the calls."""
     with OpenLoop(node.port, connections=32) as client:
         for each in listeners:
@@ -119,23 +119,25 @@ def _run(node: Node, run: int, seconds: int, listeners: Sequence[Listener]) -> t
         return spent, load
 
 
-def _delays(load: Load, listeners: Sequence[Listener]) -> list[int]:
+def _delays(load: OpenLoopRun, listeners: Sequence[Listener]) -> list[int]:
     """From each sampled call's time to be sent to the arrival of the first message made after its answer, on each
     socket, in ns. That message has its change in any case; the one before may have. Versions that a socket skipped are
     left out, and counted elsewhere."""
     wall_offset = time_ns() - perf_counter_ns()
-    told = sorted((told_ns, version) for version, (told_ns, _) in listeners[0].arrivals.items())
+    sent_at = sorted((sent_ns, version) for version, (sent_ns, _) in listeners[0].arrivals.items())
     delays = []
     for index in range(0, len(load.latencies), SAMPLED):
         sent = load.began + load.times[index]
-        place = bisect_left(told, (sent + load.latencies[index] + wall_offset, 0))
-        version = told[place][1]
+        place = bisect_left(sent_at, (sent + load.latencies[index] + wall_offset, 0))
+        version = sent_at[place][1]
         delays += [each.arrivals[version][1] - sent for each in listeners if version in each.arrivals]
     return delays
 
 
-def _all(loads: Sequence[Load]) -> Load:
+def _all(loads: Sequence[OpenLoopRun]) -> OpenLoopRun:
     whole = loads[0]
     for load in loads[1:]:
-        whole = Load(whole.latencies + load.latencies, whole.sent_late + load.sent_late, whole.times, whole.began)
+        whole = OpenLoopRun(
+            whole.latencies + load.latencies, whole.sent_late + load.sent_late, whole.times, whole.began
+        )
     return whole

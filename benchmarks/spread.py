@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What many measurements of one thing say together. Pure."""
+"""Many measurements of one thing, summed up. Pure."""
 
 from __future__ import annotations
 

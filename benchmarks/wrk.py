@@ -74,7 +74,7 @@ def run(script: str, port: int, *, seconds: int, connections: int, settings: Map
 
 
 def read(output: str, errors: str = "") -> Count:
-    """The count in wrk's output. Raises WrkFailed where there is none or an answer was wrong."""
+    """Return the count in wrk's output. Raises WrkFailed if it is missing or an answer was wrong."""
     last = output.strip().rpartition("\n")[2]
     if not last.startswith("{"):
         raise WrkFailed(f"wrk: {(errors or output).strip()}")

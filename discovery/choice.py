@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which discovery the configuration asks for. Used once, at start."""
+"""Chooses the discovery that the configuration asks for. Used once, at start."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from discovery.dns import DnsDiscovery, resolver_at, system_resolver
 from discovery.service import ServiceDiscovery
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
-from runtime.config.schema import Discovery
+from runtime.config.schema import DiscoverySettings
 
 
-def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
-    """None where nothing is configured: the node is alone. `monotonic` is in seconds.
+def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
+    """Return the configured discovery, or None if the node is alone. `monotonic` returns seconds.
 
     Raises ConfigError for a class that can't be found or made.
     """
@@ -35,16 +35,16 @@ def choose(config: Discovery, monotonic: Callable[[], float]) -> ServiceDiscover
     return None
 
 
-def _custom(config: Discovery) -> ServiceDiscovery:
+def _custom(config: DiscoverySettings) -> ServiceDiscovery:
     module, _, name = config.class_path.rpartition(".")
     try:
         discovery = getattr(importlib.import_module(module), name)(config)
-    except Exception as error:  # it is the user's code: anything may come
+    except Exception as error:  # the user's code may raise anything
         raise _problem(config, f"{type(error).__name__}: {error}") from error
     if not isinstance(discovery, ServiceDiscovery):
         raise _problem(config, "it has no method hosts()")
     return discovery
 
 
-def _problem(config: Discovery, text: str) -> ConfigError:
+def _problem(config: DiscoverySettings, text: str) -> ConfigError:
     return ConfigError(f"[Discovery] Class: {config.class_path}: {' '.join(text.split())}")

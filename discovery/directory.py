@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The peers known at the moment, and what came of looking them up.
+"""The peers known at the moment, and the results of looking them up.
 
-Looked up on whichever thread calls `refresh`, one look-up at a time; read from any thread, without a lock: what is read
-is replaced as a whole, by the refreshing thread alone. Always holds: `peers` is sorted, without doubles, without this
-node and no longer than MAX_PEERS; every change of it is logged once and told to every listener once, in order.
+Look-ups run on the thread that calls `refresh`, one at a time. Any thread may read without a lock, because the
+refreshing thread replaces what is read as a whole. Always holds: `peers` is sorted, without doubles and without this
+node, and has at most MAX_PEERS; every change is logged once and reported to every listener once, in order.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from msgspec.structs import replace
 from discovery.host import Host
 from discovery.service import LookupFailed, ServiceDiscovery
 from runtime.config.endpoint import canonical_address
-from runtime.health import State, rfc3339
+from runtime.health import PartState, rfc3339
 
 logger = logging.getLogger(__name__)
 
-# Every node sends to every other. Past this many the answer is wrong, or the service needs another shape.
+# Every node sends to every other. An answer with more peers is probably wrong.
 MAX_PEERS: Final = 64
 MAX_REASON_CHARACTERS: Final = 300
 PORTS: Final = range(1, 65536)
@@ -34,10 +34,14 @@ Listener = Callable[[tuple[Host, ...], tuple[Host, ...]], object]
 
 
 class Lookups(Struct, frozen=True):
-    """The look-ups so far. Stamps are wall time in seconds since the epoch, None before the first.
+    """The look-ups so far. Stamps are wall time in seconds since 1970, None before the first.
 
-    `hosts` are those of the last answer, as they came: this node among them, ports not filled in. `last_error` is the
-    last failure's, `failing_since` is None while look-ups succeed.
+    `successes`, `failures`: how many there were.
+    `last_lookup`, `last_success`: when the last one, and the last good one, began.
+    `last_duration_seconds`: how long the last one took.
+    `last_error`: the text of the last failure.
+    `failing_since`: when look-ups began to fail, None while they succeed.
+    `hosts`: those of the last answer, with this node, without ports filled in.
     """
 
     successes: int = 0
@@ -51,7 +55,11 @@ class Lookups(Struct, frozen=True):
 
 
 class Directory:
-    """`own` tells this node among the hosts. `clock` (wall time) dates, `monotonic` decides; both in seconds."""
+    """Looks up peers and keeps them.
+
+    `own` returns whether a host is this node. `clock` returns wall time, for people; `monotonic` decides. Both are in
+    seconds.
+    """
 
     def __init__(
         self,
@@ -77,19 +85,19 @@ class Directory:
         self._too_many = False
 
     def peers(self) -> tuple[Host, ...]:
-        """All other nodes, each with its port."""
+        """Return all other nodes, each with its port."""
         return self._peers
 
     def lookups(self) -> Lookups:
-        """What came of looking them up."""
+        """Return the look-ups so far."""
         return self._lookups
 
     def subscribe(self, listener: Listener) -> None:
-        """Tell the listener of every change from now on. To miss none, subscribe before the first refresh."""
+        """Report every change to the listener from now on. Subscribe before the first refresh to get them all."""
         self._listeners += (listener,)
 
     def refresh(self) -> bool:
-        """Look the peers up once. False, at once, where a look-up is under way. Raises nothing."""
+        """Look the peers up once. Returns False, at once, if a look-up is running. Raises nothing."""
         if not self._refreshing.acquire(blocking=False):
             return False
         try:
@@ -111,13 +119,13 @@ class Directory:
             self._refreshing.release()
         return True
 
-    def state(self) -> tuple[State, str]:
-        """For `/readyz`."""
+    def state(self) -> tuple[PartState, str]:
+        """Return the state and a detail, for `/readyz`."""
         lookups = self._lookups
         known = f"peers known: {len(self._peers)}"
         if lookups.failing_since is not None:
-            return State.DEGRADED, f"failing since {rfc3339(lookups.failing_since)}: {lookups.last_error}; {known}"
-        return (State.OK, known) if lookups.last_success is not None else (State.STARTING, "not looked up yet")
+            return PartState.DEGRADED, f"failing since {rfc3339(lookups.failing_since)}: {lookups.last_error}; {known}"
+        return (PartState.OK, known) if lookups.last_success is not None else (PartState.STARTING, "not looked up yet")
 
     def _fail(self, error: str, stamp: float, now: float) -> None:
         last = self._lookups
@@ -171,7 +179,7 @@ class Directory:
 
 
 def _checked(hosts: Sequence[Host]) -> frozenset[Host]:
-    """With addresses in their canonical form. LookupFailed for what no peer can be reached at."""
+    """Return the hosts with canonical addresses. Raises LookupFailed for a bad address or port."""
     return frozenset(map(_canonical, hosts))
 
 

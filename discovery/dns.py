@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers by DNS: the addresses of a name (A and AAAA), or the targets and ports of a service (SRV).
 
-Runs on whatever thread calls, which must have no event loop: each look-up runs in one of its own, made and ended with
-it, so that all queries are under way at once and nothing outlasts the time limit. Always holds: an answer is not asked
-for again before its TTL is over, and no failure is ever remembered.
+Runs on the calling thread, which must have no event loop. Each look-up has an event loop of its own, so that all
+queries run at once and end with the time limit. Always holds: an answer is not asked for again before its TTL is over,
+and failures are not remembered.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from discovery.host import Host
 from discovery.service import LookupFailed
 from runtime.config.endpoint import canonical_address, parse_endpoint
 
-# A record with a TTL of a day must not keep this node from seeing a new one for a day.
+# With a TTL of a day this node must not wait a day to see a new record.
 MAX_TTL_SECONDS: Final = 60.0
-# TTLs count whole seconds, and a cache on the way rounds what is left of one. Without this slack a TTL equal to the
-# interval (5 s in Kubernetes, both) would cost every second look-up when the beat comes a millisecond early.
+# TTLs are whole seconds, and caches round what is left of one. In Kubernetes TTL and interval are both 5 s. Without
+# this slack every second look-up would be left out when the beat comes a millisecond early.
 TTL_SLACK_SECONDS: Final = 1.0
-# A lost datagram is sent again, and a dead nameserver leaves time for the next.
+# A lost datagram is sent again, and after a dead nameserver there is time for the next.
 TRIES: Final = 3
-# Of one service; bounds the queries where the answer brings no addresses with it.
+# Of one service. Bounds the queries if the answer has no addresses with it.
 MAX_TARGETS: Final = 128
 MAX_REASON_CHARACTERS: Final = 300
 
@@ -41,14 +41,14 @@ _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 def system_resolver() -> Resolver:
-    """The system's nameservers and search domains, read anew: they may change while a node runs."""
+    """Return a resolver with the system's nameservers and search domains, read now: they may change."""
     return Resolver()
 
 
 def resolver_at(nameservers: Sequence[str]) -> Resolver:
-    """Nameservers of one's own, each an address with or without a port (53). A name is complete, nothing is appended.
+    """Return a resolver for these nameservers, each an address with or without a port (53).
 
-    Raises ValueError for what is no address.
+    Names are complete; no search domain is appended. Raises ValueError for anything but an address.
     """
     resolver = Resolver(configure=False)
     resolver.domain = dns.name.root
@@ -59,7 +59,11 @@ def resolver_at(nameservers: Sequence[str]) -> Resolver:
 
 
 class Answer(Struct, frozen=True):
-    """`ttl` is in seconds: 0 where a part of the answer is missing."""
+    """The hosts that a look-up found.
+
+    `hosts`: the hosts.
+    `ttl`: how long they may be kept, in seconds; 0 if a part of the answer is missing.
+    """
 
     hosts: frozenset[Host] = frozenset()
     ttl: float = 0
@@ -68,7 +72,7 @@ class Answer(Struct, frozen=True):
 class DnsDiscovery:
     """Looks up `name`: a host name, a service (`_http._tcp.example.org`), or an IP address, which is its own answer.
 
-    A fresh `resolver` is made for each look-up, which takes at most `timeout_seconds`. `monotonic` is in seconds.
+    Each look-up makes a `resolver` and takes at most `timeout_seconds`. `monotonic` returns seconds.
     """
 
     def __init__(
@@ -126,13 +130,13 @@ class _LookUp:
         self._deadline = deadline
 
     async def addresses(self, name: dns.name.Name) -> Answer:
-        """Of a host, both families in one."""
+        """Look up a host's addresses of both families."""
         found, complete = await self._find(name, _ADDRESSES)
         hosts = frozenset(Host(canonical_address(record.address)) for answer in found for record in answer)
         return Answer(hosts, min(map(_ttl, found)) if complete else 0)
 
     async def service(self, name: dns.name.Name) -> Answer:
-        """Of all targets of a service, with their ports. Priorities and weights don't matter: all nodes are peers."""
+        """Look up all targets of a service, with their ports. Priorities and weights do not matter among peers."""
         (found,), _ = await self._find(name, (dns.rdatatype.SRV,))
         # A target of "." says that there is no such service here (RFC 2782).
         services = sorted((srv.target, srv.port) for srv in found if srv.target != dns.name.root)[:MAX_TARGETS]
@@ -141,7 +145,7 @@ class _LookUp:
         answers = {
             target: result for target, result in zip(targets, results, strict=True) if isinstance(result, Answer)
         }
-        if not answers:  # one target that nobody knows must not hide the others
+        if not answers:  # one unknown target must not hide the others
             raise next((r for r in results if isinstance(r, Exception)), LookupFailed(f"{name}: no such service"))
         return Answer(
             frozenset(
@@ -154,7 +158,7 @@ class _LookUp:
         )
 
     async def _target(self, target: dns.name.Name, found: dns.resolver.Answer) -> Answer:
-        """A target's addresses: those that came along, or else by queries of their own."""
+        """Return a target's addresses: from the same answer, or else by more queries."""
         along = [r for r in found.response.additional if r.name == target and r.rdtype in _ADDRESSES]
         if not along:
             return await self.addresses(target)
@@ -164,8 +168,9 @@ class _LookUp:
     async def _find(
         self, name: dns.name.Name, types: Sequence[dns.rdatatype.RdataType]
     ) -> tuple[list[dns.resolver.Answer], bool]:
-        """The answers with records, at least one, under the first candidate for the name that has any; and whether no
-        type failed. As long as a candidate may exist, the ones after it are not asked for.
+        """Return the answers with records for the first candidate of the name that has any, and whether no type failed.
+
+        There is at least one answer. While a candidate may exist, the candidates after it are not asked for.
         """
         known = False
         for candidate in self._candidates(name):
@@ -196,7 +201,7 @@ class _LookUp:
         raise LookupFailed(f"{name}: no {what} records" if known else f"{name}: no such name")
 
     def _candidates(self, name: dns.name.Name) -> Iterator[dns.name.Name]:
-        """The complete names that a name may stand for, in the system resolver's order (resolv.conf(5))."""
+        """Return the complete names that a name may stand for, in the system resolver's order (resolv.conf(5))."""
         if name.is_absolute():
             yield name
             return
@@ -210,5 +215,5 @@ class _LookUp:
 
 
 def _ttl(answer: dns.resolver.Answer) -> float:
-    """The smallest in the chain of names that led to the records."""
+    """Return the smallest TTL in the chain of names that led to the records."""
     return answer.chaining_result.minimum_ttl

@@ -10,14 +10,18 @@ from runtime.config.endpoint import parse_endpoint
 
 
 class Host(Struct, frozen=True, order=True):
-    """A node's IP address, and its port where the source knows one."""
+    """Where a node is.
+
+    `address`: its IP address.
+    `port`: its port, None if the source does not know it.
+    """
 
     address: str
     port: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Host:
-        """From `10.0.0.7`, `10.0.0.7:80`, `fd00::7` or `[fd00::7]:80`; `ValueError` for anything else."""
+        """Read `10.0.0.7`, `10.0.0.7:80`, `fd00::7` or `[fd00::7]:80`. Raises ValueError for anything else."""
         return cls(*parse_endpoint(text))
 
     def __str__(self) -> str:

@@ -5,8 +5,8 @@
     with LocalDns() as server:
         server.publish("peers.test", "A", "127.0.0.1", "127.0.0.2", ttl=1)
 
-It answers on a thread of its own, with an event loop of its own; any thread may publish and withdraw. One lock holds
-the records. Always holds: each query has one question, and whatever else comes is dropped without an answer.
+It answers on a thread and an event loop of its own. Any thread may publish and withdraw; one lock guards the records.
+Always holds: a query has one question. Anything else is dropped without an answer.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ MAX_CHAIN = 8
 
 
 class LocalDns:
-    """Port 0 takes a free one, the same for UDP and TCP. May be started again after a stop, on the same port."""
+    """The server. Port 0 takes a free one, the same for UDP and TCP. After a stop it may start again on its port.
+
+    `address`, `port`: where it listens.
+    `glue`: whether an SRV answer brings its targets' addresses.
+    """
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.address = address
         self.port = port
-        self.glue = True  # an SRV answer brings its targets' addresses along
+        self.glue = True
         self._lock = Lock()
         self._records: dict[tuple[dns.name.Name, RdataType], dns.rrset.RRset] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -65,7 +69,7 @@ class LocalDns:
             self._records = {key: rrset for key, rrset in self._records.items() if key[0] != owner}
 
     def start(self) -> None:
-        """Listen and answer. Raises OSError where the port is taken."""
+        """Listen and answer. Raises OSError if the port is taken."""
         udp, tcp = self._bind()
         self.port = udp.getsockname()[1]
         started = Event()
@@ -76,7 +80,7 @@ class LocalDns:
             raise TimeoutError("the DNS server did not start")
 
     def stop(self) -> None:
-        """End; does nothing where it is not running."""
+        """Stop. Does nothing if it is not running."""
         if self._loop is None or self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -93,7 +97,7 @@ class LocalDns:
         self.stop()
 
     def reply(self, wire: bytes, *, tcp: bool) -> bytes | None:
-        """The answer to a query in wire form, None for silence."""
+        """Return the answer to a query, both in wire form, or None to send nothing."""
         try:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
@@ -108,7 +112,7 @@ class LocalDns:
         return response.to_wire(max_size=size, prefer_truncation=True)
 
     def _answer(self, query: dns.message.Message, *, tcp: bool) -> dns.message.Message | None:
-        """Under the lock."""
+        """Return the answer. The caller holds the lock."""
         response = dns.message.make_response(query, recursion_available=True)
         response.flags |= dns.flags.AA
         self._fill(response, query.question[0].name, query.question[0].rdtype)
@@ -166,7 +170,7 @@ class LocalDns:
         loop.close()
 
     def _listening(self, server: asyncio.Server) -> None:
-        """For subclasses: connections are taken from now on."""
+        """Called when the server begins to take connections; for subclasses."""
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

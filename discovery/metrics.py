@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the directory tells Prometheus. Runs on the scraping thread; keeps nothing."""
+"""The directory's numbers for Prometheus. Runs on the scraping thread and keeps nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.metrics.aliases import with_aliases
 
 
 class DiscoveryCollector(Collector):
-    """`domain` is the name that is looked up, empty where it is not by name."""
+    """Reads the directory when scraped. `domain` is the name that is looked up, empty if there is no name."""
 
     def __init__(self, directory: Directory, domain: str) -> None:
         self._directory = directory

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What anything that finds peers must be able to do. Implement it and name the class in `[Discovery] Class`."""
+"""The interface of a discovery. To use your own, implement it and name the class in `[Discovery] Class`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discovery.host import Host
 
 
 class LookupFailed(Exception):
-    """Nobody can tell at the moment which nodes there are. Its text is one line that says why."""
+    """The nodes can't be found out at the moment. Its text is one line that says why."""
 
 
 @runtime_checkable
@@ -22,11 +22,10 @@ class ServiceDiscovery(Protocol):
     """
 
     def hosts(self) -> Sequence[Host]:
-        """All nodes there are now, in any order, this one among them or not. A port of None is filled in from
-        `[Replication] TargetPort`.
+        """Return all nodes there are now, in any order, with or without this one.
 
-        Called on a thread without an event loop, one call at a time. May block, but must end: in about
-        `LookupTimeout`. Raises LookupFailed where it can't tell; the peers known so far are kept for `GraceTime` then,
-        as they are for an empty answer.
+        A port of None becomes `[Replication] TargetPort`. Called on a thread without an event loop, one call at a time.
+        It may block, but must end in about `LookupTimeout`. Raises LookupFailed if the nodes can't be found out. Then,
+        and after an empty answer, the peers known so far are kept for `GraceTime`.
         """
         ...

@@ -10,10 +10,10 @@ from discovery.host import Host
 
 
 class StaticDiscovery:
-    """The list is the same for all nodes: each leaves itself out."""
+    """A fixed list. It may be the same for all nodes: each node leaves itself out."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        """Entries are written as for `Host.parse`, which raises ValueError for a bad one."""
+        """Read the entries, each as `Host.parse` takes it. Raises ValueError for a bad one."""
         self._hosts = tuple(map(Host.parse, entries))
 
     def hosts(self) -> tuple[Host, ...]:

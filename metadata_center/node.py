@@ -35,7 +35,7 @@ from metadata_center.metrics import NodeCollector
 from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.config import Config
-from runtime.health import Health, State
+from runtime.health import Health, PartState
 from runtime.identity import Identity
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
@@ -128,7 +128,7 @@ class Node:
             if self._profiling is not None:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
-                self._health.add("profiling", False, lambda: (State.OK, ""))
+                self._health.add("profiling", False, lambda: (PartState.OK, ""))
             running.enter_context(publish(self.published()))
             for collector in self._collectors:
                 REGISTRY.register(collector)

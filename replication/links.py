@@ -24,7 +24,7 @@ from replication.messages import Summary
 from replication.pull import CachePull, Pull
 from replication.replica import Replica, node_of
 from replication.sender import Link, Sender
-from runtime.health import State as PartState
+from runtime.health import PartState
 
 logger = logging.getLogger("replication")
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The register of the node's parts: which there are, in what state each is and since when.
+"""The state of each part of the node, and since when it is in it.
 
-Any thread may add, ask or drain: one lock holds all of it. Parts are looked at when somebody asks, there is no thread
-of its own, so a change is dated and logged when it is first seen. Probes must not block: they run under the lock.
+Any thread may call; one lock guards the register. It has no thread of its own and probes the parts when it is asked, so
+a change is dated and logged when it is first seen. Probes run under the lock and must not block.
 
 Always holds: only an essential part can take the node out of rotation. Any other makes it "degraded" at most.
 """
@@ -22,8 +22,8 @@ from msgspec import Struct
 logger = logging.getLogger(__name__)
 
 
-class State(StrEnum):
-    """How a part is. Only `OK` counts as alive; `DEGRADED` says that it runs, but not as it should."""
+class PartState(StrEnum):
+    """The state of a part. Only `OK` counts as alive. `DEGRADED`: it runs, but not as it should."""
 
     STARTING = "starting"
     OK = "ok"
@@ -32,8 +32,8 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-Probe = Callable[[], tuple[State, str]]
-"""Tells a part's state and a short detail for people, at once and from any thread."""
+Probe = Callable[[], tuple[PartState, str]]
+"""Returns a part's state and a short detail for people. Called on any thread; must not block."""
 
 
 class PartReport(TypedDict):
@@ -44,49 +44,56 @@ class PartReport(TypedDict):
     essential: bool
 
 
-class Report(TypedDict):
-    """`status`: ready, degraded, starting, stopping or failed; ready and degraded nodes take requests."""
+class HealthReport(TypedDict):
+    """The state of the node.
+
+    `status`: ready, degraded, starting, stopping or failed. A ready or degraded node takes requests.
+    `parts`: the parts, in the order in which they were added.
+    """
 
     status: str
     parts: list[PartReport]
 
 
-class _Part(Struct):
+class _RegisteredPart(Struct):
     name: str
     essential: bool
     probe: Probe
     since: float
-    state: State = State.STARTING
+    state: PartState = PartState.STARTING
     detail: str = ""
 
 
-_LEVELS: Final = {State.DEGRADED: logging.WARNING, State.FAILED: logging.ERROR}
+_LEVELS: Final = {PartState.DEGRADED: logging.WARNING, PartState.FAILED: logging.ERROR}
 _IN_ROTATION: Final = frozenset({"ready", "degraded"})
 
 
 class Health:
-    """`clock` tells the wall time in seconds since the epoch: it dates what people read, nothing is decided by it."""
+    """The register.
+
+    `clock` returns the wall time in seconds since 1970. It dates what people read; no decision depends on it.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, _RegisteredPart] = {}
         self._draining = False
 
     def add(self, name: str, essential: bool, probe: Probe) -> None:
-        """Register a part, "starting" until it is looked at. ValueError where the name is taken."""
+        """Register a part. It is "starting" until it is first probed. Raises ValueError if the name is taken."""
         with self._lock:
             if name in self._parts:
                 raise ValueError(f"a part named {name!r} is registered already")
-            self._parts[name] = _Part(name, essential, probe, since=self._clock())
+            self._parts[name] = _RegisteredPart(name, essential, probe, since=self._clock())
 
     def draining(self) -> None:
-        """From now on the node is "stopping", whatever its parts say."""
+        """Make the node "stopping" from now on, in any state of its parts."""
         with self._lock:
             self._draining = True
 
-    def report(self) -> Report:
-        """Look at every part; what `/readyz` shows."""
+    def report(self) -> HealthReport:
+        """Probe every part. Returns what `/readyz` shows."""
         with self._lock:
             self._look()
             return {
@@ -104,23 +111,23 @@ class Health:
             }
 
     def ready(self) -> bool:
-        """Whether the node should be sent requests: `/readyz` answers 200, else 503."""
+        """Return whether the node should get requests: `/readyz` answers 200, else 503."""
         with self._lock:
             self._look()
             return self._status() in _IN_ROTATION
 
     def alive(self) -> dict[str, int]:
-        """1 for each part that is ok, 0 for any other: the samples of a metric."""
+        """Return 1 for each part that is ok and 0 for any other: the samples of a metric."""
         with self._lock:
             self._look()
-            return {part.name: int(part.state is State.OK) for part in self._parts.values()}
+            return {part.name: int(part.state is PartState.OK) for part in self._parts.values()}
 
     def _look(self) -> None:
         for part in self._parts.values():
             try:
                 state, detail = part.probe()
             except Exception as error:
-                state, detail = State.FAILED, type(error).__name__
+                state, detail = PartState.FAILED, type(error).__name__
             if state is not part.state:
                 logger.log(
                     _LEVELS.get(state, logging.INFO),
@@ -136,13 +143,15 @@ class Health:
     def _status(self) -> str:
         if self._draining:
             return "stopping"
-        # Before the first part is named nobody has said what must be well.
-        essential = {part.state for part in self._parts.values() if part.essential} if self._parts else {State.STARTING}
-        if essential <= {State.OK, State.DEGRADED}:
-            return "ready" if all(part.state is State.OK for part in self._parts.values()) else "degraded"
-        return "starting" if essential <= {State.OK, State.DEGRADED, State.STARTING} else "failed"
+        # Without any part it is not known yet what must be well.
+        essential = (
+            {part.state for part in self._parts.values() if part.essential} if self._parts else {PartState.STARTING}
+        )
+        if essential <= {PartState.OK, PartState.DEGRADED}:
+            return "ready" if all(part.state is PartState.OK for part in self._parts.values()) else "degraded"
+        return "starting" if essential <= {PartState.OK, PartState.DEGRADED, PartState.STARTING} else "failed"
 
 
 def rfc3339(seconds: float) -> str:
-    """Wall time (seconds since the epoch) as people and programs read it: `2026-01-31T12:00:00.000Z`."""
+    """Write wall time, in seconds since 1970, as `2026-01-31T12:00:00.000Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

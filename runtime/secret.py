@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The key that signs people's sessions: configured, or made once and kept beside the database."""
+"""The key that signs people's sessions: from the configuration, or made once and kept beside the database."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from runtime.config import ConfigError
 
 
 def secret_key(configured: str, path: Path) -> str:
-    """`configured` where it is set, else the key in the file at `path`, which is made with mode 0600 where absent."""
+    """Return `configured` if it is set, else the key in the file at `path`.
+
+    Makes the file, with mode 0600, if it does not exist. Raises ConfigError if the file can't be read or made.
+    """
     if configured:
         return configured
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            # Whole or not at all: another process may be starting on the same folder.
+            # The file appears with its whole content: another process may start on the same folder.
             with NamedTemporaryFile("w", dir=path.parent, prefix=".secret-") as file:
                 file.write(secrets.token_urlsafe(50))
                 file.flush()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from edge.errors import NotFound, Unavailable
 from edge.live_admin import LiveAdmin, Operation, Question, Values
 from metadata_center.models import Task
-from runtime.periodic import EmbeddedCelery, PeriodicTask, Run
+from runtime.periodic import EmbeddedCelery, PeriodicTask, TaskRun
 from runtime.running import part
 
 
@@ -24,7 +24,7 @@ class Line(Struct, frozen=True):
     """A task, and when it last began, in UTC."""
 
     task: PeriodicTask
-    run: Run
+    run: TaskRun
     started: datetime | None
 
 
@@ -60,10 +60,10 @@ class TaskAdmin(LiveAdmin):
     def context(self, request: HttpRequest) -> dict[str, Any]:
         celery = part(EmbeddedCelery)
         runs = celery.last_runs
-        return {"lines": [_line(task, runs.get(task.task, Run())) for task in celery.periodic]}
+        return {"lines": [_line(task, runs.get(task.task, TaskRun())) for task in celery.periodic]}
 
 
-def _line(task: PeriodicTask, run: Run) -> Line:
+def _line(task: PeriodicTask, run: TaskRun) -> Line:
     return Line(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
 
 

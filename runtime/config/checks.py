@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What no single value shows: members that need each other, and files and folders that must be there.
+"""Checks that need more than one value: members that depend on each other, files and folders that must exist.
 
-Looks at the file system, changes nothing. The defaults alone have no problem.
+Runs once, at start. Reads the file system and changes nothing. The defaults pass all checks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,18 @@ _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 compared with, not bound
 
 
 class Problem(NamedTuple):
-    """`paths` are the members it is about, the most telling first: the first that somebody set gets the blame."""
+    """What is wrong with a configuration.
+
+    `paths`: the members it is about, the likeliest first. The error names the first one that is not a default.
+    `text`: what was expected, and what was found.
+    """
 
     paths: tuple[str, ...]
     text: str
 
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
-    """`ConfigError` for the first problem. `sources` is as in `Loaded`."""
+    """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
     for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
@@ -114,7 +118,7 @@ def _pair(cert: str, key: str) -> Problem | None:
             return Problem((path,), f"{file}: {error.strerror}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_verify_locations(cert)  # tells a bad certificate from a bad key, which load_cert_chain does not
+        context.load_verify_locations(cert)  # load_cert_chain reports a bad certificate and a bad key alike
     except ssl.SSLError:
         return Problem(("HTTP.CertFile",), f"{cert}: not a certificate in PEM form")
     try:
@@ -140,7 +144,7 @@ def _log_files(config: Config) -> Problem | None:
 
 
 def _obstacle(file: str) -> str:
-    """Why the file can't be written or rotated; empty where it can. Missing folders are made when the log opens."""
+    """Return why the file can't be written or rotated, empty if it can. Missing folders are made when the log opens."""
     if os.path.isdir(file):
         return f"{file} is a folder"
     if os.path.exists(file) and not os.access(file, os.W_OK):
@@ -154,7 +158,7 @@ def _obstacle(file: str) -> str:
 def _broker(config: Config) -> Problem | None:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", config.celery.broker):
         return None
-    # Its value is not shown: without a scheme there is no telling where a password ends.
+    # Its value is not shown: without a scheme it is not known where a password ends.
     return Problem(("Celery.Broker",), "expected a URL with a scheme, such as memory:// or redis://host:6379/0")
 
 

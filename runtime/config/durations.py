@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Go's durations: `500ms`, `1m30s`, `1.5h`, `0`. Pure; seconds in, seconds out.
 
-The grammar is that of `time.ParseDuration`, which existing deployments were written for: decimal numbers, each with a
-unit, after one another. As there, a duration is a whole number of nanoseconds within 64 bits, about 292 years.
+The grammar is that of Go's `time.ParseDuration`: decimal numbers, each with a unit, after one another. Existing
+deployments use it. A duration is a whole number of nanoseconds within 64 bits, about 292 years.
 `parse_duration(format_duration(x)) == x` holds for every `x` that `parse_duration` can return.
 """
 
@@ -30,11 +30,11 @@ _DURATION = re.compile(rf"([-+]?)(0|(?:{_TERM.pattern})+)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds; `ValueError` for what Go would refuse."""
+    """Return the seconds. Raises ValueError for what Go would refuse."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"not a duration: {text!r}")
-    # As in Go, what is left below a nanosecond is cut off in each term.
+    # As in Go, each term is cut off below a nanosecond.
     total = sum(int(Fraction(number) * NANOSECONDS[unit]) for number, unit in _TERM.findall(match[2]))
     if total > LONGEST_NANOSECONDS:
         raise ValueError(f"a duration over 292 years: {text!r}")
@@ -42,7 +42,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """As Go prints it, to the nanosecond, but without zero terms: `1m30s`, `500ms`, `5m` (in Go `5m0s`), `0s`."""
+    """Write seconds as Go does, to the nanosecond, without zero terms: `1m30s`, `500ms`, `5m` (in Go `5m0s`), `0s`."""
     nanoseconds = round(Fraction(seconds) * NANOSECONDS["s"])
     sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
     if rest == 0:

@@ -5,21 +5,24 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 
-_WITH_PORT = re.compile(r"(?:\[(.+)\]|([0-9.]+)):([0-9]{1,5})")
+# An IPv6 address in brackets, or an IPv4 address, and a port.
+_WITH_PORT = re.compile(r"(?:\[(.*:.*)\]|([0-9.]+)):([0-9]{1,5})")
 
 
 def canonical_address(text: str) -> str:
-    """The one way an IP address is written here, so that two can be compared; an IPv4 address in IPv6's clothes
-    (`::ffff:10.0.0.7`) is the IPv4 address. `ValueError` for what is none.
+    """Return an IP address in its one written form, so that two can be compared.
+
+    An IPv4 address mapped to IPv6 (`::ffff:10.0.0.7`) becomes the IPv4 address. Raises ValueError for anything but an
+    IP address.
     """
     address = ip_address(text)
     return str((address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address)
 
 
 def parse_endpoint(text: str) -> tuple[str, int | None]:
-    """Canonical address and port, None where there is none. `ValueError` for anything else, such as a name."""
+    """Return the canonical address, and the port or None. Raises ValueError for anything else, such as a name."""
     match = _WITH_PORT.fullmatch(text)
     if match is None:
         return canonical_address(text), None
@@ -27,4 +30,4 @@ def parse_endpoint(text: str) -> tuple[str, int | None]:
     port = int(digits)
     if not 1 <= port <= 65535:
         raise ValueError(f"not a port: {digits}")
-    return canonical_address(str(IPv6Address(v6) if v6 else IPv4Address(v4))), port
+    return canonical_address(v6 or v4), port

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The environment: which variable sets which member. Read once, at start, from the mapping passed in.
 
-Every member has exactly one variable: the name existing deployments know it by, or else
+Every member has exactly one variable: the name that existing deployments use, or else
 `METADATA_CENTER_<SECTION>_<KEY>`. An empty variable counts as unset.
 """
 
@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from runtime.config.error import ConfigError, did_you_mean
-from runtime.config.member import Member, Setting, members
+from runtime.config.member import ChosenValue, Member, members
 
 PREFIX = "METADATA_CENTER_"
-# Names the file where the command line does not; no member of the configuration itself.
+# Names the file if the command line does not. It is not a member of the configuration.
 CONFIG_FILE = "METADATA_CENTER_CONFIG"
 
 OLD_NAMES = {
@@ -34,8 +34,8 @@ OLD_NAMES = {
     "Load.RequestExpire": "METADATA_CENTER_LOAD_REQ_EXPIRE",
 }
 
-# What Kubernetes puts into every pod beside a Service named metadata-center. METADATA_CENTER_PORT only with a URL in
-# it, as there: somebody who sets it to 8080 is told of METADATA_CENTER_HTTP_PORT.
+# What Kubernetes puts into every pod beside a Service named metadata-center. METADATA_CENTER_PORT counts only with a
+# URL in it: if a person sets it to 8080, the error suggests METADATA_CENTER_HTTP_PORT.
 _KUBERNETES = re.compile(
     r"METADATA_CENTER_(SERVICE_HOST=.*|SERVICE_PORT(_[A-Z0-9_]+)?=.*|PORT=\w+://.*"
     r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)",
@@ -44,19 +44,22 @@ _KUBERNETES = re.compile(
 
 
 def variable(member: Member) -> str:
-    """The variable that sets the member."""
+    """Return the name of the variable that sets the member."""
     return OLD_NAMES.get(member.path) or _by_rule(member)
 
 
-def read_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
-    """The settings in the environment. `ConfigError` for a bad value, or an unknown variable with our prefix."""
+def read_environment(environ: Mapping[str, str]) -> Iterator[ChosenValue]:
+    """Read the values in the environment.
+
+    Raises ConfigError for a bad value, or an unknown variable with our prefix.
+    """
     known = {variable(member): member for member in members()}
     for name, text in sorted(environ.items()):
         if text and name in known:
             member = known[name]
             value = [item for item in map(str.strip, text.split(",")) if item] if member.is_list else text
             try:
-                yield Setting(member, member.convert(value, strict=False), f"environment {name}")
+                yield ChosenValue(member, member.convert(value, strict=False), f"environment {name}")
             except ValueError as problem:
                 raise ConfigError(f"environment {name}: {problem}") from None
         elif text and name.startswith(PREFIX) and name != CONFIG_FILE and not _KUBERNETES.fullmatch(f"{name}={text}"):
@@ -70,6 +73,6 @@ def _by_rule(member: Member) -> str:
 
 
 def _suggestion(name: str) -> str:
-    # Also for the name that the rule would give a member with an old one. The prefix would make all look alike.
+    # Names by the rule are suggested for members with old names, too. The common prefix is left out of the comparison.
     names = {name: variable(member) for member in members() for name in (_by_rule(member), variable(member))}
     return did_you_mean(name.removeprefix(PREFIX), {name.removeprefix(PREFIX): known for name, known in names.items()})

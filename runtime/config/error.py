@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a configuration, said in one line. Pure."""
+"""Errors in the configuration, one line each. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ _LONGEST = 80
 
 
 class ConfigError(ValueError):
-    """Its text is one line that names the place and what was expected there:
+    """The configuration can't be used.
+
+    Its text is one line with the place and what was expected there:
     `configs/config.toml: [HTTP] Port: expected an integer from 0 to 65535, got "http"`.
     """
 
 
 def shown(value: object) -> str:
-    """A value out of a file as an error shows it: on one line, cut where it is long."""
+    """Return a value from a file as an error shows it: on one line, at most 80 characters."""
     text = f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else _shown(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
@@ -38,7 +40,10 @@ def _shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Mapping[str, str]) -> str:
-    """`, did you mean Port?` where a key of `known` is close to the word, whatever its case; its value is suggested."""
+    """Return `, did you mean Port?` if a key of `known` is close to the word, else an empty text.
+
+    Case does not matter. The key's value is what is suggested.
+    """
     folded = {name.casefold(): suggestion for name, suggestion in known.items()}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f", did you mean {folded[close[0]]}?" if close else ""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration file: TOML, YAML or JSON, told apart by its suffix. Read once, at start."""
+"""The configuration file: TOML, YAML or JSON, by its suffix. Read once, at start."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from typing import Any
 import yaml
 
 from runtime.config.error import ConfigError, did_you_mean, shown
-from runtime.config.member import Member, Setting, members
+from runtime.config.member import ChosenValue, Member, members
 
-# Keys of the original, from the framework it wrote its access log with, and what they are called here.
+# Keys of the Go version, named after its web framework, and their names here.
 ALIASES = {("Log", "GinOutput"): "AccessOutput", ("Log", "GinOutputFile"): "AccessOutputFile"}
 
 
-def read_file(path: str) -> Iterator[Setting]:
-    """The settings of the file. `ConfigError` for a file that cannot be read, an unknown name or a bad value."""
+def read_file(path: str) -> Iterator[ChosenValue]:
+    """Read the values in the file.
+
+    Raises ConfigError for a file that cannot be read, an unknown name or a bad value.
+    """
     sections = _sections()
     for section, table in _parse(path).items():
         if section not in sections:
@@ -43,7 +46,7 @@ def read_file(path: str) -> Iterator[Setting]:
             if twin != key and table[twin] != value:
                 raise ConfigError(f"{path}: [{section}] {key}: differs from {twin}, which means the same; keep one")
             try:
-                yield Setting(member, member.convert(value), path)
+                yield ChosenValue(member, member.convert(value), path)
             except ValueError as problem:
                 raise ConfigError(f"{path}: [{section}] {key}: {problem}") from None
 

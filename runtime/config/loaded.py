@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The effective configuration: defaults, then the file, then the environment, each winning over the one before.
+"""The effective configuration: defaults, then the file, then the environment. The later one wins.
 
-Built once, at start, before any thread; immutable from then on.
+Built once, at start, before any thread. Immutable from then on.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from runtime.config.schema import Config
 
 
 class Loaded(Struct, frozen=True):
-    """`sources` says for every member (`HTTP.Port`) where its value came from: `default`, the file's path as it was
-    given, or `environment POD_IP`.
+    """A configuration, and where its values came from.
+
+    `config`: the values.
+    `sources`: by member (`HTTP.Port`), `default`, the file's path as given, or `environment POD_IP`.
     """
 
     config: Config
@@ -31,9 +33,9 @@ class Loaded(Struct, frozen=True):
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> Loaded:
-    """Read and check everything; `ConfigError` for the first thing that is wrong.
+    """Read and check the configuration. Raises ConfigError for the first thing that is wrong.
 
-    Without a path the file is the one that METADATA_CENTER_CONFIG names, if any.
+    Without a path it reads the file that METADATA_CENTER_CONFIG names, if any.
     """
     path = path or environ.get(CONFIG_FILE)
     tree = plain(Config())

@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The members of the configuration, one by one, read off the schema: what each is called and what it takes.
+"""The members of the configuration, one by one, from the schema: their names and what they take. Pure.
 
-The readers of files and environment turn raw values into `Setting`s through here, so a value is judged by the same
-rules wherever it comes from. Pure.
+The readers of files and environment convert raw values here, so the same rules hold for both.
 """
 
 from __future__ import annotations
@@ -17,12 +16,18 @@ from runtime.config.durations import LONGEST_SECONDS, parse_duration
 from runtime.config.error import shown
 from runtime.config.schema import Config
 
-# Hold a key or a password: never shown, in no error and no report.
+# They hold a key or a password. No error and no report shows them.
 SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret", "Sockets.RedisUrl"})
 
 
 class Member(Struct, frozen=True):
-    """One key of one section, as the schema has it."""
+    """One key of one section.
+
+    `section`: its name in files, as `HTTP`.
+    `key`: its name in files, as `Port`.
+    `table`: the section's class.
+    `type_`: what it takes.
+    """
 
     section: str
     key: str
@@ -31,12 +36,12 @@ class Member(Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """`HTTP.Port`."""
+        """Return the full name, as `HTTP.Port`."""
         return f"{self.section}.{self.key}"
 
     @property
     def is_duration(self) -> bool:
-        """Every float of the schema is a number of seconds, but for those with an upper bound."""
+        """Return whether it is a number of seconds: every float of the schema without an upper bound is."""
         return isinstance(self.type_, inspect.FloatType) and self.type_.le is None
 
     @property
@@ -44,9 +49,10 @@ class Member(Struct, frozen=True):
         return isinstance(self.type_, inspect.VarTupleType)
 
     def convert(self, value: object, *, strict: bool = True) -> object:
-        """The value as plain data of the member's type, durations in seconds. `ValueError` says what was expected.
+        """Return the value as plain data of the member's type, durations in seconds.
 
-        Without `strict` a text may stand for a number or a boolean, as in the environment.
+        Without `strict` a text may stand for a number or a boolean, as in the environment. Raises ValueError, which
+        says what was expected.
         """
         try:
             if self.is_duration:
@@ -55,7 +61,7 @@ class Member(Struct, frozen=True):
         except ValueError:
             raise ValueError(f"expected {_expected(self.type_)}{self._got(value)}") from None
         converted = msgspec.to_builtins(table)[self.key]
-        # Neither a line break nor a NUL, nor bytes that are no UTF-8, may reach a path, a log line or an error.
+        # Line breaks, NUL and bytes other than UTF-8 must not reach a path, a log line or an error.
         texts = converted if self.is_list else [converted]
         if not all(text.isprintable() for text in texts if isinstance(text, str)):
             raise ValueError(f"expected printable text{self._got(value)}")
@@ -65,8 +71,13 @@ class Member(Struct, frozen=True):
         return "" if self.path in SECRETS else f", got {shown(value)}"
 
 
-class Setting(Struct, frozen=True):
-    """A value somebody chose for a member. `source` is the file's path, or `environment` and the variable's name."""
+class ChosenValue(Struct, frozen=True):
+    """A value that a file or the environment has for a member.
+
+    `member`: which one.
+    `value`: plain data, durations in seconds.
+    `source`: the file's path, or `environment` and the variable's name.
+    """
 
     member: Member
     value: object
@@ -74,7 +85,7 @@ class Setting(Struct, frozen=True):
 
 
 def members() -> tuple[Member, ...]:
-    """Every member, in the schema's order."""
+    """Return every member, in the schema's order."""
     return tuple(
         Member(section.encode_name, field.encode_name, table.cls, field.type)
         for section in cast(inspect.StructType, inspect.type_info(Config)).fields
@@ -84,7 +95,7 @@ def members() -> tuple[Member, ...]:
 
 
 def plain(config: Config) -> dict[str, dict[str, Any]]:
-    """The configuration's values by section and key."""
+    """Return the configuration's values by section and key."""
     return cast(dict[str, dict[str, Any]], msgspec.to_builtins(config))
 
 

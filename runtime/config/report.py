@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The effective configuration for people: every member, its value and where that came from. Pure."""
+"""The effective configuration for people: every member, its value and its source. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from runtime.config.loaded import Loaded
 from runtime.config.member import SECRETS, Member, members, plain
 
 
-class Entry(Struct, frozen=True):
-    """A member of the configuration. `value` is written as in TOML, a secret's is masked."""
+class EffectiveValue(Struct, frozen=True):
+    """A member of the configuration as people read it.
+
+    `section`, `key`: its name in files.
+    `value`: written as in TOML; a secret is masked.
+    `source`: where it came from.
+    """
 
     section: str
     key: str
@@ -25,20 +30,20 @@ class Entry(Struct, frozen=True):
     source: str
 
 
-def entries(loaded: Loaded) -> list[Entry]:
-    """Every member, in the schema's order."""
+def entries(loaded: Loaded) -> list[EffectiveValue]:
+    """Return every member, in the schema's order."""
     values = plain(loaded.config)
     found = []
     for member in members():
         value = values[member.section][member.key]
         value = format_duration(value) if member.is_duration else _masked(member, value)
         text = json.dumps(value, ensure_ascii=False)
-        found.append(Entry(member.section, member.key, text, loaded.sources[member.path]))
+        found.append(EffectiveValue(member.section, member.key, text, loaded.sources[member.path]))
     return found
 
 
 def render(loaded: Loaded) -> str:
-    """One line per member, a blank line between sections, values as in TOML, secrets masked."""
+    """Return one line per member and a blank line between sections. Values are as in TOML, secrets masked."""
     lines = [(each, f"[{each.section}] {each.key} = {each.value}") for each in entries(loaded)]
     width = max(len(line) for _, line in lines)
     return "\n\n".join(
@@ -50,8 +55,8 @@ def render(loaded: Loaded) -> str:
 def _masked(member: Member, value: Any) -> Any:
     if member.path not in SECRETS or not value:
         return value
-    # Of a broker's URL: user and password, and the query, where some take a password. All of it where an @ or ? within
-    # a password would leave it open where that ends.
+    # Of a broker's URL: user and password, and the query, which may hold a password. All of it if an @ or ? makes it
+    # unclear where the password ends.
     url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
     if member.path != "Celery.Broker" or not url:
         return "***"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration's shape: one frozen tree, built once at start and handed to the parts.
 
-Every field says what it trades. Members are named in the file as in the original's `config.toml` (`[HTTP] CertFile`),
-in Python as `config.http.cert_file`. Durations are `*_seconds` in Python and Go durations (`500ms`, `1m30s`) in files
-and environment.
+A comment at a field says what it trades. Files name members as the Go version's `config.toml` does (`[HTTP] CertFile`),
+Python as `config.http.cert_file`. Durations are `*_seconds` in Python and Go durations (`500ms`, `1m30s`) in files and
+environment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Positive = Annotated[int, Meta(ge=1)]
 LogTarget = Literal["stdout", "stderr", "file"]
 
 
-class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The API's listener. `Port = 0` takes a free port."""
 
     host: str = field(default="0.0.0.0", name="Host")  # noqa: S104 gateways come from other machines
@@ -45,15 +45,15 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_waiters: Positive = field(default=1000, name="MaxWaiters")
 
 
-class PProf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Profiles on a port of their own, on loopback unless told otherwise: a stack names files and functions."""
+class PProfSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Profiles on a port of their own. On loopback by default: a stack names files and functions."""
 
     enable: bool = field(default=True, name="Enable")
     host: str = field(default="127.0.0.1", name="Host")
     port: Port = field(default=8081, name="Port")
 
 
-class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Application and access log. `Level`: 1 fatal, 2 error, 3 warn, 4 info, 5 debug, 6 trace."""
 
     level: Annotated[int, Meta(ge=1, le=6)] = field(default=4, name="Level")
@@ -66,11 +66,11 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access_output_file: str = field(default="", name="AccessOutputFile")
 
 
-class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ledger: how long things are kept and how many."""
 
     gc_interval_seconds: PositiveSeconds = field(default=60.0, name="GCInterval")
-    # A request that nobody ended, and an engine that nobody used.
+    # A request that was not ended, and an engine that was not used.
     request_expire_seconds: PositiveSeconds = field(default=660.0, name="RequestExpire")
     # An ended request is remembered this long, so that a late or repeated call finds it. Longer than any retry.
     tombstone_seconds: PositiveSeconds = field(default=60.0, name="TombstoneExpire")
@@ -82,51 +82,51 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_owners: Annotated[int, Meta(ge=1, le=80_000)] = field(default=10_000, name="MaxOwners")
 
 
-class KVCache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The index of which engines hold which prompts in their caches."""
 
-    # False: the calls are answered, nothing is kept and nothing found.
+    # False: the calls are answered, but nothing is kept or found.
     enable: bool = field(default=True, name="Enable")
     # Between two rounds of expiry, which also free what was dropped.
     gc_interval_seconds: PositiveSeconds = field(default=10.0, name="GCInterval")
-    # A prompt that nobody sent again. Engines evict too, and nobody tells: too long a time promises what is gone.
+    # A prompt that was not sent again. Engines evict without a report, so a long time promises what is gone.
     block_expire_seconds: PositiveSeconds = field(default=3600.0, name="BlockExpire")
-    # Each block counts once for every engine that holds it. About 100 bytes for the first engine, 10 for any other;
-    # past it the blocks go that were not used for longest.
+    # Each block counts once for every engine that holds it: about 100 bytes for the first engine, 10 for any other.
+    # Past the bound the least recently used blocks are removed.
     max_blocks: Positive = field(default=4_000_000, name="MaxBlocks")
     # 65,536 blocks of 512 bytes are about 8 million tokens.
     max_engine_blocks: Positive = field(default=65_536, name="MaxEngineBlocks")
 
 
-class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How `POST /v1/load/pick` chooses, where a call does not say. The weights are the AIGW gateway's."""
+class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How `POST /v1/load/pick` chooses if a call does not say. The weights are the AIGW gateway's."""
 
     policy: Literal["score", "least_load", "power_of_two"] = field(default="score", name="Policy")
-    # The larger one is, the more sticky are prompts that begin alike, or the flatter are requests or prompts spread.
+    # A large cache ratio keeps prompts that begin alike together; a large load weight spreads requests or prompts.
     cache_ratio: Weight = field(default=2.0, name="CacheRatio")
     request_load: Weight = field(default=1.0, name="RequestLoad")
     prefill_load: Weight = field(default=3.0, name="PrefillLoad")
-    # One of so many of the best is taken at random: nodes that know the same do not all choose the same engine.
+    # A random one of this share of the best is taken, so that nodes that know the same do not all choose one engine.
     share: Share = field(default=0.05, name="Share")
 
 
-class Discovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where peers are looked up: by DNS (`Host`), in a list (`Hosts`) or by a class of the user's. None: no peers."""
+class DiscoverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where peers are looked up: by DNS (`Host`), in a list (`Hosts`) or by a class of the user's. Unset: no peers."""
 
     host: str = field(default="", name="Host")
-    # Whom to ask for Host instead of the system's nameservers, and without its search domains.
+    # Asked for Host instead of the system's nameservers, without search domains.
     nameservers: tuple[str, ...] = field(default=(), name="Nameservers")
     hosts: tuple[str, ...] = field(default=(), name="Hosts")
     class_path: str = field(default="", name="Class")
     interval_seconds: PositiveSeconds = field(default=5.0, name="Interval")
     # Of a whole look-up. Below Interval, so that a dead nameserver does not cost turns.
     lookup_timeout_seconds: PositiveSeconds = field(default=2.0, name="LookupTimeout")
-    # While look-ups fail or find nothing. Twice as long as a CoreDNS in Kubernetes keeps a "no such name" (30 s), so
-    # that neither that nor a DNS server's restart parts the nodes; a peer that is gone costs refused connections.
+    # While look-ups fail or find nothing. Twice as long as CoreDNS in Kubernetes keeps a "no such name" (30 s), so that
+    # neither that nor a restart of DNS separates the nodes. A peer that is gone costs refused connections.
     grace_seconds: Seconds = field(default=60.0, name="GraceTime")
 
 
-class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How peers are spoken to."""
 
     target_port: Annotated[int, Meta(ge=1, le=65535)] = field(default=80, name="TargetPort")
@@ -135,42 +135,42 @@ class Replication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     idle_timeout_seconds: PositiveSeconds = field(default=300.0, name="IdleConnTimeout")
     keepalive_seconds: PositiveSeconds = field(default=10.0, name="KeepAlivePeriod")
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
-    # Lets in peers whose addresses discovery does not know: behind address translation, say.
+    # Lets in peers whose addresses discovery does not know, for example behind address translation.
     secret: str = field(default="", name="Secret")
-    # A starting node is not ready until it has caught up with a peer, or for this long: load that is incomplete is
-    # better than none.
+    # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
+    # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
     # Between two looks at what differs between peers. Each costs 8 KB and 0.2 ms.
     reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 
 
-class Sockets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SocketsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Live load over websockets, for people's pages."""
 
     # A socket gets at most one message in this time: the shorter, the more of them, each with fewer engines.
     interval_seconds: PositiveSeconds = field(default=0.1, name="Interval")
     # One costs about 25 µs of CPU a message.
     max_clients: Positive = field(default=1000, name="MaxClients")
-    # Clients need not say anything.
+    # Clients need not send anything.
     max_message_bytes: Positive = field(default=4096, name="MaxMessageBytes")
-    # A client that does not answer a ping in PingTimeout is gone.
+    # A client that does not answer a ping in PingTimeout is disconnected.
     ping_interval_seconds: PositiveSeconds = field(default=20.0, name="PingInterval")
     ping_timeout_seconds: PositiveSeconds = field(default=20.0, name="PingTimeout")
     # Sites whose pages may open sockets here, beside this node's own: "https://ops.example.com", or "*" for any.
     origins: tuple[str, ...] = field(default=(), name="Origins")
     # Messages go through this Redis instead of this process's memory, where other programs can join the groups.
     redis_url: str = field(default="", name="RedisUrl")
-    # Messages of all streams that the channel layer holds; what is more is dropped, and its readers get a snapshot.
+    # Messages of all streams that the channel layer holds. More are dropped, and their readers get a snapshot.
     channel_capacity: Positive = field(default=1000, name="ChannelCapacity")
 
 
-class Celery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CelerySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The embedded worker and beat. With another broker than `memory://` tasks can be watched from outside."""
 
     broker: str = field(default="memory://", name="Broker")
 
 
-class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """This node. `Address` is its own address among the peers; empty: the machine's addresses."""
 
     address: str = field(default="", name="Address")
@@ -178,8 +178,8 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: str = field(default="var", name="DataDir")
 
 
-class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Django's side. Gateways name a node by address, so any Host is allowed unless told otherwise."""
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Django's side. Gateways name a node by address, so any Host is allowed by default."""
 
     secret_key: str = field(default="", name="SecretKey")
     allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
@@ -190,15 +190,15 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node's whole configuration."""
 
-    http: Http = field(default=Http(), name="HTTP")
-    pprof: PProf = field(default=PProf(), name="PProf")
-    log: Log = field(default=Log(), name="Log")
-    load: Load = field(default=Load(), name="Load")
-    kvcache: KVCache = field(default=KVCache(), name="KVCache")
-    pick: Pick = field(default=Pick(), name="Pick")
-    discovery: Discovery = field(default=Discovery(), name="Discovery")
-    replication: Replication = field(default=Replication(), name="Replication")
-    sockets: Sockets = field(default=Sockets(), name="Sockets")
-    celery: Celery = field(default=Celery(), name="Celery")
-    node: Node = field(default=Node(), name="Node")
-    web: Web = field(default=Web(), name="Web")
+    http: HttpSettings = field(default=HttpSettings(), name="HTTP")
+    pprof: PProfSettings = field(default=PProfSettings(), name="PProf")
+    log: LogSettings = field(default=LogSettings(), name="Log")
+    load: LoadSettings = field(default=LoadSettings(), name="Load")
+    kvcache: KVCacheSettings = field(default=KVCacheSettings(), name="KVCache")
+    pick: PickSettings = field(default=PickSettings(), name="Pick")
+    discovery: DiscoverySettings = field(default=DiscoverySettings(), name="Discovery")
+    replication: ReplicationSettings = field(default=ReplicationSettings(), name="Replication")
+    sockets: SocketsSettings = field(default=SocketsSettings(), name="Sockets")
+    celery: CelerySettings = field(default=CelerySettings(), name="Celery")
+    node: NodeSettings = field(default=NodeSettings(), name="Node")
+    web: WebSettings = field(default=WebSettings(), name="Web")

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The access log: one line per answered request, cheap enough to stay on.
 
-Measured on Python 3.11, 100,000 lines flat out, CPU of the whole process, kernel included: 0.6 µs a line to format and
-hand over, in either form, and 0.7 to 1.2 µs with writing to a file. A `record` costs its caller 0.16 µs, every 64th
-35 µs, for it formats the chunk.
+Measured on Python 3.11 with 100,000 lines at full speed, CPU of the whole process and the kernel: 0.6 µs a line to
+format and hand over, in either form, and 0.7 to 1.2 µs with writing to a file. A `record` costs its caller 0.16 µs.
+Every 64th costs 35 µs, because it formats the chunk.
 
 Any thread records: the hot routes on the event loop, people's pages on Django's threads. Rows gather in one list
-(`list.append` is atomic); whoever appends the 64th formats them all at once and hands the bytes to the outlet,
-which alone writes. The owner calls `flush` a few times a second for what gathers more slowly.
+(`list.append` is atomic). The thread that appends the 64th row formats them all and hands the bytes to the log writer.
+The owner calls `flush` a few times a second for rows that gather more slowly.
 
-Ids come from clients. Whatever they hold, a row stays one line and reads back as one row.
+Ids come from clients. Always holds: a row is one line and reads back as one row, for any id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from runtime.logs.outlet import Outlet
+from runtime.logs.writer import LogWriter
 
 # wall_ns, trace_id, request_id, method, route, status, duration_ns
 Row: TypeAlias = tuple[int, str, str, str, str, int, int]
@@ -35,9 +35,9 @@ SECOND_NS: Final = 1_000_000_000
 # Twice as fast as formatting with `:06`.
 _THREE_DIGITS: Final = tuple(f"{number:03}" for number in range(1000))
 
-# What a text line shows as it is: printable ASCII but space, quote and backslash.
+# Characters that a text line shows unquoted: printable ASCII but space, quote and backslash.
 _PLAIN: Final = bytes(code for code in range(0x21, 0x7F) if chr(code) not in '"\\')
-# What is left of a text line without them, when no value brought anything else.
+# What is left of a text line without them, if no value has other characters.
 _SKELETON: Final = b"       \n"
 
 
@@ -56,11 +56,14 @@ _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 class AccessLog:
-    """`enabled` is for callers to read before they record: false when the level is above INFO."""
+    """The access log of one node.
 
-    def __init__(self, outlet: Outlet, form: Literal["text", "json"], *, enabled: bool = True) -> None:
+    `enabled`: whether to record; false when the level is above INFO. Callers read it first.
+    """
+
+    def __init__(self, writer: LogWriter, form: Literal["text", "json"], *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._outlet = outlet
+        self._writer = writer
         self._encode: Callable[[list[Row]], bytes] = self._json if form == "json" else self._text
         self._rows: list[Row] = []
         self._formatting = threading.Lock()
@@ -70,26 +73,26 @@ class AccessLog:
 
     @property
     def dropped(self) -> int:
-        """Lines lost at this log's outlet, the application's among them where they share it."""
-        return self._outlet.dropped
+        """Lines lost at this log's writer. It counts the application's lines too if both share a writer."""
+        return self._writer.dropped
 
     def record(
         self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
     ) -> None:
-        """One answered request. Call it once the answer is written."""
+        """Record one answered request. Call it once the answer is written."""
         rows = self._rows
         rows.append((wall_ns, trace_id, request_id, method, route, status, duration_ns))
         if len(rows) >= CHUNK:
             self._hand_over(wait=False)
 
     def flush(self) -> None:
-        """Have everything written that was recorded until now. Called by the owner's timer, five times a second."""
+        """Write what was recorded until now. The owner's timer calls it five times a second."""
         self._hand_over(wait=True)
-        self._outlet.wake()
+        self._writer.wake()
 
     def _hand_over(self, *, wait: bool) -> None:
         if not self._formatting.acquire(blocking=wait):
-            return  # Another thread is at it; the next record or flush takes the rest.
+            return  # Another thread does it. The next record or flush takes the rest.
         try:
             rows = self._rows
             chunk = rows[:]
@@ -101,7 +104,7 @@ class AccessLog:
                 if len(row[1]) > LONGEST_ID or len(row[2]) > LONGEST_ID:
                     chunk = [_cut(row) for row in chunk]
                     break
-            self._outlet.put(self._encode(chunk), urgent=False)
+            self._writer.put(self._encode(chunk), urgent=False)
         finally:
             self._formatting.release()
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a record of the application log looks, as text and as JSON. Pure.
 
-Messages hold what clients sent, so no character of theirs may end a line, start one or steer a terminal. As text a
-message is one line with everything unprintable escaped; a traceback follows it, every line behind a tab, so that
-only records start in the first column. As JSON a record is one line of ASCII, traceback included.
+Messages hold text from clients, so no character of it may end a line, start one or control a terminal. As text a
+message is one line with everything unprintable escaped. A traceback follows it, each line behind a tab, so that only
+records start in the first column. As JSON a record is one line of ASCII, traceback included.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _FOREIGN: Final = ("color_message", "request", "server_time", "taskName")
 
 
 def rfc3339(seconds: float) -> str:
-    """UTC with milliseconds: `2026-11-23T12:10:39.123Z`."""
+    """Write wall time, in seconds since 1970, in UTC with milliseconds: `2026-11-23T12:10:39.123Z`."""
     whole, milliseconds = divmod(int(seconds * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03}Z"
 
 
 def one_line(text: str) -> str:
-    """`text` with every unprintable character as Python escapes it: newlines, terminal escapes, lone surrogates."""
+    """Escape every unprintable character as Python does: newlines, terminal escapes, lone surrogates."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

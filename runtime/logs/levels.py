@@ -33,7 +33,7 @@ _DESCENDING: Final = tuple(sorted(((number, name) for name, number in PYTHON_LEV
 
 
 def name_of(number: int) -> str:
-    """The contract's name for a Python level; a level in between has the name of the next lower one."""
+    """Return the contract's name for a Python level. A level in between has the name of the next lower one."""
     return next((name for least, name in _DESCENDING if number >= least), "TRACE")
 
 

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A log file that starts anew with every window of so many hours, and the rotated ones that are kept.
+"""A log file that is rotated every so many hours, and the rotated files that are kept.
 
-Owned by one outlet's thread. Windows are counted from 1970 in UTC, so 24 hours end at midnight UTC, and a node that is
-restarted every hour still rotates. A rotated file is named after its window's start, `node.log.2026-11-23_00`, as the
-standard library's `TimedRotatingFileHandler` names them. That one is not used because it measures from the last start,
-and when the new name is taken it deletes that file (3.11, 3.12) or never rotates again (3.13). Nothing here loses a
-line: when a rename fails, the file is written on until the next window.
+Owned by one log writer's thread. Windows are counted from 1970 in UTC, so 24 hours end at midnight UTC, and a node that
+is restarted every hour still rotates. A rotated file is named after its window's start, `node.log.2026-11-23_00`, as
+the standard library's `TimedRotatingFileHandler` names it. That class is not used because it measures from the last
+start, and if the new name is taken it deletes that file (3.11, 3.12) or never rotates again (3.13). No line is lost
+here: if a rename fails, the file stays in use until the next window.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _STAMPED: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d", re.ASCII)
 
 
 class RotatingFile:
-    """An outlet's target. `clock` gives wall time in seconds. Missing folders are created.
+    """The target of a log writer.
 
-    Raises OSError when the file can't be opened for appending.
+    Creates missing folders. `clock` returns wall time in seconds. Raises OSError if the file can't be opened for
+    appending.
     """
 
     def __init__(self, path: Path, *, hours: int, count: int, clock: Callable[[], float]) -> None:
@@ -36,13 +37,13 @@ class RotatingFile:
         self._count = count
         self._clock = clock
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Found from an earlier run: it belongs to the window that it was last written in.
+        # A file from an earlier run belongs to the window in which it was last written.
         began = path.stat().st_mtime if path.exists() else clock()
         self._window = self._window_of(began)
         self._file = path.open("ab", buffering=0)
 
     def write(self, data: memoryview, /) -> int | None:
-        """Append; how many bytes were taken. Raises OSError as the disk does."""
+        """Append. Returns how many bytes were taken. Raises OSError."""
         window = self._window_of(self._clock())
         if window > self._window:
             self._rotate()

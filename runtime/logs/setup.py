@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets up Python's logging from the configuration, once, and changes its level while the node runs.
 
-The root logger has the one handler; libraries' loggers lose their own and pass everything up. Levels are set on the
-root alone, so a change takes effect at once for all of them.
+The root logger has the only handler. Loggers of libraries lose their own and pass everything up. The level is set on
+the root alone, so a change takes effect at once for all of them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from runtime.config.error import ConfigError
 from runtime.logs.access import AccessLog
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
 from runtime.logs.levels import CONFIG_LEVELS, PYTHON_LEVELS, UnknownLevel
-from runtime.logs.outlet import Outlet, Target
 from runtime.logs.rotation import RotatingFile
+from runtime.logs.writer import LogWriter, Target
 
 _logger = logging.getLogger(__name__)
 
-# Loggers that their libraries give handlers or levels of their own, or keep from the root.
+# Loggers to which their libraries give handlers or levels, or which do not pass records to the root.
 LIBRARIES: Final = (
     "asyncio",
     "celery",
@@ -48,43 +48,49 @@ LIBRARIES: Final = (
 )
 
 
-class OutletHandler(logging.Handler):
-    """Formats on the thread that logs, writes on the outlet's."""
+class LogWriterHandler(logging.Handler):
+    """Formats on the thread that logs. The log writer writes on its own."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, writer: LogWriter) -> None:
         super().__init__()
-        self._outlet = outlet
+        self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
-        except Exception:  # as every handler of the standard library: a bad log call costs its line only
+        except Exception:  # like every handler of the standard library: a bad log call loses its line only
             self.handleError(record)
         else:
-            self._outlet.put(line, urgent=True)
+            self._writer.put(line, urgent=True)
 
     def flush(self) -> None:
-        """Called by `logging.shutdown` when the process ends."""
-        self._outlet.drain(1.0)
+        """Wait until what was logged is written. `logging.shutdown` calls it when the process ends."""
+        self._writer.drain(1.0)
 
 
 class Logs:
-    """The logs of one node. `access` is None where `AccessOutput` is `off`."""
+    """The logs of one node.
 
-    def __init__(self, level: str, handler: logging.Handler, outlets: list[Outlet], access: AccessLog | None) -> None:
+    `level`: the level in force, as the contract names it.
+    `access`: the access log, None if `AccessOutput` is `off`.
+    """
+
+    def __init__(
+        self, level: str, handler: logging.Handler, writers: list[LogWriter], access: AccessLog | None
+    ) -> None:
         self.level = level
         self.access = access
         self._handler = handler
-        self._outlets = outlets
+        self._writers = writers
         self._apply(level)
 
     @property
     def dropped(self) -> int:
-        """Lines of both logs lost to outlets that stood still or failed."""
-        return sum(outlet.dropped for outlet in self._outlets)
+        """Lines of both logs that were lost because an output stood still or failed."""
+        return sum(writer.dropped for writer in self._writers)
 
     def set_level(self, name: str) -> None:
-        """Takes effect at once, for every logger and the access log, and leaves a line that says so.
+        """Change the level of every logger and of the access log at once, and log the change.
 
         `name` as the contract has it, in this case. Raises UnknownLevel.
         """
@@ -93,18 +99,18 @@ class Logs:
         old = self.level
         if PYTHON_LEVELS[name] < PYTHON_LEVELS[old]:
             self._apply(name)
-        if name != old:  # told at the more talkative of the two levels
+        if name != old:  # logged at the lower of the two levels, so that it shows if either shows it
             _logger.warning("log level changed: %s -> %s", old, name)
         self._apply(name)
 
     def close(self, timeout_seconds: float = 2.0) -> None:
-        """Write what is left. Later records go where Python sends those of a process without logging."""
+        """Write what is left. Later records go to Python's default handler."""
         if self.access is not None:
             self.access.enabled = False
             self.access.flush()
         logging.getLogger().removeHandler(self._handler)
-        for outlet in self._outlets:
-            outlet.close(timeout_seconds)
+        for writer in self._writers:
+            writer.close(timeout_seconds)
 
     def _apply(self, name: str) -> None:
         self.level = name
@@ -117,10 +123,10 @@ class Logs:
             self.access.enabled = PYTHON_LEVELS[name] <= logging.INFO
 
 
-def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Logs:
-    """Set up the whole process. `clock` gives wall time in seconds, for rotation.
+def configure(log: schema.LogSettings, *, clock: Callable[[], float] = time.time) -> Logs:
+    """Set up the logging of the whole process.
 
-    Raises ConfigError when a log file can't be opened.
+    `clock` returns wall time in seconds, for rotation. Raises ConfigError if a log file can't be opened.
     """
     formatter = JsonLineFormatter() if log.format == "json" else TextFormatter()
 
@@ -129,30 +135,30 @@ def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Log
         record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (lost,), None)
         return f"{formatter.format(record)}\n".encode()
 
-    outlets: dict[tuple[int, int], Outlet] = {}
+    writers: dict[tuple[int, int], LogWriter] = {}
 
-    def outlet(kind: schema.LogTarget, member: str, file: str) -> Outlet:
+    def writer(kind: schema.LogTarget, member: str, file: str) -> LogWriter:
         try:
             target = _target(kind, file, log, clock)
         except OSError as error:
             place = f"{member}File: {file}" if kind == "file" else f"{member}: {kind}"
             raise ConfigError(f"[Log] {place}: {error.strerror}") from error
-        # By what it is and not by its name: with `2>&1` both descriptors are one pipe.
+        # Compare the files, not their names: with `2>&1` both descriptors are one pipe.
         status = os.fstat(target.fileno())
         identity = status.st_dev, status.st_ino
-        if identity in outlets:
+        if identity in writers:
             target.close()
         else:
-            outlets[identity] = Outlet(target, notice)
-        return outlets[identity]
+            writers[identity] = LogWriter(target, notice)
+        return writers[identity]
 
     try:
-        application = outlet(log.output, "Output", log.output_file)
+        application = writer(log.output, "Output", log.output_file)
         access = None
         if log.access_output != "off":
-            access = AccessLog(outlet(log.access_output, "AccessOutput", log.access_output_file), log.format)
+            access = AccessLog(writer(log.access_output, "AccessOutput", log.access_output_file), log.format)
     except ConfigError:
-        for opened in outlets.values():
+        for opened in writers.values():
             opened.close(1.0)
         raise
 
@@ -161,17 +167,17 @@ def configure(log: schema.Log, *, clock: Callable[[], float] = time.time) -> Log
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"node": {"()": lambda: formatter}},
-            "handlers": {"node": {"()": lambda: OutletHandler(application), "formatter": "node"}},
+            "handlers": {"node": {"()": lambda: LogWriterHandler(application), "formatter": "node"}},
             "root": {"handlers": ["node"]},
             "loggers": {name: {"handlers": [], "propagate": True} for name in LIBRARIES},
         }
     )
     (handler,) = logging.getLogger().handlers
-    return Logs(CONFIG_LEVELS[log.level], handler, list(outlets.values()), access)
+    return Logs(CONFIG_LEVELS[log.level], handler, list(writers.values()), access)
 
 
-def _target(kind: schema.LogTarget, file: str, log: schema.Log, clock: Callable[[], float]) -> Target:
+def _target(kind: schema.LogTarget, file: str, log: schema.LogSettings, clock: Callable[[], float]) -> Target:
     if kind == "file":
         return RotatingFile(Path(file).resolve(), hours=log.rotation_hours, count=log.rotation_count, clock=clock)
-    # The descriptor and not `sys.stdout`: whoever replaces or redirects that one does not get the log.
+    # The descriptor and not `sys.stdout`, which code may replace or redirect.
     return io.FileIO(1 if kind == "stdout" else 2, "wb", closefd=False)

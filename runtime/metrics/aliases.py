@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The original's metric names, kept for existing dashboards: one table from our name to its."""
+"""The Go version's metric names, kept for existing dashboards: one table from our name to its name. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from prometheus_client.samples import Sample
 
 
 class Alias(Struct, frozen=True):
-    """An old family: its name, its names of our labels, and how many of its units make one of ours."""
+    """A metric of the Go version.
+
+    `name`: its name.
+    `labels`: its labels, by our names.
+    `scale`: how many of its units make one of ours.
+    """
 
     name: str
     labels: Mapping[str, str] = MappingProxyType({})
@@ -40,7 +45,7 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
 
 
 def with_aliases(family: Metric) -> Iterator[Metric]:
-    """The family, then its old self where it has one."""
+    """Return the family, then the Go version's form of it if there is one."""
     yield family
     alias = ALIASES.get(family.name)
     if alias is not None:
@@ -50,8 +55,10 @@ def with_aliases(family: Metric) -> Iterator[Metric]:
 
 
 class Renamed:
-    """Samples under their old names, made as they are asked for: 10,000 kept at once would be work for the garbage
-    collector, and its pauses everybody's."""
+    """Samples under the Go version's names, made while they are read.
+
+    A list of 10,000 would make work for the garbage collector, whose pauses stop every thread.
+    """
 
     def __init__(self, samples: Iterable[Sample], name: str, alias: Alias) -> None:
         self._samples = samples

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics as Prometheus reads them, in pieces: 10,000 engines make 3 MB, and whoever makes or sends those in one
-go keeps the event loop waiting for 8 ms.
+"""The metrics as Prometheus reads them, in pieces.
 
-Runs on a thread of its own, which rests between pieces so that the loop gets the interpreter.
+10,000 engines make 3 MB. Made or sent in one piece, they would hold up the event loop for 8 ms. Runs on a thread of its
+own, which rests between pieces so that the loop gets the interpreter.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-SAMPLES = 200  # of a piece: about 1 ms
+SAMPLES = 200  # in a piece: about 1 ms
 REST_SECONDS = 0.0005
 WRITE_BYTES = 64 * 1024  # sent at once
 _END = b"# EOF\n"
-# Samples that the text format moves behind the others, under heads of their own: their families stay whole.
+# The text format moves these samples behind the others, under heads of their own. Their families stay in one piece.
 _MOVED = ("_created", "_gsum", "_gcount")
 
 Encode = Callable[[Collector], bytes]
 
 
-class _Part(Collector):
+class _FewSamples(Collector):
     """A registry of a few samples of one family, for the library's encoder."""
 
     def __init__(self, family: Metric, samples: list[Sample]) -> None:
@@ -39,11 +39,11 @@ class _Part(Collector):
 
 
 def pieces(families: Iterable[Metric], encode: Encode, rest: Callable[[float], None] = sleep) -> Iterator[bytes]:
-    """What `encode` makes of all families, piece by piece. A family's head comes with its first piece only."""
+    """Encode all families, piece by piece. A family's head comes with its first piece only."""
     end = b""
     for family in families:
         for number, samples in enumerate(_batches(family.samples)):
-            piece = encode(_Part(family, samples))
+            piece = encode(_FewSamples(family, samples))
             if piece.endswith(_END):
                 end = _END
                 piece = piece.removesuffix(_END)
@@ -55,7 +55,7 @@ def pieces(families: Iterable[Metric], encode: Encode, rest: Callable[[float], N
 
 
 def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    """The samples some at a time, at least once."""
+    """Return the samples in batches. There is at least one batch, which may be empty."""
     if isinstance(samples, list) and any(sample.name.endswith(_MOVED) for sample in samples):
         yield samples
         return
@@ -66,7 +66,7 @@ def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
 
 
 async def stream(families: Iterable[Metric], encode: Encode) -> AsyncIterator[bytes]:
-    """The pieces, made on another thread, as many together as are worth a write."""
+    """Make the pieces on another thread, and return as many together as are worth a write."""
     made = pieces(families, encode)
 
     def some() -> bytes:

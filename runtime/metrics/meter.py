@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Counts of answers and their durations: integer adds, read when somebody scrapes.
+"""Counts of answers and their durations: integer adds, read by a scrape.
 
-A `Meter` belongs to one thread. A hot route's is the event loop's own; those of people's pages are written under the
-lock of `PageMeters`. Readers may see a request's status before its duration, never a wrong number.
+A `Meter` belongs to one thread. A hot route's belongs to the event loop; those of people's pages are written under the
+lock of `PageMeters`. A reader may see a request's status before its duration, but never a wrong number.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ BOUNDS_NS = (
 
 
 class Meter:
-    """One method of one route: answers by status, and a histogram of durations (`len(BOUNDS_NS) + 1` buckets)."""
+    """The answers of one method of one route.
+
+    `statuses`: their number, by status.
+    `buckets`: a histogram of durations, `len(BOUNDS_NS) + 1` counts.
+    `sum_ns`: the sum of durations.
+    """
 
     __slots__ = ("buckets", "statuses", "sum_ns")
 
@@ -48,28 +53,28 @@ class Meter:
         self.sum_ns += duration_ns
 
     def add(self, other: Meter) -> None:
-        """Count what another has counted."""
+        """Add the counts of another meter."""
         for status, count in dict(other.statuses).items():
             self.statuses[status] = self.statuses.get(status, 0) + count
         self.buckets = [mine + its for mine, its in zip(self.buckets, list(other.buckets), strict=True)]
         self.sum_ns += other.sum_ns
 
     def copy(self) -> Meter:
-        """The counts of this moment."""
+        """Return the counts of this moment."""
         meter = Meter()
         meter.add(self)
         return meter
 
 
 def buckets_in_seconds(meter: Meter) -> list[tuple[str, float]]:
-    """The histogram as Prometheus has it: cumulative counts by upper bound."""
+    """Return the histogram as Prometheus has it: cumulative counts by upper bound, in seconds."""
     counts = list(meter.buckets)
     bounds = [*(f"{bound / 1e9:g}" for bound in BOUNDS_NS), "+Inf"]
     return list(zip(bounds, accumulate(counts), strict=True))
 
 
 class PageMeters:
-    """Meters of what Django answers, by method and route. Only known routes become labels; the rest is `other`."""
+    """Meters of what Django answers, by method and route. Only known routes are labels; the rest is `other`."""
 
     METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -78,7 +83,7 @@ class PageMeters:
         self._meters: dict[tuple[str, str], Meter] = {}
 
     def record(self, method: str, route: str | None, status: int, duration_ns: int) -> None:
-        """Count one answer. `route` is the pattern that matched, None where none did."""
+        """Count one answer. `route` is the pattern that matched, or None."""
         key = (method if method in self.METHODS else "other", route or "other")
         with self._lock:
             meter = self._meters.get(key)
@@ -87,6 +92,6 @@ class PageMeters:
             meter.record(status, duration_ns)
 
     def items(self) -> list[tuple[str, str, Meter]]:
-        """Method, route and meter of everything answered so far."""
+        """Return method, route and meter of everything answered so far."""
         with self._lock:
             return [(method, route, meter) for (method, route), meter in self._meters.items()]

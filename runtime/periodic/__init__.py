@@ -4,7 +4,7 @@
 
 from runtime.periodic.app import build_app
 from runtime.periodic.embedded import EmbeddedCelery
-from runtime.periodic.runs import Run
+from runtime.periodic.runs import TaskRun
 from runtime.periodic.schedule import PeriodicTask
 
-__all__ = ["EmbeddedCelery", "PeriodicTask", "Run", "build_app"]
+__all__ = ["EmbeddedCelery", "PeriodicTask", "TaskRun", "build_app"]

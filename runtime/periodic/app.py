@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A node's Celery application: its broker, its own queue, and nothing global.
+"""A node's Celery application, with its broker and a queue of its own.
 
-Built once by the composition root. Always holds: it is not made the process's default or current app (`shared_task`s
-bind when it is finalized), and it neither hears signals nor touches stdout nor configures logging.
+Built once by the composition root. Always holds: it is not the process's default or current app (`shared_task`s bind
+when it is finalized), it handles no signals, and it changes neither stdout nor logging.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from runtime.config.error import ConfigError
 from runtime.config.schema import Config
 from runtime.periodic.runs import TrackedTask
 
-# Without a host, Celery warns of its absence at each start.
+# Without a host Celery warns at each start.
 _URLS: Final = {"memory://": "memory://localhost/"}
 
 _TRANSPORT_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    # How soon the worker sees a message. Celery's default is a second.
+    # How often the worker looks for messages. Celery's default is a second.
     "memory": {"polling_interval": 0.05},
-    # A broker that neither answers nor closes must not hold beat or worker for ever.
+    # A broker that does not answer must not hold beat or worker for ever.
     "redis": {"socket_connect_timeout": 2.0, "socket_timeout": 5.0},
 }
 
 
 def build_app(config: Config, node_name: str) -> Celery:
-    """The app of the node of that name, with the `tasks` modules of all installed Django apps.
+    """Build the app of a node, with the `tasks` modules of all installed Django apps.
 
-    Raises ConfigError where the broker's URL is none that can be used.
+    Raises ConfigError if the broker's URL can't be used.
     """
     autodiscover_modules("tasks")
     app: Celery = Celery(
@@ -54,7 +54,7 @@ def build_app(config: Config, node_name: str) -> Celery:
         broker_connection_timeout=2.0,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # Without effect on tasks that are acknowledged when they begin, as all here are; unset, Celery warns.
+        # No effect here, since tasks are acknowledged when they begin. Celery warns if it is unset.
         worker_cancel_long_running_tasks_on_connection_loss=True,
         result_backend=None,
         result_expires=None,
@@ -68,7 +68,7 @@ def build_app(config: Config, node_name: str) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_prefetch_multiplier=1,
-        # For Flower, which can only see what has a broker outside this process.
+        # For Flower, which needs a broker outside this process.
         worker_send_task_events=outside,
         worker_enable_remote_control=outside,
     )

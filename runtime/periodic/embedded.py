@@ -6,9 +6,9 @@ The composition root builds, starts and stops it. Threads: `celery-worker` takes
 `celery-beat` sends what is due; all are daemons. Measured over 30 idle seconds (`time.process_time`), heartbeat
 included: 0.45 % of a core over `memory://`, 0.52 % over Redis with events on.
 
-Always holds: nothing that happens here stops the node. A task that raises is counted, one that hangs keeps one thread
-and is not begun again until it ends, a worker or beat that dies is started anew, a broker that is away is waited for.
-Celery keeps its worker's state in module globals: at most one `EmbeddedCelery` of a process may run at a time.
+Always holds: nothing here stops the node. A task that raises is counted. A task that hangs keeps one thread and is not
+begun again until it ends. A worker or beat that dies is started again. A broker that is away is waited for. Celery
+keeps its worker's state in module globals, so at most one `EmbeddedCelery` of a process may run at a time.
 """
 
 from __future__ import annotations
@@ -26,30 +26,33 @@ from celery.worker import WorkController
 from kombu.asynchronous import set_event_loop
 from kombu.exceptions import OperationalError
 
-from runtime.health import State
+from runtime.health import PartState
 from runtime.periodic.pool import DaemonPool
-from runtime.periodic.runs import Run, Runs
+from runtime.periodic.runs import TaskRun, TaskRuns
 from runtime.periodic.schedule import PeriodicTask, beat_schedule
 from runtime.periodic.supervisor import Supervisor
 
 HEARTBEAT: Final = "metadata_center.heartbeat"
 HEARTBEAT_SECONDS: Final = 1.0
 MAX_WAITING_MESSAGES: Final = 100
-"""Beat sends nothing while as many wait: expired messages leave a queue only when a worker takes them."""
+"""Beat sends nothing while this many wait: expired messages leave a queue only when a worker takes them."""
 
 RUN_NOW_SECONDS: Final = 60.0
-"""What was asked for by hand and not taken by then is dropped."""
+"""A run that a person asked for and the worker did not take in this time is dropped."""
 
 _LOGGERS_OF_EACH_TASK: Final = ("celery.app.trace", "celery.worker.strategy")
 
 
 def _is_not_routine(record: logging.LogRecord) -> bool:
-    """Celery tells of each task received and each that succeeded: two lines a second for the heartbeat alone."""
+    """Return whether a record is worth a line. Celery logs two lines for each task, so two a second for heartbeats."""
     return record.levelno > logging.INFO
 
 
 class EmbeddedCelery:
-    """One per app: it registers its heartbeat there. ValueError where a periodic task is not registered."""
+    """The worker and beat of one app, with a heartbeat task of their own.
+
+    `periodic`: the tasks that beat sends. Raises ValueError if the app does not have one of them.
+    """
 
     def __init__(
         self,
@@ -65,18 +68,18 @@ class EmbeddedCelery:
         self._app = app
         self.periodic = tuple(periodic)
         tasks = tuple(sorted({item.task for item in periodic}))
-        self._runs = Runs(tasks, clock, monotonic)
+        self._runs = TaskRuns(tasks, clock, monotonic)
         tracked: Any = app.Task  # this app's own subclass of `TrackedTask`
         tracked.runs = self._runs
-        # One thread for each task that may hang, one for the heartbeat, one for what is asked for by hand.
+        # One thread for each task that may hang, one for the heartbeat, one for runs that people ask for.
         self._threads = len(tasks) + 2
-        self._worker = Supervisor("celery-worker", self._work, State.DEGRADED, clock, monotonic)
-        self._beat = Supervisor("celery-beat", self._tick, State.FAILED, clock, monotonic)
-        # Not shared: Celery would hand it to every app that is built later.
+        self._worker = Supervisor("celery-worker", self._work, PartState.DEGRADED, clock, monotonic)
+        self._beat = Supervisor("celery-beat", self._tick, PartState.FAILED, clock, monotonic)
+        # Not shared: Celery would add it to every app that is built later.
         app.task(name=HEARTBEAT, base=Task, shared=False, ignore_result=True, send_events=False)(self._worker.well)
         heartbeat = PeriodicTask(HEARTBEAT, HEARTBEAT, HEARTBEAT_SECONDS)
         app.conf.beat_schedule = beat_schedule(app, [heartbeat, *periodic], monotonic)
-        # Kept over a beat's restarts, so that a task of a long interval still gets its turn.
+        # Kept when beat is restarted, so that a task with a long interval still gets its turn.
         self._entries: dict[str, ScheduleEntry] = {}
 
     def start(self) -> None:
@@ -87,33 +90,33 @@ class EmbeddedCelery:
         self._beat.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Returns within `timeout` seconds. A hung task's thread is left behind: it is a daemon."""
+        """Stop within `timeout` seconds. The thread of a task that hangs is left behind; it is a daemon."""
         deadline = time.monotonic() + timeout
-        self._worker.tell_to_stop()
+        self._worker.request_stop()
         celery.worker.state.should_stop = 0  # type: ignore[assignment]  # the exit code
-        self._beat.tell_to_stop()
+        self._beat.request_stop()
         for supervisor in (self._beat, self._worker):
             supervisor.join(max(0.0, deadline - time.monotonic()))
         for logger in _LOGGERS_OF_EACH_TASK:
             logging.getLogger(logger).removeFilter(_is_not_routine)
 
-    def worker_state(self) -> tuple[State, str]:
+    def worker_state(self) -> tuple[PartState, str]:
         """A probe for `Health`."""
         return self._worker.state()
 
-    def beat_state(self) -> tuple[State, str]:
+    def beat_state(self) -> tuple[PartState, str]:
         """A probe for `Health`."""
         return self._beat.state()
 
     @property
-    def last_runs(self) -> dict[str, Run]:
-        """By task name, the heartbeat left out."""
+    def last_runs(self) -> dict[str, TaskRun]:
+        """The runs of each task by its name, without the heartbeat."""
         return self._runs.snapshot()
 
     def run_now(self, item: PeriodicTask) -> None:
-        """Have the worker run it once, beside its schedule. From any thread.
+        """Send a task to the worker now, beside its schedule. Any thread may call.
 
-        Raises OperationalError where the broker is away.
+        Raises OperationalError if the broker is away.
         """
         queue = self._app.conf.task_default_queue
         self._app.send_task(item.task, queue=queue, expires=RUN_NOW_SECONDS, ignore_result=True, retry=False)
@@ -123,7 +126,7 @@ class EmbeddedCelery:
         state.reset_state()
         state.should_stop = state.should_terminate = None
         set_event_loop(None)
-        # `stop` tells first and sets the flag after, so the reset above can't lose it.
+        # `stop` sets the event before the flag, so the reset above can't lose it.
         if stopping.is_set():
             return
         self._app.set_current()
@@ -135,7 +138,7 @@ class EmbeddedCelery:
                 concurrency=self._threads,
                 without_mingle=True,
                 without_gossip=True,
-                # The heartbeat event, by which Flower sees a worker.
+                # The heartbeat event shows the worker to Flower.
                 without_heartbeat=not self._app.conf.worker_send_task_events,
             ).start()
         finally:
@@ -147,12 +150,12 @@ class EmbeddedCelery:
         try:
             producer = scheduler.producer  # connects
             heartbeat = self._entries[HEARTBEAT]
-            scheduler.apply_entry(heartbeat, producer)  # the first, a second early: the worker is known to be well
+            scheduler.apply_entry(heartbeat, producer)  # at once, so that the worker is soon known to be well
             while not stopping.is_set():
                 delay = scheduler.tick()
                 self._beat.well()
                 stopping.wait(delay)
-            # The worker looks at its flag when a message comes or 2 s have passed, and then waits once more.
+            # The worker looks at its flag when a message comes, or after 2 s, and then waits once more.
             for _ in range(2):
                 scheduler.apply_entry(heartbeat, producer)
         except scheduler.connection.recoverable_connection_errors as error:
@@ -162,13 +165,13 @@ class EmbeddedCelery:
 
 
 class _Scheduler(Scheduler):
-    """Celery's, but it raises when the broker is away, where that one waits or logs a stack for each message."""
+    """A scheduler that raises when the broker is away. Celery's own waits, or logs a stack for each message."""
 
     def _ensure_connected(self) -> Any:
         return self.connection.ensure_connection(max_retries=0)
 
     def adjust(self, n: Any, drift: float = 0.0) -> Any:
-        """As it is. Celery takes 10 ms off, wakes too early, and spins through them: 10 ms of CPU each second."""
+        """Return the delay unchanged. Celery wakes 10 ms early and spins until it is time: 10 ms of CPU each second."""
         return n
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The threads that run tasks: Celery's `threads` pool, but of daemon threads.
+"""The daemon threads that run tasks.
 
-Celery's own is a `ThreadPoolExecutor`, whose threads the interpreter joins when it exits: one hung task and the
-process never ends. This one hands each job to the next idle thread and forgets it. Started and stopped by the worker's
-thread. Always holds: nothing that a task raises ends a thread, and stopping takes at most `GRACE_SECONDS`.
+Celery's own pool of threads is a `ThreadPoolExecutor`. The interpreter joins its threads at exit, so with one task that
+hangs the process never ends. Here each job goes to the next idle thread. The worker's thread starts and stops the pool.
+Always holds: nothing that a task raises ends a thread, and stopping takes at most `GRACE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from celery.concurrency.base import BasePool, apply_target
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 1.0
-"""What running tasks are given to end when the worker stops."""
+"""How long running tasks may take to end when the worker stops."""
 
 
 class DaemonPool(BasePool):
-    """`limit` threads. A job is a Celery request's function with its callbacks."""
+    """A pool of `limit` threads. A job is a Celery request's function with its callbacks."""
 
     body_can_be_buffer = True
     signal_safe = False
@@ -56,7 +56,7 @@ class DaemonPool(BasePool):
     on_terminate = on_stop
 
     def _work(self) -> None:
-        # Celery looks for the current app by thread.
+        # Celery keeps the current app by thread.
         self.app.set_current()
         while (job := self._jobs.get()) is not None:
             try:

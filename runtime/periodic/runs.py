@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The book of a node's task runs, and the task that keeps it.
+"""The record of a node's task runs, and the base class of tasks that writes it.
 
-Written by whichever pool thread runs a task, read by metrics and pages from theirs; one lock, held for a few
+Written by the pool thread that runs a task, read by metrics and pages on their threads. One lock, held for a few
 assignments. Always holds: a task that has not ended is not begun a second time.
 """
 
@@ -24,10 +24,16 @@ SKIPPED: Final = "skipped: the previous run has not ended"
 MAX_ERROR_CHARACTERS: Final = 300
 
 
-class Run(Struct, frozen=True):
-    """One task's runs so far: those that ended, those of them that raised, those left out.
+class TaskRun(Struct, frozen=True):
+    """One task's runs so far. Stamps are wall time in seconds since 1970.
 
-    Stamps are wall time in seconds since the epoch, `last_duration` is in seconds, `last_error` is the last failure's.
+    `runs`: how many ended.
+    `failures`: how many of them raised.
+    `skipped`: how many were left out because the one before had not ended.
+    `last_start`: when the last one began.
+    `last_duration`: how long it took, in seconds.
+    `last_error`: the text of the last failure.
+    `running_since`: when the one that runs now began.
     """
 
     runs: int = 0
@@ -39,24 +45,27 @@ class Run(Struct, frozen=True):
     running_since: float | None = None
 
 
-class Runs:
-    """By the task's Celery name. `clock` dates, `monotonic` measures; both in seconds."""
+class TaskRuns:
+    """The runs of all tasks, by the task's Celery name.
+
+    `clock` returns wall time, `monotonic` measures durations; both in seconds.
+    """
 
     def __init__(self, tasks: tuple[str, ...], clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._clock = clock
         self._monotonic = monotonic
         self._lock = Lock()
-        self._runs = {task: Run() for task in tasks}
+        self._runs = {task: TaskRun() for task in tasks}
 
-    def snapshot(self) -> dict[str, Run]:
+    def snapshot(self) -> dict[str, TaskRun]:
         with self._lock:
             return dict(self._runs)
 
     @contextmanager
     def track(self, task: str) -> Iterator[bool]:
-        """Around one run. False: the previous one has not ended, so this one must not begin."""
+        """Record one run, which is the context. Yields False if it must not begin: the previous one has not ended."""
         with self._lock:
-            last = self._runs.get(task, Run())
+            last = self._runs.get(task, TaskRun())
             free = last.running_since is None
             if free:
                 now = self._clock()
@@ -88,10 +97,13 @@ class Runs:
 
 
 class TrackedTask(Task[Any, Any]):
-    """The base of a node's tasks. `runs` is set on the app's own subclass by what embeds the app."""
+    """The base class of a node's tasks.
+
+    `runs`: where runs are recorded. `EmbeddedCelery` sets it on the app's own subclass.
+    """
 
     abstract = True
-    runs: ClassVar[Runs | None] = None
+    runs: ClassVar[TaskRuns | None] = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.runs is None:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What recurs, and how often: Celery's schedule from the list that the composition root hands in.
+"""The periodic tasks and their intervals, as a schedule for Celery's beat. Pure.
 
-Always holds: intervals are measured on a steady clock. Celery's own schedule goes by the wall clock, and would not run
-anything for an hour after that was set back by one.
+Always holds: intervals are measured on a steady clock. Celery's own schedule uses the wall clock, and would run nothing
+for an hour after that was set back by an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from msgspec import Struct
 
 
 class PeriodicTask(Struct, frozen=True):
-    """`task` is a registered Celery task's name; the first run is one interval after the start."""
+    """A task that beat sends. Its first run is one interval after the start.
+
+    `name`: the name of the entry in the schedule.
+    `task`: the name of a registered Celery task.
+    `every_seconds`: the interval.
+    """
 
     name: str
     task: str
@@ -26,20 +31,26 @@ class PeriodicTask(Struct, frozen=True):
 
 
 class Options(TypedDict):
-    """Celery's options of a sent task. One that was not taken in time (seconds) is dropped: the next is on its way."""
+    """Celery's options for a sent task.
+
+    `queue`: the queue.
+    `expires`: seconds after which a task that was not taken is dropped; the next one comes soon.
+    """
 
     queue: str
     expires: float
 
 
-class Entry(TypedDict):
+class BeatEntry(TypedDict):
     task: str
     schedule: schedule
     options: Options
 
 
-def beat_schedule(app: Celery, periodic: Iterable[PeriodicTask], monotonic: Callable[[], float]) -> dict[str, Entry]:
-    """Celery's `beat_schedule`, onto the app's own queue."""
+def beat_schedule(
+    app: Celery, periodic: Iterable[PeriodicTask], monotonic: Callable[[], float]
+) -> dict[str, BeatEntry]:
+    """Return Celery's `beat_schedule`, for the app's own queue."""
     began = monotonic()
     epoch = datetime.now(UTC)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles of the running node in pprof's format, served on a port and on threads of their own.
 
-Nothing here touches the loop or the ledger, so a node whose loop is stuck can still be asked what it is doing.
+Nothing here uses the loop or the ledger, so it also answers while the loop is stuck.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A CPU profile: looks at every thread's stack so many times a second, and at what the thread used since.
+"""A CPU profile: samples every thread's stack and CPU clock many times a second.
 
-Runs on the thread that asks for it, which leaves itself out. The sampler itself holds nothing between two profiles.
+Runs on the thread that asks for it, which is left out. The sampler keeps nothing from one profile to the next.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import NamedTuple, Protocol
 from runtime.profiling.profile import Profile
 from runtime.profiling.stack import stack_of
 
-# Waits that many seconds. False: end now, with what has been gathered.
+# Waits that many seconds. Returns False to end the profile now, with what was gathered.
 Pause = Callable[[float], bool]
 
-# A loop that lets go of the interpreter after each callback of 15 µs, as uvloop does, would at the node's own interval
-# always be found between two callbacks, and never in the code that takes its time.
+# uvloop releases the interpreter after each callback of about 15 µs. With the node's own switch interval a sample would
+# always find it between two callbacks, and never in the code that takes its time.
 SWITCH_SECONDS = 5e-6
 
 _SAMPLE_TYPES = (("samples", "count"), ("cpu", "nanoseconds"), ("wall", "nanoseconds"))
 
 
 class ThreadLike(Protocol):
-    """What is read of a `threading.Thread`."""
+    """What the sampler reads of a `threading.Thread`."""
 
     @property
     def ident(self) -> int | None: ...
@@ -39,11 +39,11 @@ class ThreadLike(Protocol):
 
 
 def thread_cpu_ns(native_id: int) -> int | None:
-    """CPU time that the thread has used, or None where it has ended or the system has no such clock.
+    """Return the CPU time that the thread has used, or None if it has ended or the system has no such clock.
 
     `time.pthread_getcpuclockid` reads the thread's own memory and can crash the process when the thread has just ended.
     On Linux it only computes this number from the thread's id (MAKE_THREAD_CPUCLOCK in the kernel's posix-timers.h;
-    glibc and musl do the same), and for an id that is gone the kernel says EINVAL.
+    glibc and musl do the same), and for an id that is gone the kernel answers EINVAL.
     """
     try:
         return time.clock_gettime_ns((~native_id << 3) | 6)
@@ -52,7 +52,12 @@ def thread_cpu_ns(native_id: int) -> int | None:
 
 
 class _Seen(NamedTuple):
-    """A thread's CPU clock, its innermost frame and instruction, and the numbers of the stack it was at."""
+    """What the last sample found of a thread.
+
+    `cpu`: its CPU clock.
+    `place`: its innermost frame and instruction.
+    `numbers`: the numbers of its stack in the profile.
+    """
 
     cpu: int
     place: tuple[int, int] | None
@@ -60,7 +65,7 @@ class _Seen(NamedTuple):
 
 
 class CpuSampler:
-    """All sources are handed in; those of this process by default."""
+    """Samples the threads of this process. Tests pass in other frames, threads and clocks."""
 
     def __init__(
         self,
@@ -80,8 +85,10 @@ class CpuSampler:
         self._wall_clock = wall_clock
 
     def profile(self, seconds: float, hz: int, pause: Pause) -> bytes:
-        """Samples for that long, `hz` times a second at most: where the interpreter is too busy, ticks fall out and
-        the next one stands for the whole time since the last."""
+        """Sample for so many seconds, at most `hz` times a second. Returns the encoded profile.
+
+        If the interpreter is too busy, samples are left out, and the next one stands for the whole time since the last.
+        """
         interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
@@ -116,7 +123,7 @@ class CpuSampler:
         }
 
     def _sample(self, profile: Profile, seen: dict[int, _Seen], elapsed: int) -> None:
-        """`seen` is what each thread was last seen at, by native id."""
+        """Sample all threads once. `seen` has what the last sample found, by native id."""
         threads = {thread.ident: thread for thread in self._threads()}
         own = threading.get_ident()
         for ident, frame in self._frames().items():
@@ -124,19 +131,19 @@ class CpuSampler:
                 continue
             thread = threads.get(ident)
             key = None if thread is None else thread.native_id
-            # Before the stack: what runs between the two shows as CPU the next time.
+            # Read before the stack: what runs between the two counts in the next sample.
             cpu = None if key is None else self._thread_cpu(key)
             place = (id(frame), frame.f_lasti)
             before = None if key is None else seen.get(key)
             if before is not None and before.cpu == cpu and before.place == place:
-                # It has not run since, so its stack is the same. Measured: 10 sleeping threads, 150 µs a look, not 380.
+                # It has not run since, so its stack is the same. Measured with 10 sleeping threads: 150 µs, else 380.
                 numbers = before.numbers
             else:
                 numbers = profile.numbers(stack_of(frame), thread.name if thread else f"thread {ident}")
             numbers[0] += 1
             numbers[2] += elapsed
             if key is not None and cpu is not None:
-                # One first met now began since the last look, or is older and became known: never more than has passed.
-                # A clock that went back is another thread's, which got the id of one that ended.
+                # A thread that is new in this sample used at most the time since the last one. A clock that went back
+                # belongs to another thread, which got the id of one that ended.
                 numbers[1] += min(cpu, elapsed) if before is None else max(0, cpu - before.cpu)
                 seen[key] = _Seen(cpu, place, numbers)

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be asked of the profiling port: paths, parameters, costs. Knows nothing of sockets.
+"""The endpoints of the profiling port: paths, parameters, costs. Knows nothing of sockets.
 
-Any request's thread; the locks keep CPU profiles and heap windows to one of each at a time.
+Called on any request's thread. The locks allow one CPU profile and one heap window at a time.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ PPROF = "application/octet-stream"
 Query = dict[str, str]
 
 
-class Refused(Exception):
-    """An answer other than 200: its status, and its reason for a person."""
+class ProfileRefused(Exception):
+    """A request that is refused.
+
+    `status`: the HTTP status.
+    `reason`: why, for people.
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -40,14 +44,23 @@ class Refused(Exception):
 
 
 class Job(NamedTuple):
-    """A request that has been understood: what `run` will give. It raises `Refused` where another one is under way."""
+    """A request whose parameters are right.
+
+    `content_type`: the type of the answer.
+    `run`: measures and returns the answer. Raises ProfileRefused if another one of its kind runs.
+    """
 
     content_type: str
     run: Callable[[Pause], bytes]
 
 
 class Endpoint(NamedTuple):
-    """`prepare` checks the parameters and raises `Refused`; nothing is measured before the job runs."""
+    """One path of the port.
+
+    `path`: the path.
+    `gives`, `cost`: what it returns and what it costs the node, for people.
+    `prepare`: checks the parameters, without measuring. Raises ProfileRefused.
+    """
 
     path: str
     gives: str
@@ -56,12 +69,12 @@ class Endpoint(NamedTuple):
 
     @property
     def filename(self) -> str:
-        """What a browser saves a profile as."""
+        """The name under which a browser saves a profile."""
         return f"{self.path.rpartition('/')[2]}.pb.gz"
 
 
 class Endpoints:
-    """The table of what is served, with the parts that measure."""
+    """The table of endpoints, with what measures for them."""
 
     def __init__(
         self, *, cpu: CpuSampler, heap: HeapTracer, threads: ThreadDump, argv: Sequence[str] = tuple(sys.orig_argv)
@@ -96,11 +109,11 @@ class Endpoints:
         )
 
     def find(self, path: str) -> Endpoint:
-        """The endpoint at that path; `Refused` with 404."""
+        """Return the endpoint of a path. Raises ProfileRefused with 404."""
         for endpoint in self._all:
             if path in (endpoint.path, endpoint.path.rstrip("/")):
                 return endpoint
-        raise Refused(404, f"nothing here; {INDEX} lists what there is")
+        raise ProfileRefused(404, f"nothing here; {INDEX} lists what there is")
 
     def _index(self, _: Query) -> Job:
         return Job(HTML, lambda _: self._page())
@@ -126,7 +139,7 @@ class Endpoints:
             return Job(PPROF, lambda _: self._threads.profile())
         if debug in ("1", "2"):
             return Job(TEXT, lambda _: self._threads.text())
-        raise Refused(400, f"debug must be 0 or 1, not {debug[:40]!r}")
+        raise ProfileRefused(400, f"debug must be 0 or 1, not {debug[:40]!r}")
 
     def _cmdline(self, _: Query) -> Job:
         return Job(TEXT, lambda _: "\0".join(self._argv).encode(errors="surrogateescape"))
@@ -157,7 +170,7 @@ them; <code>go tool pprof URL</code> opens them, and no symbol endpoint is neede
 
 def _alone(lock: threading.Lock, what: str, run: Callable[[], bytes]) -> bytes:
     if not lock.acquire(blocking=False):
-        raise Refused(409, f"{what} is already under way; ask again when it has ended")
+        raise ProfileRefused(409, f"{what} is already under way; ask again when it has ended")
     try:
         return run()
     finally:
@@ -174,12 +187,12 @@ def _seconds(query: Query, *, default: float) -> float:
         seconds = 0.0
     # Written so that NaN fails it too.
     if not 0 < seconds <= MAX_SECONDS:
-        raise Refused(400, f"seconds must be a number above 0 and at most {MAX_SECONDS}, not {text[:40]!r}")
+        raise ProfileRefused(400, f"seconds must be a number above 0 and at most {MAX_SECONDS}, not {text[:40]!r}")
     return seconds
 
 
 def _hz(query: Query) -> int:
     text = query.get("hz", "100")
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_HZ):
-        raise Refused(400, f"hz must be a whole number from 1 to {MAX_HZ}, not {text[:40]!r}")
+        raise ProfileRefused(400, f"hz must be a whole number from 1 to {MAX_HZ}, not {text[:40]!r}")
     return int(text)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A heap profile: what was allocated in a window and still lives at its end, by stack, through `tracemalloc`.
 
-Tracing is a switch of the whole process, so one window at a time (the caller sees to it), and only as long as asked
-for: while it is open, each block that any thread allocates costs about 2 µs more.
+Tracing is a switch of the whole process, so the caller allows one window at a time. While it is open, each block that
+any thread allocates costs about 2 µs more.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from runtime.profiling.profile import Profile
 from runtime.profiling.source import Source
 
 STACK_DEPTH = 16
-# The window closes early when this much was allocated and lives. Copying the traces keeps every other thread waiting,
-# measured 0.4 µs a block: 8 MiB in blocks of 64 bytes, 50 ms.
+# The window closes early when this much was allocated and still lives. Copying the traces holds up every other thread
+# for 0.4 µs a block, measured: 50 ms for 8 MiB in blocks of 64 bytes.
 MAX_TRACED_BYTES = 8 * 1024 * 1024
-# How often that, a client that went away and the server's end are looked at.
+# How often the bound, the client and the server's end are looked at.
 _STEP_SECONDS = 0.05
 
 _SAMPLE_TYPES = (("inuse_objects", "count"), ("inuse_space", "bytes"))
@@ -44,8 +44,11 @@ class HeapTracer:
         self._wall_clock = wall_clock
 
     def profile(self, seconds: float, pause: Pause) -> bytes:
-        """Opens the window for that long. Where tracing is on already (PYTHONTRACEMALLOC), there is nothing to wait
-        for: the answer is all that lives since it began, and it goes on."""
+        """Open the window for so many seconds. Returns the encoded profile.
+
+        If tracing is on already (PYTHONTRACEMALLOC), it does not wait: it returns all that lives since tracing began,
+        and leaves tracing on.
+        """
         profile = Profile(_SAMPLE_TYPES, program=self._program, time_ns=self._wall_clock())
         start = self._clock()
         if tracemalloc.is_tracing():
@@ -76,7 +79,7 @@ class HeapTracer:
         )
 
     def _window(self, end: int, pause: Pause) -> bool:
-        """True: closed early, because too much lives."""
+        """Wait. Returns True if the window was closed early, because too much lives."""
         while (left := end - self._clock()) > 0 and pause(min(left / 1e9, _STEP_SECONDS)):
             if tracemalloc.get_traced_memory()[0] > self._max_traced_bytes:
                 return True

@@ -14,13 +14,16 @@ from typing import Any
 from runtime.profiling.schema import profile_class
 from runtime.profiling.stack import Frame
 
-# What comes after that many different stacks is counted under one stack that says so.
+# Past this many different stacks, all others count under one stack that says so.
 MAX_STACKS = 20_000
 _MORE = Frame("", "(more stacks)", "", 0, 0)
 
 
 class Profile:
-    """`sample_types` names each number of a sample and its unit, as in `("cpu", "nanoseconds")`."""
+    """A profile.
+
+    `sample_types` names each number of a sample and its unit, as in `("cpu", "nanoseconds")`.
+    """
 
     def __init__(
         self, sample_types: Sequence[tuple[str, str]], *, program: str, time_ns: int, max_stacks: int = MAX_STACKS
@@ -33,7 +36,7 @@ class Profile:
         self._samples: dict[tuple[tuple[int, ...], str], list[int]] = {}
 
     def numbers(self, stack: Sequence[Frame], thread: str = "") -> list[int]:
-        """The numbers of that stack (innermost frame first) on that thread: zeros at first, to be added to."""
+        """Return the numbers of a stack (innermost frame first) on a thread. They are zero at first; add to them."""
         # setdefault: a frame costs 100 bytes or more, its id in a stack 8.
         locations = self._locations
         key = (tuple([locations.setdefault(frame, len(locations) + 1) for frame in stack]), thread)
@@ -47,7 +50,7 @@ class Profile:
     def encode(
         self, *, duration_ns: int, period_type: tuple[str, str], period: int, default: str, comments: Sequence[str] = ()
     ) -> bytes:
-        """The whole as gzipped protobuf. `default` is the sample type that viewers show first."""
+        """Return the profile as gzipped protobuf. `default` is the sample type that viewers show first."""
         strings: dict[str, int] = {"": 0}
 
         def text(string: str) -> int:

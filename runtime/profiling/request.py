@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One request on the profiling port: read within limits, answered once, connection closed.
+"""One request on the profiling port. It is read within limits and answered once, then the connection is closed.
 
-Each runs on a thread of its own, made by the listener. Errors are one line of plain text.
+Each request has a thread, which the listener makes. Errors are one line of plain text.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, Refused
+from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, ProfileRefused
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# For an answer to be taken by its client.
+# How long a client may take to read its answer.
 _WRITE_SECONDS = 30.0
 
 _logger = logging.getLogger(__name__)
 
 
 class _Head(io.RawIOBase):
-    """A connection's bytes, until the deadline. `http.server` bounds their number: 64 KiB a line, 100 header lines."""
+    """Reads a connection until a deadline. `http.server` bounds the bytes: 64 KiB a line, 100 header lines."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
@@ -47,9 +47,11 @@ class _Head(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-class Request(BaseHTTPRequestHandler):
-    """Handles its connection within its construction, as `socketserver` wants it. `read_seconds` is the time from the
-    connection's start to the head's last byte."""
+class ProfilingRequest(BaseHTTPRequestHandler):
+    """Answers one connection while it is constructed, as `socketserver` does it.
+
+    `read_seconds` is the time limit from the start of the connection to the last byte of the head.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -67,7 +69,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             status, headers, body = self._answer()
-        except Refused as refused:
+        except ProfileRefused as refused:
             status, headers, body = refused.status, {"Content-Type": TEXT}, f"{refused.reason}\n".encode()
         except Exception:
             _logger.exception("%r failed", self.requestline)
@@ -75,18 +77,18 @@ class Request(BaseHTTPRequestHandler):
         self._send(status, headers, body)
 
     def do_HEAD(self) -> None:
-        """Checks path and parameters and measures nothing, so the length is not known."""
+        """Check path and parameters. Nothing is measured, so the length is not known."""
         self.do_GET()
 
     def _answer(self) -> tuple[int, dict[str, str], bytes | None]:
-        """Status, headers and body; None for HEAD."""
+        """Return status, headers and body; for HEAD the body is None."""
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            raise Refused(413, "a request here has no body")
+            raise ProfileRefused(413, "a request here has no body")
         try:
             url = urlsplit(self.path)
             query = parse_qs(url.query, keep_blank_values=True, max_num_fields=16)
         except ValueError as error:
-            raise Refused(400, f"bad address: {error}") from error
+            raise ProfileRefused(400, f"bad address: {error}") from error
         endpoint = self._endpoints.find(url.path)
         job = endpoint.prepare({name: values[0] for name, values in query.items()})
         headers = {"Content-Type": job.content_type}
@@ -95,7 +97,7 @@ class Request(BaseHTTPRequestHandler):
         return 200, headers, None if self.command == "HEAD" else job.run(self._pause)
 
     def _pause(self, seconds: float) -> bool:
-        """Waits. False when the server stops or the client has gone."""
+        """Wait. Returns False if the server stops or the client has disconnected."""
         return not self._stopping.wait(seconds) and not self._gone()
 
     def _gone(self) -> bool:
@@ -125,7 +127,7 @@ class Request(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What `http.server` itself refuses: a head that is no HTTP or too large, a method without a `do_`."""
+        """Answer what `http.server` itself refuses: a bad or too large head, a method without a `do_`."""
         headers = {"Content-Type": TEXT}
         if code == HTTPStatus.NOT_IMPLEMENTED:
             code, message = HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The messages of pprof's `profile.proto`, built from a table instead of generated code.
 
-Source: https://github.com/google/pprof/blob/main/proto/profile.proto (Apache-2.0). The classes live in a descriptor
-pool of their own, so another copy of the schema in the process does not clash with this one. Pure; any thread.
+Source: https://github.com/google/pprof/blob/main/proto/profile.proto (Apache-2.0). The classes are in a
+descriptor pool of their own, so another copy of the schema in the process does not clash with it. Pure; any thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 _PACKAGE = "perftools.profiles"
 
-# message: fields as "name type", numbered from 1 in their order; "*" marks a repeated one.
+# Message: fields as "name type", numbered from 1 in their order. "*" marks a repeated one.
 _MESSAGES = {
     "Profile": (
         "sample_type ValueType*",
@@ -58,7 +58,7 @@ _MESSAGES = {
 
 @cache
 def profile_class() -> Any:
-    """The class of `perftools.profiles.Profile`; built on first use, the same one ever after."""
+    """Return the class of `perftools.profiles.Profile`. It is built on first use and kept."""
     file = FileDescriptorProto(name="profile.proto", package=_PACKAGE, syntax="proto3")
     for message, fields in _MESSAGES.items():
         descriptor = file.message_type.add(name=message)

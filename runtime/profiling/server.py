@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The profiling port: the standard library's threading server, on daemon threads of its own.
 
-Independent of the node's loop, so that it shows one that is stuck. `start` and `stop` are called by the composition
-root, from one thread.
+Independent of the node's loop, so that it can show a loop that is stuck. The composition root calls `start` and `stop`,
+from one thread.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any, cast
 from runtime.profiling.cpu import CpuSampler
 from runtime.profiling.endpoints import INDEX, Endpoints
 from runtime.profiling.heap import HeapTracer
-from runtime.profiling.request import Request
+from runtime.profiling.request import ProfilingRequest
 from runtime.profiling.threads import ThreadDump
 
-# One CPU profile, one heap window, and a few quick looks.
+# One CPU profile, one heap window, and a few quick requests.
 _MAX_CONNECTIONS = 8
 # How long `stop` waits for answers to go out; daemon threads end with the process anyway.
 _STOP_SECONDS = 2.0
-# How often the accepting thread looks whether it should end: the longest that `stop` waits for it.
+# How often the accepting thread looks whether it should end. `stop` waits for it at most this long.
 _POLL_SECONDS = 0.1
 
 _BUSY = (
@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Listener(ThreadingMixIn, TCPServer):
-    """Accepts at most so many connections at a time and knows those that are open."""
+    """Accepts at most so many connections at a time, and keeps those that are open."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -71,7 +71,7 @@ class _Listener(ThreadingMixIn, TCPServer):
             self._changed.notify_all()
 
     def drain(self, seconds: float) -> None:
-        """Ends idle connections, and waits that long at most for answers to go out."""
+        """End idle connections. Wait at most so many seconds for answers to be written."""
         with self._changed:
             for connection in self._open:
                 with suppress(OSError):
@@ -79,7 +79,7 @@ class _Listener(ThreadingMixIn, TCPServer):
             self._changed.wait_for(lambda: not self._open, seconds)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of ours."""
+        """Log an error. A client that disconnects is logged for debugging only."""
         error = sys.exception()
         if isinstance(error, OSError):
             _logger.debug("%s went away: %s", client_address, error)
@@ -88,7 +88,7 @@ class _Listener(ThreadingMixIn, TCPServer):
 
 
 class ProfilingServer:
-    """Profiles on `host`:`port`; port 0 takes a free one. `program` is what viewers call the process."""
+    """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name."""
 
     def __init__(
         self,
@@ -109,14 +109,14 @@ class ProfilingServer:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Serves from now on. Raises OSError where the address cannot be had."""
+        """Start to serve. Raises OSError if the address can't be bound."""
         endpoints = Endpoints(
             cpu=CpuSampler(program=self._program),
             heap=HeapTracer(program=self._program),
             threads=ThreadDump(program=self._program),
         )
         self._stopping.clear()
-        handler = partial(Request, endpoints, self._stopping, self._read_seconds)
+        handler = partial(ProfilingRequest, endpoints, self._stopping, self._read_seconds)
         self._listener = _Listener(self._host, self._port, handler, self._max_connections)
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(_POLL_SECONDS,), name="profiling", daemon=True
@@ -124,7 +124,7 @@ class ProfilingServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends a running profile, which answers with what it has, and gives the port back. Within about two seconds."""
+        """Stop, within about two seconds, and close the port. A profile that runs answers with what it has."""
         listener, thread = self._listener, self._thread
         if listener is None or thread is None:
             return
@@ -137,7 +137,7 @@ class ProfilingServer:
 
     @property
     def port(self) -> int:
-        """The port that was bound, while started; else the one that was asked for."""
+        """The port that is bound while it runs, else the configured one."""
         return self._port if self._listener is None else int(self._listener.server_address[1])
 
     @property

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which function a line of a source file belongs to.
 
-`tracemalloc` knows files and lines only. The names come from the files' tokens: unlike `ast.parse`, which keeps the
-interpreter to itself for 8 ms per 1,000 lines, tokenizing takes 16 ms but lets other threads in. Any thread; one
-`Source` belongs to the one that made it.
+`tracemalloc` knows files and lines only. The names come from the files' tokens. `ast.parse` would hold the interpreter
+for 8 ms per 1,000 lines; tokenizing takes 16 ms but lets other threads run. Any thread; a `Source` belongs to the
+thread that made it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from runtime.profiling.stack import Frame
 
 
 class Scope(NamedTuple):
-    """One `def` or `class`: its first line, the lines of its body, both ends included, and its `__qualname__`.
+    """One `def` or `class`.
 
-    The head is not the body's: a function is made, and its defaults computed, by what surrounds it.
+    `start`: its first line.
+    `body`, `end`: the first and the last line of its body. The head is not in it: the surrounding code makes the
+    function and computes its defaults.
+    `name`: its `__qualname__`.
     """
 
     start: int
@@ -39,7 +42,7 @@ class _Open(NamedTuple):
 
 
 def scopes(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[Scope]:
-    """Every function and class among a file's tokens, inner ones before outer ones."""
+    """Return every function and class among a file's tokens, inner ones before outer ones."""
     opened: list[_Open] = []
     depth = last_line = 0
     keyword = ""
@@ -78,7 +81,7 @@ def _qualified(name: str, opened: list[_Open]) -> str:
 
 
 class Source:
-    """Frames by file and line. `modules` is `sys.modules`; every file is read once, and not kept."""
+    """Frames by file and line. `modules` is `sys.modules`. Every file is read once, and its text is not kept."""
 
     def __init__(
         self, modules: Iterable[tuple[str, ModuleType]], *, read: Callable[[str], Iterable[Scope]] | None = None
@@ -93,7 +96,7 @@ class Source:
         self._frames: dict[tuple[str, int], Frame] = {}
 
     def frame(self, filename: str, line: int) -> Frame:
-        """That line with its function's name; with the file's name instead where the source cannot be read."""
+        """Return a line with its function's name, or with the file's name if the source can't be read."""
         frame = self._frames.get((filename, line))
         if frame is None:
             frame = self._frames[filename, line] = self._find(filename, line)

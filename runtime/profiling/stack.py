@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Python stacks as plain values. Any thread; a frame object is never kept beyond the call that reads it, because it
-would keep the locals of a running function alive.
+"""Python stacks as plain values. Any thread.
+
+No frame object is kept after the call that reads it, because it would keep the locals of a running function alive.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 from types import FrameType
 from typing import NamedTuple
 
-# Of a deeper stack only the innermost frames are taken.
+# Of a deeper stack only the innermost frames are kept.
 MAX_DEPTH = 256
 
 
 class Frame(NamedTuple):
-    """One line of one function. Lines count from 1; 0 is unknown."""
+    """One line of one function. Lines count from 1. 0 means unknown."""
 
     module: str
     function: str
@@ -32,7 +33,7 @@ Stack = tuple[Frame, ...]
 
 
 def stack_of(frame: FrameType | None) -> Stack:
-    """The stack from `frame` outwards, innermost first as pprof wants it."""
+    """Return the stack from `frame` outwards, innermost first, as pprof wants it."""
     stack: list[Frame] = []
     while frame is not None and len(stack) < MAX_DEPTH:
         code = frame.f_code

@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What every thread is doing right now: a dump of all stacks, for pprof or to be read.
+"""What every thread does right now: a dump of all stacks, for pprof or for people.
 
-Runs on the thread that asks, and shows that one too. Takes one look, so the stacks are of one moment within the time
-that reading them takes (tens of microseconds).
+Runs on the thread that asks, and shows that one too. All stacks are read in one step of tens of microseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class _Thread(NamedTuple):
 
 
 class ThreadDump:
-    """All sources are handed in; those of this process by default."""
+    """Dumps the threads of this process. Tests pass in other frames, threads and clocks."""
 
     def __init__(
         self,
@@ -44,14 +43,14 @@ class ThreadDump:
         self._wall_clock = wall_clock
 
     def profile(self) -> bytes:
-        """One sample a thread, in pprof's format."""
+        """Return one sample a thread, in pprof's format."""
         profile = Profile((("threads", "count"),), program=self._program, time_ns=self._wall_clock())
         for thread in self._look():
             profile.numbers(thread.stack, thread.name)[0] += 1
         return profile.encode(duration_ns=0, period_type=("threads", "count"), period=1, default="threads")
 
     def text(self) -> bytes:
-        """One paragraph a thread, innermost frame first."""
+        """Return one paragraph a thread, innermost frame first."""
         looked = list(self._look())
         lines = [f"{len(looked)} threads of {self._program}"]
         for thread in looked:

@@ -16,8 +16,8 @@ from django.test import Client
 
 from loadstats.part import LoadStats
 from metadata_center.node import Node
-from runtime.config.schema import Log
-from runtime.health import Health, State
+from runtime.config.schema import LogSettings
+from runtime.health import Health, PartState
 from runtime.logs import configure
 from runtime.running import publish
 from tests.contract.cases import Case, differences, read_cases
@@ -63,10 +63,10 @@ def runserver(folder: Path) -> Any:
 @contextmanager
 def views(folder: Path) -> Iterator[Ask]:
     """Django's views themselves, which serve browsers and whatever the other doors hand over."""
-    logs = configure(Log(access_output="off", output="file", output_file=str(folder / "log")))
+    logs = configure(LogSettings(access_output="off", output="file", output_file=str(folder / "log")))
     published = Node(settings.CONFIG, logs).published()
     cast("LoadStats", published[LoadStats]).ledger.clear()
-    cast("Health", published[Health]).add("views", True, lambda: (State.OK, ""))
+    cast("Health", published[Health]).add("views", True, lambda: (PartState.OK, ""))
     client = Client(raise_request_exception=False)
 
     def ask(case: Case) -> tuple[int, dict[str, str], bytes]:

@@ -22,7 +22,7 @@ from celery import Celery
 from kombu import Queue
 
 from runtime.config import Config, schema
-from runtime.health import State
+from runtime.health import PartState
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
 from tests.ports import free_port
 
@@ -30,7 +30,7 @@ REDIS = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
 
 SECONDS = 30.0  # how long a test waits for what must happen
-WELL = (State.OK, "")
+WELL = (PartState.OK, "")
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -87,7 +87,7 @@ class Node:
 
     def __init__(self, redis: Redis, name: str, every_seconds: float) -> None:
         self.runs = Semaphore(0)
-        self.app: Celery = build_app(Config(celery=schema.Celery(broker=redis.url)), name)
+        self.app: Celery = build_app(Config(celery=schema.CelerySettings(broker=redis.url)), name)
 
         @self.app.task(name="tick", shared=False)
         def tick() -> None:
@@ -150,11 +150,11 @@ def test_a_broker_that_is_away_at_the_start_and_later_is_waited_for(
 
     def beat_waits() -> bool:
         state, detail = node.celery.beat_state()
-        return state is State.DEGRADED and detail.startswith("broker: ")
+        return state is PartState.DEGRADED and detail.startswith("broker: ")
 
     node.celery.start()
     eventually(beat_waits)
-    assert node.celery.worker_state() == (State.STARTING, "")
+    assert node.celery.worker_state() == (PartState.STARTING, "")
 
     redis.start()
     eventually(node.is_well)
@@ -173,13 +173,13 @@ def test_it_stops_while_the_broker_is_away(redis: Redis, make_node: Callable[...
     node.celery.start()
     node.wait(1)
     redis.kill()
-    eventually(lambda: node.celery.beat_state()[0] is State.DEGRADED)
+    eventually(lambda: node.celery.beat_state()[0] is PartState.DEGRADED)
     began = time.monotonic()
     node.celery.stop(5.0)
     assert time.monotonic() - began < SECONDS
     # Celery may be in the middle of sending an event, which it tries until the broker is back.
     redis.start()
-    eventually(lambda: node.celery.worker_state() == node.celery.beat_state() == (State.STOPPED, ""))
+    eventually(lambda: node.celery.worker_state() == node.celery.beat_state() == (PartState.STOPPED, ""))
 
 
 def test_flower_sees_the_worker_and_its_tasks(redis: Redis, make_node: Callable[..., Node], tmp_path: Path) -> None:

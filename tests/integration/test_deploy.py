@@ -154,6 +154,15 @@ def test_every_package_of_the_wheel_gets_into_the_image() -> None:
     assert [name for name in packages if f"!{name.removesuffix('*')}/" not in kept] == []
 
 
+def test_the_development_requirements_have_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["tool"]["setuptools"]["dynamic"]["optional-dependencies"]
+    files = [file.removeprefix("requirements/") for extra in extras.values() for file in extra["file"]]
+    included = (ROOT / "requirements" / "dev.in").read_text().splitlines()
+    assert [file for file in files if f"-r {file}" not in included] == []
+    assert files
+
+
 @needs_promtool
 def test_prometheus_accepts_its_configuration_and_the_alerts() -> None:
     promtool("check", "config", str(DEPLOY / "prometheus.yml"))

@@ -21,13 +21,13 @@ from celery import Celery
 from celery.worker import WorkController
 
 from runtime.config import Config
-from runtime.health import State
+from runtime.health import PartState
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app, embedded
 from runtime.periodic.embedded import HEARTBEAT
 from runtime.periodic.supervisor import Supervisor
 
 SECONDS = 20.0  # how long a test waits for what must happen
-WELL = (State.OK, "")
+WELL = (PartState.OK, "")
 NAMES = count()
 
 
@@ -189,7 +189,7 @@ def test_a_worker_that_dies_is_started_anew(
     node = embed(tick)
     ticking.wait(1)
     die.set()
-    eventually(lambda: node.worker_state() == (State.FAILED, "ended"))
+    eventually(lambda: node.worker_state() == (PartState.FAILED, "ended"))
     assert dead.is_set()
     ticking.wait(node.last_runs["tick"].runs + 2)
     eventually(lambda: well(node))
@@ -215,7 +215,7 @@ def test_a_beat_that_dies_is_started_anew(
     node = embed(tick)
     ticking.wait(1)
     die.set()
-    eventually(lambda: node.beat_state() == (State.FAILED, "RuntimeError: boom"))
+    eventually(lambda: node.beat_state() == (PartState.FAILED, "RuntimeError: boom"))
     ticking.wait(node.last_runs["tick"].runs + 2)
     eventually(lambda: well(node))
 
@@ -246,7 +246,7 @@ def test_the_queue_is_bounded_while_the_worker_is_away(
         queue: Any = app.amqp.queues[app.conf.task_default_queue]
         assert queue.bind(connection.channel()).queue_declare().message_count == 5
     assert node.beat_state() == WELL
-    assert node.worker_state() == (State.FAILED, "RuntimeError: no worker today")
+    assert node.worker_state() == (PartState.FAILED, "RuntimeError: no worker today")
 
 
 def test_it_stops_cleanly_and_starts_again(embed: Callable[..., EmbeddedCelery], ticking: Ticking) -> None:
@@ -262,7 +262,7 @@ def test_it_stops_cleanly_and_starts_again(embed: Callable[..., EmbeddedCelery],
         node.stop(SECONDS)
         assert time.monotonic() - began < SECONDS / 2
         assert celery_threads() == []
-        assert node.worker_state() == node.beat_state() == (State.STOPPED, "")
+        assert node.worker_state() == node.beat_state() == (PartState.STOPPED, "")
         node.start()
 
 
@@ -284,11 +284,11 @@ def test_it_stops_when_told_while_it_starts(
     assert starting.wait(SECONDS)
     stop = threading.Thread(target=node.stop, args=(SECONDS,))
     stop.start()
-    eventually(lambda: node.beat_state()[0] is State.STOPPED)
+    eventually(lambda: node.beat_state()[0] is PartState.STOPPED)
     told.set()
     stop.join(SECONDS)
     assert celery_threads() == []
-    assert node.worker_state() == (State.STOPPED, "")
+    assert node.worker_state() == (PartState.STOPPED, "")
 
 
 def test_it_leaves_signals_stdout_and_logging_alone(

@@ -33,12 +33,12 @@ from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
 from replication import paths
 from replication.part import Replication
-from runtime.config.schema import Config, Http
-from runtime.health import Health, State
+from runtime.config.schema import Config, HttpSettings
+from runtime.health import Health, PartState
 from runtime.identity import Identity
 from runtime.logs import Logs
 from runtime.logs.levels import UnknownLevel
-from runtime.periodic import EmbeddedCelery, PeriodicTask, Run
+from runtime.periodic import EmbeddedCelery, PeriodicTask, TaskRun
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
 
@@ -107,7 +107,7 @@ class FakeCelery:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.last_runs = {"loadstats.expire": Run(2, 1, 0, 1_800_000_000.0, 0.25, "ValueError: no", None)}
+        self.last_runs = {"loadstats.expire": TaskRun(2, 1, 0, 1_800_000_000.0, 0.25, "ValueError: no", None)}
 
     def run_now(self, item: PeriodicTask) -> None:
         self.asked.append(item.task)
@@ -143,9 +143,9 @@ class PartialNode:
     name = "10.0.0.1:8080"
 
     def __init__(self) -> None:
-        self.config = Config(http=Http(max_body_bytes=4096))
+        self.config = Config(http=HttpSettings(max_body_bytes=4096))
         self.health = Health(lambda: 1_800_000_000.0)
-        self.health.add("worker", False, lambda: (State.OK, ""))
+        self.health.add("worker", False, lambda: (PartState.OK, ""))
         self.ledger = Ledger()
         self.kvcache = CacheIndex()
         self.logs = FakeLogs()

@@ -27,7 +27,7 @@ def test_its_operations_are_whole_lives_that_a_node_takes() -> None:
 
 
 def test_it_tells_every_size_and_every_read() -> None:
-    measured = batch.Measured(
+    measured = batch.BatchNumbers(
         {10: [3.5, 4.5, 4.0], 10_000: [2.0]},
         {(1000, False): [60.0], (1000, True): [20.0]},
         Latencies.of([500.0, 11_000.0]),

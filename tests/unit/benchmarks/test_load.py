@@ -17,9 +17,9 @@ import pytest
 
 from benchmarks import wrk
 from benchmarks.floor import answer
-from benchmarks.gateway import LAG, Gateway
+from benchmarks.gateway import LAG, LoadGateway
 from benchmarks.machine import cores
-from benchmarks.openloop_client import CallFailed, OpenLoop, poisson, steady
+from benchmarks.openloop_client import OpenLoop, OpenLoopFailed, poisson, steady
 from benchmarks.servers import ServerFailed, Servers, call, complete
 from tests.unit.benchmarks.scripted import answering
 
@@ -69,18 +69,18 @@ def check_life(calls: list[Call], lag: int) -> None:
 
 
 def test_a_life_is_added_then_ended() -> None:
-    check_life([parse(each) for each in islice(Gateway(1).life(), 4001)], LAG)
+    check_life([parse(each) for each in islice(LoadGateway(1).life(), 4001)], LAG)
 
 
 def test_adds_reach_every_engine_and_vary_in_length() -> None:
-    calls = [parse(each).body for each in islice(Gateway(2, engines=1000, per_cluster=100).adds(), 1000)]
+    calls = [parse(each).body for each in islice(LoadGateway(2, engines=1000, per_cluster=100).adds(), 1000)]
     assert len({call["ip"] for call in calls}) == 1000
     assert {call["cluster"] for call in calls} == {"model-a", *(f"model-a-{n}" for n in range(1, 10))}
     assert {len(str(call["prompt_length"])) for call in calls} == {1, 2, 3, 4, 5}
 
 
 def test_two_gateways_share_no_request() -> None:
-    assert parse(Gateway(1).post(7)).body["request_id"] != parse(Gateway(2).post(7)).body["request_id"]
+    assert parse(LoadGateway(1).post(7)).body["request_id"] != parse(LoadGateway(2).post(7)).body["request_id"]
 
 
 @pytest.mark.parametrize("size", [100, 101, 263, 1099, 1100, 1101, 93_744])
@@ -99,13 +99,13 @@ def test_an_answer_is_never_smaller_than_its_head() -> None:
 def floor_port(tmp_path: Path) -> Iterator[int]:
     with Servers(tmp_path, cores()[0]).floor([263, 9000]) as (pid, ports):
         assert pid > 0
-        assert len(call(ports[1], Gateway(1).get())) == 9000
+        assert len(call(ports[1], LoadGateway(1).get())) == 9000
         yield ports[0]
 
 
 def test_an_open_loop_counts_every_call_from_its_own_time(floor_port: int) -> None:
     with OpenLoop(floor_port, connections=4) as client:
-        load = client.run(steady(2000, 400), Gateway(1).life(), scrape_every_seconds=0.05)
+        load = client.run(steady(2000, 400), LoadGateway(1).life(), scrape_every_seconds=0.05)
     assert len(load.latencies) == 400
     assert min(load.latencies) > 0
     assert all(late <= latency for late, latency in zip(load.sent_late, load.latencies, strict=True))
@@ -140,7 +140,7 @@ def test_an_open_loop_ends_at_a_wrong_answer(said: bytes, told: str) -> None:
     with (
         answering([(said,)]) as server,
         OpenLoop(server.port, connections=1) as client,
-        pytest.raises(CallFailed, match=told),
+        pytest.raises(OpenLoopFailed, match=told),
     ):
         client.run(steady(1000, 1), repeat(b"GET"))
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from array import array
 from pathlib import Path
 
@@ -78,7 +79,24 @@ def test_this_process_can_be_read() -> None:
     assert machine.cpu_seconds(os.getpid()) > 0
     assert machine.resident_bytes(os.getpid()) > 1 << 20
     assert machine.waited_seconds(os.getpid()) >= 0
-    assert "Python 3." in machine.facts()
+    assert machine.interpreter() in machine.facts()
+
+
+@pytest.mark.parametrize(
+    ("variables", "build"),
+    [
+        ({}, "(no PGO, no LTO)"),
+        ({"CONFIG_ARGS": None}, "(no PGO, no LTO)"),
+        ({"CONFIG_ARGS": "'--enable-shared'", "Py_DEBUG": 0}, "(no PGO, no LTO)"),
+        ({"CONFIG_ARGS": "'--enable-optimizations' '--with-lto=full'"}, "(PGO, LTO)"),
+        ({"CONFIG_ARGS": "'--enable-optimizations' '--with-lto=no'"}, "(PGO, no LTO)"),
+        ({"CONFIG_ARGS": "'--with-pydebug'", "Py_DEBUG": 1}, "(no PGO, no LTO, debug)"),
+        ({"CONFIG_ARGS": "'--with-lto'", "Py_GIL_DISABLED": 1}, "(no PGO, LTO, free-threaded)"),
+    ],
+)
+def test_the_interpreters_build_is_named(variables: dict[str, object], build: str) -> None:
+    name = f"{platform.python_implementation()} {platform.python_version()}"
+    assert machine.interpreter(variables) == f"{name} {build}"
 
 
 def test_pinning_ends_with_its_context() -> None:

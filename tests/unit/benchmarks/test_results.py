@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import lane, latency, ledger, openloop, plot, results
-from benchmarks.openloop_client import Load, Scrape
+from benchmarks.openloop_client import OpenLoopRun, Scrape
 from benchmarks.section import Bar, Reach, Section, table
 from benchmarks.spread import Latencies, Spread
 
@@ -41,9 +41,9 @@ def test_results_drop_sections_that_nobody_measures_any_more() -> None:
     assert results.sections(results.document(first, {"a": "## A"}, ["a"])) == {"a": "## A"}
 
 
-def load(*latencies_ms: float) -> Load:
+def load(*latencies_ms: float) -> OpenLoopRun:
     values = array("q", [round(each * 1e6) for each in latencies_ms])
-    return Load(values, array("q", [0] * len(values)))
+    return OpenLoopRun(values, array("q", [0] * len(values)))
 
 
 def test_a_row_of_latencies_tells_each_reach() -> None:
@@ -79,7 +79,7 @@ def test_the_lane_compares_each_round_with_its_own_floor() -> None:
 
 def test_the_ledger_tells_bytes_pauses_and_costs() -> None:
     times = Latencies(10, 1.0, 2.0, 3.0, 4.0, 12_000.0)
-    measured = ledger.Measured(1000, 401.0, times, 800.0, times, times, 2_000_000, {"add": [1.0, 3.0]})
+    measured = ledger.LedgerNumbers(1000, 401.0, times, 800.0, times, times, 2_000_000, {"add": [1.0, 3.0]})
     text = ledger.section(measured, 2).markdown("today")
     assert "401 resident bytes each" in text
     assert "≤ 400 bytes: **missed**" in text

@@ -14,7 +14,7 @@ from discovery.dns import DnsDiscovery
 from discovery.host import Host
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
-from runtime.config.schema import Discovery
+from runtime.config.schema import DiscoverySettings
 from tests.dns_server import DnsServer
 from tests.unit.discovery.fakes import Clock
 
@@ -54,7 +54,7 @@ def own_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "acme_discovery"
 
 
-def refusal(config: Discovery) -> str:
+def refusal(config: DiscoverySettings) -> str:
     with pytest.raises(ConfigError) as caught:
         choose(config, Clock())
     message = str(caught.value)
@@ -63,11 +63,11 @@ def refusal(config: Discovery) -> str:
 
 
 def test_a_node_with_no_discovery_is_alone() -> None:
-    assert choose(Discovery(), Clock()) is None
+    assert choose(DiscoverySettings(), Clock()) is None
 
 
 def test_a_list_of_hosts_is_taken_as_it_is() -> None:
-    discovery = choose(Discovery(hosts=("10.0.0.1", "[FD00::1]:8080")), Clock())
+    discovery = choose(DiscoverySettings(hosts=("10.0.0.1", "[FD00::1]:8080")), Clock())
     assert isinstance(discovery, StaticDiscovery)
     assert discovery.hosts() == (Host("10.0.0.1"), Host("fd00::1", 8080))
 
@@ -75,20 +75,20 @@ def test_a_list_of_hosts_is_taken_as_it_is() -> None:
 def test_a_host_is_looked_up_at_the_nameservers_of_the_configuration() -> None:
     with DnsServer() as server:
         server.publish("peers.test", "A", "10.0.0.1")
-        config = Discovery(host="peers.test", nameservers=(server.endpoint,), lookup_timeout_seconds=10)
+        config = DiscoverySettings(host="peers.test", nameservers=(server.endpoint,), lookup_timeout_seconds=10)
         discovery = choose(config, Clock())
         assert isinstance(discovery, DnsDiscovery)
         assert list(discovery.hosts()) == [Host("10.0.0.1")]
 
 
 def test_without_nameservers_the_system_is_asked() -> None:
-    discovery = choose(Discovery(host="127.0.0.1"), Clock())
+    discovery = choose(DiscoverySettings(host="127.0.0.1"), Clock())
     assert isinstance(discovery, DnsDiscovery)
     assert list(discovery.hosts()) == [Host("127.0.0.1")]
 
 
 def test_a_class_of_the_users_gets_the_configuration(own_classes: str) -> None:
-    config = Discovery(host="peers", class_path=f"{own_classes}.Consul")
+    config = DiscoverySettings(host="peers", class_path=f"{own_classes}.Consul")
     discovery = choose(config, Clock())
     assert discovery is not None
     assert discovery.hosts() == [Host("10.0.0.1", 8080)]
@@ -109,4 +109,4 @@ def test_a_class_of_the_users_gets_the_configuration(own_classes: str) -> None:
 )
 @pytest.mark.usefixtures("own_classes")
 def test_a_class_that_cannot_be_used_is_named_in_one_line(path: str, problem: str) -> None:
-    assert refusal(Discovery(host="peers", class_path=path)) == f"[Discovery] Class: {path}: {problem}"
+    assert refusal(DiscoverySettings(host="peers", class_path=path)) == f"[Discovery] Class: {path}: {problem}"

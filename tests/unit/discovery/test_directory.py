@@ -14,7 +14,7 @@ from discovery.directory import MAX_PEERS, Directory, Lookups
 from discovery.host import Host
 from discovery.own import Own
 from discovery.service import LookupFailed
-from runtime.health import State
+from runtime.health import PartState
 from tests.unit.discovery.fakes import Clock, FakeDiscovery
 
 GRACE = 60.0
@@ -68,7 +68,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_nobody_is_known_before_the_first_look_up(directory: Directory) -> None:
     assert directory.peers() == ()
     assert directory.lookups() == Lookups()
-    assert directory.state() == (State.STARTING, "not looked up yet")
+    assert directory.state() == (PartState.STARTING, "not looked up yet")
 
 
 def test_peers_are_sorted_without_doubles_and_have_the_target_port(
@@ -96,7 +96,7 @@ def test_an_answer_of_nothing_but_this_node_means_that_it_is_alone(
 ) -> None:
     answered(directory, discovery, "10.0.0.1", "10.0.0.2")
     assert answered(directory, discovery, "10.0.0.1") == []
-    assert directory.state() == (State.OK, "peers known: 0")
+    assert directory.state() == (PartState.OK, "peers known: 0")
 
 
 def test_a_peer_missing_from_an_answer_is_dropped_at_once(directory: Directory, discovery: FakeDiscovery) -> None:
@@ -252,7 +252,7 @@ def test_a_listener_that_raises_does_not_stop_the_others(
     answered(directory, discovery, "10.0.0.2")
     assert told == [(Host("10.0.0.2", 80),)]
     assert lines(caplog)[-1] == "ERROR a listener failed on a change of peers"
-    assert directory.state() == (State.OK, "peers known: 1")
+    assert directory.state() == (PartState.OK, "peers known: 1")
 
 
 def test_operators_see_what_came_of_it(discovery: FakeDiscovery, clock: Clock) -> None:
@@ -280,11 +280,14 @@ def test_operators_see_what_came_of_it(discovery: FakeDiscovery, clock: Clock) -
     assert (lookups.successes, lookups.failures) == (1, 2)
     assert (lookups.last_lookup, lookups.last_success, lookups.failing_since) == (start + 6, start, start + 3)
     assert (lookups.last_error, lookups.hosts) == ("no answer", first.hosts)
-    assert directory.state() == (State.DEGRADED, "failing since 2026-01-01T00:00:03.000Z: no answer; peers known: 2")
+    assert directory.state() == (
+        PartState.DEGRADED,
+        "failing since 2026-01-01T00:00:03.000Z: no answer; peers known: 2",
+    )
     answered(directory, slow, "10.0.0.2")
     assert directory.lookups().failing_since is None
     assert directory.lookups().last_error == "no answer"
-    assert directory.state() == (State.OK, "peers known: 1")
+    assert directory.state() == (PartState.OK, "peers known: 1")
 
 
 def test_a_second_look_up_returns_at_once_while_one_is_under_way(clock: Clock) -> None:

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from discovery.host import Host
-from discovery.own import NOBODY, Own, is_local
+from discovery.own import UNUSED_ADDRESSES, Own, is_local
 from runtime.config import ConfigError
 
 
@@ -20,13 +20,13 @@ def test_the_machine_has_its_loopback_addresses() -> None:
 def test_the_machine_has_the_address_that_its_packets_leave_from() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((NOBODY[0], 9))  # sends nothing
+            probe.connect((UNUSED_ADDRESSES[0], 9))  # sends nothing
         except OSError as error:
             pytest.skip(f"needs a route: {error}")
         assert is_local(probe.getsockname()[0])
 
 
-@pytest.mark.parametrize("address", [*NOBODY, "203.0.113.77", "2001:db8::77"])
+@pytest.mark.parametrize("address", [*UNUSED_ADDRESSES, "203.0.113.77", "2001:db8::77"])
 def test_the_machine_has_no_address_of_others(address: str) -> None:
     assert not is_local(address)
 
@@ -60,7 +60,7 @@ def test_by_default_it_asks_the_machine() -> None:
     assert not own(Host("203.0.113.77"))
 
 
-@pytest.mark.parametrize("foreign", NOBODY)
+@pytest.mark.parametrize("foreign", UNUSED_ADDRESSES)
 def test_a_machine_that_takes_every_address_for_its_own_must_be_told_its_address(foreign: str) -> None:
     with pytest.raises(ConfigError, match=r"^\[Node\] Address: must be set \(POD_IP\)"):
         Own("", 8080, is_local={foreign}.__contains__)

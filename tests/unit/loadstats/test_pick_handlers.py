@@ -17,7 +17,7 @@ from loadstats.pick import candidates
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.rule import Rule
 from loadstats.pick.wire import MAX_HASHES, Pick, Picked, QuickPick
-from runtime.config.schema import Pick as PickConfig
+from runtime.config.schema import PickSettings
 
 
 class Caches:
@@ -283,7 +283,7 @@ def test_what_a_call_does_not_say_is_as_configured() -> None:
 
 
 def test_the_configured_rule_has_the_same_defaults() -> None:
-    assert Rule(**msgspec.structs.asdict(PickConfig())) == Rule()
+    assert Rule(**msgspec.structs.asdict(PickSettings())) == Rule()
 
 
 def test_it_refuses_where_every_candidate_is_full() -> None:

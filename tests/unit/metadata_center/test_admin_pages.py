@@ -23,7 +23,7 @@ from metadata_center.admin.dashboard import BUSIEST
 from runtime.config import Config
 from runtime.config.loaded import Loaded
 from runtime.config.member import members
-from runtime.config.schema import Replication
+from runtime.config.schema import ReplicationSettings
 from tests.unit.partial_node import PartialNode
 
 pytestmark = pytest.mark.django_db
@@ -242,7 +242,7 @@ def test_tasks_are_shown_with_their_last_run(client: Client, node: PartialNode) 
 
 
 def test_the_configuration_tells_sources_and_hides_secrets(client: Client, settings: Any) -> None:
-    config = Config(replication=Replication(secret="hunter2hunter2"))
+    config = Config(replication=ReplicationSettings(secret="hunter2hunter2"))
     sources = {member.path: "default" for member in members()} | {"Replication.Secret": "environment REPLICA_SECRET"}
     settings.LOADED = Loaded(config, sources)
     text = shown(client, "metadata_center_setting_changelist")

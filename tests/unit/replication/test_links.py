@@ -29,7 +29,7 @@ from replication.link import PeerLink
 from replication.links import Links
 from replication.messages import VERSION, Ack, State, Summary, Want
 from replication.sender import Link, Sender
-from runtime.health import State as PartState
+from runtime.health import PartState
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config import Config, ConfigError, Loaded, load
-from runtime.config.schema import Pick
+from runtime.config.schema import PickSettings
 
 
 def loaded(folder: Path, text: str | bytes, suffix: str = ".toml") -> Loaded:
@@ -157,7 +157,9 @@ def test_it_rejects_what_is_no_duration_above_zero(tmp_path: Path, value: str) -
 def test_a_number_without_a_fraction_is_one_too(tmp_path: Path, value: str) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f"[Pick]\nRequestLoad = {value}")
-    assert load(str(file), {"METADATA_CENTER_PICK_SHARE": "0.1"}).config.pick == Pick(request_load=2.0, share=0.1)
+    assert load(str(file), {"METADATA_CENTER_PICK_SHARE": "0.1"}).config.pick == PickSettings(
+        request_load=2.0, share=0.1
+    )
 
 
 @pytest.mark.parametrize("value", ['"0"', "0", "0.0", '"0s"'])

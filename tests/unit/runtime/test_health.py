@@ -9,19 +9,19 @@ from threading import Barrier, Thread
 
 import pytest
 
-from runtime.health import Health, State
+from runtime.health import Health, PartState
 
-NOT_WELL = [State.STARTING, State.DEGRADED, State.FAILED, State.STOPPED]
+NOT_WELL = [PartState.STARTING, PartState.DEGRADED, PartState.FAILED, PartState.STOPPED]
 
 
 class Part:
     """A probe whose answer the test sets."""
 
-    def __init__(self, state: State = State.OK, detail: str = "") -> None:
+    def __init__(self, state: PartState = PartState.OK, detail: str = "") -> None:
         self.state = state
         self.detail = detail
 
-    def __call__(self) -> tuple[State, str]:
+    def __call__(self) -> tuple[PartState, str]:
         return self.state, self.detail
 
 
@@ -44,7 +44,7 @@ def health(clock: Clock) -> Health:
 
 def test_it_reports_every_part(health: Health) -> None:
     health.add("server", True, Part(detail="port 8080"))
-    health.add("worker", False, Part(State.DEGRADED, "stalled"))
+    health.add("worker", False, Part(PartState.DEGRADED, "stalled"))
     assert health.report() == {
         "status": "degraded",
         "parts": [
@@ -73,7 +73,7 @@ def test_it_remembers_since_when_a_part_is_in_its_state(health: Health, clock: C
     clock.seconds += 60.25
     part.detail = "another detail is no other state"
     assert health.report()["parts"][0]["since"] == "2026-01-01T00:00:00.000Z"
-    part.state = State.FAILED
+    part.state = PartState.FAILED
     assert health.report()["parts"][0]["since"] == "2026-01-01T00:01:00.250Z"
     clock.seconds += 60
     assert health.report()["parts"][0]["since"] == "2026-01-01T00:01:00.250Z"
@@ -93,7 +93,7 @@ def test_it_is_ready_when_all_parts_are_ok(health: Health) -> None:
 
 
 @pytest.mark.parametrize("state", NOT_WELL)
-def test_a_part_that_is_not_essential_never_takes_the_node_out_of_rotation(health: Health, state: State) -> None:
+def test_a_part_that_is_not_essential_never_takes_the_node_out_of_rotation(health: Health, state: PartState) -> None:
     health.add("server", True, Part())
     health.add("worker", False, Part(state))
     assert health.ready()
@@ -103,13 +103,13 @@ def test_a_part_that_is_not_essential_never_takes_the_node_out_of_rotation(healt
 @pytest.mark.parametrize(
     ("state", "status"),
     [
-        (State.STARTING, "starting"),
-        (State.FAILED, "failed"),
-        (State.STOPPED, "failed"),
+        (PartState.STARTING, "starting"),
+        (PartState.FAILED, "failed"),
+        (PartState.STOPPED, "failed"),
     ],
 )
 def test_an_essential_part_that_does_not_work_takes_the_node_out_of_rotation(
-    health: Health, state: State, status: str
+    health: Health, state: PartState, status: str
 ) -> None:
     health.add("server", True, Part())
     health.add("ledger", True, Part(state))
@@ -120,14 +120,14 @@ def test_an_essential_part_that_does_not_work_takes_the_node_out_of_rotation(
 def test_an_essential_part_that_is_degraded_does_not(health: Health) -> None:
     """A lost peer degrades replication on every other node: none of them may leave rotation for it."""
     health.add("server", True, Part())
-    health.add("replication", True, Part(State.DEGRADED))
+    health.add("replication", True, Part(PartState.DEGRADED))
     assert health.ready()
     assert health.report()["status"] == "degraded"
 
 
 def test_it_is_failed_rather_than_starting_when_both_are_true(health: Health) -> None:
-    health.add("server", True, Part(State.STARTING))
-    health.add("ledger", True, Part(State.FAILED))
+    health.add("server", True, Part(PartState.STARTING))
+    health.add("ledger", True, Part(PartState.FAILED))
     assert health.report()["status"] == "failed"
 
 
@@ -139,7 +139,7 @@ def test_a_draining_node_is_stopping_however_well_it_is(health: Health) -> None:
 
 
 def test_a_probe_that_raises_counts_as_failed(health: Health) -> None:
-    def probe() -> tuple[State, str]:
+    def probe() -> tuple[PartState, str]:
         raise ZeroDivisionError("a text that is nobody's business")
 
     health.add("server", True, probe)
@@ -155,7 +155,7 @@ def test_it_refuses_a_name_twice(health: Health) -> None:
 
 
 def test_the_metric_is_1_for_ok_parts_only(health: Health) -> None:
-    for state in State:
+    for state in PartState:
         health.add(state.value, False, Part(state))
     assert health.alive() == {"starting": 0, "ok": 1, "degraded": 0, "failed": 0, "stopped": 0}
 
@@ -164,7 +164,12 @@ def test_it_logs_one_line_for_each_change(health: Health, caplog: pytest.LogCapt
     caplog.set_level(logging.INFO, "runtime.health")
     part = Part()
     health.add("worker", False, part)
-    for state, detail in [(State.OK, ""), (State.OK, ""), (State.FAILED, "died"), (State.FAILED, "still dead")]:
+    for state, detail in [
+        (PartState.OK, ""),
+        (PartState.OK, ""),
+        (PartState.FAILED, "died"),
+        (PartState.FAILED, "still dead"),
+    ]:
         part.state, part.detail = state, detail
         health.report()
     assert caplog.record_tuples == [
@@ -175,7 +180,7 @@ def test_it_logs_one_line_for_each_change(health: Health, caplog: pytest.LogCapt
 
 def test_threads_that_ask_at_once_see_one_change(health: Health, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "runtime.health")
-    health.add("worker", False, Part(State.DEGRADED))
+    health.add("worker", False, Part(PartState.DEGRADED))
     together = Barrier(8)
     statuses = []
 

@@ -17,8 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.logs.access import CHUNK, LONGEST_ID, AccessLog, Row
-from runtime.logs.outlet import Outlet
 from runtime.logs.rotation import RotatingFile
+from runtime.logs.writer import LogWriter
 
 Form = Literal["text", "json"]
 
@@ -65,12 +65,12 @@ class Memory:
 
 def written(form: Form, rows: list[Row]) -> bytes:
     target = Memory()
-    outlet = Outlet(target, lambda lost: b"lost %d\n" % lost)
-    access = AccessLog(outlet, form)
+    writer = LogWriter(target, lambda lost: b"lost %d\n" % lost)
+    access = AccessLog(writer, form)
     for row in rows:
         access.record(*row)
     access.flush()
-    outlet.close(10)
+    writer.close(10)
     return target.written
 
 
@@ -191,23 +191,23 @@ def gate() -> Iterator[Gate]:
 
 def test_lines_are_handed_over_by_the_chunk_and_the_rest_by_a_flush() -> None:
     target = Memory()
-    outlet = Outlet(target, lambda lost: b"")
-    access = AccessLog(outlet, "text")
+    writer = LogWriter(target, lambda lost: b"")
+    access = AccessLog(writer, "text")
     for _ in range(CHUNK + 1):
         access.record(*ROW)
-    assert outlet.drain(10)
+    assert writer.drain(10)
     assert target.written.count(b"\n") == CHUNK
     access.flush()
-    assert outlet.drain(10)
+    assert writer.drain(10)
     assert target.written.count(b"\n") == CHUNK + 1
     access.flush()
-    outlet.close(10)
+    writer.close(10)
     assert target.written.count(b"\n") == CHUNK + 1
 
 
 def test_a_reader_that_stands_still_costs_lines_and_is_told_how_many(gate: Gate) -> None:
-    outlet = Outlet(gate, lambda lost: b"lost %d\n" % lost, limit=16 * 1024)
-    access = AccessLog(outlet, "text")
+    writer = LogWriter(gate, lambda lost: b"lost %d\n" % lost, limit=16 * 1024)
+    access = AccessLog(writer, "text")
     access.record(*ROW)
     access.flush()
     assert gate.entered.wait(10)
@@ -216,7 +216,7 @@ def test_a_reader_that_stands_still_costs_lines_and_is_told_how_many(gate: Gate)
     lost = access.dropped
     assert 0 < lost < 10 * CHUNK
     gate.opened.set()
-    outlet.close(10)
+    writer.close(10)
     lines = gate.written.splitlines(keepends=True)
     assert lines.pop() == b"lost %d\n" % lost
     assert len(lines) + lost == 10 * CHUNK + 1
@@ -224,17 +224,17 @@ def test_a_reader_that_stands_still_costs_lines_and_is_told_how_many(gate: Gate)
 
 def test_a_row_recorded_while_another_thread_formats_comes_with_the_next() -> None:
     target = Memory()
-    outlet = Outlet(target, lambda lost: b"")
-    access = AccessLog(outlet, "text")
+    writer = LogWriter(target, lambda lost: b"")
+    access = AccessLog(writer, "text")
     formatting, carry_on = threading.Event(), threading.Event()
-    put = outlet.put
+    put = writer.put
 
     def slow_put(lines: bytes, *, urgent: bool) -> None:
         formatting.set()
         assert carry_on.wait(10)
         put(lines, urgent=urgent)
 
-    outlet.put = slow_put  # type: ignore[method-assign]
+    writer.put = slow_put  # type: ignore[method-assign]
     access.record(*ROW)
     flushing = threading.Thread(target=access.flush)
     flushing.start()
@@ -244,7 +244,7 @@ def test_a_row_recorded_while_another_thread_formats_comes_with_the_next() -> No
     carry_on.set()
     flushing.join(10)
     access.flush()
-    outlet.close(10)
+    writer.close(10)
     assert target.written.count(b"\n") == CHUNK + 2
 
 
@@ -252,8 +252,8 @@ def test_a_row_recorded_while_another_thread_formats_comes_with_the_next() -> No
 def test_every_line_of_many_threads_arrives_once(form: Form, tmp_path: Path) -> None:
     threads, each = 8, 3000
     path = tmp_path / "access.log"
-    outlet = Outlet(RotatingFile(path, hours=1, count=1, clock=lambda: 0.0), lambda lost: b"lost\n")
-    access = AccessLog(outlet, form)
+    writer = LogWriter(RotatingFile(path, hours=1, count=1, clock=lambda: 0.0), lambda lost: b"lost\n")
+    access = AccessLog(writer, form)
     start = threading.Barrier(threads)
 
     def run(thread: int) -> None:
@@ -272,7 +272,7 @@ def test_every_line_of_many_threads_arrives_once(form: Form, tmp_path: Path) -> 
     finally:
         sys.setswitchinterval(interval)
     access.flush()
-    outlet.close(10)
+    writer.close(10)
     found = re.findall(r"<(\d+\.\d+)>", path.read_text())
     assert len(found) == threads * each
     assert set(found) == {f"{thread}.{number}" for thread in range(threads) for number in range(each)}

@@ -19,10 +19,10 @@ from edge.call import Call
 from edge.errors import InvalidInput
 from metadata_center.log_level import LogHandlers
 from runtime.config.error import ConfigError
-from runtime.config.schema import Log
+from runtime.config.schema import LogSettings
 from runtime.logs.levels import UnknownLevel
-from runtime.logs.outlet import LIMIT
 from runtime.logs.setup import Logs, configure
+from runtime.logs.writer import LIMIT
 
 ROW = (1795435839_123456789, "t", "r", "GET", "/", 200, 1000)
 
@@ -38,7 +38,7 @@ def configured() -> Iterator[Configure]:
     made: list[Logs] = []
 
     def build(**members: object) -> Logs:
-        made.append(configure(msgspec.convert(members, Log)))
+        made.append(configure(msgspec.convert(members, LogSettings)))
         return made[-1]
 
     yield build
@@ -104,12 +104,12 @@ def test_both_logs_may_share_a_file(configured: Configure, file: Path) -> None:
     assert len(lines) == 2000
 
 
-def test_outputs_that_end_in_one_place_share_an_outlet() -> None:
+def test_outputs_that_end_in_one_place_share_an_writer() -> None:
     program = (
         "import logging\n"
-        "from runtime.config.schema import Log\n"
+        "from runtime.config.schema import LogSettings\n"
         "from runtime.logs.setup import configure\n"
-        "logs = configure(Log(output='stderr'))\n"
+        "logs = configure(LogSettings(output='stderr'))\n"
         "for number in range(20000):\n"
         "    logs.access.record(0, 't', 'r', 'GET', '/', 200, 0)\n"
         "    if number % 10 == 0: logging.warning('hello')\n"
@@ -131,10 +131,10 @@ def test_outputs_that_end_in_one_place_share_an_outlet() -> None:
 def test_a_closed_stdout_is_named() -> None:
     program = (
         "import os\n"
-        "from runtime.config.schema import Log\n"
+        "from runtime.config.schema import LogSettings\n"
         "from runtime.logs.setup import configure\n"
         "os.close(1)\n"
-        "try: configure(Log())\n"
+        "try: configure(LogSettings())\n"
         "except ValueError as error: os.write(2, str(error).encode())\n"
         "os._exit(0)\n"
     )
@@ -302,9 +302,9 @@ def test_the_handler_refuses_other_bodies_and_names_the_member(configured: Confi
 def test_a_process_that_ends_without_closing_still_writes_its_last_lines() -> None:
     program = (
         "import logging\n"
-        "from runtime.config.schema import Log\n"
+        "from runtime.config.schema import LogSettings\n"
         "from runtime.logs.setup import configure\n"
-        "configure(Log())\n"
+        "configure(LogSettings())\n"
         "for number in range(1000): logging.warning('%d', number)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

@@ -19,12 +19,12 @@ from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 import loadstats.tasks
-from runtime.config.schema import Celery, Config
-from runtime.health import State
+from runtime.config.schema import CelerySettings, Config
+from runtime.health import PartState
 from runtime.periodic import supervisor as supervisor_module
 from runtime.periodic.app import build_app
 from runtime.periodic.pool import DaemonPool
-from runtime.periodic.runs import MAX_ERROR_CHARACTERS, SKIPPED, Run, Runs
+from runtime.periodic.runs import MAX_ERROR_CHARACTERS, SKIPPED, TaskRun, TaskRuns
 from runtime.periodic.schedule import PeriodicTask, beat_schedule
 from runtime.periodic.supervisor import Supervisor
 
@@ -80,31 +80,31 @@ def loop() -> Loop:
 def supervisor(loop: Loop, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
     monkeypatch.setattr(supervisor_module, "SHORTEST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE_SECONDS", 0.004)
-    supervisor = Supervisor("beat", loop, State.DEGRADED, clock, clock)
+    supervisor = Supervisor("beat", loop, PartState.DEGRADED, clock, clock)
     yield supervisor
-    supervisor.tell_to_stop()
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
 
 
 def test_a_keeper_is_stopped_then_starting_then_ok_then_stopped(supervisor: Supervisor, loop: Loop) -> None:
     assert supervisor.join(0)
-    assert supervisor.state() == (State.STOPPED, "")
+    assert supervisor.state() == (PartState.STOPPED, "")
     supervisor.start()
     assert loop.begun.wait(SECONDS)
-    assert supervisor.state() == (State.STARTING, "")
+    assert supervisor.state() == (PartState.STARTING, "")
     supervisor.well()
-    assert supervisor.state() == (State.OK, "")
-    supervisor.tell_to_stop()
+    assert supervisor.state() == (PartState.OK, "")
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
     supervisor.well()
-    assert supervisor.state() == (State.STOPPED, "")
+    assert supervisor.state() == (PartState.STOPPED, "")
 
 
 def test_a_keeper_can_be_started_again_but_not_twice_at_once(supervisor: Supervisor, loop: Loop) -> None:
     supervisor.start()
     with pytest.raises(RuntimeError, match="beat has not stopped yet"):
         supervisor.start()
-    supervisor.tell_to_stop()
+    supervisor.request_stop()
     assert supervisor.join(SECONDS)
     loop.begun.clear()
     supervisor.start()
@@ -114,21 +114,21 @@ def test_a_keeper_can_be_started_again_but_not_twice_at_once(supervisor: Supervi
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (None, (State.FAILED, "ended")),
-        (RuntimeError("boom"), (State.FAILED, "RuntimeError: boom")),
-        (SystemExit(1), (State.FAILED, "SystemExit: 1")),
-        (OperationalError("refused"), (State.DEGRADED, "broker: refused")),
+        (None, (PartState.FAILED, "ended")),
+        (RuntimeError("boom"), (PartState.FAILED, "RuntimeError: boom")),
+        (SystemExit(1), (PartState.FAILED, "SystemExit: 1")),
+        (OperationalError("refused"), (PartState.DEGRADED, "broker: refused")),
     ],
 )
 def test_a_loop_that_ends_untold_begins_anew(
-    supervisor: Supervisor, loop: Loop, error: BaseException | None, expected: tuple[State, str]
+    supervisor: Supervisor, loop: Loop, error: BaseException | None, expected: tuple[PartState, str]
 ) -> None:
     supervisor.start()
     supervisor.well()
     loop.end(error)
     assert supervisor.state() == expected, "it is not well before it says so"
     supervisor.well()
-    assert supervisor.state() == (State.OK, "")
+    assert supervisor.state() == (PartState.OK, "")
 
 
 def test_the_pause_doubles_up_to_a_cap_until_a_loop_lasted(
@@ -151,32 +151,32 @@ def test_a_loop_that_falls_silent_is_told_of(supervisor: Supervisor, loop: Loop,
     clock.seconds += 3
     supervisor.well()
     clock.seconds += 10
-    assert supervisor.state() == (State.OK, "")
+    assert supervisor.state() == (PartState.OK, "")
     clock.seconds += 1
-    assert supervisor.state() == (State.DEGRADED, "stalled since 2026-01-01T00:00:03.000Z")
+    assert supervisor.state() == (PartState.DEGRADED, "stalled since 2026-01-01T00:00:03.000Z")
     supervisor.well()
-    assert supervisor.state() == (State.OK, "")
+    assert supervisor.state() == (PartState.OK, "")
 
 
 def test_a_loop_that_never_says_that_it_is_well_is_told_of(supervisor: Supervisor, clock: Clock) -> None:
     supervisor.start()
     clock.seconds += 11
-    assert supervisor.state() == (State.DEGRADED, "stalled since 2026-01-01T00:00:00.000Z")
+    assert supervisor.state() == (PartState.DEGRADED, "stalled since 2026-01-01T00:00:00.000Z")
 
 
 def test_runs_are_counted_dated_and_measured(clock: Clock) -> None:
-    runs = Runs(("t",), clock, clock)
-    assert runs.snapshot() == {"t": Run()}
+    runs = TaskRuns(("t",), clock, clock)
+    assert runs.snapshot() == {"t": TaskRun()}
     began = clock.seconds
     with runs.track("t") as free:
         assert free
-        assert runs.snapshot()["t"] == Run(last_start=began, running_since=began)
+        assert runs.snapshot()["t"] == TaskRun(last_start=began, running_since=began)
         clock.seconds += 2
-    assert runs.snapshot()["t"] == Run(runs=1, last_start=began, last_duration=2.0)
+    assert runs.snapshot()["t"] == TaskRun(runs=1, last_start=began, last_duration=2.0)
 
 
 def test_a_run_that_fails_keeps_its_error_and_frees_the_task(clock: Clock) -> None:
-    runs = Runs((), clock, clock)
+    runs = TaskRuns((), clock, clock)
     with pytest.raises(KeyError), runs.track("t"):
         raise KeyError("x" * 1000)
     with runs.track("t") as free:
@@ -188,7 +188,7 @@ def test_a_run_that_fails_keeps_its_error_and_frees_the_task(clock: Clock) -> No
 
 
 def test_a_run_is_skipped_while_the_previous_one_has_not_ended(clock: Clock) -> None:
-    runs = Runs(("t", "other"), clock, clock)
+    runs = TaskRuns(("t", "other"), clock, clock)
     with runs.track("t"):
         with runs.track("t") as free, runs.track("other") as other:
             assert (free, other) == (False, True)
@@ -211,7 +211,7 @@ def test_a_task_of_an_app_that_nobody_embeds_just_runs() -> None:
 
 def test_a_task_says_that_it_was_skipped(clock: Clock) -> None:
     app = build_app(Config(), "skips")
-    runs = Runs(("t",), clock, clock)
+    runs = TaskRuns(("t",), clock, clock)
     base: Any = app.Task
     base.runs = runs
 
@@ -274,7 +274,7 @@ def test_only_an_outside_broker_is_given_events_and_remote_control() -> None:
     inside = build_app(Config(), "n").conf
     assert (inside.worker_send_task_events, inside.worker_enable_remote_control) == (False, False)
     assert inside.broker_transport_options == {"polling_interval": 0.05}
-    outside = build_app(Config(celery=Celery(broker="redis://127.0.0.1:1/0")), "n").conf
+    outside = build_app(Config(celery=CelerySettings(broker="redis://127.0.0.1:1/0")), "n").conf
     assert (outside.worker_send_task_events, outside.worker_enable_remote_control) == (True, True)
     assert "polling_interval" not in outside.broker_transport_options
 
@@ -282,7 +282,7 @@ def test_only_an_outside_broker_is_given_events_and_remote_control() -> None:
 @pytest.mark.parametrize("broker", ["nonsense://:secret@host", "redis://:secret@host:no-port/0"])
 def test_a_broker_that_cannot_be_used_is_named_in_one_line_without_its_password(broker: str) -> None:
     with pytest.raises(ValueError, match=r"^\[Celery\] Broker: ") as caught:
-        build_app(Config(celery=Celery(broker=broker)), "n")
+        build_app(Config(celery=CelerySettings(broker=broker)), "n")
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

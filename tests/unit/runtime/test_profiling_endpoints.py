@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.profiling.endpoints import HTML, INDEX, PPROF, TEXT, Endpoints, Refused
+from runtime.profiling.endpoints import HTML, INDEX, PPROF, TEXT, Endpoints, ProfileRefused
 
 
 class Parts:
@@ -66,7 +66,7 @@ def test_a_profile_is_taken_as_asked(
 @pytest.mark.parametrize("seconds", ["", "0", "-1", "300.1", "nan", "inf", "-inf", "1e400", "five", "1,5", "x" * 9999])
 @pytest.mark.parametrize("name", ["profile", "heap"])
 def test_bad_seconds_are_named(endpoints: Endpoints, parts: Parts, name: str, seconds: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProfileRefused) as refused:
         endpoints.find(INDEX + name).prepare({"seconds": seconds})
     assert refused.value.status == 400
     assert refused.value.reason.startswith("seconds must be a number above 0 and at most 300, not '")
@@ -76,14 +76,14 @@ def test_bad_seconds_are_named(endpoints: Endpoints, parts: Parts, name: str, se
 
 @pytest.mark.parametrize("hz", ["", "0", "1001", "-1", "1.5", "²", "99999999999999999999"])
 def test_a_bad_rate_is_named(endpoints: Endpoints, hz: str) -> None:
-    with pytest.raises(Refused, match=r"^hz must be a whole number from 1 to 1000, not '") as refused:
+    with pytest.raises(ProfileRefused, match=r"^hz must be a whole number from 1 to 1000, not '") as refused:
         endpoints.find(INDEX + "profile").prepare({"hz": hz})
     assert refused.value.status == 400
 
 
 def test_threads_come_as_text_too(endpoints: Endpoints) -> None:
     assert ask(endpoints, "threads", debug="1") == (TEXT, b"text")
-    with pytest.raises(Refused, match=r"^debug must be 0 or 1, not 'x'$"):
+    with pytest.raises(ProfileRefused, match=r"^debug must be 0 or 1, not 'x'$"):
         ask(endpoints, "threads", debug="x")
 
 
@@ -106,18 +106,18 @@ def test_the_index_needs_no_slash(endpoints: Endpoints) -> None:
 
 @pytest.mark.parametrize("path", ["", "/", "/debug/pprof/symbol", "/debug/pprof/profile/x"])
 def test_anything_else_is_not_found(endpoints: Endpoints, path: str) -> None:
-    with pytest.raises(Refused, match="/debug/pprof/ lists") as refused:
+    with pytest.raises(ProfileRefused, match="/debug/pprof/ lists") as refused:
         endpoints.find(path)
     assert refused.value.status == 404
 
 
 @pytest.mark.parametrize(("name", "other"), [("profile", "heap"), ("heap", "profile")])
 def test_one_of_each_kind_at_a_time(endpoints: Endpoints, parts: Parts, name: str, other: str) -> None:
-    refused: list[Refused] = []
+    refused: list[ProfileRefused] = []
 
     def meanwhile() -> None:
         parts.meanwhile = lambda: None
-        with pytest.raises(Refused, match="already under way") as error:
+        with pytest.raises(ProfileRefused, match="already under way") as error:
             ask(endpoints, name)
         refused.append(error.value)
         ask(endpoints, other)

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Outlet: whole lines in from any thread, written out by one thread of its own.
+"""The log writer: takes whole lines from any thread and writes them on a thread of its own.
 
-`put` never blocks: what has no room, because a disk or a pipe stands still, is dropped and counted, and once writing
-works again one line tells how many were lost. An error of the target (a broken pipe, a full disk) costs the lines at
-hand and never ends the thread. All that goes to one target goes through one outlet, so lines never mix. At most
-`limit` bytes wait and as many again are on their way out.
+`put` never blocks. Lines without room, because a disk or a pipe stands still, are dropped and counted; once writing
+works again, one line reports how many were lost. An error of the target (a broken pipe, a full disk) loses the lines
+at hand and never ends the thread. Each target has one writer, so lines never mix. At most `limit` bytes wait, and as
+many again are being written.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ GATHER: Final = 64 * 1024
 
 
 class Target(Protocol):
-    """What an outlet writes to: an unbuffered binary file, as `io.FileIO` is one."""
+    """What a log writer writes to: an unbuffered binary file, such as `io.FileIO`."""
 
     def write(self, data: memoryview, /) -> int | None:
-        """How many bytes were taken; None when none can be taken now (a non-blocking descriptor)."""
+        """Return how many bytes were taken, or None if the descriptor is non-blocking and full."""
 
     def fileno(self) -> int: ...
 
     def close(self) -> None: ...
 
 
-class Outlet:
-    """`notice` makes the line that tells of lost ones; it is called on the outlet's thread."""
+class LogWriter:
+    """Writes the lines of one target.
+
+    `notice` makes the line that reports lost ones, from their number. It is called on the writer's thread.
+    """
 
     def __init__(self, target: Target, notice: Callable[[int], bytes], *, limit: int = LIMIT) -> None:
         self._target = target
@@ -45,7 +48,7 @@ class Outlet:
         self._busy = False
         self._closing = False
         self._torn = False
-        self._told = 0
+        self._reported = 0
         self._dropped = 0
         # Its lock is reentrant: the collector may run a finalizer that logs while the lock is held.
         self._changed = threading.Condition()
@@ -60,8 +63,8 @@ class Outlet:
     def put(self, lines: bytes, *, urgent: bool) -> None:
         """Take whole lines, each with its newline.
 
-        Urgent ones are written at once and may use the last eighth of the room, so that a flood of access lines can't
-        crowd out the application's own. The others wait for `wake` or until `GATHER` bytes are there.
+        Urgent lines are written at once and may use the last eighth of the room, so that many access lines can't push
+        out the application's own. Other lines wait for `wake`, or until `GATHER` bytes are there.
         """
         room = self._limit if urgent else self._limit - self._limit // 8
         with self._changed:
@@ -74,20 +77,20 @@ class Outlet:
                 self.wake()
 
     def wake(self) -> None:
-        """Have written what waits."""
+        """Write what waits."""
         with self._changed:
             if self._waiting and not self._due:
                 self._due = True
                 self._changed.notify_all()
 
     def drain(self, timeout_seconds: float) -> bool:
-        """Wait until everything taken so far is written or lost; False when that took too long."""
+        """Wait until everything taken so far is written or lost. Returns False if that took too long."""
         with self._changed:
             self.wake()
             return self._changed.wait_for(lambda: not (self._waiting or self._busy), timeout_seconds)
 
     def close(self, timeout_seconds: float) -> None:
-        """Write what waits, then close the target. What can't be written within the time is counted as lost."""
+        """Write what waits, then close the target. Lines that can't be written in time count as lost."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -109,10 +112,10 @@ class Outlet:
                 if not batch:
                     break
                 self._busy = True
-                # Lost for want of room: they came after all of the batch and before the next one.
+                # Lines lost for lack of room. They came after this batch and before the next one.
                 lost = self._dropped
             if self._write(b"".join(batch)):
-                self._tell(lost - self._told)
+                self._report(lost - self._reported)
         self._target.close()
 
     def _write(self, lines: bytes) -> bool:
@@ -121,14 +124,14 @@ class Outlet:
             self._dropped += lost
         return not lost
 
-    def _tell(self, lost: int) -> None:
+    def _report(self, lost: int) -> None:
         if lost:
             notice = self._notice(lost)
             if self._send(notice) == len(notice):
-                self._told += lost
+                self._reported += lost
 
     def _send(self, lines: bytes) -> int:
-        """How many bytes were written: all, or fewer when the target failed."""
+        """Return how many bytes were written: all, or fewer if the target failed."""
         rest = memoryview(lines)
         try:
             if self._torn:
@@ -138,7 +141,7 @@ class Outlet:
                 rest = rest[self._some(rest) :]
         except OSError:
             written = len(lines) - len(rest)
-            # Half a line went out: it stays, and what comes next starts on a line of its own.
+            # If half a line was written, the next line starts on a line of its own.
             self._torn |= written > 0 and lines[written - 1] != ord("\n")
             return written
         return len(lines)

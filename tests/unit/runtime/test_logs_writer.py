@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The outlet on real pipes and files, and on targets that fail."""
+"""The writer on real pipes and files, and on targets that fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.logs.outlet import GATHER, Outlet
+from runtime.logs.writer import GATHER, LogWriter
 
 LINE = b"%08d " + b"x" * 54 + b"\n"  # 64 bytes
 PIPE_BYTES = 4096
@@ -35,9 +35,9 @@ class Pipe:
         self.read = bytearray()
         self._reader = threading.Thread(target=self._read)
 
-    def fill(self, outlet: Outlet) -> int:
-        """Have the outlet's thread stand in a write; how many lines that took."""
-        outlet.put(LINE % 0 * 100, urgent=True)
+    def fill(self, writer: LogWriter) -> int:
+        """Have the writer's thread stand in a write; how many lines that took."""
+        writer.put(LINE % 0 * 100, urgent=True)
         assert select.select([self.reading], [], [], 10)[0]
         return 100
 
@@ -99,13 +99,13 @@ class Failing:
 
 def test_it_writes_lines_in_order_and_closes_its_target(tmp_path: Path) -> None:
     target = io.FileIO(tmp_path / "out", "wb")
-    outlet = Outlet(target, notice)
+    writer = LogWriter(target, notice)
     for number in range(1000):
-        outlet.put(b"%d\n" % number, urgent=number % 2 == 0)
-    outlet.close(10)
+        writer.put(b"%d\n" % number, urgent=number % 2 == 0)
+    writer.close(10)
     assert (tmp_path / "out").read_bytes() == b"".join(b"%d\n" % number for number in range(1000))
     assert target.closed
-    assert outlet.dropped == 0
+    assert writer.dropped == 0
 
 
 def test_urgent_lines_are_written_without_being_asked() -> None:
@@ -116,10 +116,10 @@ def test_urgent_lines_are_written_without_being_asked() -> None:
             written.set()
             return super().write(data)
 
-    outlet = Outlet(Telling(), notice)
-    outlet.put(b"a\n", urgent=True)
+    writer = LogWriter(Telling(), notice)
+    writer.put(b"a\n", urgent=True)
     assert written.wait(10)
-    outlet.close(10)
+    writer.close(10)
 
 
 def test_other_lines_wait_until_woken_or_until_enough_are_there() -> None:
@@ -130,29 +130,29 @@ def test_other_lines_wait_until_woken_or_until_enough_are_there() -> None:
             written.set()
             return super().write(data)
 
-    outlet = Outlet(Telling(), notice)
-    outlet.put(b"a\n", urgent=False)
+    writer = LogWriter(Telling(), notice)
+    writer.put(b"a\n", urgent=False)
     assert not written.is_set()
-    outlet.wake()
+    writer.wake()
     assert written.wait(10)
-    assert outlet.drain(10)
+    assert writer.drain(10)
     written.clear()
-    outlet.put(b"b" * (GATHER - 1) + b"\n", urgent=False)
+    writer.put(b"b" * (GATHER - 1) + b"\n", urgent=False)
     assert written.wait(10)
-    outlet.close(10)
+    writer.close(10)
 
 
 def test_a_pipe_that_nobody_reads_costs_lines_but_never_blocks_and_recovers(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.target, notice, limit=16 * 1024)
-    stuck = pipe.fill(outlet)
+    writer = LogWriter(pipe.target, notice, limit=16 * 1024)
+    stuck = pipe.fill(writer)
     for number in range(1000):
-        outlet.put(LINE % number, urgent=True)
+        writer.put(LINE % number, urgent=True)
     kept = 16 * 1024 // 64
-    assert outlet.dropped == 1000 - kept
+    assert writer.dropped == 1000 - kept
     pipe.start_reading()
-    assert outlet.drain(10)
-    outlet.put(b"after\n", urgent=True)
-    outlet.close(10)
+    assert writer.drain(10)
+    writer.put(b"after\n", urgent=True)
+    writer.close(10)
 
     *came, told, after = pipe.lines()
     assert came == [LINE % 0] * stuck + [LINE % number for number in range(kept)]
@@ -160,58 +160,58 @@ def test_a_pipe_that_nobody_reads_costs_lines_but_never_blocks_and_recovers(pipe
 
 
 def test_a_flood_leaves_room_for_urgent_lines(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.target, notice, limit=16 * 1024)
-    pipe.fill(outlet)
+    writer = LogWriter(pipe.target, notice, limit=16 * 1024)
+    pipe.fill(writer)
     for number in range(1000):
-        outlet.put(LINE % number, urgent=False)
-    dropped = outlet.dropped
+        writer.put(LINE % number, urgent=False)
+    dropped = writer.dropped
     assert dropped > 0
-    outlet.put(b"urgent\n", urgent=True)
-    assert outlet.dropped == dropped
+    writer.put(b"urgent\n", urgent=True)
+    assert writer.dropped == dropped
     pipe.start_reading()
-    outlet.close(10)
+    writer.close(10)
     assert b"urgent\n" in pipe.lines()
 
 
 def test_closing_ends_in_time_when_nobody_reads_and_counts_what_is_left(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.target, notice)
-    pipe.fill(outlet)
-    outlet.put(LINE % 1 * 7, urgent=True)
-    outlet.close(0.01)
-    assert outlet.dropped == 7
-    outlet.put(b"too late\n", urgent=True)
+    writer = LogWriter(pipe.target, notice)
+    pipe.fill(writer)
+    writer.put(LINE % 1 * 7, urgent=True)
+    writer.close(0.01)
+    assert writer.dropped == 7
+    writer.put(b"too late\n", urgent=True)
     pipe.start_reading()
     assert b"too late\n" not in pipe.lines()
 
 
 def test_draining_ends_in_time_when_nobody_reads(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.target, notice)
-    pipe.fill(outlet)
-    assert not outlet.drain(0.01)
+    writer = LogWriter(pipe.target, notice)
+    pipe.fill(writer)
+    assert not writer.drain(0.01)
     pipe.start_reading()
-    outlet.close(10)
+    writer.close(10)
 
 
 def test_a_broken_pipe_costs_its_lines_and_not_the_thread(pipe: Pipe) -> None:
     pipe.break_off()
-    outlet = Outlet(pipe.target, notice)
+    writer = LogWriter(pipe.target, notice)
     for count in (1, 2, 3):
-        outlet.put(b"a\n", urgent=True)
-        assert outlet.drain(10)
-        assert outlet.dropped == count
-    outlet.close(10)
+        writer.put(b"a\n", urgent=True)
+        assert writer.drain(10)
+        assert writer.dropped == count
+    writer.close(10)
 
 
 def test_a_full_disk_costs_lines_and_is_told_of_once_there_is_room() -> None:
     target = Failing(room=0)
     target.error = OSError(errno.ENOSPC, "No space left on device")
-    outlet = Outlet(target, notice)
-    outlet.put(b"a\nb\n", urgent=True)
-    assert outlet.drain(10)
+    writer = LogWriter(target, notice)
+    writer.put(b"a\nb\n", urgent=True)
+    assert writer.drain(10)
     target.error = None
     target.room = 1 << 30
-    outlet.put(b"c\n", urgent=True)
-    outlet.close(10)
+    writer.put(b"c\n", urgent=True)
+    writer.close(10)
     assert target.written == b"c\nlost 2\n"
     assert target.closed
 
@@ -219,49 +219,49 @@ def test_a_full_disk_costs_lines_and_is_told_of_once_there_is_room() -> None:
 def test_a_line_cut_by_a_full_disk_does_not_run_into_the_next() -> None:
     target = Failing(room=5)
     target.error = OSError(errno.ENOSPC, "No space left on device")
-    outlet = Outlet(target, notice)
-    outlet.put(b"one\ntwo\nthree\n", urgent=True)
-    assert outlet.drain(10)
-    assert outlet.dropped == 2
-    outlet.put(b"four\n", urgent=True)
-    assert outlet.drain(10)
+    writer = LogWriter(target, notice)
+    writer.put(b"one\ntwo\nthree\n", urgent=True)
+    assert writer.drain(10)
+    assert writer.dropped == 2
+    writer.put(b"four\n", urgent=True)
+    assert writer.drain(10)
     target.error = None
     target.room = 1 << 30
-    outlet.put(b"five\n", urgent=True)
-    outlet.close(10)
+    writer.put(b"five\n", urgent=True)
+    writer.close(10)
     assert target.written == b"one\nt\nfive\nlost 3\n"
 
 
 def test_a_notice_that_cannot_be_written_is_tried_again() -> None:
     target = Failing(room=0)
     target.error = OSError(errno.ENOSPC, "No space left on device")
-    outlet = Outlet(target, notice)
-    outlet.put(b"a\n", urgent=True)
-    assert outlet.drain(10)
+    writer = LogWriter(target, notice)
+    writer.put(b"a\n", urgent=True)
+    assert writer.drain(10)
     target.room = 2  # for the line, but not for the notice
-    outlet.put(b"b\n", urgent=True)
-    assert outlet.drain(10)
+    writer.put(b"b\n", urgent=True)
+    assert writer.drain(10)
     target.error = None
     target.room = 1 << 30
-    outlet.put(b"c\n", urgent=True)
-    outlet.close(10)
+    writer.put(b"c\n", urgent=True)
+    writer.close(10)
     assert target.written == b"b\nc\nlost 1\n"
 
 
 def test_short_writes_are_carried_on() -> None:
     target = Failing(room=3)
-    outlet = Outlet(target, notice)
-    outlet.put(b"one two three\n", urgent=True)
-    outlet.close(10)
+    writer = LogWriter(target, notice)
+    writer.put(b"one two three\n", urgent=True)
+    writer.close(10)
     assert target.written == b"one two three\n"
 
 
 def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
     os.set_blocking(pipe.target.fileno(), False)
-    outlet = Outlet(pipe.target, notice)
+    writer = LogWriter(pipe.target, notice)
     lines = [LINE % number for number in range(1000)]
-    outlet.put(b"".join(lines), urgent=True)
+    writer.put(b"".join(lines), urgent=True)
     pipe.start_reading()
-    outlet.close(10)
+    writer.close(10)
     assert pipe.lines() == lines
-    assert outlet.dropped == 0
+    assert writer.dropped == 0
