@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from edge.body import Addresses, Body
 from edge.errors import InvalidInput
-from loadstats.ledger import EngineName, Names
+from loadstats.ledger import CandidateNames, EngineName
 from loadstats.pick.wire import Candidate, Pick
 
 MAX_NUMBER = 65_535  # of a port or a rank
@@ -28,10 +28,10 @@ class Candidates:
         self._read: Callable[[bytes], Pick] = Body(Pick).read
         self._addresses = Addresses()
         self._ips: dict[str, str] = {}  # addresses of names that were found to be right
-        self._lists: dict[tuple[str, bytes], Names] = {}
+        self._lists: dict[tuple[str, bytes], CandidateNames] = {}
         self._bytes = 0
 
-    def of(self, cluster: str, raw: bytes, body: bytes) -> Names | None:
+    def of(self, cluster: str, raw: bytes, body: bytes) -> CandidateNames | None:
         """Those of a call, whose member came as `raw`; None where it names none. Raises InvalidInput."""
         if raw == b"null":
             return None
@@ -45,15 +45,15 @@ class Candidates:
             self._bytes += len(raw)
         return names
 
-    def _names(self, candidates: list[str | Candidate]) -> Names:
+    def _names(self, candidates: list[str | Candidate]) -> CandidateNames:
         texts, ips = self._known(candidates) or self._checked(candidates)
         if len(set(texts)) < len(texts):
             twice, _ = Counter(texts).most_common(1)[0]
             raise InvalidInput(f"candidates: expected each once, got {twice!r} twice")
-        return Names(texts, ips)
+        return CandidateNames(texts, ips)
 
     def _known(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]] | None:
-        """Names and addresses where all of the names are remembered: 30 µs of 1,000."""
+        """CandidateNames and addresses where all of the names are remembered: 30 µs of 1,000."""
         try:
             ips = list(map(self._ips.__getitem__, candidates))  # type: ignore[arg-type] # an object has no hash
         except (KeyError, TypeError):
@@ -61,7 +61,7 @@ class Candidates:
         return candidates, ips  # type: ignore[return-value] # all are text
 
     def _checked(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]]:
-        """Names and addresses of any."""
+        """CandidateNames and addresses of any."""
         texts: list[str] = []
         ips: list[str] = []
         for place, each in enumerate(candidates):

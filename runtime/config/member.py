@@ -8,6 +8,8 @@ rules wherever it comes from. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +30,7 @@ class Member(Struct, frozen=True):
     key: str
     table: type[Struct]
     type_: inspect.Type
+    choices: tuple[str, ...] = ()  # the texts that it takes, where the schema does not say
 
     @property
     def path(self) -> str:
@@ -49,17 +52,25 @@ class Member(Struct, frozen=True):
         Without `strict` a text may stand for a number or a boolean, as in the environment.
         """
         try:
+            self._check_choice(value)
             if self.is_duration:
                 value = _seconds(value)
             table = msgspec.convert({self.key: value}, self.table, strict=strict)
         except ValueError:
-            raise ValueError(f"expected {_expected(self.type_)}{self._got(value)}") from None
+            raise ValueError(f"expected {self._expected()}{self._got(value)}") from None
         converted = msgspec.to_builtins(table)[self.key]
         # Neither a line break nor a NUL, nor bytes that are no UTF-8, may reach a path, a log line or an error.
         texts = converted if self.is_list else [converted]
         if not all(text.isprintable() for text in texts if isinstance(text, str)):
             raise ValueError(f"expected printable text{self._got(value)}")
         return converted
+
+    def _check_choice(self, value: object) -> None:
+        if self.choices and value not in self.choices:
+            raise ValueError
+
+    def _expected(self) -> str:
+        return _one_of(self.choices) if self.choices else _expected(self.type_)
 
     def _got(self, value: object) -> str:
         return "" if self.path in SECRETS else f", got {shown(value)}"
@@ -73,10 +84,20 @@ class Setting(Struct, frozen=True):
     source: str
 
 
-def members() -> tuple[Member, ...]:
-    """Every member, in the schema's order."""
+Choices = Mapping[str, Sequence[str]]
+"""By a member's path (`Pick.Policy`), the texts that it takes."""
+
+
+def members(choices: Choices = MappingProxyType({})) -> tuple[Member, ...]:
+    """Every member, in the schema's order. `choices` are those that the schema does not say."""
     return tuple(
-        Member(section.encode_name, field.encode_name, table.cls, field.type)
+        Member(
+            section.encode_name,
+            field.encode_name,
+            table.cls,
+            field.type,
+            tuple(choices.get(f"{section.encode_name}.{field.encode_name}", ())),
+        )
         for section in cast(inspect.StructType, inspect.type_info(Config)).fields
         for table in (cast(inspect.StructType, section.type),)
         for field in table.fields
@@ -95,6 +116,10 @@ def _seconds(value: object) -> object:
     return seconds
 
 
+def _one_of(values: Iterable[object]) -> str:
+    return "one of " + ", ".join(shown(value) for value in values)
+
+
 def _expected(type_: inspect.Type) -> str:
     text = "a string"
     match type_:
@@ -109,7 +134,7 @@ def _expected(type_: inspect.Type) -> str:
         case inspect.BoolType():
             text = "true or false"
         case inspect.LiteralType():
-            text = "one of " + ", ".join(shown(value) for value in type_.values)
+            text = _one_of(type_.values)
         case inspect.VarTupleType():
             text = "a list of strings"
     return text
