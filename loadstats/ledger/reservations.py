@@ -54,7 +54,7 @@ class CandidateNames:
         return view
 
 
-class Choice(NamedTuple):
+class EngineChoice(NamedTuple):
     """What a policy chose.
 
     `place`: the engine's place in the view.
@@ -93,7 +93,7 @@ class Reservations:
         request_id: str,
         cluster: str,
         names: CandidateNames | None,
-        choose: Callable[[CandidateView], Choice | None],
+        choose: Callable[[CandidateView], EngineChoice | None],
         prompt_length: int,
         now: float,
         wall_ns: int,

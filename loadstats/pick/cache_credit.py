@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 from typing import NamedTuple, Protocol
 
 
-class Lengths(Protocol):
+class CachedLengths(Protocol):
     """How many leading blocks of a prompt each engine's cache holds.
 
     `longest`: the most that one engine holds.
@@ -40,5 +40,5 @@ class CacheCredit(NamedTuple):
     `block`: what one block is worth.
     """
 
-    lengths: Lengths
+    lengths: CachedLengths
     block: float

@@ -12,7 +12,7 @@ from collections import Counter
 from math import ceil, inf
 
 from loadstats.ledger import CandidateView
-from loadstats.pick.cache_credit import CacheCredit, Lengths
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths
 from loadstats.pick.options import PickOptions
 
 SHORT_PROMPT = 1024.0  # where all prompts are shorter, an engine reads them in no time: they weigh less
@@ -83,7 +83,7 @@ class CandidateScores:
         cached = 0.0 if credit is None else credit.block * credit.lengths.at(self._view.ips[place])
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
 
-    def _unusual(self, lengths: Lengths) -> tuple[int, list[int]]:
+    def _unusual(self, lengths: CachedLengths) -> tuple[int, list[int]]:
         """1 and the places of those of whose caches nothing is known; or, where that is fewer, -1 and the others."""
         if self._roster is not lengths.roster:
             known: list[int] = []

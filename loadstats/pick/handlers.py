@@ -16,8 +16,8 @@ from msgspec.structs import asdict, replace
 from edge.body import Body
 from edge.call import Call, Route
 from edge.errors import InvalidInput, TooMany
-from loadstats.ledger import CandidateView, Choice, Ledger, LedgerFull, NoCandidates, Reservations
-from loadstats.pick.cache_credit import CacheCredit, Lengths
+from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates, Reservations
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
 from loadstats.pick.options import PickOptions
@@ -26,8 +26,8 @@ from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
 
 PICK = "/v1/load/pick"
 
-Cached = Callable[[str, tuple[int, ...]], Lengths | None]
-"""Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if no engine holds any."""
+Cached = Callable[[str, tuple[int, ...]], CachedLengths | None]
+"""Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if none holds any."""
 Keep = Callable[[str, str, tuple[int, ...]], object]
 """Notes that the engine of a cluster at an address holds a prompt."""
 
@@ -83,7 +83,7 @@ class PickHandlers:
         options = self._options_of(body)
         credit = None if lengths is None else CacheCredit(lengths, options.cache_ratio / len(body.prompt_hash or (0,)))
 
-        def choice(view: CandidateView) -> Choice | None:
+        def choice(view: CandidateView) -> EngineChoice | None:
             return choose(CandidateScores.of(view, options), credit, options, self._random)
 
         try:
@@ -121,7 +121,7 @@ class PickHandlers:
         said = {name: value for name, value in said.items() if value is not None}
         return replace(self._options, **said)
 
-    def _lengths(self, cluster: str, hashes: tuple[int, ...] | None) -> Lengths | None:
+    def _lengths(self, cluster: str, hashes: tuple[int, ...] | None) -> CachedLengths | None:
         """Return how much of the prompt each engine holds."""
         if not hashes:
             return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import floor, inf, sqrt
 
-from loadstats.ledger import Choice
+from loadstats.ledger import EngineChoice
 from loadstats.pick.cache_credit import CacheCredit
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
@@ -66,12 +66,14 @@ def power_of_two(scores: CandidateScores, credit: CacheCredit | None, options: P
     return min(places[one], places[two], key=lambda place: (requests[place], prompts[place]))
 
 
-def choose(scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random) -> Choice | None:
+def choose(
+    scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random
+) -> EngineChoice | None:
     """Choose an engine by the policy of the options. Returns None if every candidate is full."""
     if not scores.free:
         return None
     place = POLICIES[options.policy](scores, credit, options, random)
-    return Choice(place, scores.score(place, credit))
+    return EngineChoice(place, scores.score(place, credit))
 
 
 def nth_least(numbers: list[float], n: int, random: Random) -> float:

@@ -20,7 +20,7 @@ from msgspec.json import decode, encode
 from edge.call import Call
 from edge.errors import TooMany
 from kvcache.index import CacheIndex, Lengths
-from loadstats.ledger import CandidateNames, CandidateView, Choice, Engine, EngineName, Ledger, Reservations
+from loadstats.ledger import CandidateNames, CandidateView, Engine, EngineChoice, EngineName, Ledger, Reservations
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.pick.cache_credit import CacheCredit
 from loadstats.pick.candidate_scores import CandidateScores
@@ -70,7 +70,7 @@ def edge(found: dict[int, Fraction], options: PickOptions) -> Fraction:
 
 def pick(
     loads: list[tuple[int, int]], cached: dict[int, float], options: PickOptions, draw: Callable[[], float]
-) -> Choice | None:
+) -> EngineChoice | None:
     """A choice over plain numbers."""
     plain = CandidateNumbers()
     plain.requests, plain.prompts = [float(requests) for requests, _ in loads], [float(length) for _, length in loads]
@@ -146,7 +146,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
     reservations = Reservations(ledger)
     known: dict[tuple[str, ...], CandidateNames] = {}
 
-    def shown(view: CandidateView) -> Choice:
+    def shown(view: CandidateView) -> EngineChoice:
         cluster = ledger._clusters.get("c")
         listed = {} if cluster is None else cluster.engines
         requests, prompts = view.numbers()
@@ -157,7 +157,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             assert (requests[place], prompts[place]) == load
             assert view.ips[place] == EngineName.of(name).ip
         assert len({view.name(place) for place in range(len(requests))}) == len(requests)
-        return Choice(int(sum(requests)) % len(requests), 0.0)
+        return EngineChoice(int(sum(requests)) % len(requests), 0.0)
 
     for now, (step, number, texts) in enumerate(those):
         match step:

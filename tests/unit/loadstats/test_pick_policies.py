@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kvcache.index import Lengths
-from loadstats.ledger import CandidateView, Choice
+from loadstats.ledger import CandidateView, EngineChoice
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.pick.cache_credit import CacheCredit
 from loadstats.pick.candidate_scores import CandidateScores
@@ -31,7 +31,9 @@ def numbers(*engines: tuple[int, int]) -> Loaded:
     return list(engines)
 
 
-def pick(them: Loaded, cached: dict[int, float], options: PickOptions, random: Callable[[], float]) -> Choice | None:
+def pick(
+    them: Loaded, cached: dict[int, float], options: PickOptions, random: Callable[[], float]
+) -> EngineChoice | None:
     """A choice; `cached` is the share of a prompt that some have, by place."""
     loads = CandidateNumbers()
     loads.requests = [float(requests) for requests, _ in them]

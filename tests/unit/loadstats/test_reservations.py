@@ -13,8 +13,8 @@ from loadstats.ledger import (
     Added,
     CandidateNames,
     CandidateView,
-    Choice,
     Done,
+    EngineChoice,
     EngineName,
     Event,
     Ledger,
@@ -36,11 +36,11 @@ class Seen:
         self.requests: dict[str, float] = {}
         self.prompts: list[float] = []
 
-    def __call__(self, view: CandidateView) -> Choice:
+    def __call__(self, view: CandidateView) -> EngineChoice:
         self.view = view
         requests, self.prompts = view.numbers()
         self.requests = {view.name(place): number for place, number in enumerate(requests)}
-        return Choice(requests.index(min(requests)) if self.place is None else self.place, 0.5)
+        return EngineChoice(requests.index(min(requests)) if self.place is None else self.place, 0.5)
 
 
 def names(*texts: str) -> CandidateNames:
