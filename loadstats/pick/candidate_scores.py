@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How candidates stand under a options: what their load costs, kept from one choice to the next.
+"""How candidates score under a options: what their load costs, kept from one choice to the next.
 
 Used under the ledger's lock. Between two choices few engines change: of 1,000 candidates, computing all costs takes
 50 to 75 µs, finding what is least and most of their numbers 60 µs, bringing both up to date 1 µs for each that changed.
@@ -20,10 +20,17 @@ KEPT = 4  # of a view's: for calls that say `max_queued` or weights, and calls t
 
 
 class CandidateScores:
-    """Candidates' `requests` and `prompts`, and in `costs` what their load is worth: the more the worse.
+    """The candidates' numbers and costs, each at the candidate's place.
 
-    Those who are full count for nothing: they have infinite requests, no prompts and infinite costs; `free` is how many
-    are not. Of these, `fewest` is the least of requests; a request costs `request`, a unit of prompt length `prompt`.
+    A full candidate has infinite requests, no prompts and infinite costs.
+
+    `requests`: the requests of each.
+    `prompts`: the prompt lengths that each still has to read.
+    `costs`: what the load of each costs; the lower, the better.
+    `free`: how many candidates are not full.
+    `fewest`: the fewest requests of a free candidate.
+    `request`: what one request costs.
+    `prompt`: what one unit of prompt length costs.
     """
 
     __slots__ = (
@@ -52,7 +59,7 @@ class CandidateScores:
 
     @classmethod
     def of(cls, view: CandidateView, options: PickOptions) -> CandidateScores:
-        """As things are now."""
+        """Return the scores of a view now. Keeps them in the view for the next choice."""
         memory = view.memory
         key = options.max_queued, options.request_load, options.prefill_load
         scores: CandidateScores | None = memory.get(key)
@@ -65,7 +72,7 @@ class CandidateScores:
         return scores
 
     def costs_with(self, credit: CacheCredit) -> list[float]:
-        """The costs less what the engines' caches are worth, from anywhere."""
+        """Return the costs less what the engines' caches are worth, up to a constant that is the same for all."""
         lengths, block = credit
         costs, places, usual = self.costs.copy(), self._view.places, lengths.usual
         for ip, length in lengths.others.items():
@@ -79,12 +86,12 @@ class CandidateScores:
         return costs
 
     def score(self, place: int, credit: CacheCredit | None) -> float:
-        """How good the one at a place is: 0 with the fewest requests, no prompts to read and nothing of this one."""
+        """Return the score of a candidate: 0 with the fewest requests, no prompts to read and an empty cache."""
         cached = 0.0 if credit is None else credit.block * credit.lengths.at(self._view.ips[place])
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
 
     def _unusual(self, lengths: CachedLengths) -> tuple[int, list[int]]:
-        """1 and the places of those of whose caches nothing is known; or, where that is fewer, -1 and the others."""
+        """Return 1 and the places of the engines without a known cache; or, if those are fewer, -1 and the others."""
         if self._roster is not lengths.roster:
             known: list[int] = []
             unknown: list[int] = []
@@ -95,7 +102,7 @@ class CandidateScores:
         return self._rest
 
     def _read(self) -> None:
-        """All anew."""
+        """Read all numbers again."""
         self._changes = self._view.changes
         self.requests, self.prompts = self._view.numbers()
         limit = self._options.max_queued
@@ -146,7 +153,7 @@ class CandidateScores:
         self.costs[place] = inf if requests == inf else self.request * requests + self.prompt * prompt
 
     def _weigh(self) -> None:
-        """The further the candidates' requests are apart, the more those matter."""
+        """Compute what a request costs: the further apart the candidates' requests are, the more."""
         if not self.free:
             return
         if self._longest is None:

@@ -22,7 +22,7 @@ REMEMBERED_BYTES = 1 << 20  # of lists as they came; what is made of them takes 
 
 
 class Candidates:
-    """Reads them, cluster by cluster."""
+    """Reads the candidates of calls and remembers them by cluster."""
 
     def __init__(self) -> None:
         self._read: Callable[[bytes], Pick] = Body(Pick).read
@@ -32,7 +32,7 @@ class Candidates:
         self._bytes = 0
 
     def of(self, cluster: str, raw: bytes, body: bytes) -> CandidateNames | None:
-        """Those of a call, whose member came as `raw`; None where it names none. Raises InvalidInput."""
+        """Return the engines of a call whose member came as `raw`; None if it names none. Raises InvalidInput."""
         if raw == b"null":
             return None
         key = cluster, raw
@@ -78,7 +78,7 @@ class Candidates:
         return texts, ips
 
     def _parsed(self, place: int, text: str) -> str:
-        """The address of an engine by its name, which is remembered from now on."""
+        """Return the address in an engine's name, and remember it. Raises InvalidInput."""
         try:
             name = EngineName.of(text)
         except ValueError:
