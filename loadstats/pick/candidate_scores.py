@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How candidates score under a options: what their load costs, kept from one choice to the next.
+"""How candidates score under given options: what their load costs, kept from one choice to the next.
 
 Used under the ledger's lock. Between two choices few engines change: of 1,000 candidates, computing all costs takes
 50 to 75 µs, finding what is least and most of their numbers 60 µs, bringing both up to date 1 µs for each that changed.

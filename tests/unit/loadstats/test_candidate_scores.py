@@ -88,7 +88,7 @@ def test_the_full_count_for_nothing() -> None:
     assert scores.costs == [inf, 3.0, inf]
 
 
-def test_few_are_kept_of_each_lineup() -> None:
+def test_few_are_kept_of_each_view() -> None:
     bench = Bench((1, 500))
     first = CandidateScores.of(bench.all, PickOptions(max_queued=100))
     for number in range(KEPT):
