@@ -21,7 +21,7 @@ from .expectations import Difference, Expectations
 # A node that is wrong is wrong at every checkpoint from then on; the first differences tell the story.
 KEPT_DIFFERENCES = 100
 SETTLE_SECONDS = 2.0
-# At the end: as long as a node that was killed and started anew may take to be ready. A node's own cap is 10 s.
+# At the end: as long as a node that was killed and restarted may take to be ready. A node's own cap is 10 s.
 READY_SECONDS = 15.0
 _POLL_SECONDS = 0.002
 _READY_POLL_SECONDS = 0.1

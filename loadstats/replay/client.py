@@ -3,7 +3,7 @@
 """One gateway's client: the four calls as the real gateway sends them, to the node it would choose. Owned by the
 replay's loop.
 
-As the contract tells: JSON without a Content-Type header, HTTP/1.1 kept alive, a `TraceId` header, and the members
+As the contract says: JSON without a Content-Type header, HTTP/1.1 kept alive, a `TraceId` header, and the members
 `cluster` and `ip` in the bodies of deletes. Any answer but status 200 with the envelope's `OK` is a failure; a call
 that failed is made once more, to the next node, where there is one.
 """
@@ -80,7 +80,7 @@ class NodeClient:
         return (await self.send(_query(cluster, trace_id), _decode_loads)).data or []
 
     async def ready(self) -> None:
-        """Return where the node says that it takes requests, or does not know the question, as the original."""
+        """Return where the node says that it takes requests, or does not know the question, as the Go version."""
         try:
             async with self._session.get("/readyz") as response:
                 if response.status not in {200, 404}:
