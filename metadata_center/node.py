@@ -45,7 +45,7 @@ from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
 from loadstats.metrics import LoadCollector, WaitCollector
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import Rule
+from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center.apps import MetadataCenterConfig
@@ -94,7 +94,7 @@ class Node:
         self.kvcalls = CacheHandlers(self.kvcache)
         pick = PickHandlers(
             self.ledger,
-            Rule(**asdict(config.pick)),
+            PickOptions(**asdict(config.pick)),
             Random().random,  # noqa: S311 no secret
             cached=self._cached,
             keep=self.kvcalls.keep,

@@ -24,7 +24,7 @@ from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Inspection, Ledger
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import Rule
+from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center.log_level import LogHandlers
@@ -156,7 +156,7 @@ class PartialNode:
             QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10)),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
-            PickHandlers(self.ledger, Rule(), lambda: 0.0, **clocks),
+            PickHandlers(self.ledger, PickOptions(), lambda: 0.0, **clocks),
             keepalive,
             look,
             CacheHandlers(self.kvcache, now=lambda: 0.0, wall_ns=lambda: WALL_NS),
