@@ -104,6 +104,7 @@ class NodeServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then start what lives on the loop."""
         asyncio.get_running_loop().set_exception_handler(tell)
+        self.lanes.sweep(monotonic())  # before the first connection, which would else seem as old as the machine
         await super().startup(sockets)
         for part in self._parts:
             part.start()

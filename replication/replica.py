@@ -12,6 +12,7 @@ events are in the ledger before it moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import cast
 
 from edge.errors import InvalidInput
@@ -180,7 +181,7 @@ class Replica:
         self._ledger.holding = now < self._hold_until
 
     def _silent(self, origin: str, now: float) -> bool:
-        return now - self._heard.get(node_of(origin), 0.0) > SILENCE_SECONDS
+        return now - self._heard.get(node_of(origin), -inf) > SILENCE_SECONDS
 
     def trim(self, acknowledged: Iterable[int]) -> None:
         """Let the journal go of what all peers have acknowledged."""

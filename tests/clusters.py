@@ -27,6 +27,7 @@ from msgspec import msgpack
 from loadstats.ledger import BUCKETS
 from replication.messages import VERSION, State, Summary, Want
 from tests.nodes import NodeProcess
+from tests.ports import free_port
 
 SECONDS = 60.0
 DIAL_SECONDS = 0.5  # a node waits as long for a connection to another
@@ -45,20 +46,6 @@ def wait(condition: Callable[[], ResultT], what: str, seconds: float = SECONDS) 
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds:g} s: {what}")
         time.sleep(0.005)  # between two looks, not in place of one
-
-
-def free_port(addresses: Iterable[str]) -> int:
-    """A port that is free on all of the addresses."""
-    for _ in range(50):
-        with ExitStack() as stack:
-            port = 0
-            try:
-                for address in addresses:
-                    port = stack.enter_context(socket.create_server((address, port))).getsockname()[1]
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no port is free on all addresses")
 
 
 class Live(NamedTuple):

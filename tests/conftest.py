@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from hypothesis import HealthCheck, settings
 # Before Django's settings are read: tests keep their files out of the checkout.
 _data_dir = tempfile.TemporaryDirectory(prefix="metadata-center-tests-")
 os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", _data_dir.name)
+
+# A job that a script starts in the background ignores Ctrl-C, and so would every node that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 

@@ -17,7 +17,8 @@ import pytest
 
 from tests.browser.axe import faults
 from tests.browser.chromium import PageGone, Tab
-from tests.clusters import ClusterNode, free_port, wait
+from tests.clusters import ClusterNode, wait
+from tests.ports import free_port
 
 ATTACKS = ("<script>document.title='owned'</script>", '"><img src=x onerror="document.title=1">', "x" * 256)
 PAGES = ("/", "/console/", "/console/clusters/wide/", "/console/nodes/", "/console/request/?id=wide-1", "/nowhere")
@@ -28,7 +29,7 @@ class Console(ClusterNode):
     """A node of its own, at one port for its whole life, and calls to it on one connection."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "127.0.0.1", free_port(["127.0.0.1"]), {})
+        super().__init__(folder, "127.0.0.1", free_port(), {})
         self.site = f"http://127.0.0.1:{self.port}"
         self._added = 0
 

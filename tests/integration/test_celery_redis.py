@@ -24,6 +24,7 @@ from kombu import Queue
 from runtime.config import Config, schema
 from runtime.health import PartState
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
+from tests.ports import free_port
 
 REDIS = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
@@ -38,13 +39,6 @@ def eventually(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         Event().wait(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Redis:

@@ -24,6 +24,7 @@ from runtime.config import Config
 from runtime.health import PartState
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app, embedded
 from runtime.periodic.embedded import HEARTBEAT
+from runtime.periodic.supervisor import Supervisor
 
 SECONDS = 20.0  # how long a test waits for what must happen
 WELL = (PartState.OK, "")
@@ -313,6 +314,26 @@ def test_it_leaves_signals_stdout_and_logging_alone(
     assert routine == [], "two lines for each run of each task would drown the log"
     node.stop(SECONDS)
     assert global_state() == before
+
+
+def test_not_even_the_first_run_is_told_of(
+    app: Celery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker may take the first heartbeat before `start` returns."""
+    caplog.set_level(logging.INFO)
+
+    def start(supervisor: Supervisor) -> None:
+        for name in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(name).info("Task %s received", HEARTBEAT)
+            logging.getLogger(name).warning("Task of another kind")
+
+    monkeypatch.setattr(Supervisor, "start", start)
+    node = EmbeddedCelery(app, [])
+    node.start()
+    assert {record.getMessage() for record in caplog.records} == {"Task of another kind"}
+    node.stop()
+    logging.getLogger("celery.worker.strategy").info("as ever")
+    assert caplog.records[-1].getMessage() == "as ever"
 
 
 def test_a_task_may_be_asked_for_by_hand(app: Celery) -> None:

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic
@@ -22,22 +21,10 @@ import msgspec
 import pytest
 
 from tests.nodes import ROOT, NodeProcess
+from tests.ports import free_port
 
 SECONDS = 60.0
 ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
-
-
-def free_port() -> int:
-    """One that is free at every address, as is the next one."""
-    for _ in range(50):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port: int = probe.getsockname()[1]
-        with suppress(OSError, OverflowError), ExitStack() as taken:
-            for address in ADDRESSES:
-                for each in (port, port + 1):
-                    taken.enter_context(socket.create_server((address, each)))
-            return port
-    raise AssertionError("no port is free")
 
 
 def ask(address: str, port: int, method: str, target: str, body: object = None) -> tuple[int, Any]:
@@ -76,7 +63,7 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def port() -> int:
-    return free_port()
+    return free_port(ADDRESSES, count=2)
 
 
 @pytest.fixture

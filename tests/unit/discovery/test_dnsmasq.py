@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from threading import Timer
 
@@ -16,6 +14,7 @@ import pytest
 
 from discovery.dns import DnsDiscovery, resolver_at
 from discovery.service import LookupFailed
+from tests.ports import free_port
 from tests.unit.discovery.fakes import Clock
 
 SECONDS = 10.0
@@ -30,9 +29,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     hosts = tmp_path_factory.mktemp("dnsmasq") / "hosts"
     addresses = [("10.0.0.1", "peers"), ("fd00::1", "peers"), ("10.0.0.2", "two"), *((one, "long") for one in LONG)]
     hosts.write_text("".join(f"{address} {name}.test\n" for address, name in addresses))
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["conf-file=/dev/null", "no-daemon", "log-facility=-", "no-resolv", "no-hosts", "local=/test/"]
     options += ["listen-address=127.0.0.1", "bind-interfaces", f"port={port}", f"addn-hosts={hosts}"]
     options += ["srv-host=_http._tcp.test,two.test,8080"]

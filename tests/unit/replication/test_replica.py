@@ -67,6 +67,49 @@ def test_events_after_a_hole_that_the_sender_can_still_fill_make_no_gap() -> Non
     assert node.replica.gaps == set()
 
 
+@pytest.mark.parametrize("seen", [0, 1, 7])
+@pytest.mark.parametrize("missing", [1, 2, 3, 100])
+def test_a_hole_of_any_size_holds_the_watermark_until_it_is_filled(seen: int, missing: int) -> None:
+    node = Node("a@1")
+    requests = [added(f"r{number}") for number in range(seen + missing + 2)]
+    if seen:
+        node.replica.take(push(1, *requests[:seen]), 0.0, 1)
+    ahead = push(seen + missing + 1, *requests[seen + missing :])
+    for _ in range(2):
+        answer = node.replica.take(ahead, 0.0, 1)
+        assert answer.watermark == node.replica.vector()["b@1"] == seen
+    assert node.replica.gaps == set(), "the sender still has what is missing"
+    answer = node.replica.take(push(seen + 1, *requests[seen : seen + missing]), 0.0, 1)
+    assert answer.watermark == seen + missing
+    assert node.replica.take(ahead, 0.0, 1).watermark == seen + missing + 2
+    assert len(node.live()) == seen + missing + 2
+
+
+@pytest.mark.parametrize("seen", [0, 1, 7])
+@pytest.mark.parametrize("missing", [0, 1, 2, 100])
+@pytest.mark.parametrize("news", [0, 1, 3])
+def test_a_gap_of_any_size_is_seen(seen: int, missing: int, news: int) -> None:
+    """The sender's oldest event is the one after those that are missing; whether it sends any now makes no odds."""
+    node = Node("a@1")
+    if seen:
+        node.replica.take(push(1, *(added(f"r{number}") for number in range(seen))), 0.0, 1)
+    first = seen + missing + 1
+    answer = node.replica.take(push(first, *(added(f"s{number}") for number in range(news)), oldest=first), 0.0, 1)
+    assert node.replica.gaps == ({"b"} if missing else set())
+    assert answer.watermark == (seen if missing else seen + news)
+
+
+def test_a_push_that_begins_before_what_is_seen_and_ends_behind_it_is_taken_from_there() -> None:
+    node = Node("a@1")
+    requests = [added(f"r{number}") for number in range(9)]
+    for first, last in ((1, 3), (2, 4), (4, 5), (5, 5), (1, 6), (7, 7), (6, 9), (3, 8)):
+        before = node.replica.vector().get("b@1", 0)
+        node.replica.take(push(first, *requests[first - 1 : last]), 0.0, 1)
+        assert node.replica.vector()["b@1"] == max(before, last)
+    assert node.replica.taken_events == 9
+    assert len(node.live()) == 9
+
+
 def test_engines_are_taken_by_their_names() -> None:
     node = Node("a@1")
     node.replica.take(push(1, added("r", "10.0.0.1:8000/3"), added("s", "[::1]:80")), 0.0, 1)
@@ -109,6 +152,19 @@ def test_tombstones_stay_while_a_peer_is_silent_or_has_more_to_tell() -> None:
     for second in range(2 * window):
         node.replica.take(push(2), 103.0 + window + second, 1)
     assert not holds(103.0 + window + second)
+
+
+def test_a_peer_that_was_never_heard_is_silent_on_a_host_that_has_just_begun_too() -> None:
+    for now in (0.0, 0.5, 1e6):
+        node = Node("a@1")
+        sender = Sender(node.journal, lambda: 0.0)
+        sender.poll(now)
+        sender.took(Ack(VERSION, "b@1", 0, joined=True), now)
+        node.replica.hold([sender], now)
+        assert node.ledger.holding
+        node.replica.take(push(1), now, 1)
+        node.replica.hold([sender], now + node.ledger.tombstone_seconds - 1)
+        assert node.ledger.holding
 
 
 def test_a_summary_of_impossible_heartbeats_is_no_summary() -> None:

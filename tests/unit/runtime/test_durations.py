@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runtime.config.durations import LONGEST_NANOSECONDS, LONGEST_SECONDS, format_duration, parse_duration
+from runtime.config.durations import LONGEST_NANOSECONDS, LONGEST_SECONDS, NANOSECONDS, format_duration, parse_duration
 
 
 # From Go's own src/time/time_test.go, but for those that differ in the nanosecond that is cut off.
@@ -122,13 +122,18 @@ def test_what_it_writes_it_reads_back_the_same(nanoseconds: int) -> None:
         assert parse_duration(format_duration(seconds)) == seconds
 
 
+MOST_TERMS = 6
+MOST = LONGEST_NANOSECONDS // NANOSECONDS["h"] // MOST_TERMS  # so that all of them, in hours, are within 64 bits
+
+
 @given(
     st.lists(
-        st.tuples(st.integers(0, 10**6), st.sampled_from(["ns", "us", "µs", "μs", "ms", "s", "m", "h"])),
+        st.tuples(st.integers(0, MOST), st.sampled_from(["ns", "us", "µs", "μs", "ms", "s", "m", "h"])),
         min_size=1,
-        max_size=6,
+        max_size=MOST_TERMS,
     )
 )
+@example([(MOST, "h")] * MOST_TERMS)
 def test_the_terms_add_up(terms: list[tuple[int, str]]) -> None:
     whole = parse_duration("".join(f"{number}{unit}" for number, unit in terms))
     assert whole == pytest.approx(sum(parse_duration(f"{number}{unit}") for number, unit in terms))

@@ -133,6 +133,31 @@ def test_any_ids_make_one_json_line_each_and_read_back(ids: list[tuple[str, str]
     ]
 
 
+ONE_CHARACTER = [chr(code) for code in (*range(0x180), 0x2028, 0x2029, 0xD800, 0xDFFF, 0xFEFF, 0xFFFF, 0x10FFFF)]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("place", ["trace_id", "request_id", "method", "route"])
+def test_any_character_alone_reads_back(form: Form, place: str) -> None:
+    """Alone in its line, and in a chunk of its own: no other value makes that line be quoted."""
+    at = ("trace_id", "request_id", "method", "route").index(place)
+    for value in (*ONE_CHARACTER, '""', '\\"', '"x', 'x"', "\\\\", "x\\", "="):
+        row: Row = (WALL_NS, *(value if each == at else "plain" for each in range(4)), 200, 1)  # type: ignore[assignment]
+        (line,) = written(form, [row]).decode("ascii").splitlines(keepends=True)
+        if form == "json":
+            read = json.loads(line)
+            assert read[place] == value
+            assert [read[name] for name in ("status", "logger")] == [200, "access"]
+        else:
+            match = TEXT_LINE.fullmatch(line)
+            assert match, line
+            assert [shown(each) for each in match.group(2, 3, 4, 5)] == [
+                value if each == at else "plain" for each in range(4)
+            ]
+            bare = value in {'"', "\\"} or not value.isprintable() or " " in value
+            assert not (bare and value in line.split(" "))
+
+
 @given(ANY_ID, ANY_ID)
 def test_not_even_methods_and_routes_can_break_a_line(method: str, route: str) -> None:
     (line,) = written("text", [(*ROW[:3], method, route, 200, 1)]).decode().splitlines(keepends=True)
