@@ -6,8 +6,8 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
-from kvcache.index.index import BUCKETS, CacheIndex, Counts
+from kvcache.index.index import BUCKETS, CacheCounts, CacheIndex
 from kvcache.index.lengths import Lengths
-from kvcache.index.replicated import Copy, Dropped, ReplicatedIndex
+from kvcache.index.replicated import CacheCopy, CacheDropped, ReplicatedIndex
 
-__all__ = ["BUCKETS", "CacheIndex", "Copy", "Counts", "Dropped", "Lengths", "ReplicatedIndex"]
+__all__ = ["BUCKETS", "CacheCopy", "CacheCounts", "CacheDropped", "CacheIndex", "Lengths", "ReplicatedIndex"]

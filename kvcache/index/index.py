@@ -27,7 +27,7 @@ from threading import Lock
 from zlib import crc32
 
 from kvcache.index.ages import Ages
-from kvcache.index.cluster import Cluster, Engine
+from kvcache.index.cluster import CacheCluster, CachedEngine
 from kvcache.index.drops import Drops
 from kvcache.index.lengths import Lengths
 from kvcache.index.run import MOST_BLOCKS, Run, Touch
@@ -40,7 +40,7 @@ ALWAYS = 2**64
 
 
 @dataclass(slots=True)
-class Counts:
+class CacheCounts:
     """What the index holds (the first three) and what happened since it was made.
 
     `held_blocks` counts a block once for each engine that holds it. `hit_blocks` are those of `asked_blocks` that
@@ -83,15 +83,17 @@ class CacheIndex:
         self._max_engine_blocks = max_engine_blocks
         self._max_engines = max_engines
         self._lock = Lock()
-        self._clusters: dict[str, Cluster] = {}
-        self._buckets: list[dict[int, Engine]] = [{} for _ in range(BUCKETS)]  # engines by number, the dropped too
+        self._clusters: dict[str, CacheCluster] = {}
+        self._buckets: list[dict[int, CachedEngine]] = [
+            {} for _ in range(BUCKETS)
+        ]  # engines by number, the dropped too
         self._ages = Ages()
         self._emptied: list[dict[int, Run]] = []  # a cluster's dicts: to free all 61 at once can take 10 ms
-        self._dropped: deque[Engine] = deque()
+        self._dropped: deque[CachedEngine] = deque()
         self._drops = Drops(MAX_DROPS)
         self._numbers = count()
         self._tick = 0
-        self._counts = Counts()
+        self._counts = CacheCounts()
 
     # What clients report
 
@@ -104,7 +106,7 @@ class CacheIndex:
         """
         blocks = tuple(hashes[: min(self._max_blocks, self._max_engine_blocks)])
         fresh = 0
-        # The end first, as within a slice: see `Cluster.save`.
+        # The end first, as within a slice: see `CacheCluster.save`.
         for start in reversed(range(0, len(blocks), PART)):
             with self._lock:
                 tick = self._at(now)
@@ -157,7 +159,7 @@ class CacheIndex:
             live, ips, engines, roster = home.live, home.ips.copy(), home.engines, home.roster
         return Lengths.of(ended, live, ips, engines, roster)
 
-    def counts(self) -> Counts:
+    def counts(self) -> CacheCounts:
         """The numbers of this moment."""
         with self._lock:
             return replace(self._counts, clusters=len(self._clusters))
@@ -214,11 +216,11 @@ class CacheIndex:
         self._shrink(engine)
         return fresh
 
-    def _engine(self, cluster: str, ip: str, touch: Touch) -> Engine:
+    def _engine(self, cluster: str, ip: str, touch: Touch) -> CachedEngine:
         """The live engine, opened where there is none, that something stamped so is about to be added to."""
         home = self._clusters.get(cluster)
         if home is None:
-            home = self._clusters[cluster] = Cluster(cluster)
+            home = self._clusters[cluster] = CacheCluster(cluster)
         engine = home.engines.get(ip)
         if engine is None:
             if self._counts.engines >= self._max_engines and (oldest := self._ages.oldest()) is not None:
@@ -231,7 +233,7 @@ class CacheIndex:
         engine.oldest = min(engine.oldest, touch.stamp)
         return engine
 
-    def _shrink(self, engine: Engine) -> None:
+    def _shrink(self, engine: CachedEngine) -> None:
         """Evict until the bounds hold. What was saved last goes last, and alone it keeps within them."""
         self._bound(engine)
         counts = self._counts
@@ -243,11 +245,11 @@ class CacheIndex:
                 assert oldest is not None  # somebody holds what is too much
                 counts.evicted_index_full += self._evict(oldest, excess, oldest.tick)
 
-    def _bound(self, engine: Engine) -> None:
+    def _bound(self, engine: CachedEngine) -> None:
         if (excess := engine.blocks - self._max_engine_blocks) > 0:
             self._counts.evicted_engine_full += self._evict(engine, excess)
 
-    def _evict(self, engine: Engine, blocks: int, due: int | None = None) -> int:
+    def _evict(self, engine: CachedEngine, blocks: int, due: int | None = None) -> int:
         """Let an engine's oldest runs go, together at least so many blocks, or where `due` is given only those last
         touched by then. Returns how many blocks went."""
         home, gone = engine.home, 0
@@ -267,19 +269,19 @@ class CacheIndex:
             self._close(engine)
         return gone
 
-    def _drop(self, engine: Engine, floor: int) -> None:
+    def _drop(self, engine: CachedEngine, floor: int) -> None:
         """Take an engine out of service, with what is stamped up to `floor`."""
         engine.floor = floor
         self._leave(engine)
         self._dropped.append(engine)
 
-    def _leave(self, engine: Engine) -> None:
+    def _leave(self, engine: CachedEngine) -> None:
         assert engine.home is not None  # it is live
         engine.home.drop(engine)
         self._ages.remove(engine)
         self._counts.engines -= 1
 
-    def _close(self, engine: Engine) -> None:
+    def _close(self, engine: CachedEngine) -> None:
         """Forget an engine that is out of service and holds nothing, and its cluster with the last."""
         home = engine.home
         assert home is not None  # this happens once

@@ -25,7 +25,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from kvcache.index.cluster import Engine
+from kvcache.index.cluster import CachedEngine
 from kvcache.index.index import CacheIndex
 from kvcache.index.run import MOST_BLOCKS
 
@@ -36,7 +36,7 @@ Stamp = Annotated[int, Meta(ge=0, le=2**62)]  # nanoseconds until 2116: what a p
 Seconds = Annotated[int, Meta(ge=0, le=2**31)]
 
 
-class Copy(Struct, frozen=True, array_like=True, gc=False):
+class CacheCopy(Struct, frozen=True, array_like=True, gc=False):
     """A run that an engine holds, as it travels. Ages travel, not clock readings."""
 
     cluster: Name
@@ -46,7 +46,7 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     hashes: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(max_length=MOST_BLOCKS)]
 
 
-class Dropped(Struct, frozen=True, array_like=True, gc=False):
+class CacheDropped(Struct, frozen=True, array_like=True, gc=False):
     """The last time an engine, or with None every engine of a cluster, lost its cache, as it travels."""
 
     cluster: Name
@@ -72,7 +72,7 @@ class ReplicatedIndex(CacheIndex):
             digests.append(digest)
         return digests
 
-    def copies(self, bucket: int, now: float) -> Iterator[Copy]:
+    def copies(self, bucket: int, now: float) -> Iterator[CacheCopy]:
         """All that the engines of a bucket hold, for each engine in the order of its last use. Each engine is read at
         one moment, 0.1 µs a run; the whole is not of one moment.
 
@@ -92,25 +92,27 @@ class ReplicatedIndex(CacheIndex):
                     lost = max(engine.floor, self._drops.last(cluster, ip))
                     runs = [(run.hashes, touch) for run, touch in engine.runs.items() if touch.stamp > lost]
                 for hashes, touch in runs:
-                    yield Copy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
+                    yield CacheCopy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
 
-    def drops(self, now: float) -> list[Dropped]:
+    def drops(self, now: float) -> list[CacheDropped]:
         """The drops that are remembered, those heard of longest ago first."""
         with self._lock:
             tick = self._at(now)
-            return [Dropped(cluster, ip, drop.stamp, max(0, tick - drop.tick)) for (cluster, ip), drop in self._drops]
+            return [
+                CacheDropped(cluster, ip, drop.stamp, max(0, tick - drop.tick)) for (cluster, ip), drop in self._drops
+            ]
 
-    def merge(self, copies: Iterable[Copy], now: float) -> int:
+    def merge(self, copies: Iterable[CacheCopy], now: float) -> int:
         """Take in what another index holds. Returns how many blocks are new to their engines here."""
         return sum(self.save(copy.cluster, copy.ip, copy.hashes, now, copy.stamp, copy.age_seconds) for copy in copies)
 
-    def merge_drops(self, drops: Iterable[Dropped], now: float) -> None:
+    def merge_drops(self, drops: Iterable[CacheDropped], now: float) -> None:
         """Take in what another index knows to be lost. Comes before `merge`, which then leaves it out."""
         for each in drops:
             self.drop(each.cluster, each.ip, each.stamp, now, each.age_seconds)
 
 
-def fingerprint(engine: Engine) -> int:
+def fingerprint(engine: CachedEngine) -> int:
     """64 bits that differ where what two engines hold differs, or whose it is."""
     mixed = engine.crc * 0xC2B2AE3D27D4EB4F ^ engine.digest * 0x165667B19E3779F9 ^ engine.blocks * 0x9E3779B97F4A7C15
     return (mixed ^ mixed >> 29) & _MASK

@@ -15,8 +15,10 @@ from msgspec import msgpack
 from edge.call import Call, Table
 from loadstats.ledger import Added, Beat, Done, Dropped, FirstToken, Refreshed, Tokens
 from replication.admission import Admission
+from replication.entities.caches import CacheLost, Saved
 from replication.handlers import ReplicaHandlers
-from replication.messages import VERSION, Ack, CacheLost, Push, Saved
+from replication.messages import Ack, Push
+from replication.paths import VERSION
 from tests.unit.replication.raw_peer import Node
 
 EVENTS = {
