@@ -25,7 +25,7 @@ from discovery.own import Own
 from edge.body import Addresses
 from edge.server import LoopPart
 from kvcache.handlers import CacheHandlers
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Hearsay, ReplicatedLedger
 from loadstats.wire import EngineNames
@@ -59,7 +59,7 @@ class Peers:
         self,
         config: Config,
         ledger: ReplicatedLedger,
-        index: ReplicatedIndex | None,
+        index: CacheIndex | None,
         caches: CacheHandlers,
         *,
         name: str,

@@ -30,12 +30,12 @@ class CachedEngine(Struct, gc=False, eq=False):
     """An inference server of a cluster: `runs` in the order of their last use, the longest ago first.
 
     No stamp of what it holds is below `oldest`. Once it is dropped it keeps its bit until its runs are gone: those
-    stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `home` is None
+    stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `cluster` is None
     after that.
     """
 
     ip: str
-    home: CacheCluster | None
+    cluster: CacheCluster | None
     slot: int
     bit: int
     number: int
@@ -93,7 +93,7 @@ class CacheCluster:
 
     def close(self, engine: CachedEngine) -> None:
         """Forget a dropped engine that holds nothing any more."""
-        engine.home = None
+        engine.cluster = None
         self.slots[engine.slot] = None
         heappush(self.free, engine.slot)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
-from kvcache.index import BUCKETS, CacheCopy, CacheDropped, ReplicatedIndex
+from kvcache.index import BUCKETS, CacheCopy, CacheDropped, CacheIndex
 from replication.buckets import Layout, State
 from replication.entity import Batch, Entity
 
@@ -77,7 +77,7 @@ class ReplicatedCaches(Entity):
 
     def __init__(
         self,
-        index: ReplicatedIndex | None,
+        index: CacheIndex | None,
         journal_event: Callable[[CacheEvent, float, int], None],
         seen: Callable[[int], None],
         check_address: Callable[[str], None],

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Origin, Phase, ReplicatedLedger
 from replication.anti_entropy import PENDING_SHARE
@@ -79,7 +79,7 @@ class SimNode:
         self.journal = SimJournal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
         self.journal.told = world.told
         self.ledger.journal = self.journal
-        self.index = ReplicatedIndex()
+        self.index = CacheIndex()
         self.stamps = Stamps(self.wall_ns)
         self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, lambda ip: None)
         self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda ip: None), self.caches))

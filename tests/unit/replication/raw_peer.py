@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 from edge.body import Addresses
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Phase, ReplicatedLedger
 from loadstats.wire import EngineNames
@@ -32,7 +32,7 @@ class Node:
         self.ledger = ReplicatedLedger(**options)
         self.journal = Journal(self.ledger.origin(origin), capacity=capacity, spare=spare)
         self.ledger.journal = self.journal
-        self.index = ReplicatedIndex()
+        self.index = CacheIndex()
         self.stamps = Stamps(count(1).__next__)
         self.requests = ReplicatedRequests(self.ledger, EngineNames().check)
         self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, Addresses().check)

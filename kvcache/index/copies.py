@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The index as peers use it: tell what is here, compare it, take in what is there.
+"""What an index holds, as peers compare and copy it. Owned by the index; it takes the index's lock.
 
-What peers are told of clients' saves and drops goes through `save` and `drop` like those of clients: both are
-idempotent and free of order. An engine holds a block where the latest stamp of a save of it is later than the latest
+What peers are told of clients' saves and drops goes through the index's `save` and `drop` like those of clients: both
+are idempotent and free of order. An engine holds a block if the latest stamp of a save of it is later than the latest
 stamp of a drop of the engine or its cluster; neither depends on what came first.
 
 What is guaranteed: two indexes that were given the same saves and drops, in any order and any number of times, hold the
@@ -20,14 +20,15 @@ merging brings back to one what the other still holds, for as long as there is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from threading import Lock
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from kvcache.index.cluster import CachedEngine
-from kvcache.index.index import CacheIndex
 from kvcache.index.run import MOST_BLOCKS
+from kvcache.index.store import CacheStore
 
 _MASK = 2**64 - 1
 
@@ -55,15 +56,19 @@ class CacheDropped(Struct, frozen=True, array_like=True, gc=False):
     age_seconds: Seconds
 
 
-class ReplicatedIndex(CacheIndex):
-    """An index that can be compared with others and copied. Each engine is, with all it holds, in one of 256 buckets
-    by the CRC-32 of its cluster and address."""
+class CacheCopies:
+    """The content of a store, read under its index's lock. Each engine is, with all it holds, in one of 256 buckets by
+    the CRC-32 of its cluster and address."""
+
+    def __init__(self, store: CacheStore, lock: Lock) -> None:
+        self._store = store
+        self._lock = lock
 
     def digests(self) -> list[int]:
         """64 bits for each bucket: two indexes whose engines hold the same blocks have the same. Read bucket by bucket,
         0.4 µs an engine; keeping it up costs 25 ns for each block that is new to the index, none for others."""
         digests: list[int] = []
-        for bucket in self._buckets:
+        for bucket in self._store.buckets:
             with self._lock:
                 digest = 0
                 for engine in bucket.values():
@@ -72,7 +77,7 @@ class ReplicatedIndex(CacheIndex):
             digests.append(digest)
         return digests
 
-    def copies(self, bucket: int, now: float) -> Iterator[CacheCopy]:
+    def of(self, bucket: int, now: float) -> Iterator[CacheCopy]:
         """All that the engines of a bucket hold, for each engine in the order of its last use. Each engine is read at
         one moment, 0.1 µs a run; the whole is not of one moment.
 
@@ -80,16 +85,16 @@ class ReplicatedIndex(CacheIndex):
         engine that is there now: that one is listed after it, or will be.
         """
         read: set[int] = set()
-        while fresh := [number for number in list(self._buckets[bucket]) if number not in read]:
+        while fresh := [number for number in list(self._store.buckets[bucket]) if number not in read]:
             read.update(fresh)
             for number in fresh:
                 with self._lock:
-                    tick = self._at(now)
-                    engine = self._buckets[bucket].get(number)
-                    if engine is None or engine.home is None:
+                    tick = self._store.at(now)
+                    engine = self._store.buckets[bucket].get(number)
+                    if engine is None or engine.cluster is None:
                         continue
-                    cluster, ip = engine.home.name, engine.ip
-                    lost = max(engine.floor, self._drops.last(cluster, ip))
+                    cluster, ip = engine.cluster.name, engine.ip
+                    lost = max(engine.floor, self._store.drops.last(cluster, ip))
                     runs = [(run.hashes, touch) for run, touch in engine.runs.items() if touch.stamp > lost]
                 for hashes, touch in runs:
                     yield CacheCopy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
@@ -97,19 +102,11 @@ class ReplicatedIndex(CacheIndex):
     def drops(self, now: float) -> list[CacheDropped]:
         """The drops that are remembered, those heard of longest ago first."""
         with self._lock:
-            tick = self._at(now)
+            tick = self._store.at(now)
             return [
-                CacheDropped(cluster, ip, drop.stamp, max(0, tick - drop.tick)) for (cluster, ip), drop in self._drops
+                CacheDropped(cluster, ip, drop.stamp, max(0, tick - drop.tick))
+                for (cluster, ip), drop in self._store.drops
             ]
-
-    def merge(self, copies: Iterable[CacheCopy], now: float) -> int:
-        """Take in what another index holds. Returns how many blocks are new to their engines here."""
-        return sum(self.save(copy.cluster, copy.ip, copy.hashes, now, copy.stamp, copy.age_seconds) for copy in copies)
-
-    def merge_drops(self, drops: Iterable[CacheDropped], now: float) -> None:
-        """Take in what another index knows to be lost. Comes before `merge`, which then leaves it out."""
-        for each in drops:
-            self.drop(each.cluster, each.ip, each.stamp, now, each.age_seconds)
 
 
 def fingerprint(engine: CachedEngine) -> int:
