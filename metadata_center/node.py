@@ -31,7 +31,7 @@ from edge.envelope import TraceIds
 from edge.lanes import LaneState
 from edge.server import LoopPart
 from kvcache.handlers import CacheHandlers
-from kvcache.index import Lengths, ReplicatedIndex
+from kvcache.index import CacheIndex, Lengths
 from kvcache.metrics import CacheCollector
 from loadstats.batch import BatchHandlers
 from loadstats.cache import MemoryLoadCache
@@ -214,10 +214,10 @@ class Node:
         self.kvcalls.engine_gone(cluster, EngineName.of(engine).ip)
 
 
-def _kvcache(config: Config) -> ReplicatedIndex | None:
+def _kvcache(config: Config) -> CacheIndex | None:
     if not config.kvcache.enable:
         return None
-    return ReplicatedIndex(
+    return CacheIndex(
         ttl_seconds=config.kvcache.block_expire_seconds,
         max_blocks=config.kvcache.max_blocks,
         max_engine_blocks=config.kvcache.max_engine_blocks,

@@ -25,13 +25,15 @@ from discovery.own import Own
 from edge.body import Addresses
 from edge.server import LoopPart
 from kvcache.handlers import CacheHandlers
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import Hearsay, ReplicatedLedger
 from loadstats.wire import EngineNames
 from replication.admission import Admission
-from replication.cache import CacheReplica
 from replication.client import Connection
+from replication.entities import Entities
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
@@ -57,7 +59,7 @@ class Peers:
         self,
         config: Config,
         ledger: ReplicatedLedger,
-        index: ReplicatedIndex | None,
+        index: CacheIndex | None,
         caches: CacheHandlers,
         *,
         name: str,
@@ -67,8 +69,11 @@ class Peers:
         self._ledger = ledger
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.origin(f"{name}@{time_ns():x}"))
-        cache = CacheReplica(index, ledger.tell, caches.stamps.seen, Addresses().check)
-        self._replica = Replica(ledger, self._journal, EngineNames().check, cache)
+        entities = Entities(
+            ReplicatedRequests(ledger, EngineNames().check),
+            ReplicatedCaches(index, ledger.tell, caches.stamps.seen, Addresses().check),
+        )
+        self._replica = Replica(self._journal, entities)
         self._lag = Meter()
         admission = Admission(config.replication.secret)
         self._links = Links(
@@ -100,7 +105,7 @@ class Peers:
             self._replica.joined = True
         else:
             ledger.journal = self._journal
-            caches.journal = cache
+            caches.journal = entities.caches
 
     def _build_directory(self, port: int) -> Directory | None:
         config = self._config
@@ -135,7 +140,7 @@ class Peers:
 
     def told(self) -> dict[str, Any]:
         """This node among its peers, as `GET /v1/replica/peers` tells it."""
-        return self.handlers.told()
+        return self.handlers.report()
 
     def resync(self, name: str) -> bool:
         """Pull everything from a peer. False where there is none of this name."""
