@@ -15,7 +15,7 @@ from collections import deque
 from itertools import count
 from random import Random
 from time import thread_time_ns
-from typing import Any, get_args
+from typing import Any
 
 from msgspec import Struct
 from msgspec.json import decode, encode
@@ -32,8 +32,9 @@ from edge.body import Body
 from edge.call import Call
 from kvcache.index import CacheIndex
 from loadstats.ledger import ReplicatedLedger
+from loadstats.pick import policies
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import PolicyName, Rule
+from loadstats.pick.options import PickOptions
 from loadstats.pick.wire import Pick, QuickPick
 
 NAME = "pick"
@@ -48,7 +49,7 @@ STEM = 16  # blocks of it
 CONNECTIONS = 32
 
 HASHES = f"`prompt_hash`, {len(PROMPT)} blocks"
-POLICIES = get_args(PolicyName)
+POLICIES = tuple(policies.POLICIES)
 DECODING = "decoding"
 
 
@@ -145,7 +146,7 @@ def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[fl
         if n < HOLDERS or form.stemmed:
             index.save(CLUSTER, ip, PROMPT if n < HOLDERS else PROMPT[:STEM], 0.0, 1)
 
-    handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths)
+    handlers = PickHandlers(ledger, PickOptions(), random.random, cached=index.lengths)
     read = (Body(Pick) if form.shuffled else Body(QuickPick)).read
     named = ips[:: form.named] if form.named else None
     members: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The cache calls: decode, tell the index, answer. Thread-safe; the event loop calls them for gateways, Django's
+"""The cache calls: decode, call the index, answer. Thread-safe; the event loop calls them for gateways, Django's
 threads for people."""
 
 from __future__ import annotations
@@ -23,20 +23,28 @@ QUERY = "/v1/cache/query"
 CACHE = "/v1/cache"
 
 
-class Journal(Protocol):
-    """Takes down what clients reported, once it has taken effect here. `now` is when; stamps order saves and drops on
-    every node, so that they may be told in any order."""
+class CacheEventSink(Protocol):
+    """Takes what clients reported, once it has taken effect here. `now` is when. Stamps order saves and drops on every
+    node, so that they may be passed on in any order."""
 
-    def saved(self, cluster: str, ip: str, hashes: tuple[int, ...], stamp: int, now: float) -> None: ...
+    def saved(self, cluster: str, ip: str, hashes: tuple[int, ...], stamp: int, now: float) -> None:
+        """Take that an engine holds a prompt."""
+        ...
 
-    def dropped(self, cluster: str, ip: str | None, stamp: int, now: float) -> None: ...
+    def dropped(self, cluster: str, ip: str | None, stamp: int, now: float) -> None:
+        """Take that an engine, or with None every engine of a cluster, has lost its cache."""
+        ...
 
 
 class CacheHandlers:
-    """Handlers over one index. Without one nothing is kept and nothing found, and calls are answered all the same: a
-    gateway takes anything but a 200 for a failure of the node. `now` is monotonic seconds."""
+    """Handlers over one index. Without one nothing is kept and nothing found. Calls are answered 200 even then: a
+    gateway takes anything else for a failure of the node. `now` is monotonic seconds.
 
-    journal: Journal | None = None
+    `journal`: takes what clients reported; None in a node that is alone.
+    `stamps`: this node's stamps.
+    """
+
+    journal: CacheEventSink | None = None
 
     def __init__(
         self, index: CacheIndex | None, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
@@ -69,7 +77,7 @@ class CacheHandlers:
         return NULL
 
     def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
-        """Take down what `save` is told."""
+        """Keep what `save` was sent."""
         if self._index is not None and hashes:
             now, stamp = self._now(), self.stamps.next()
             self._index.save(cluster, ip, hashes, now, stamp)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the index tells Prometheus. Runs on the scraping thread."""
+"""What the index reports to Prometheus. Runs on the scraping thread."""
 
 from __future__ import annotations
 

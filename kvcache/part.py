@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from edge.call import Route
 from edge.part import Part
 from kvcache.handlers import CacheHandlers
-from kvcache.index import Lengths, ReplicatedIndex
+from kvcache.index import CacheIndex, Lengths
 from kvcache.metrics import CacheCollector
 from runtime.config import Config
 from runtime.periodic import PeriodicTask
@@ -48,10 +48,10 @@ class KVCache(Part):
         return [PeriodicTask("expire-caches", "kvcache.expire", self._gc_interval_seconds)]
 
 
-def _build_index(config: Config) -> ReplicatedIndex | None:
+def _build_index(config: Config) -> CacheIndex | None:
     if not config.kvcache.enable:
         return None
-    return ReplicatedIndex(
+    return CacheIndex(
         ttl_seconds=config.kvcache.block_expire_seconds,
         max_blocks=config.kvcache.max_blocks,
         max_engine_blocks=config.kvcache.max_engine_blocks,

@@ -21,12 +21,12 @@ class Stamps:
         self._last = 0
 
     def next(self) -> int:
-        """A stamp later than all before."""
+        """Return a stamp later than all before."""
         with self._lock:
             self._last = max(self._wall_ns(), self._last + 1)
             return self._last
 
     def seen(self, stamp: int) -> None:
-        """A peer stamped something so."""
+        """Note a stamp that a peer made."""
         with self._lock:
             self._last = max(self._last, stamp)

@@ -31,7 +31,7 @@ from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
 from loadstats.metrics import LoadCollector, WaitCollector
 from loadstats.pick.handlers import Cached, Keep, PickHandlers
-from loadstats.pick.rule import Rule
+from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from runtime.config import Config
@@ -81,7 +81,7 @@ class LoadStats(Part):
             EngineHandlers(ledger),
             PickHandlers(
                 ledger,
-                Rule(**asdict(config.pick)),
+                PickOptions(**asdict(config.pick)),
                 Random().random,  # noqa: S311 no secret
                 cached=cached,
                 keep=keep,

@@ -12,7 +12,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from runtime.config import ConfigError, load
+from metadata_center.configuration import load_configuration
+from runtime.config import ConfigError
 from runtime.config.report import render
 
 CONFIG_VARIABLE = "METADATA_CENTER_CONFIG"
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command in {"run", "run_cluster", "config"}:
             words = _take_config(words)
         if command == "config":
-            sys.stdout.write(render(load(os.environ.get(CONFIG_VARIABLE), os.environ)))
+            sys.stdout.write(render(load_configuration(os.environ.get(CONFIG_VARIABLE), os.environ)))
             return 0
         from django.core.management import execute_from_command_line  # noqa: PLC0415 it reads the settings
 

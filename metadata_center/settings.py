@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 
 from metadata_center import __version__
-from runtime.config import load
+from metadata_center.configuration import load_configuration
 from runtime.secret import secret_key
 
-LOADED = load(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
+LOADED = load_configuration(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
 CONFIG = LOADED.config
 
 DATA_DIR = Path(CONFIG.node.data_dir).resolve()

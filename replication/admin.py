@@ -48,11 +48,11 @@ class PeerAdmin(LiveAdmin):
     operations = (ResyncPeer(),)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        return {"told": part(Replication).handlers.told()}
+        return {"told": part(Replication).handlers.report()}
 
 
 def _find(name: str) -> dict[str, Any]:
-    for peer in part(Replication).handlers.told()["peers"]:
+    for peer in part(Replication).handlers.report()["peers"]:
         if peer["peer"] == name:
             found: dict[str, Any] = peer
             return found

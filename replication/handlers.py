@@ -3,7 +3,7 @@
 """What peers send, and what operators ask about them.
 
 What touches the replica runs on the event loop, its owner: those calls are packed, and no page leads to them. `event`
-and `peers` may be called from any thread.
+and `peers` may be called from any thread. Each entity has one call at its path, for its buckets.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from time import monotonic, time_ns
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import DecodeError, ValidationError
+from msgspec import DecodeError, Struct, ValidationError
 from msgspec.msgpack import Decoder, Encoder
 
 from edge.call import Call, Handler, Route
 from edge.errors import InvalidInput
 from replication import paths
 from replication.admission import Admission
+from replication.entity import Entity
 from replication.link import PeerLink
-from replication.messages import CacheWant, Push, Want
+from replication.messages import Push
 from replication.replica import Replica
 
-MessageT = TypeVar("MessageT")
+MessageT = TypeVar("MessageT", bound=Struct)
 
 _encode = Encoder().encode
 
 
 class ReplicaHandlers:
-    """`takers` maps the original's event types to the handlers of the client calls that they repeat.
+    """The calls between nodes.
 
-    `links` tells the peers as they are.
+    `takers` maps the Go version's event types to the handlers of the client calls that they repeat. `links` returns the
+    peers as they are. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds.
     """
 
     def __init__(
@@ -54,8 +56,6 @@ class ReplicaHandlers:
         self._now = now
         self._wall_ns = wall_ns
         self._read_push = Decoder(Push).decode
-        self._read_want = Decoder(Want).decode
-        self._read_cache_want = Decoder(CacheWant).decode
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
@@ -63,16 +63,15 @@ class ReplicaHandlers:
             Route("POST", paths.EVENT, self._guard(self.event)),
             Route("POST", paths.PUSH, self._guard(self.push), packed=True),
             Route("POST", paths.SUMMARY, self._guard(self.summary), packed=True),
-            Route("POST", paths.STATE, self._guard(self.state), packed=True),
-            Route("POST", paths.CACHE, self._guard(self.cache), packed=True),
+            *(Route("POST", each.path, self._guard(self._state(each)), packed=True) for each in self._replica.entities),
             Route("GET", paths.PEERS, self.peers),
         )
 
     def event(self, call: Call) -> bytes:
-        """`POST /v1/replica/event`: a client's call, told again by a peer of the original's kind.
+        """`POST /v1/replica/event`: a client's call, repeated by a peer of the Go version's kind.
 
-        It does what that call does and is validated as it is, so that a bad peer cannot harm us. It is not told to
-        other peers. Only peers and the machine itself may call it.
+        It does what that call does and is validated in the same way, so that a bad peer cannot harm us. It is not
+        passed on to other peers. Only peers and the machine itself may call it.
         """
         taker = self._takers.get(call.headers.get(b"event-type", b""))
         if taker is None:
@@ -87,26 +86,28 @@ class ReplicaHandlers:
         """`POST /v1/replica/summary`: watermarks and digests."""
         return _encode(self._replica.summary(self._now()))
 
-    def state(self, call: Call) -> bytes:
-        """`POST /v1/replica/state`: whole buckets, compressed: 60 KB become 15 in 0.7 ms."""
-        return zlib.compress(_encode(self._replica.state(_read(self._read_want, call.body), self._now())), 1)
+    def _state(self, entity: Entity) -> Handler:
+        """Return the handler of `POST` at an entity's path: whole buckets, compressed. 60 KB become 15 in 0.7 ms."""
+        layout = entity.layout
 
-    def cache(self, call: Call) -> bytes:
-        """`POST /v1/replica/cache`: what engines hold in their caches, compressed."""
-        return zlib.compress(_encode(self._replica.cached(_read(self._read_cache_want, call.body), self._now())), 1)
+        def state(call: Call) -> bytes:
+            want = _read(layout.read_want, call.body)
+            return zlib.compress(layout.write_state(self._replica.state(entity.name, want, self._now())), 1)
+
+        return state
 
     def peers(self, call: Call) -> bytes:
         """`GET /v1/replica/peers`: this node's origin and watermarks, and each peer as it is."""
-        return msgspec.json.encode(self.told())
+        return msgspec.json.encode(self.report())
 
-    def told(self) -> dict[str, Any]:
-        """The same, for pages."""
+    def report(self) -> dict[str, Any]:
+        """Return the same, for pages."""
         now = self._now()
         return {
             "origin": self._replica.origin,
             "joined": self._replica.joined,
             "vector": self._replica.vector(),
-            "peers": [_told(link, now) for link in self._links()],
+            "peers": [_report(link, now) for link in self._links()],
         }
 
 
@@ -117,11 +118,11 @@ def _read(decode: Callable[[bytes], MessageT], body: bytes) -> MessageT:
         raise InvalidInput(f"body: {error}") from None
 
 
-def _told(link: PeerLink, now: float) -> dict[str, Any]:
+def _report(link: PeerLink, now: float) -> dict[str, Any]:
     sender = link.sender
     return {
         "peer": link.name,
-        "state": sender.link,
+        "state": sender.state,
         "since_seconds": round(now - sender.since, 3) if sender.since else None,
         "origin": sender.origin,
         "joined": sender.joined,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What this node took from its own clients, numbered, kept until every peer has it or the room is needed.
+"""The events that this node took from its own clients, numbered, kept until every peer has them or the room is needed.
 
 Appended to under the ledger's lock, by whichever thread a client's call runs on; read and trimmed by the event loop.
 One journal serves all peers, so that a peer that is down costs no memory of its own.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loadstats.ledger import Origin
-from replication.messages import Event
+from replication.entities import Event
 
 # About 200 bytes each: 50 MB at the most, and two minutes of a partition at 2,000 events/s.
 CAPACITY = 262_144
@@ -23,12 +23,18 @@ SPARE = 16_384
 
 
 class Journal:
-    """Events `oldest` to `latest`. `on_append` is called after each, with the ledger's lock held: it must be quick."""
+    """Events of one origin.
+
+    `origin`: whose events they are.
+    `oldest`: the number of the first event still here; `latest + 1` if there is none.
+    `latest`: the number of the last event.
+    `on_append`: called after each event, with the ledger's lock held, so it must be quick.
+    """
 
     def __init__(self, origin: Origin, *, capacity: int = CAPACITY, spare: int = SPARE) -> None:
         self.origin = origin
         self.latest = 0
-        self.oldest = 1  # the number of the first event still here; `latest + 1` where there is none
+        self.oldest = 1
         self.on_append: Callable[[], None] = lambda: None
         self._capacity = capacity
         self._spare = spare
@@ -41,7 +47,7 @@ class Journal:
         return len(self._events)
 
     def append(self, event: Event, now: float, size: int = 0) -> int:
-        """Take an event down; `size` is its bytes where they are many. Returns its number."""
+        """Append an event. `size` is its bytes if they are many, else 0. Returns its number."""
         if size:
             self._sizes[self.latest + 1] = size
             self._bytes += size
@@ -52,7 +58,7 @@ class Journal:
         return self.latest
 
     def read(self, first: int, most: int) -> tuple[list[Event], float]:
-        """Up to `most` events from number `first` on, fewer where they are large, and when the first was taken.
+        """Return up to `most` events from number `first` on, fewer if they are large, and when the first was taken.
 
         `first` is between `oldest` and `latest`.
         """
@@ -68,7 +74,7 @@ class Journal:
         return self._events[at : last + 1 - self.oldest], self._times[at]
 
     def later_seconds(self, first: int, number: int) -> list[int]:
-        """How many whole seconds after the first of these events each was taken; empty where all were within one."""
+        """Return how many whole seconds after the first of these each was taken; empty if all were within one."""
         at = first - self.oldest
         taken = self._times[at]
         if self._times[at + number - 1] - taken < 1:
@@ -76,14 +82,14 @@ class Journal:
         return [int(each - taken) for each in self._times[at : at + number]]
 
     def taken_at(self, number: int) -> float | None:
-        """When an event was taken; None where it is no longer here, or not yet. From any thread."""
+        """Return when an event was taken; None if it is no longer here, or not yet. From any thread."""
         times = self._times
         at = number - (self.latest - len(times) + 1)
         found = times[at : at + 1] if at >= 0 else []
         return found[0] if found else None
 
     def trim(self, acknowledged: int) -> None:
-        """Let go of what all peers have (`acknowledged`), but for the spare, and of what is over the capacity."""
+        """Drop what all peers have (`acknowledged`), but for the spare, and what is over the capacity."""
         keep = max(self._spare, self.latest - acknowledged)
         surplus = len(self._events) - min(keep, self._capacity)
         if self._bytes > CAPACITY_BYTES:
@@ -97,7 +103,7 @@ class Journal:
             self._bytes -= self._sizes.pop(number)
 
     def _overweight(self) -> int:
-        """How many of the oldest events must go for the large ones to take a quarter less than they may."""
+        """Return how many of the oldest events must go for the large ones to take a quarter less than they may."""
         excess = self._bytes - CAPACITY_BYTES * 3 // 4
         for number, size in self._sizes.items():
             excess -= size

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A peer of the original's kind: one HTTP request for each event, tried twice, no acknowledgement that lasts.
+"""A peer of the Go version's kind: one HTTP request for each event, tried twice, no acknowledgement that lasts.
 
 Runs on the event loop.
 """
@@ -16,9 +16,9 @@ import msgspec
 from loadstats.ledger import Added, Done, EngineName, FirstToken
 from replication import paths
 from replication.client import BadAnswer, Connection
-from replication.messages import Event
+from replication.entities import Event
 
-# Used side by side, each for its share of the request ids: the original leaks a request whose end overtakes its add.
+# Used side by side, each for its share of the request ids: the Go version leaks a request whose end overtakes its add.
 CONNECTIONS = 8
 Known = Added | FirstToken | Done
 _TYPES = {Added: b"load.stats.set", FirstToken: b"load.prompt.delete", Done: b"load.stats.delete"}
@@ -35,26 +35,26 @@ class LegacyPeer:
         for connection in self._connections:
             connection.close()
 
-    async def tell(self, events: Sequence[Event]) -> int:
-        """Send all that such a peer understands. Returns how many did not get through."""
+    async def push(self, events: Sequence[Event]) -> int:
+        """Send all events that such a peer understands. Returns how many did not get through."""
         shares: list[list[Known]] = [[] for _ in self._connections]
         for event in events:
             if isinstance(event, Known):
                 shares[crc32(event.request_id.encode()) % CONNECTIONS].append(event)
-        return sum(await asyncio.gather(*map(self._tell_some, self._connections, shares)))
+        return sum(await asyncio.gather(*map(self._push_some, self._connections, shares)))
 
-    async def _tell_some(self, connection: Connection, events: Iterable[Known]) -> int:
+    async def _push_some(self, connection: Connection, events: Iterable[Known]) -> int:
         lost = 0
         for event in events:
-            lost += not (await self._tell_one(connection, event) or await self._tell_one(connection, event))
+            lost += not (await self._push_one(connection, event) or await self._push_one(connection, event))
         return lost
 
     @staticmethod
-    async def _tell_one(connection: Connection, event: Known) -> bool:
+    async def _push_one(connection: Connection, event: Known) -> bool:
         headers = b"Event-Type: %b\r\nContent-Type: application/json\r\nTraceId: \r\n" % _TYPES[type(event)]
         members: dict[str, object] = {"request_id": event.request_id}
         if isinstance(event, Added):
-            ip = EngineName.of(event.ip).ip  # the original tells engines apart by address alone
+            ip = EngineName.of(event.ip).ip  # the Go version knows engines by address alone
             members |= {"cluster": event.cluster, "ip": ip, "prompt_length": event.prompt_length}
         body = msgspec.json.encode(members)
         try:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One peer on the wire: pushes what its `Sender` says, and carries pulls. Runs on the event loop, in a task of its own.
 
-A peer that knows no better is told events one by one, as the original does (`legacy.py`).
+A peer of the Go version's kind is sent events one by one (`legacy.py`).
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from msgspec import DecodeError, ValidationError
 from msgspec.msgpack import Decoder, Encoder
 
 from replication import paths
+from replication.buckets import State, Want
 from replication.client import BadAnswer, Connection
+from replication.entities import Summary
+from replication.entity import Entity
 from replication.legacy import LegacyPeer
-from replication.messages import VERSION, Ack, CacheState, CacheWant, State, Summary, Want
-from replication.sender import Link, Sender
+from replication.messages import Ack
+from replication.paths import VERSION
+from replication.sender import LinkState, Sender
 
 logger = logging.getLogger("replication")
 
 PROBE_SECONDS = 30.0  # a peer that spoke the old way may have been replaced since
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
-AnswerT = TypeVar("AnswerT", Ack, CacheState, State, Summary)
+AnswerT = TypeVar("AnswerT", Ack, State, Summary)
 
 _encode = Encoder().encode
 _read_ack = Decoder(Ack).decode
 _read_summary = Decoder(Summary).decode
-_read_state = Decoder(State).decode
-_read_cache = Decoder(CacheState).decode
 
 FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, RecursionError, zlib.error)
-# What a server answers to a path that it does not know: such a peer is of the original's kind.
+# What a server answers to a path that it does not know: such a peer is of the Go version's kind.
 UNKNOWN_PATH = frozenset({404, 405, 501})
 
 
@@ -49,7 +51,7 @@ class Refused(Exception):
 
 
 def _known(message: AnswerT) -> AnswerT:
-    """The message, where it is of the version that we speak."""
+    """Return the message. Raises BadAnswer if it is of another version than ours."""
     if message.version != VERSION:
         raise BadAnswer(f"version {message.version}, expected {VERSION}")
     return message
@@ -64,10 +66,15 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 class PeerLink:
-    """One peer by `name` (address:port).
+    """One peer.
 
-    `observe` is told how many seconds a push's first event took, `stepped` that something was pushed or failed to be.
-    The link is in `idle` while it waits to be woken.
+    `name`: its address and port as text.
+    `sender`: what it has of our journal.
+    `pulling`: buckets still to come of the pull under way.
+    `lost_events`: events that a peer of the Go version's kind did not take.
+
+    `observe` is called with the seconds that a push's first event took, `stepped` after each push, done or failed. The
+    link is in `idle` while it waits to be woken.
     """
 
     def __init__(
@@ -83,8 +90,8 @@ class PeerLink:
     ) -> None:
         self.name = name
         self.sender = sender
-        self.pulling = 0  # buckets still to come of the pull under way
-        self.lost_events = 0  # told the old way and not taken
+        self.pulling = 0
+        self.lost_events = 0
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)
@@ -92,7 +99,7 @@ class PeerLink:
         self._observe = observe
         self._stepped = stepped
         self._news = asyncio.Event()
-        self._told = sender.link
+        self._reported = sender.state
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
         self._idle = idle
 
@@ -113,21 +120,17 @@ class PeerLink:
             while True:
                 await self._step()
                 self._stepped()
-                self._tell()
+                self._report()
         finally:
             self.close()
 
     async def summary(self) -> Summary:
-        """The peer's summary. Raises one of FAULTS or Refused."""
+        """Return the peer's Summary. Raises one of FAULTS or Refused."""
         return _known(_read_summary(await self._pull(paths.SUMMARY, b"")))
 
-    async def state(self, want: Want) -> State:
-        """Some of the buckets wanted. Raises one of FAULTS or Refused."""
-        return _known(_read_state(_unpacked(await self._pull(paths.STATE, _encode(want)))))
-
-    async def cache(self, want: CacheWant) -> CacheState:
-        """Some of the buckets wanted of the index of caches. Raises one of FAULTS or Refused."""
-        return _known(_read_cache(_unpacked(await self._pull(paths.CACHE, _encode(want)))))
+    async def state(self, entity: Entity, want: Want) -> State:
+        """Return some of the buckets wanted of an entity. Raises one of FAULTS or Refused."""
+        return _known(entity.layout.read_state(_unpacked(await self._pull(entity.path, _encode(want)))))
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
@@ -137,8 +140,8 @@ class PeerLink:
 
     async def _step(self) -> None:
         sender, now = self.sender, self._now()
-        if sender.link is Link.LEGACY and now < self._probe_at:
-            await self._tell_the_old_way()
+        if sender.state is LinkState.LEGACY and now < self._probe_at:
+            await self._push_one_by_one()
             return
         push = sender.poll(now)
         if push is None:
@@ -160,14 +163,14 @@ class PeerLink:
             sender.failed(str(error) or type(error).__name__, self._now())
 
     async def _wait(self, seconds: float | None) -> None:
-        """Until the journal has news, but no longer than this; while a wait for its turn lasts, news change nothing."""
+        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short."""
         if seconds is not None and self.sender.lag_events:
             await asyncio.sleep(max(0.0, seconds))
             return
         self._idle.add(self)
         try:
             if self.sender.lag_events:
-                return  # they came before anybody could see that we wait
+                return  # they came before this link could be seen to wait
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
@@ -176,20 +179,20 @@ class PeerLink:
             self._idle.discard(self)
             self._news.clear()
 
-    async def _tell_the_old_way(self) -> None:
+    async def _push_one_by_one(self) -> None:
         events = self.sender.take_all()
         if not events:
             await self._wait(1.0)
             return
-        self.lost_events += await self._legacy.tell(events)
+        self.lost_events += await self._legacy.push(events)
 
-    def _tell(self) -> None:
-        """One line for each change of state, none for each event."""
+    def _report(self) -> None:
+        """Log one line for each change of state, none for each event."""
         sender = self.sender
-        if sender.link is self._told:
+        if sender.state is self._reported:
             return
-        self._told = sender.link
-        if sender.link is Link.LOST:
+        self._reported = sender.state
+        if sender.state is LinkState.LOST:
             logger.warning("peer %s: lost: %s", self.name, sender.last_error)
         else:
-            logger.info("peer %s: %s", self.name, sender.link)
+            logger.info("peer %s: %s", self.name, sender.state)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What replication tells Prometheus. Read on the scraping thread; peers are bounded by discovery."""
+"""What replication reports to Prometheus. Read on the scraping thread; peers are bounded by discovery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from replication.journal import Journal
 from replication.link import PeerLink
 from replication.replica import Replica
-from replication.sender import Link
+from replication.sender import LinkState
 from runtime.metrics.aliases import with_aliases
 from runtime.metrics.meter import Meter, buckets_in_seconds
 
@@ -49,7 +49,7 @@ class ReplicationCollector(Collector):
         now = monotonic()
         for link in self._links():
             sender, peer = link.sender, [link.name]
-            gauges["connected"].add_metric(peer, sender.link in {Link.CONNECTED, Link.LEGACY})
+            gauges["connected"].add_metric(peer, sender.state in {LinkState.CONNECTED, LinkState.LEGACY})
             gauges["lag_events"].add_metric(peer, sender.lag_events)
             gauges["lag_seconds"].add_metric(peer, sender.lag_seconds(now))
             gauges["pulling_buckets"].add_metric(peer, link.pulling)

@@ -26,8 +26,10 @@ from loadstats.ledger import Hearsay
 from loadstats.part import LoadStats
 from loadstats.wire import EngineNames
 from replication.admission import Admission
-from replication.cache import CacheReplica
 from replication.client import Connection
+from replication.entities import Entities
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
@@ -53,8 +55,11 @@ class Replication(Part):
         self._ledger = ledger = load.ledger
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.origin(f"{node}@{time_ns():x}"))
-        cache = CacheReplica(caches.index, ledger.tell, caches.handlers.stamps.seen, Addresses().check)
-        self._replica = Replica(ledger, self._journal, EngineNames().check, cache)
+        entities = Entities(
+            ReplicatedRequests(ledger, EngineNames().check),
+            ReplicatedCaches(caches.index, ledger.tell, caches.handlers.stamps.seen, Addresses().check),
+        )
+        self._replica = Replica(self._journal, entities)
         self._lag = Meter()
         admission = Admission(config.replication.secret)
         self.links = Links(
@@ -85,7 +90,7 @@ class Replication(Part):
             self._replica.joined = True
         else:
             ledger.journal = self._journal
-            caches.handlers.journal = cache
+            caches.handlers.journal = entities.caches
 
     def routes(self) -> Iterable[Route]:
         return self.handlers.routes()

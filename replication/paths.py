@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where nodes speak to each other."""
+"""Where nodes speak to each other, and in which version. An entity's own path is in the entity's file."""
 
-EVENT = "/v1/replica/event"  # the original's
+VERSION = 1
+
+EVENT = "/v1/replica/event"  # the Go version's
 PUSH = "/v1/replica/push"
 SUMMARY = "/v1/replica/summary"
-STATE = "/v1/replica/state"
-CACHE = "/v1/replica/cache"
 PEERS = "/v1/replica/peers"
 
 SECRET_HEADER = "X-Replica-Secret"  # noqa: S105 a header's name

@@ -1,112 +1,147 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Pulling from one peer: its summary, then the buckets that are wanted, slice by slice. Pure: who asks carries the
-messages. Owned by the event loop.
+"""Pulling from one peer, slice by slice: the one way for all entities. Pure: the caller carries the messages.
 
-A whole pull takes every bucket, tombstones and stubs too, and ends with the peer's watermarks adopted: that is how a
-node joins, and how it makes up for events that nobody can push any more. A repair takes the buckets that differ. The
-index of caches is pulled by itself, after a whole pull.
+Owned by the event loop. Why a pull is made says which entities it takes:
+
+- A repair takes the buckets of the compared entities that differ. It adopts nothing.
+- A whole pull takes every bucket of the compared entities, tombstones and stubs too. It ends with the peer's watermarks
+  adopted. That is how a node joins, and how it makes up for events that no peer can push any more.
+- A pull of an entity that is not compared takes every bucket of it, and was pending since a whole pull.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from edge.errors import InvalidInput
-from kvcache.index import BUCKETS as CACHE_BUCKETS
-from loadstats.ledger import BUCKETS
-from replication.cache import CacheReplica
-from replication.messages import VERSION, CacheState, CacheWant, State, Summary, Want
+from replication.buckets import State, Want
+from replication.entities import Summary
+from replication.entity import Entity
+from replication.paths import VERSION
 from replication.replica import Replica
+
+NO_SUSPECTS: Mapping[str, frozenset[int]] = MappingProxyType({})
 
 
 class Pull:
-    """One pull. First `begin` with the peer's summary, then `want` and `take` in turn until `want` is None.
+    """One pull of some entities, all of them compared or none. First `begin`, then `want` and `take` in turn until
+    `want` returns None, then `done`. In any case `close`.
 
-    `suspects`: of a repair, the buckets that differed the last time too. Under load some always differ for the moment
-    that events are under way; those that differ twice running are looked at.
+    `suspects`: of a repair, the buckets that differed the last time too, by entity. Under load some always differ for
+    the moment that events are under way; those that differ twice running are looked at.
+    `differing`: the buckets that differ this time, by entity.
+    `changed`: how much was changed here so far.
     """
 
-    def __init__(self, replica: Replica, peer: str, *, whole: bool, suspects: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        entities: Sequence[Entity],
+        peer: str,
+        *,
+        whole: bool = True,
+        suspects: Mapping[str, frozenset[int]] = NO_SUSPECTS,
+    ) -> None:
         self._replica = replica
+        self._entities = entities
         self._peer = peer
         self._whole = whole
         self._suspects = suspects
         self._summary: Summary | None = None
-        self._wanted: list[int] = []
-        self.differing: frozenset[int] = frozenset()
+        self._wanted: list[tuple[Entity, list[int]]] = []
+        self._pending = [replica.pending[entity.name] for entity in entities if not entity.compared]
+        self._all_whole = True  # whether no answer said that the peer lacks something
+        self._open = False
+        self.differing: dict[str, frozenset[int]] = {}
         self.changed = 0
 
     @property
-    def left(self) -> int:
-        """Buckets still to come."""
-        return len(self._wanted)
-
-    def begin(self, summary: Summary, now: float) -> None:
-        """The peer's summary, taken before anything else of it."""
-        self._summary = summary
-        self._replica.meet(summary, now)
-        self.differing = frozenset(self._replica.differing(summary))
-        self._wanted = list(range(BUCKETS)) if self._whole else sorted(self.differing & self._suspects)
-
-    def want(self) -> Want | None:
-        """What to ask for next; None when all is in."""
-        return Want(VERSION, self._wanted) if self._wanted else None
-
-    def take(self, state: State, now: float, wall_ns: int) -> None:
-        """The answer to the last want. Raises InvalidInput where it is none: a pull gets ahead or ends."""
-        assert self._summary is not None
-        wanted = still_wanted(self._wanted, state.buckets)
-        vector = self._summary.vector
-        self.changed += self._replica.merge(state, vector, now, wall_ns)
-        self._wanted = wanted
-        if self._whole and not self._wanted:
-            self._replica.adopt(self._summary, self._peer)
-
-
-class CachePull:
-    """One pull of a peer's index of caches: `want` and `take` in turn until `want` is None, then `done`. In any case
-    `close`: what is not done by then is owed as before."""
-
-    def __init__(self, cache: CacheReplica, peer: str) -> None:
-        self._cache = cache
-        self._peer = peer
-        self._wanted: Sequence[int] = range(CACHE_BUCKETS)
-        self._whole = True
-        self._done = False
-        cache.owed.begin(peer)
+    def compares(self) -> bool:
+        """Whether it begins with the peer's Summary."""
+        return any(entity.compared for entity in self._entities)
 
     @property
     def left(self) -> int:
         """Buckets still to come."""
-        return len(self._wanted)
+        return sum(len(buckets) for _, buckets in self._wanted)
 
-    def want(self) -> CacheWant | None:
-        """What to ask for next; None when all is in."""
-        return CacheWant(VERSION, list(self._wanted)) if self._wanted else None
+    @property
+    def entity(self) -> Entity:
+        """The entity that is wanted now."""
+        return self._wanted[0][0]
 
-    def take(self, state: CacheState, now: float) -> Iterator[int]:
-        """The answer to the last want, some blocks at each step: others may have their turn between two. Tells how many
-        were new. Raises InvalidInput where it is no answer to that."""
-        wanted = still_wanted(self._wanted, state.buckets)
-        self._whole = self._whole and state.whole
-        yield from self._cache.merge(state, now)
-        self._wanted = wanted
+    @property
+    def what(self) -> str:
+        """What is pulled, for logs."""
+        return ", ".join(entity.name for entity in self._entities)
 
-    def done(self, others: Iterable[str], *, whole: bool = True) -> None:
-        """All is in, or not `whole`: the peer has nothing to give. The others may have what it lacks."""
-        self._done = True
-        self._cache.owed.pulled(self._peer, others, whole=whole and self._whole)
+    def report(self, seconds: float) -> str:
+        """Return what a finished pull did, for logs; empty for a repair that changed nothing."""
+        unit = self._entities[0].unit
+        if not self.compares:
+            return f"pulled {self.changed} {unit}"
+        if self._whole:
+            return f"pulled everything in {seconds:.2f} s"
+        return f"{self.changed} {unit} differed and were mended" if self.changed else ""
+
+    def begin(self, summary: Summary | None, now: float) -> None:
+        """Decide what is wanted. A pull that compares is given the peer's Summary, taken before anything else of it."""
+        self._summary = summary
+        if summary is not None:
+            self._replica.meet(summary, now)
+            self.differing = {entity.name: frozenset(entity.differing(summary)) for entity in self._entities}
+        for entity in self._entities:
+            if self._whole:
+                buckets = list(range(entity.buckets))
+            else:
+                buckets = sorted(self.differing[entity.name] & self._suspects.get(entity.name, frozenset()))
+            if buckets:
+                self._wanted.append((entity, buckets))
+        for pending in self._pending:
+            pending.begin(self._peer)
+        self._open = True
+
+    def want(self) -> Want | None:
+        """Return what to ask for next, of `entity`; None when all is in."""
+        return Want(VERSION, self._wanted[0][1]) if self._wanted else None
+
+    def take(self, state: State, now: float, wall_ns: int) -> Iterator[int]:
+        """Merge the answer to the last want, step by step. Yields how much each step changed. Raises InvalidInput for
+        an answer that brings none of the buckets wanted, or others.
+        """
+        want = self.want()
+        assert want is not None
+        rest = want.rest(state)
+        self._all_whole = self._all_whole and state.whole
+        vector = self._summary.vector if self._summary is not None else {}
+        for changed in self._replica.merge(self.entity, state, vector, now, wall_ns):
+            self.changed += changed
+            yield changed
+        if rest:
+            self._wanted[0] = self.entity, rest
+        else:
+            del self._wanted[0]
+
+    def done(self, others: Iterable[str]) -> None:
+        """Conclude: all is in. The others are peers that may have what this one lacks."""
+        if self._whole and self._summary is not None:
+            self._replica.adopt(self._summary, self._peer)
+        self._conclude(others, whole=self._all_whole)
+
+    def give_up(self, others: Iterable[str]) -> None:
+        """Conclude: the peer has nothing to give. The others may have it."""
+        self._conclude(others, whole=False)
 
     def close(self) -> None:
-        """It ends, one way or the other."""
-        if not self._done:
-            self._cache.owed.failed(self._peer)
+        """End, one way or the other. What is not concluded by then is pending as before."""
+        if self._open:
+            self._open = False
+            for pending in self._pending:
+                pending.failed(self._peer)
 
-
-def still_wanted(wanted: Sequence[int], buckets: Sequence[tuple[int, object]]) -> list[int]:
-    """What is left of the buckets wanted when these came. Raises InvalidInput where that is no progress."""
-    came = {bucket for bucket, _ in buckets}
-    if not came or not came.issubset(wanted):
-        raise InvalidInput("state: expected some of the buckets wanted, and no others")
-    return [bucket for bucket in wanted if bucket not in came]
+    def _conclude(self, others: Iterable[str], *, whole: bool) -> None:
+        names = list(others)
+        self._open = False
+        for pending in self._pending:
+            pending.pulled(self._peer, names, whole=whole)

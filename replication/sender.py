@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from replication.entities import Event
 from replication.journal import Journal
-from replication.messages import MAX_EVENTS, VERSION, Ack, Event, Push
+from replication.messages import MAX_EVENTS, Ack, Push
+from replication.paths import VERSION
 
 # The time between the starts of two pushes, on average, so that events gather: a push costs two processes a wake-up
 # each, about 300 µs of CPU, more than its events do. What was not used is saved up. So below 250 events/s each goes at
@@ -31,28 +33,38 @@ SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
 
 
-class Link(StrEnum):
+class LinkState(StrEnum):
     """How a peer is spoken to."""
 
-    NEW = "new"  # not heard of yet
+    NEW = "new"  # has not answered yet
     CONNECTED = "connected"
     LOST = "lost"
-    LEGACY = "legacy"  # knows the original's events alone
+    LEGACY = "legacy"  # knows the Go version's events alone
 
 
 class Sender:
-    """One peer. `acknowledged` is the last event before which it has all of ours."""
+    """One peer, as the receiver of our journal.
+
+    `state`: how the peer is spoken to.
+    `since`: when that changed.
+    `acknowledged`: the last event before which the peer has all of ours.
+    `origin`: the peer's own, as it last said.
+    `joined`: whether the peer has caught up, as it last said.
+    `failures`: pushes that failed since the last success.
+    `last_error`: why the last one failed; empty once a push succeeds.
+    `sent_events`: events that the peer has acknowledged.
+    """
 
     def __init__(self, journal: Journal, random: Callable[[], float]) -> None:
         self._journal = journal
         self._random = random
-        self.link = Link.NEW
+        self.state = LinkState.NEW
         self.acknowledged = 0
-        self.origin = ""  # the peer's own, as it last said
+        self.origin = ""
         self.joined = False
         self.last_error = ""
-        self.failures = 0  # since the last success
-        self.since = 0.0  # when `link` changed
+        self.failures = 0
+        self.since = 0.0
         self.sent_events = 0
         # The last event, when the push was sent, when its first was taken: None where it holds none.
         self._in_flight: tuple[int, float, float | None] | None = None
@@ -68,7 +80,7 @@ class Sender:
     @property
     def behind(self) -> bool:
         """Whether the peer is known to be without some of our events, or not known to have them."""
-        return self.link is not Link.CONNECTED or self.failures > 0 or self.lag_events > MAX_EVENTS
+        return self.state is not LinkState.CONNECTED or self.failures > 0 or self.lag_events > MAX_EVENTS
 
     def lag_seconds(self, now: float) -> float:
         """How long the oldest of those has been waiting. From any thread, as is `lag_events`."""
@@ -83,7 +95,7 @@ class Sender:
         """When to call `poll` next: a time, now or later; None while a push is in flight."""
         if self._in_flight is not None:
             return None
-        if self.lag_events or self.link is not Link.CONNECTED:
+        if self.lag_events or self.state is not LinkState.CONNECTED:
             return max(now, self._next_at)
         return max(now, self._next_at + SIGN_OF_LIFE_SECONDS)
 
@@ -94,7 +106,7 @@ class Sender:
             return None
         journal = self._journal
         first = max(self.acknowledged + 1, journal.oldest)
-        if self.link is Link.CONNECTED and first <= journal.latest:
+        if self.state is LinkState.CONNECTED and first <= journal.latest:
             events, taken = journal.read(first, MAX_EVENTS)
             age_ms = max(0, int((now - taken) * 1000))
             later_seconds = journal.later_seconds(first, len(events))
@@ -121,7 +133,7 @@ class Sender:
         assert self._in_flight is not None
         last, sent, taken = self._in_flight
         self._in_flight = None
-        self._change(Link.CONNECTED, now)
+        self._change(LinkState.CONNECTED, now)
         self.failures = 0
         self.last_error = ""
         self.origin = ack.origin
@@ -149,11 +161,11 @@ class Sender:
         self._in_flight = None
         self.failures += 1
         self.last_error = reason
-        self._change(Link.LEGACY if legacy else Link.LOST, now)
+        self._change(LinkState.LEGACY if legacy else LinkState.LOST, now)
         wait = min(LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
         self._next_at = now + wait * (0.5 + self._random() / 2)
 
-    def _change(self, link: Link, now: float) -> None:
-        if link is not self.link:
-            self.link = link
+    def _change(self, state: LinkState, now: float) -> None:
+        if state is not self.state:
+            self.state = state
             self.since = now

@@ -36,13 +36,13 @@ class PeerLag(Struct):
     lag_events: Annotated[int, Meta(description="events that the peer has not")]
     lag_seconds: Annotated[float, Meta(description="how long the oldest of those has waited")]
     sent_events: Annotated[int, Meta(description="acknowledged since this node started")]
-    lost_events: Annotated[int, Meta(description="not taken by a peer of the original's kind")]
+    lost_events: Annotated[int, Meta(description="not taken by a peer of the Go version's kind")]
     pulling_buckets: Annotated[int, Meta(description="still to come of a pull from it, of 1,024")]
     last_error: Annotated[str, Meta(description="why it was lost; empty once it is connected again")]
 
 
 class Standing(Struct):
-    """How this node stands among its peers."""
+    """This node among its peers."""
 
     origin: Annotated[str, Meta(description="this life of this node")]
     joined: Annotated[bool, Meta(description="it has caught up with its peers, or is alone")]
@@ -53,7 +53,7 @@ class Standing(Struct):
 
 
 class ReplicaEvent(HandlerViewSet):
-    """What a peer of the original's kind sends: a gateway's call, told again."""
+    """What a peer of the Go version's kind sends: a gateway's call, repeated."""
 
     path = paths.EVENT
     inputs: ClassVar = {"POST": Event}

@@ -25,7 +25,10 @@ import msgspec
 from msgspec import msgpack
 
 from loadstats.ledger import BUCKETS
-from replication.messages import VERSION, State, Summary, Want
+from replication.buckets import Want
+from replication.entities import Summary
+from replication.entities.requests import ReplicatedRequests
+from replication.paths import VERSION
 from tests.nodes import NodeProcess
 from tests.ports import free_port
 
@@ -142,7 +145,7 @@ class ClusterNode:
         wanted = list(range(BUCKETS))
         while wanted:
             packed = self.call("POST", "/v1/replica/state", msgpack.encode(Want(VERSION, wanted)))
-            state = msgpack.decode(zlib.decompress(packed), type=State)
+            state = ReplicatedRequests.layout.read_state(zlib.decompress(packed))
             wanted = wanted[len(state.buckets) :]
             for _, copies in state.buckets:
                 for copy in copies:

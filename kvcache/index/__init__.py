@@ -6,8 +6,10 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
-from kvcache.index.index import BUCKETS, CacheIndex, Counts
+from kvcache.index.copies import CacheCopy, CacheDropped
+from kvcache.index.counts import CacheCounts
+from kvcache.index.index import CacheIndex
 from kvcache.index.lengths import Lengths
-from kvcache.index.replicated import Copy, Dropped, ReplicatedIndex
+from kvcache.index.store import BUCKETS
 
-__all__ = ["BUCKETS", "CacheIndex", "Copy", "Counts", "Dropped", "Lengths", "ReplicatedIndex"]
+__all__ = ["BUCKETS", "CacheCopy", "CacheCounts", "CacheDropped", "CacheIndex", "Lengths"]

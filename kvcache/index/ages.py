@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from kvcache.index.cluster import Engine
+from kvcache.index.cluster import CachedEngine
 
 
 class Ages:
     """Live engines by tick."""
 
     def __init__(self) -> None:
-        self._listed: dict[int, dict[int, Engine]] = {}
+        self._listed: dict[int, dict[int, CachedEngine]] = {}
         self._ticks: list[int] = []  # heap of the keys of _listed
 
-    def add(self, engine: Engine, tick: int) -> None:
+    def add(self, engine: CachedEngine, tick: int) -> None:
         """List an engine that is not listed."""
         listed = self._listed.get(tick)
         if listed is None:
@@ -29,11 +29,11 @@ class Ages:
         listed[engine.number] = engine
         engine.tick = tick
 
-    def remove(self, engine: Engine) -> None:
+    def remove(self, engine: CachedEngine) -> None:
         """List an engine no more."""
         del self._listed[engine.tick][engine.number]
 
-    def oldest(self, last: Engine | None = None) -> Engine | None:
+    def oldest(self, last: CachedEngine | None = None) -> CachedEngine | None:
         """The engine whose oldest run is the oldest, to the second, and of several any but `last`; None where none
         holds anything."""
         while self._ticks:

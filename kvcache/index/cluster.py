@@ -26,16 +26,16 @@ SPREAD_AT = 2048  # blocks in one dict, until then; spreading them takes 0.3 ms
 PEELED = 64  # engines taken out of a mask bit by bit, 0.25 µs each; of more, all engines are looked at, 0.05 µs each
 
 
-class Engine(Struct, gc=False, eq=False):
+class CachedEngine(Struct, gc=False, eq=False):
     """An inference server of a cluster: `runs` in the order of their last use, the longest ago first.
 
     No stamp of what it holds is below `oldest`. Once it is dropped it keeps its bit until its runs are gone: those
-    stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `home` is None
+    stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `cluster` is None
     after that.
     """
 
     ip: str
-    home: Cluster | None
+    cluster: CacheCluster | None
     slot: int
     bit: int
     number: int
@@ -48,7 +48,7 @@ class Engine(Struct, gc=False, eq=False):
     tick: int = 0
 
 
-class Cluster:
+class CacheCluster:
     """A named group of engines. Bit `n` of a mask stands for `slots[n]`, whose address is `ips[n]`; `live` is the mask
     of those not dropped, `roster` another object whenever those are others."""
 
@@ -56,9 +56,9 @@ class Cluster:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.engines: dict[str, Engine] = {}
+        self.engines: dict[str, CachedEngine] = {}
         self.ranked: list[tuple[str, int]] = []  # live engines' addresses and bits, by address
-        self.slots: list[Engine | None] = []
+        self.slots: list[CachedEngine | None] = []
         self.ips: list[str] = []
         self.free: list[int] = []
         self.live = 0
@@ -68,7 +68,7 @@ class Cluster:
 
     # Engines
 
-    def open(self, ip: str, number: int, crc: int) -> Engine:
+    def open(self, ip: str, number: int, crc: int) -> CachedEngine:
         """A new engine without blocks. The lowest free bit is its own: masks stay short."""
         if self.free:
             slot = heappop(self.free)
@@ -77,23 +77,23 @@ class Cluster:
             slot = len(self.slots)
             self.slots.append(None)
             self.ips.append(ip)
-        engine = Engine(ip, self, slot, 1 << slot, number, crc)
+        engine = CachedEngine(ip, self, slot, 1 << slot, number, crc)
         self.slots[slot] = self.engines[ip] = engine
         self.live |= engine.bit
         self.roster = object()
         insort(self.ranked, (ip, engine.bit))
         return engine
 
-    def drop(self, engine: Engine) -> None:
+    def drop(self, engine: CachedEngine) -> None:
         """Leave an engine out of every answer from now on. Its runs keep its bit until they are let go."""
         del self.engines[engine.ip]
         del self.ranked[bisect_left(self.ranked, (engine.ip, engine.bit))]
         self.live ^= engine.bit
         self.roster = object()
 
-    def close(self, engine: Engine) -> None:
+    def close(self, engine: CachedEngine) -> None:
         """Forget a dropped engine that holds nothing any more."""
-        engine.home = None
+        engine.cluster = None
         self.slots[engine.slot] = None
         heappush(self.free, engine.slot)
 
@@ -121,7 +121,7 @@ class Cluster:
             blocks = blocks[start:]
         return run, start, common(hashes[place : place + len(blocks)], blocks)
 
-    def save(self, engine: Engine, hashes: tuple[int, ...], touch: Touch) -> int:
+    def save(self, engine: CachedEngine, hashes: tuple[int, ...], touch: Touch) -> int:
         """An engine holds these blocks. Returns how many of them are new to it.
 
         The prompt's end counts as used before its beginning: it is evicted first, and what is left is still a
@@ -147,7 +147,7 @@ class Cluster:
             engine.runs[run] = engine.runs.pop(run)
         return engine.blocks - before
 
-    def hold(self, engine: Engine, run: Run, touch: Touch) -> None:
+    def hold(self, engine: CachedEngine, run: Run, touch: Touch) -> None:
         """An engine holds a whole run."""
         held = engine.runs.get(run)
         if held is None:
@@ -158,7 +158,7 @@ class Cluster:
         else:
             engine.runs[run] = held.later(touch)
 
-    def let_go(self, engine: Engine, run: Run) -> None:
+    def let_go(self, engine: CachedEngine, run: Run) -> None:
         """An engine no longer holds a run; it does not list it any more."""
         run.holders ^= engine.bit
         engine.blocks -= len(run.hashes)
@@ -245,7 +245,7 @@ class Cluster:
                     break
         return lowest
 
-    def _of(self, engines: int) -> Iterator[Engine]:
+    def _of(self, engines: int) -> Iterator[CachedEngine]:
         """The engines of a mask."""
         while engines:
             bit = engines & -engines

@@ -6,23 +6,23 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
-from loadstats.ledger.booking import (
-    MAX_CANDIDATES,
-    Booked,
-    Booking,
-    Choice,
-    Names,
-    NoCandidates,
-)
+from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cluster import Cluster, Engine, EngineName, Row
 from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, Refreshed, Tokens
 from loadstats.ledger.glance import Glance, glance
 from loadstats.ledger.inspection import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Page, Sighting
 from loadstats.ledger.journal import Journal
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
-from loadstats.ledger.lineup import Lineup
 from loadstats.ledger.record import Origin, Phase, Record
 from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
+from loadstats.ledger.reservations import (
+    MAX_CANDIDATES,
+    CandidateNames,
+    EngineChoice,
+    NoCandidates,
+    Reservations,
+    Reserved,
+)
 from loadstats.ledger.state import BUCKETS, Counts, LedgerFull
 from loadstats.ledger.totals import Totals, clusters_after, totals
 
@@ -34,9 +34,8 @@ __all__ = [
     "NAMES",
     "Added",
     "Beat",
-    "Booked",
-    "Booking",
-    "Choice",
+    "CandidateNames",
+    "CandidateView",
     "Cluster",
     "Copy",
     "Counts",
@@ -44,6 +43,7 @@ __all__ = [
     "Done",
     "Dropped",
     "Engine",
+    "EngineChoice",
     "EngineName",
     "Event",
     "Filter",
@@ -54,10 +54,8 @@ __all__ = [
     "Journal",
     "Ledger",
     "LedgerFull",
-    "Lineup",
     "Match",
     "Mismatch",
-    "Names",
     "NoCandidates",
     "Origin",
     "Page",
@@ -65,6 +63,8 @@ __all__ = [
     "Record",
     "Refreshed",
     "ReplicatedLedger",
+    "Reservations",
+    "Reserved",
     "Row",
     "Sighting",
     "Tokens",

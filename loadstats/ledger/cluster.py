@@ -13,7 +13,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from loadstats.ledger.loads import Loads
+from loadstats.ledger.candidate_numbers import CandidateNumbers
+from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.wheel import Link
 
 INT64 = {"format": "int64"}  # for clients that are generated from the API's schema
@@ -144,12 +145,13 @@ class Cluster:
         "closings",
         "encoded",
         "engines",
-        "loads",
         "name",
+        "numbers",
         "order",
         "revision",
         "stale",
         "tag",
+        "whole_view",
     )
 
     def __init__(self, name: str, tag: bytes) -> None:
@@ -164,7 +166,8 @@ class Cluster:
         self.added_total = 0
         self.closings = 0
         self.revision = 0
-        self.loads: Loads | None = None  # for choices, from the first one on
+        self.numbers: CandidateNumbers | None = None  # for choices, from the first one on
+        self.whole_view: CandidateView | None = None  # of all engines; may be out of date
 
     def open(self, ip: str) -> Engine:
         """A new idle engine, listed from now on."""
@@ -175,8 +178,8 @@ class Cluster:
         self.engines[ip] = engine
         self.order.append(engine)
         self.encoded.append(b"")
-        if self.loads is not None:
-            self.loads.open(engine)
+        if self.numbers is not None:
+            self.numbers.open(name.ip, 0, 0)
         self.stale.append(engine)
         self.answer_bytes = b""
         return engine
@@ -188,8 +191,8 @@ class Cluster:
             last.index = engine.index
             self.order[last.index] = last
             self.encoded[last.index] = last_bytes
-        if self.loads is not None:
-            self.loads.close(engine)
+        if self.numbers is not None:
+            self.numbers.close(engine.index)
         del self.engines[engine.ip]
         engine.cluster = None
         self.answer_bytes = b""
@@ -204,17 +207,25 @@ class Cluster:
             self.answer_tag = b"%b%x" % (self.tag, self.revision)
         return self.answer_bytes
 
+    def candidate_numbers(self) -> CandidateNumbers:
+        """Return the engines' numbers for a choice. Makes them at the first call; `refresh` keeps them up to date."""
+        if self.numbers is None:
+            self.numbers = CandidateNumbers()
+            for engine in self.order:
+                self.numbers.open(engine.name.ip, engine.queued_req_num, engine.prompt_length)
+        return self.numbers
+
     def refresh(self, most: int) -> bool:
         """Encode at most so many of the engines that changed. Whether `encoded` is as things are now."""
         stale = self.stale
         if stale:
-            encoded, loads = self.encoded, self.loads
+            encoded, numbers = self.encoded, self.numbers
             for engine in stale[-most:]:
                 engine.stale = False
                 if engine.cluster is self:
                     encoded[engine.index] = engine.encode()
-                    if loads is not None:
-                        loads.update(engine)
+                    if numbers is not None:
+                        numbers.update(engine.index, engine.queued_req_num, engine.prompt_length)
             del stale[-most:]
             self.revision += 1
         return not stale

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from edge.body import Addresses, Body
 from edge.errors import InvalidInput
-from loadstats.ledger import EngineName, Names
+from loadstats.ledger import CandidateNames, EngineName
 from loadstats.pick.wire import Candidate, Pick
 
 MAX_NUMBER = 65_535  # of a port or a rank
@@ -22,17 +22,17 @@ REMEMBERED_BYTES = 1 << 20  # of lists as they came; what is made of them takes 
 
 
 class Candidates:
-    """Reads them, cluster by cluster."""
+    """Reads the candidates of calls and remembers them by cluster."""
 
     def __init__(self) -> None:
         self._read: Callable[[bytes], Pick] = Body(Pick).read
         self._addresses = Addresses()
         self._ips: dict[str, str] = {}  # addresses of names that were found to be right
-        self._lists: dict[tuple[str, bytes], Names] = {}
+        self._lists: dict[tuple[str, bytes], CandidateNames] = {}
         self._bytes = 0
 
-    def of(self, cluster: str, raw: bytes, body: bytes) -> Names | None:
-        """Those of a call, whose member came as `raw`; None where it names none. Raises InvalidInput."""
+    def of(self, cluster: str, raw: bytes, body: bytes) -> CandidateNames | None:
+        """Return the engines of a call whose member came as `raw`; None if it names none. Raises InvalidInput."""
         if raw == b"null":
             return None
         key = cluster, raw
@@ -45,15 +45,15 @@ class Candidates:
             self._bytes += len(raw)
         return names
 
-    def _names(self, candidates: list[str | Candidate]) -> Names:
+    def _names(self, candidates: list[str | Candidate]) -> CandidateNames:
         texts, ips = self._known(candidates) or self._checked(candidates)
         if len(set(texts)) < len(texts):
             twice, _ = Counter(texts).most_common(1)[0]
             raise InvalidInput(f"candidates: expected each once, got {twice!r} twice")
-        return Names(texts, ips)
+        return CandidateNames(texts, ips)
 
     def _known(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]] | None:
-        """Names and addresses where all of the names are remembered: 30 µs of 1,000."""
+        """CandidateNames and addresses where all of the names are remembered: 30 µs of 1,000."""
         try:
             ips = list(map(self._ips.__getitem__, candidates))  # type: ignore[arg-type] # an object has no hash
         except (KeyError, TypeError):
@@ -61,7 +61,7 @@ class Candidates:
         return candidates, ips  # type: ignore[return-value] # all are text
 
     def _checked(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]]:
-        """Names and addresses of any."""
+        """CandidateNames and addresses of any."""
         texts: list[str] = []
         ips: list[str] = []
         for place, each in enumerate(candidates):
@@ -78,7 +78,7 @@ class Candidates:
         return texts, ips
 
     def _parsed(self, place: int, text: str) -> str:
-        """The address of an engine by its name, which is remembered from now on."""
+        """Return the address in an engine's name, and remember it. Raises InvalidInput."""
         try:
             name = EngineName.of(text)
         except ValueError:

@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The call that chooses: decode, look into the caches, choose and book, answer. Thread-safe; the event loop calls it
-for gateways, Django's threads for people."""
+"""The call that chooses: decode, look into the caches, choose and reserve, answer.
+
+Thread-safe: the event loop calls it for gateways, Django's threads for people.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +16,37 @@ from msgspec.structs import asdict, replace
 from edge.body import Body
 from edge.call import Call, Route
 from edge.errors import InvalidInput, TooMany
-from loadstats.ledger import Booking, Choice, Ledger, LedgerFull, Lineup, NoCandidates
+from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates, Reservations
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths
+from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
-from loadstats.pick.held import Held, Lengths
+from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import Random, choose
-from loadstats.pick.rule import Rule
-from loadstats.pick.standing import Standing
 from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
 
 PICK = "/v1/load/pick"
 
-Cached = Callable[[str, tuple[int, ...]], Lengths | None]
-"""How many leading blocks of a prompt, given by their hashes, a cluster's engines hold; None where none holds any."""
+Cached = Callable[[str, tuple[int, ...]], CachedLengths | None]
+"""Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if none holds any."""
 Keep = Callable[[str, str, tuple[int, ...]], object]
-"""The engine of a cluster at an address holds a prompt from now on."""
+"""Notes that the engine of a cluster at an address holds a prompt."""
 
 
 class PickHandlers:
-    """The handler over one ledger. `rule` is what a call does not say; `cached` looks into the engines' caches, `keep`
-    tells of them. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """The handler over one ledger.
+
+    `options`: how to choose where a call does not say.
+    `random`: returns a number from 0 to below 1.
+    `cached`: looks up a prompt in the engines' caches.
+    `keep`: notes that an engine holds a prompt.
+    `now`: the monotonic clock, in seconds.
+    `wall_ns`: the wall clock, in nanoseconds since 1970.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
-        rule: Rule,
+        options: PickOptions,
         random: Random,
         *,
         cached: Cached = lambda cluster, hashes: None,
@@ -45,8 +54,8 @@ class PickHandlers:
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
-        self._booking = Booking(ledger)
-        self._rule = rule
+        self._reservations = Reservations(ledger)
+        self._options = options
         self._cached = cached
         self._keep = keep
         self._random = random
@@ -62,23 +71,23 @@ class PickHandlers:
     def pick(self, call: Call) -> bytes:
         """`POST /v1/load/pick`: choose an engine for a request and count the request on it, in one step.
 
-        Answered with the engine's row, this request included. Whatever tells of the request's first token and end is as
-        after `POST /v1/load/stats`. A `request_id` that is known already stays where it is: the answer is its engine's
-        row as it is now, nothing is counted, and `score` is null. An engine that nobody used yet has no requests. 429
-        where every candidate has `max_queued` requests. Members that are not named here are ignored.
+        Answered with the engine's row, this request included. The request's first token and its end are reported
+        as after `POST /v1/load/stats`. A request whose `request_id` is known stays where it is: the answer is its
+        engine's row now, nothing is counted, and `score` is null. An engine without reports has no requests.
+        429 where every candidate has `max_queued` requests. Members that are not named here are ignored.
         """
         body = self._read(call.body)
         call.request_id = body.request_id
         names = self._candidates.of(body.cluster, bytes(body.candidates), call.body)
         lengths = self._lengths(body.cluster, body.prompt_hash)
-        rule = self._rule_of(body)
-        held = None if lengths is None else Held(lengths, rule.cache_ratio / len(body.prompt_hash or (0,)))
+        options = self._options_of(body)
+        credit = None if lengths is None else CacheCredit(lengths, options.cache_ratio / len(body.prompt_hash or (0,)))
 
-        def choice(lineup: Lineup) -> Choice | None:
-            return choose(Standing.of(lineup, rule), held, rule, self._random)
+        def choice(view: CandidateView) -> EngineChoice | None:
+            return choose(CandidateScores.of(view, options), credit, options, self._random)
 
         try:
-            booked = self._booking.book(
+            reserved = self._reservations.reserve(
                 body.request_id,
                 body.cluster,
                 names,
@@ -92,17 +101,17 @@ class PickHandlers:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None
         except LedgerFull as full:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
-        if booked is None:
-            raise TooMany(f"max_queued: every candidate has {rule.max_queued} requests or more")
-        length = 0 if lengths is None else lengths.at(booked.ip)
-        if body.save and body.prompt_hash and booked.score is not None:
-            self._keep(body.cluster, booked.ip, body.prompt_hash)
-        return b'%b,"score":%b,"cache_length":%d}' % (booked.row[:-1], encode(booked.score), length)
+        if reserved is None:
+            raise TooMany(f"max_queued: every candidate has {options.max_queued} requests or more")
+        length = 0 if lengths is None else lengths.at(reserved.ip)
+        if body.save and body.prompt_hash and reserved.score is not None:
+            self._keep(body.cluster, reserved.ip, body.prompt_hash)
+        return b'%b,"score":%b,"cache_length":%d}' % (reserved.row[:-1], encode(reserved.score), length)
 
-    def _rule_of(self, body: Pick) -> Rule:
-        """How to choose, by what the call says and else the configuration."""
+    def _options_of(self, body: Pick) -> PickOptions:
+        """Return how to choose: what the call says, else the configuration."""
         if body.policy is None and body.weights is None and body.share is None and body.max_queued is None:
-            return self._rule
+            return self._options
         said = {
             "policy": body.policy,
             "share": body.share,
@@ -110,10 +119,10 @@ class PickHandlers:
             **({} if body.weights is None else asdict(body.weights)),
         }
         said = {name: value for name, value in said.items() if value is not None}
-        return replace(self._rule, **said)
+        return replace(self._options, **said)
 
-    def _lengths(self, cluster: str, hashes: tuple[int, ...] | None) -> Lengths | None:
-        """Who holds how much of the prompt."""
+    def _lengths(self, cluster: str, hashes: tuple[int, ...] | None) -> CachedLengths | None:
+        """Return how much of the prompt each engine holds."""
         if not hashes:
             return None
         lengths = self._cached(cluster, hashes)

@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
 from edge.body import EngineAddress, Name
 from loadstats.ledger import MAX_CANDIDATES, Row
-from loadstats.pick.rule import PolicyName
+from loadstats.pick.policies import POLICIES
 from loadstats.wire import DpRank, Owner, Port, PromptLength, RequestId
 
 MAX_HASHES = 16_384
 MAX_HASH = 2**64 - 1
 MAX_WEIGHT = 1_000_000
 MAX_QUEUED = 2**31 - 1
+
+# The names come from the policies; a type checker needs them written down, so for it a name is any text.
+if TYPE_CHECKING:
+    PolicyName = str
+else:
+    PolicyName = Literal[tuple(POLICIES)]
 
 EngineText = Annotated[
     str,

@@ -7,10 +7,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from .engines import EngineLoad
+from .engines import ReplayEngine
 
 
-def least_loaded(engines: Sequence[str], rows: Iterable[EngineLoad], rng: random.Random) -> str:
+def least_loaded(engines: Sequence[str], rows: Iterable[ReplayEngine], rng: random.Random) -> str:
     """The engine with the fewest queued requests, then the shortest prompts; among equals any.
 
     An engine without a row is idle; a row of an engine not in `engines` does not count.

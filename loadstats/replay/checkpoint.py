@@ -14,21 +14,21 @@ from dataclasses import dataclass, field
 
 from .client import CallFailed, NodeClient
 from .clock import PlayClock
-from .cluster import Cluster
-from .engines import EngineLoad
+from .cluster import ReplayCluster
+from .engines import ReplayEngine
 from .expectations import Difference, Expectations
 
 # A node that is wrong is wrong at every checkpoint from then on; the first differences tell the story.
 KEPT_DIFFERENCES = 100
 SETTLE_SECONDS = 2.0
-# At the end: as long as a node that was killed and started anew may take to be ready. A node's own cap is 10 s.
+# At the end: as long as a node that was killed and restarted may take to be ready. A node's own cap is 10 s.
 READY_SECONDS = 15.0
 _POLL_SECONDS = 0.002
 _READY_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDifference:
     """What differed where, at the checkpoint of this number."""
 
     checkpoint: int
@@ -41,8 +41,8 @@ class Found:
 class Look:
     """One node at one checkpoint: its rows and what differed. No rows: it took no requests, `skipped` says why."""
 
-    rows: list[EngineLoad] | None
-    found: list[Found]
+    rows: list[ReplayEngine] | None
+    found: list[FoundDifference]
     seconds: float = 0.0
     skipped: str = ""
 
@@ -65,7 +65,7 @@ class Checkpoints:
     def __init__(
         self,
         nodes: Mapping[str, NodeClient],
-        clusters: Sequence[Cluster],
+        clusters: Sequence[ReplayCluster],
         clock: PlayClock,
         read_clock: Callable[[], float],
         *,
@@ -83,7 +83,7 @@ class Checkpoints:
         self.differences = 0
         # Targets of nodes that took no requests at the end.
         self.missing: list[str] = []
-        self.first_differences: list[Found] = []
+        self.first_differences: list[FoundDifference] = []
         # Of the engine with the most queued requests over the mean of all engines, one a checkpoint.
         self.imbalance: list[float] = []
 
@@ -154,7 +154,7 @@ class Checkpoints:
             except CallFailed as error:
                 return Look(None, [], skipped=str(error))
             found = [
-                Found(number, target, name, difference)
+                FoundDifference(number, target, name, difference)
                 for (name, expectations), rows in zip(expected.items(), shown, strict=True)
                 for difference in expectations.differences(rows)
             ]
@@ -164,7 +164,7 @@ class Checkpoints:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def imbalance(rows: Sequence[EngineLoad], engines: Sequence[str]) -> float | None:
+def imbalance(rows: Sequence[ReplayEngine], engines: Sequence[str]) -> float | None:
     """The most queued requests of an engine over the mean of all. 1 is perfect balance.
 
     None with fewer requests than engines: then even the best balance leaves some engines idle.

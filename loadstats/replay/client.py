@@ -3,7 +3,7 @@
 """One gateway's client: the four calls as the real gateway sends them, to the node it would choose. Owned by the
 replay's loop.
 
-As the contract tells: JSON without a Content-Type header, HTTP/1.1 kept alive, a `TraceId` header, and the members
+As the contract says: JSON without a Content-Type header, HTTP/1.1 kept alive, a `TraceId` header, and the members
 `cluster` and `ip` in the bodies of deletes. Any answer but status 200 with the envelope's `OK` is a failure; a call
 that failed is made once more, to the next node, where there is one.
 """
@@ -18,8 +18,8 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from .engines import EngineLoad
-from .measures import Measures, Operation, TargetMeasures
+from .engines import ReplayEngine
+from .measures import Measures, ReplayCall, TargetMeasures
 from .route import Breaker, node_of
 
 TIMEOUT_SECONDS = 1.0
@@ -39,11 +39,11 @@ class _Ack(Struct):
 
 class _Loads(Struct):
     status: str
-    data: list[EngineLoad] | None = None
+    data: list[ReplayEngine] | None = None
 
 
 class _Call(Struct, frozen=True):
-    operation: Operation
+    operation: ReplayCall
     method: str
     path: str
     trace_id: str
@@ -75,12 +75,12 @@ class NodeClient:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def query(self, cluster: str, trace_id: str = "") -> list[EngineLoad]:
+    async def query(self, cluster: str, trace_id: str = "") -> list[ReplayEngine]:
         """The load of the cluster's engines; empty for a cluster the node does not know."""
         return (await self.send(_query(cluster, trace_id), _decode_loads)).data or []
 
     async def ready(self) -> None:
-        """Return where the node says that it takes requests, or does not know the question, as the original."""
+        """Return where the node says that it takes requests, or does not know the question, as the Go version."""
         try:
             async with self._session.get("/readyz") as response:
                 if response.status not in {200, 404}:
@@ -113,25 +113,25 @@ class Client:
             (node, Breaker(read_clock), target) for node, target in zip(nodes, measures.targets.values(), strict=True)
         ]
 
-    async def query(self, cluster: str, trace_id: str = "") -> list[EngineLoad]:
+    async def query(self, cluster: str, trace_id: str = "") -> list[ReplayEngine]:
         """The load of the cluster's engines; empty for a cluster the node does not know."""
         return (await self._call(cluster, _query(cluster, trace_id), _decode_loads)).data or []
 
     async def add(self, cluster: str, request_id: str, engine: str, prompt_length: int) -> None:
         """A request begins on an engine."""
         body = {"cluster": cluster, "request_id": request_id, "prompt_length": prompt_length, "ip": engine}
-        call = _Call(Operation.ADD, "POST", "/v1/load/stats", request_id, data=_encode(body))
+        call = _Call(ReplayCall.ADD, "POST", "/v1/load/stats", request_id, data=_encode(body))
         await self._call(cluster, call, _decode_ack)
 
     async def first_token(self, request_id: str) -> None:
         """Its prefill is over."""
-        await self._delete(Operation.FIRST_TOKEN, "/v1/load/prompt", request_id)
+        await self._delete(ReplayCall.FIRST_TOKEN, "/v1/load/prompt", request_id)
 
     async def done(self, request_id: str) -> None:
         """It is over."""
-        await self._delete(Operation.DONE, "/v1/load/stats", request_id)
+        await self._delete(ReplayCall.DONE, "/v1/load/stats", request_id)
 
-    async def _delete(self, operation: Operation, path: str, request_id: str) -> None:
+    async def _delete(self, operation: ReplayCall, path: str, request_id: str) -> None:
         body = _encode({"request_id": request_id, "cluster": "", "ip": ""})
         await self._call("", _Call(operation, "DELETE", path, request_id, data=body), _decode_ack)
 
@@ -176,7 +176,7 @@ def _note(target: TargetMeasures, breaker: Breaker, call: _Call, reason: str) ->
 
 
 def _query(cluster: str, trace_id: str) -> _Call:
-    return _Call(Operation.QUERY, "GET", "/v1/load/stats", trace_id, params={"cluster": cluster})
+    return _Call(ReplayCall.QUERY, "GET", "/v1/load/stats", trace_id, params={"cluster": cluster})
 
 
 def _success(status: int, decode: Callable[[bytes], Answer], body: bytes) -> Answer:

@@ -12,7 +12,7 @@ from .expectations import Expectations
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ReplayCluster:
     """An engine is of one cluster only."""
 
     name: str
@@ -20,7 +20,7 @@ class Cluster:
     expectations: Expectations = field(default_factory=Expectations)
 
 
-def clusters_of(names: Sequence[str], engines: int) -> list[Cluster]:
+def clusters_of(names: Sequence[str], engines: int) -> list[ReplayCluster]:
     """The engines are dealt to the clusters in turn; there are at least as many."""
     all_engines = addresses(engines)
-    return [Cluster(name, all_engines[index :: len(names)]) for index, name in enumerate(names)]
+    return [ReplayCluster(name, all_engines[index :: len(names)]) for index, name in enumerate(names)]

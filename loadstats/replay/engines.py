@@ -13,7 +13,7 @@ from msgspec import Struct
 MAX_ENGINES = 100_000
 
 
-class EngineLoad(Struct, frozen=True, gc=False):
+class ReplayEngine(Struct, frozen=True, gc=False):
     """One engine's row in a node's answer; its further members are not looked at."""
 
     ip: str

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .engines import EngineLoad
+from .engines import ReplayEngine
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Expectations:
         """Ids that a node may still count."""
         return list(self._requests)
 
-    def differences(self, rows: Iterable[EngineLoad]) -> list[Difference]:
+    def differences(self, rows: Iterable[ReplayEngine]) -> list[Difference]:
         """Where a node's answer is not what is expected. An engine it does not list counts as zeros."""
         queued: Counter[str] = Counter()
         prompt: Counter[str] = Counter()

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from .balancer import least_loaded
 from .client import CALLS_AT_ONCE, CallFailed, Client
 from .clock import PlayClock
-from .cluster import Cluster
-from .engines import EngineLoad
+from .cluster import ReplayCluster
+from .engines import ReplayEngine
 from .measures import Measures
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class PlayedRequest:
     """One request as a gateway plays it: when it arrives and what its engine takes over it, in seconds played."""
 
-    cluster: Cluster
+    cluster: ReplayCluster
     request_id: str
     arrives: float
     prompt_length: int
@@ -49,39 +49,39 @@ class Gateway:
         self._rng = rng
         self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
 
-    async def begin(self, life: Life, due: float | None = None) -> None:
+    async def begin(self, request: PlayedRequest, due: float | None = None) -> None:
         """Ask for the loads, pick the least loaded engine, add the request to it. Notes how long after `due`."""
-        cluster = life.cluster
-        rows = await self._loads(life, due)
+        cluster = request.cluster
+        rows = await self._loads(request, due)
         engine = least_loaded(cluster.engines, rows, self._rng)
         async with self._turn():
-            sure = await _answered(self._client.add(cluster.name, life.request_id, engine, life.prompt_length))
-            cluster.expectations.added(life.request_id, engine, life.prompt_length, sure=sure)
+            sure = await _answered(self._client.add(cluster.name, request.request_id, engine, request.prompt_length))
+            cluster.expectations.added(request.request_id, engine, request.prompt_length, sure=sure)
             self._measures.begin()
 
-    async def first_token(self, life: Life) -> None:
+    async def first_token(self, request: PlayedRequest) -> None:
         """The prefill is over."""
         async with self._turn():
-            sure = await _answered(self._client.first_token(life.request_id))
-            life.cluster.expectations.first_token(life.request_id, sure=sure)
+            sure = await _answered(self._client.first_token(request.request_id))
+            request.cluster.expectations.first_token(request.request_id, sure=sure)
 
-    async def done(self, life: Life) -> None:
+    async def done(self, request: PlayedRequest) -> None:
         """The request is over."""
-        await self.close(life.cluster, life.request_id)
+        await self.close(request.cluster, request.request_id)
         self._measures.end()
 
-    async def close(self, cluster: Cluster, request_id: str) -> None:
+    async def close(self, cluster: ReplayCluster, request_id: str) -> None:
         """End what the nodes may still count of a request."""
         async with self._turn():
             sure = await _answered(self._client.done(request_id))
             cluster.expectations.done(request_id, sure=sure)
 
-    async def _loads(self, life: Life, due: float | None) -> list[EngineLoad]:
+    async def _loads(self, request: PlayedRequest, due: float | None) -> list[ReplayEngine]:
         async with self._turn():
             if due is not None:
                 self._measures.lag_seconds.append(self._clock.now() - due)
             try:
-                return await self._client.query(life.cluster.name, life.request_id)
+                return await self._client.query(request.cluster.name, request.request_id)
             except CallFailed:
                 return []
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Operation(StrEnum):
+class ReplayCall(StrEnum):
     """The calls of a request's life, in their order."""
 
     QUERY = "GET stats"
@@ -26,7 +26,7 @@ class TargetMeasures:
     """Of one node, over all gateways. `failed_over`: calls meant for it that the next node got."""
 
     calls: int = 0
-    failures: Counter[tuple[Operation, str]] = field(default_factory=Counter)
+    failures: Counter[tuple[ReplayCall, str]] = field(default_factory=Counter)
     failed_over: int = 0
     openings: int = 0
 
@@ -36,19 +36,19 @@ class Measures:
 
     def __init__(self, targets: Sequence[str] = ()) -> None:
         self.targets = {target: TargetMeasures() for target in targets}
-        self.seconds = {operation: array("d") for operation in Operation}
+        self.seconds = {operation: array("d") for operation in ReplayCall}
         # By operation and reason; reasons are statuses and names of error types, so they are few.
-        self.errors: Counter[tuple[Operation, str]] = Counter()
+        self.errors: Counter[tuple[ReplayCall, str]] = Counter()
         self.lag_seconds = array("d")
         self.begun = 0
         self.ended = 0
         self.most_open = 0
 
-    def took(self, operation: Operation, seconds: float) -> None:
+    def took(self, operation: ReplayCall, seconds: float) -> None:
         """A call came back, with success or not, from the last node that was tried."""
         self.seconds[operation].append(seconds)
 
-    def failed(self, operation: Operation, reason: str) -> None:
+    def failed(self, operation: ReplayCall, reason: str) -> None:
         """A call had no answer, or another than success, from any node that was tried."""
         self.errors[operation, reason] += 1
 
@@ -71,7 +71,7 @@ class Measures:
         """Calls made."""
         return sum(len(each) for each in self.seconds.values())
 
-    def errors_of(self, operation: Operation) -> int:
+    def errors_of(self, operation: ReplayCall) -> int:
         """Failed calls of one operation."""
         return sum(count for (failed, _), count in self.errors.items() if failed is operation)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .checkpoint import Checkpoints
-from .measures import Measures, Operation, percentiles
+from .measures import Measures, ReplayCall, percentiles
 
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 _SHOWN_DIFFERENCES = 10
@@ -24,7 +24,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
-class Report:
+class ReplayReport:
     """`planned` is the trace's number of requests; `wall_seconds` runs from the first to the last answer."""
 
     measures: Measures
@@ -84,7 +84,7 @@ class Report:
         table.add_column("operation")
         for name in ("calls", "errors", *_SHARES):
             table.add_column(name, justify="right")
-        for operation in Operation:
+        for operation in ReplayCall:
             seconds = self.measures.seconds[operation]
             table.add_row(
                 operation,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which node a gateway calls: by a hash of the cluster, past a breaker that is open. Owned by the replay's loop.
 
-As the contract tells of the real gateway: `fnv32a(cluster) % number_of_nodes` over the sorted list, a delete as if its
+As the contract says of the real gateway: `fnv32a(cluster) % number_of_nodes` over the sorted list, a delete as if its
 cluster were empty, and one fail-over to the next node of the list.
 """
 
@@ -45,7 +45,7 @@ def cluster_names(name: str, clusters: int, nodes: int) -> list[str]:
 class Breaker:
     """Of one gateway for one node: opens after `BREAKER_FAILURES` failures without a success between them.
 
-    When its time is over it lets calls through again; the next failure opens it anew, a success closes it. `now` is in
+    When its time is over it lets calls through again; the next failure opens it again, a success closes it. `now` is in
     seconds.
     """
 

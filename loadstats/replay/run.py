@@ -17,13 +17,13 @@ from rich.console import Console
 from .checkpoint import READY_SECONDS, SETTLE_SECONDS, Checkpoints
 from .client import CallFailed, Client, NodeClient, connect
 from .clock import PlayClock
-from .cluster import Cluster, clusters_of
+from .cluster import ReplayCluster, clusters_of
 from .engines import ServiceTimes
-from .gateway import Gateway, Life
+from .gateway import Gateway, PlayedRequest
 from .measures import Measures
 from .pace import flat_out, scheduled
 from .progress import show_progress
-from .report import Report
+from .report import ReplayReport
 from .route import cluster_names
 from .trace import TraceRequest
 
@@ -58,7 +58,7 @@ class Plan:
 
 async def replay(
     plan: Plan, console: Console, stop: asyncio.Event, read_clock: Callable[[], float] = time.perf_counter
-) -> Report:
+) -> ReplayReport:
     """Play `plan`; `stop` ends it early. Raises `ReplayRefused` before anything has been played."""
     targets = sorted(plan.targets)
     measures, clock = Measures(targets), PlayClock(read_clock)
@@ -101,12 +101,12 @@ async def replay(
         await asyncio.gather(*(gateways[index % plan.gateways].close(*each) for index, each in enumerate(rest)))
         wall_seconds = read_clock() - started
         await checkpoints.take_last()
-    return Report(measures, checkpoints, len(plan.trace), wall_seconds, interrupted, plan.allow_errors)
+    return ReplayReport(measures, checkpoints, len(plan.trace), wall_seconds, interrupted, plan.allow_errors)
 
 
 async def _play(
     plan: Plan,
-    clusters: Sequence[Cluster],
+    clusters: Sequence[ReplayCluster],
     gateways: Sequence[Gateway],
     randoms: Sequence[random.Random],
     clock: PlayClock,
@@ -114,7 +114,7 @@ async def _play(
     """Deal the requests to the gateways in turn, each gateway's to the clusters, and play them all to their end."""
     speed, begins = plan.speed, clock.now()
     lives = [
-        Life(
+        PlayedRequest(
             cluster=clusters[index // plan.gateways % len(clusters)],
             request_id=f"{plan.run_id}-{index}",
             arrives=begins + each.at_seconds / (speed or math.inf),
@@ -130,7 +130,7 @@ async def _play(
             playing.create_task(flat_out(gateway, dealt, rng) if speed is None else scheduled(gateway, dealt, clock))
 
 
-async def _refuse_unless_fit(nodes: Mapping[str, NodeClient], clusters: Sequence[Cluster]) -> None:
+async def _refuse_unless_fit(nodes: Mapping[str, NodeClient], clusters: Sequence[ReplayCluster]) -> None:
     for target, node in nodes.items():
         for cluster in clusters:
             try:

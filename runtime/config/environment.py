@@ -9,10 +9,10 @@ Every member has exactly one variable: the name that existing deployments use, o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from runtime.config.error import ConfigError, did_you_mean
-from runtime.config.member import ChosenValue, Member, members
+from runtime.config.member import ChosenValue, Member
 
 PREFIX = "METADATA_CENTER_"
 # Names the file if the command line does not. It is not a member of the configuration.
@@ -48,12 +48,12 @@ def variable(member: Member) -> str:
     return OLD_NAMES.get(member.path) or _by_rule(member)
 
 
-def read_environment(environ: Mapping[str, str]) -> Iterator[ChosenValue]:
-    """Read the values in the environment.
+def read_environment(environ: Mapping[str, str], members: Iterable[Member]) -> Iterator[ChosenValue]:
+    """Read the values of `members` in the environment.
 
     Raises ConfigError for a bad value, or an unknown variable with our prefix.
     """
-    known = {variable(member): member for member in members()}
+    known = {variable(member): member for member in members}
     for name, text in sorted(environ.items()):
         if text and name in known:
             member = known[name]
@@ -63,7 +63,7 @@ def read_environment(environ: Mapping[str, str]) -> Iterator[ChosenValue]:
             except ValueError as problem:
                 raise ConfigError(f"environment {name}: {problem}") from None
         elif text and name.startswith(PREFIX) and name != CONFIG_FILE and not _KUBERNETES.fullmatch(f"{name}={text}"):
-            raise ConfigError(f"environment {name}: unknown variable{_suggestion(name)}")
+            raise ConfigError(f"environment {name}: unknown variable{_suggestion(name, known.values())}")
 
 
 def _by_rule(member: Member) -> str:
@@ -72,7 +72,7 @@ def _by_rule(member: Member) -> str:
     return f"{PREFIX}{member.section}_{key}".upper()
 
 
-def _suggestion(name: str) -> str:
+def _suggestion(name: str, members: Iterable[Member]) -> str:
     # Names by the rule are suggested for members with old names, too. The common prefix is left out of the comparison.
-    names = {name: variable(member) for member in members() for name in (_by_rule(member), variable(member))}
+    names = {name: variable(member) for member in members for name in (_by_rule(member), variable(member))}
     return did_you_mean(name.removeprefix(PREFIX), {name.removeprefix(PREFIX): known for name, known in names.items()})

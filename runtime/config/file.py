@@ -6,25 +6,25 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from runtime.config.error import ConfigError, did_you_mean, shown
-from runtime.config.member import ChosenValue, Member, members
+from runtime.config.member import ChosenValue, Member
 
 # Keys of the Go version, named after its web framework, and their names here.
 ALIASES = {("Log", "GinOutput"): "AccessOutput", ("Log", "GinOutputFile"): "AccessOutputFile"}
 
 
-def read_file(path: str) -> Iterator[ChosenValue]:
-    """Read the values in the file.
+def read_file(path: str, members: Iterable[Member]) -> Iterator[ChosenValue]:
+    """Read the values of `members` in the file.
 
     Raises ConfigError for a file that cannot be read, an unknown name or a bad value.
     """
-    sections = _sections()
+    sections = _sections(members)
     for section, table in _parse(path).items():
         if section not in sections:
             raise ConfigError(
@@ -51,9 +51,9 @@ def read_file(path: str) -> Iterator[ChosenValue]:
                 raise ConfigError(f"{path}: [{section}] {key}: {problem}") from None
 
 
-def _sections() -> dict[str, dict[str, Member]]:
+def _sections(members: Iterable[Member]) -> dict[str, dict[str, Member]]:
     sections: dict[str, dict[str, Member]] = {}
-    for member in members():
+    for member in members:
         sections.setdefault(member.section, {})[member.key] = member
     for (section, alias), key in ALIASES.items():
         sections[section][alias] = sections[section][key]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from runtime.config.checks import check
 from runtime.config.environment import CONFIG_FILE, read_environment
 from runtime.config.file import read_file
-from runtime.config.member import members, plain
+from runtime.config.member import Choices, members, plain
 from runtime.config.schema import Config
 
 
@@ -32,15 +32,17 @@ class Loaded(Struct, frozen=True):
     sources: Mapping[str, str]
 
 
-def load(path: str | None, environ: Mapping[str, str]) -> Loaded:
+def load(path: str | None, environ: Mapping[str, str], choices: Choices = MappingProxyType({})) -> Loaded:
     """Read and check the configuration. Raises ConfigError for the first thing that is wrong.
 
-    Without a path it reads the file that METADATA_CENTER_CONFIG names, if any.
+    Without a path it reads the file that METADATA_CENTER_CONFIG names, if any. `choices` has the texts that a member
+    takes if the schema does not say, by path. A member that is not in it takes any text.
     """
     path = path or environ.get(CONFIG_FILE)
     tree = plain(Config())
-    sources = {member.path: "default" for member in members()}
-    for setting in chain(read_file(path) if path else (), read_environment(environ)):
+    known = members(choices)
+    sources = {member.path: "default" for member in known}
+    for setting in chain(read_file(path, known) if path else (), read_environment(environ, known)):
         tree[setting.member.section][setting.member.key] = setting.value
         sources[setting.member.path] = setting.source
     config = msgspec.convert(tree, Config)

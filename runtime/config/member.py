@@ -7,6 +7,8 @@ The readers of files and environment convert raw values here, so the same rules 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
@@ -27,12 +29,14 @@ class Member(Struct, frozen=True):
     `key`: its name in files, as `Port`.
     `table`: the section's class.
     `type_`: what it takes.
+    `choices`: the texts that it takes, if the schema does not have them.
     """
 
     section: str
     key: str
     table: type[Struct]
     type_: inspect.Type
+    choices: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -55,17 +59,25 @@ class Member(Struct, frozen=True):
         says what was expected.
         """
         try:
+            self._check_choice(value)
             if self.is_duration:
                 value = _seconds(value)
             table = msgspec.convert({self.key: value}, self.table, strict=strict)
         except ValueError:
-            raise ValueError(f"expected {_expected(self.type_)}{self._got(value)}") from None
+            raise ValueError(f"expected {self._expected()}{self._got(value)}") from None
         converted = msgspec.to_builtins(table)[self.key]
         # Line breaks, NUL and bytes other than UTF-8 must not reach a path, a log line or an error.
         texts = converted if self.is_list else [converted]
         if not all(text.isprintable() for text in texts if isinstance(text, str)):
             raise ValueError(f"expected printable text{self._got(value)}")
         return converted
+
+    def _check_choice(self, value: object) -> None:
+        if self.choices and value not in self.choices:
+            raise ValueError
+
+    def _expected(self) -> str:
+        return _one_of(self.choices) if self.choices else _expected(self.type_)
 
     def _got(self, value: object) -> str:
         return "" if self.path in SECRETS else f", got {shown(value)}"
@@ -84,10 +96,20 @@ class ChosenValue(Struct, frozen=True):
     source: str
 
 
-def members() -> tuple[Member, ...]:
-    """Return every member, in the schema's order."""
+Choices = Mapping[str, Sequence[str]]
+"""By a member's path (`Pick.Policy`), the texts that it takes."""
+
+
+def members(choices: Choices = MappingProxyType({})) -> tuple[Member, ...]:
+    """Return every member, in the schema's order. `choices` has those that the schema does not have."""
     return tuple(
-        Member(section.encode_name, field.encode_name, table.cls, field.type)
+        Member(
+            section.encode_name,
+            field.encode_name,
+            table.cls,
+            field.type,
+            tuple(choices.get(f"{section.encode_name}.{field.encode_name}", ())),
+        )
         for section in cast(inspect.StructType, inspect.type_info(Config)).fields
         for table in (cast(inspect.StructType, section.type),)
         for field in table.fields
@@ -106,6 +128,10 @@ def _seconds(value: object) -> object:
     return seconds
 
 
+def _one_of(values: Iterable[object]) -> str:
+    return "one of " + ", ".join(shown(value) for value in values)
+
+
 def _expected(type_: inspect.Type) -> str:
     text = "a string"
     match type_:
@@ -120,7 +146,7 @@ def _expected(type_: inspect.Type) -> str:
         case inspect.BoolType():
             text = "true or false"
         case inspect.LiteralType():
-            text = "one of " + ", ".join(shown(value) for value in type_.values)
+            text = _one_of(type_.values)
         case inspect.VarTupleType():
             text = "a list of strings"
     return text

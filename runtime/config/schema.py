@@ -101,7 +101,8 @@ class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How `POST /v1/load/pick` chooses if a call does not say. The weights are the AIGW gateway's."""
 
-    policy: Literal["score", "least_load", "power_of_two"] = field(default="score", name="Policy")
+    # The caller of `load` knows the names.
+    policy: str = field(default="score", name="Policy")
     # A large cache ratio keeps prompts that begin alike together; a large load weight spreads requests or prompts.
     cache_ratio: Weight = field(default=2.0, name="CacheRatio")
     request_load: Weight = field(default=1.0, name="RequestLoad")

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kvcache.index import BUCKETS, ReplicatedIndex
+from kvcache.index import BUCKETS, CacheIndex
 from tests.property import EXAMPLES
 
 CLUSTERS = st.sampled_from(["a", "b"])
@@ -60,7 +60,7 @@ class Model:
         return sorted(found, key=lambda each: (-each[1], each[0]))[:topk]
 
 
-def content(index: ReplicatedIndex, now: float = 0.0) -> Held:
+def content(index: CacheIndex, now: float = 0.0) -> Held:
     """What an index tells that it holds, with the latest stamps."""
     held: Held = {}
     for bucket in range(BUCKETS):
@@ -71,7 +71,7 @@ def content(index: ReplicatedIndex, now: float = 0.0) -> Held:
     return held
 
 
-def settle(index: ReplicatedIndex, now: float = 0.0) -> None:
+def settle(index: CacheIndex, now: float = 0.0) -> None:
     while index.expire(now):
         pass
 
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = ReplicatedIndex()
+        self.index = CacheIndex()
         self.model = Model()
 
     @rule(cluster=CLUSTERS, ip=IPS, hashes=HASHES, stamp=STAMPS)
@@ -143,7 +143,7 @@ class BoundedMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = ReplicatedIndex(
+        self.index = CacheIndex(
             max_blocks=self.BLOCKS, max_engine_blocks=self.ENGINE_BLOCKS, max_engines=self.ENGINES, ttl_seconds=self.TTL
         )
         self.model = Model()
@@ -215,9 +215,9 @@ EVENTS = st.lists(
 )
 
 
-def play(events: list[Event], random: Random) -> ReplicatedIndex:
+def play(events: list[Event], random: Random) -> CacheIndex:
     """An index that was given the events. It frees what was dropped at some of the times when it may."""
-    index = ReplicatedIndex()
+    index = CacheIndex()
     for each in events:
         if each.hashes is None:
             index.drop(each.cluster, each.ip, each.stamp, 0.0)

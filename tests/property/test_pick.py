@@ -20,13 +20,13 @@ from msgspec.json import decode, encode
 from edge.call import Call
 from edge.errors import TooMany
 from kvcache.index import CacheIndex, Lengths
-from loadstats.ledger import Booking, Choice, Engine, EngineName, Ledger, Lineup, Names
-from loadstats.ledger.loads import Loads
+from loadstats.ledger import CandidateNames, CandidateView, Engine, EngineChoice, EngineName, Ledger, Reservations
+from loadstats.ledger.candidate_numbers import CandidateNumbers
+from loadstats.pick.cache_credit import CacheCredit
+from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.held import Held
+from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
-from loadstats.pick.rule import Rule
-from loadstats.pick.standing import Standing
 from tests.property import EXAMPLES
 
 CLOSE = Fraction(1, 10**9)
@@ -34,7 +34,7 @@ CLOSE = Fraction(1, 10**9)
 engines = st.tuples(st.integers(0, 12), st.sampled_from([0, 0, 1, 300, 512, 1024, 3000, 9999]))
 weights = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 3.0, 50.0])
 rules = st.builds(
-    Rule,
+    PickOptions,
     cache_ratio=weights,
     request_load=weights,
     prefill_load=weights,
@@ -43,9 +43,11 @@ rules = st.builds(
 )
 
 
-def scores(loads: list[tuple[int, int]], cached: dict[int, float], rule: Rule) -> dict[int, Fraction]:
+def scores(loads: list[tuple[int, int]], cached: dict[int, float], options: PickOptions) -> dict[int, Fraction]:
     """The formula, of those that are not full."""
-    free = {place: load for place, load in enumerate(loads) if rule.max_queued is None or load[0] < rule.max_queued}
+    free = {
+        place: load for place, load in enumerate(loads) if options.max_queued is None or load[0] < options.max_queued
+    }
     if not free:
         return {}
     fewest = min(requests for requests, _ in free.values())
@@ -53,50 +55,50 @@ def scores(loads: list[tuple[int, int]], cached: dict[int, float], rule: Rule) -
     longest = max(length for _, length in free.values())
     spread = max(2, most - fewest)
     return {
-        place: Fraction(rule.cache_ratio) * Fraction(cached.get(place, 0.0))
-        - Fraction(rule.request_load) * ceil(Fraction(spread, 5)) * Fraction(requests - fewest, spread)
-        - Fraction(rule.prefill_load) * Fraction(length, max(1024, longest))
+        place: Fraction(options.cache_ratio) * Fraction(cached.get(place, 0.0))
+        - Fraction(options.request_load) * ceil(Fraction(spread, 5)) * Fraction(requests - fewest, spread)
+        - Fraction(options.prefill_load) * Fraction(length, max(1024, longest))
         for place, (requests, length) in free.items()
     }
 
 
-def edge(found: dict[int, Fraction], rule: Rule) -> Fraction:
+def edge(found: dict[int, Fraction], options: PickOptions) -> Fraction:
     """The score of the last of the best."""
-    best = max(1, int(Fraction(str(rule.share)) * len(found)))
+    best = max(1, int(Fraction(str(options.share)) * len(found)))
     return sorted(found.values(), reverse=True)[best - 1]
 
 
 def pick(
-    loads: list[tuple[int, int]], cached: dict[int, float], rule: Rule, draw: Callable[[], float]
-) -> Choice | None:
+    loads: list[tuple[int, int]], cached: dict[int, float], options: PickOptions, draw: Callable[[], float]
+) -> EngineChoice | None:
     """A choice over plain numbers."""
-    plain = Loads(())
+    plain = CandidateNumbers()
     plain.requests, plain.prompts = [float(requests) for requests, _ in loads], [float(length) for _, length in loads]
     ips = [str(place) for place in range(len(loads))]
     others = {ips[place]: round(4 * share) for place, share in cached.items()}
-    held = Held(Lengths(4, 0, others, (), ""), rule.cache_ratio / 4) if cached else None
-    return choose(Standing.of(Lineup(plain, list.copy, ips, str), rule), held, rule, draw)
+    credit = CacheCredit(Lengths(4, 0, others, (), ""), options.cache_ratio / 4) if cached else None
+    return choose(CandidateScores.of(CandidateView(plain, list.copy, ips, str), options), credit, options, draw)
 
 
 @given(st.lists(engines, min_size=1, max_size=12), st.data(), rules)
 @settings(deadline=None)
 def test_each_of_the_best_may_be_chosen_and_no_other(
-    loads: list[tuple[int, int]], data: st.DataObject, rule: Rule
+    loads: list[tuple[int, int]], data: st.DataObject, options: PickOptions
 ) -> None:
     shares = st.sampled_from([0.25, 0.5, 1.0])
     cached = data.draw(st.dictionaries(st.integers(0, len(loads) - 1), shares))
-    expected = scores(loads, cached, rule)
+    expected = scores(loads, cached, options)
     chosen: dict[int, float] = {}
     size = len(loads)
     for first in range(size):
         for second in range(size):
             draws = chain([(first + 0.5) / size, (second + 0.5) / size], repeat(0.0))
-            choice = pick(loads, cached, rule, draws.__next__)
+            choice = pick(loads, cached, options, draws.__next__)
             if choice is None:
                 assert expected == {}
                 return
             chosen[choice.place] = choice.score
-    last = edge(expected, rule)
+    last = edge(expected, options)
     assert {place for place, score in expected.items() if score > last + CLOSE} <= set(chosen)
     for place, score in chosen.items():
         assert abs(expected[place] - Fraction(score)) < CLOSE
@@ -107,24 +109,24 @@ def test_each_of_the_best_may_be_chosen_and_no_other(
 
 @given(st.lists(engines, min_size=120, max_size=400), st.randoms(use_true_random=False), rules)
 @settings(deadline=None, max_examples=25 * EXAMPLES)
-def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Random, rule: Rule) -> None:
+def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Random, options: PickOptions) -> None:
     draw = random.random
     cached = {int(draw() * len(loads)): 0.5 for _ in range(int(draw() * 5))}
-    expected = scores(loads, cached, rule)
+    expected = scores(loads, cached, options)
     for _ in range(20):
-        choice = pick(loads, cached, rule, draw)
+        choice = pick(loads, cached, options, draw)
         if choice is None:
             assert expected == {}
             return
         assert abs(expected[choice.place] - Fraction(choice.score)) < CLOSE
-        assert expected[choice.place] >= edge(expected, rule) - CLOSE
+        assert expected[choice.place] >= edge(expected, options) - CLOSE
 
 
 NAMES = [f"10.0.0.{number}" for number in range(1, 6)] + ["10.0.0.1:80", "10.0.0.1:80/1"]
 
 
-def named(texts: list[str]) -> Names:
-    return Names(texts, [EngineName.of(text).ip for text in texts])
+def named(texts: list[str]) -> CandidateNames:
+    return CandidateNames(texts, [EngineName.of(text).ip for text in texts])
 
 
 steps = st.lists(
@@ -141,31 +143,31 @@ steps = st.lists(
 @settings(deadline=None)
 def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[str]]]) -> None:
     ledger = Ledger(request_seconds=20, tombstone_seconds=1)
-    booking = Booking(ledger)
-    known: dict[tuple[str, ...], Names] = {}
+    reservations = Reservations(ledger)
+    known: dict[tuple[str, ...], CandidateNames] = {}
 
-    def shown(lineup: Lineup) -> Choice:
-        home = ledger._clusters.get("c")
-        listed = {} if home is None else home.engines
-        requests, prompts = lineup.numbers()
+    def shown(view: CandidateView) -> EngineChoice:
+        cluster = ledger._clusters.get("c")
+        listed = {} if cluster is None else cluster.engines
+        requests, prompts = view.numbers()
         for place in range(len(requests)):
-            name = lineup.name(place)
+            name = view.name(place)
             engine: Engine | None = listed.get(name)
             load: tuple[float, float] = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
             assert (requests[place], prompts[place]) == load
-            assert lineup.ips[place] == EngineName.of(name).ip
-        assert len({lineup.name(place) for place in range(len(requests))}) == len(requests)
-        return Choice(int(sum(requests)) % len(requests), 0.0)
+            assert view.ips[place] == EngineName.of(name).ip
+        assert len({view.name(place) for place in range(len(requests))}) == len(requests)
+        return EngineChoice(int(sum(requests)) % len(requests), 0.0)
 
     for now, (step, number, texts) in enumerate(those):
         match step:
             case "add":
                 ledger.add(f"r{number}", "c", texts[0], number, now, 1)
             case "book" if ledger.clusters():
-                booking.book(f"r{number}", "c", None, shown, number, now, 1)
+                reservations.reserve(f"r{number}", "c", None, shown, number, now, 1)
             case "book some":
                 some = known.setdefault(tuple(texts), named(texts))
-                booking.book(f"r{number}", "c", some, shown, number, now, 1)
+                reservations.reserve(f"r{number}", "c", some, shown, number, now, 1)
             case "first token":
                 ledger.first_token(f"r{number}", now, 1)
             case "done":
@@ -177,7 +179,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
                 ledger.answer("c")
             case "expire":
                 ledger.expire(now, 1)
-    booking.book("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
+    reservations.reserve("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
 
 
 CLUSTERS = st.sampled_from(["c", "c", "c", "d"])
@@ -212,7 +214,10 @@ moves = st.lists(
 def test_whatever_came_before_a_pick_is_one_of_the_best(
     those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random, listed: int
 ) -> None:
-    with patch("loadstats.ledger.loads.LISTED", listed), patch("loadstats.ledger.lineup.LISTED", listed):
+    with (
+        patch("loadstats.ledger.candidate_numbers.LISTED", listed),
+        patch("loadstats.ledger.candidate_view.LISTED", listed),
+    ):
         _go_through(those, random)
 
 
@@ -223,7 +228,7 @@ def _go_through(those: list[tuple[str, str, int, str, dict[str, Any]]], random: 
         index.save(cluster, ip, hashes, 0.0, next(stamps))
 
     stamps = count(1)
-    handlers = PickHandlers(ledger, Rule(), random.random, cached=index.lengths, keep=keep)
+    handlers = PickHandlers(ledger, PickOptions(), random.random, cached=index.lengths, keep=keep)
     for now, (move, cluster, number, name, members) in enumerate(those):
         handlers._now = lambda now=now: float(now)  # type: ignore[misc]
         match move:
@@ -255,13 +260,13 @@ def _pick(handlers: PickHandlers, ledger: Ledger, index: CacheIndex, members: di
     prompt = members.get("prompt_hash", ())
     lengths = dict(index.query(members["cluster"], prompt, 100))
     cached = {place: lengths.get(EngineName.of(name).ip, 0) / 4 for place, name in enumerate(names)}
-    rule = Rule(
+    options = PickOptions(
         members.get("policy", "score"),
         **members.get("weights", {}),
         share=members.get("share", 0.05),
         max_queued=members.get("max_queued"),
     )
-    expected = scores(loads, cached, rule)
+    expected = scores(loads, cached, options)
     try:
         row = decode(handlers.pick(Call(b"", encode(members), {})))
     except TooMany:
@@ -272,9 +277,9 @@ def _pick(handlers: PickHandlers, ledger: Ledger, index: CacheIndex, members: di
     assert row["queued_req_num"] == loads[place][0] + 1
     assert abs(Fraction(row["score"]) - expected[place]) < CLOSE
     free = sorted(loads[each] for each in expected)
-    if rule.policy == "score":
-        assert expected[place] >= edge(expected, rule) - CLOSE
-    elif rule.policy == "least_load":
+    if options.policy == "score":
+        assert expected[place] >= edge(expected, options) - CLOSE
+    elif options.policy == "least_load":
         assert loads[place] == free[0]
     elif len(free) > 1:
         assert loads[place] <= free[-2]

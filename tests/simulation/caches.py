@@ -61,7 +61,7 @@ class Caches:
         node, ip, prompt = self._node(), self._engine(), self.random.choice(PROMPTS)
         stamp = node.stamps.next()
         node.index.save("c", ip, prompt, node.now(), stamp)
-        node.cache.saved("c", ip, prompt, stamp, node.now())
+        node.caches.saved("c", ip, prompt, stamp, node.now())
         for block in prompt:
             self.saves[ip, block] = max(self.saves.get((ip, block), 0), stamp)
             self.told.add((node, ip, block))
@@ -70,5 +70,5 @@ class Caches:
         node, ip = self._node(), self._engine() if self.random.random() < 0.8 else None
         stamp = node.stamps.next()
         node.index.drop("c", ip, stamp, node.now())
-        node.cache.dropped("c", ip, stamp, node.now())
+        node.caches.dropped("c", ip, stamp, node.now())
         self.losses[ip] = max(self.losses.get(ip, 0), stamp)

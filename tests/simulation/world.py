@@ -9,7 +9,7 @@ told nobody to the grave.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -17,14 +17,18 @@ from typing import Any
 
 import msgspec
 
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Origin, Phase, ReplicatedLedger
-from replication.cache import CacheReplica
+from replication.anti_entropy import PENDING_SHARE
+from replication.buckets import State
+from replication.entities import Entities, Summary
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
+from replication.entity import Entity
 from replication.journal import Journal
-from replication.links import CACHES_SHARE
-from replication.messages import Ack, CacheState, State, Summary
-from replication.pull import CachePull, Pull
+from replication.messages import Ack
+from replication.pull import NO_SUSPECTS, Pull
 from replication.replica import Replica
 from replication.sender import Sender
 from tests.simulation.told import Told, View
@@ -75,12 +79,13 @@ class SimNode:
         self.journal = SimJournal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
         self.journal.told = world.told
         self.ledger.journal = self.journal
-        self.index = ReplicatedIndex()
+        self.index = CacheIndex()
         self.stamps = Stamps(self.wall_ns)
-        self.cache = CacheReplica(self.index, self.ledger.tell, self.stamps.seen, lambda ip: None)
-        self.replica = Replica(self.ledger, self.journal, lambda ip: None, self.cache)
+        self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, lambda ip: None)
+        self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda ip: None), self.caches))
+        self.pending = self.replica.pending[self.caches.name]
         self.senders: dict[str, Sender] = {}
-        self.suspects: dict[str, frozenset[int]] = {}
+        self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
         self.pulling = False
 
     def now(self) -> float:
@@ -166,9 +171,9 @@ class SimNode:
             if name in self.replica.gaps and sender.origin:
                 self.pull(name, whole=True)
                 return
-        owed = [name for name in self.senders if self.world.caches and name in self.cache.owed]
-        if owed and self.world.random.random() < CACHES_SHARE:
-            self.pull_caches(self.world.random.choice(owed))
+        pending = [name for name in self.senders if self.world.caches and name in self.pending]
+        if pending and self.world.random.random() < PENDING_SHARE:
+            self.pull_caches(self.world.random.choice(pending))
             return
         if self.senders:
             self.pull(self.world.random.choice(list(self.senders)), whole=False)
@@ -187,48 +192,33 @@ class SimNode:
     def pull(self, peer: str, *, whole: bool, then: Callable[[], None] = lambda: None) -> None:
         if self.pulling and not whole:
             return
-        self.pulling = True
-        pull = Pull(self.replica, peer, whole=whole, suspects=self.suspects.get(peer, frozenset()))
+        suspects = self.suspects.get(peer, NO_SUSPECTS)
+        pull = Pull(self.replica, self.replica.compared, peer, whole=whole, suspects=suspects)
 
         def failed() -> None:
-            self.pulling = False
             if whole and not (self.world.caches and self.replica.joined):
                 self.world.at(0.3, lambda: self.pull(peer, whole=True, then=then), owner=self)
 
-        def go_on() -> None:
-            want = pull.want()
-            if want is None:
-                self.suspects[peer] = pull.differing
-                self.pulling = False
-                then()
-                if whole and self.world.caches:
-                    self.pull_caches(peer)
-                return
-            self.world.ask(self, peer, lambda node: node.replica.state(recoded(want), node.now()), took, failed)
+        def done() -> None:
+            self.suspects[peer] = pull.differing
+            then()
+            if whole and self.world.caches:
+                self.pull_caches(peer)
 
-        def took(state: State) -> None:
-            pull.take(recoded(state), self.now(), self.wall_ns())
-            go_on()
-
-        def begin(summary: Summary) -> None:
-            pull.begin(recoded(summary), self.now())
-            go_on()
-
-        self.world.ask(self, peer, lambda node: node.replica.summary(node.now()), begin, failed)
+        self.carry(pull, peer, done, failed)
 
     def pull_caches(self, peer: str) -> None:
         """One pull of a peer's index. Where it fails, a later round begins anew."""
-        self.pulling = True
-        pull = CachePull(self.cache, peer)
+        self.carry(Pull(self.replica, [self.caches], peer), peer, lambda: None, lambda: None)
 
-        def failed() -> None:
+    def carry(self, pull: Pull, peer: str, done: Callable[[], None], failed: Callable[[], None]) -> None:
+        """One pull over the network."""
+        self.pulling = True
+
+        def fail() -> None:
             self.pulling = False
             pull.close()
-
-        def took(state: CacheState) -> None:
-            for _ in pull.take(recoded(state), self.now()):
-                pass
-            go_on()
+            failed()
 
         def go_on() -> None:
             want = pull.want()
@@ -236,15 +226,37 @@ class SimNode:
                 self.pulling = False
                 pull.done(self.senders)
                 pull.close()
+                done()
                 return
-            self.world.ask(self, peer, lambda node: node.replica.cached(recoded(want), node.now()), took, failed)
+            entity = pull.entity
 
-        go_on()
+            def took(state: State) -> None:
+                for _ in pull.take(recoded_state(entity, state), self.now(), self.wall_ns()):
+                    pass
+                go_on()
+
+            self.world.ask(
+                self, peer, lambda node: node.replica.state(entity.name, recoded(want), node.now()), took, fail
+            )
+
+        def begin(summary: Summary | None) -> None:
+            pull.begin(None if summary is None else recoded(summary), self.now())
+            go_on()
+
+        if pull.compares:
+            self.world.ask(self, peer, lambda node: node.replica.summary(node.now()), begin, fail)
+        else:
+            begin(None)
 
 
 def recoded(message: Any) -> Any:
     """A message as it comes out of the other end of a wire."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message))
+
+
+def recoded_state(entity: Entity, state: State) -> State:
+    """A State, laid out as its entity says, as it comes out of the other end of a wire."""
+    return entity.layout.read_state(entity.layout.write_state(state))
 
 
 class World:

@@ -25,7 +25,7 @@ from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Inspection, Ledger
 from loadstats.part import LoadStats
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import Rule
+from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center import __version__
@@ -120,7 +120,7 @@ class FakeReplication:
         self.asked: list[str] = []
         self.handlers = self.links = self
 
-    def told(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         peer = {"peer": "10.0.0.2:8080", "state": "lost", "since_seconds": 61.5, "origin": "10.0.0.2:8080@1"}
         numbers = {"acknowledged": 5, "lag_events": 1234, "lag_seconds": 0.5, "sent_events": 5, "lost_events": 0}
         rest = {"joined": True, "pulling_buckets": 0, "last_error": "connection refused"}
@@ -165,7 +165,7 @@ class PartialNode:
             QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10)),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
-            PickHandlers(self.ledger, Rule(), lambda: 0.0, **clocks),
+            PickHandlers(self.ledger, PickOptions(), lambda: 0.0, **clocks),
             keepalive,
             look,
             CacheHandlers(self.kvcache, now=lambda: 0.0, wall_ns=lambda: WALL_NS),

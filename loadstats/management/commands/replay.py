@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import math
 import random
 import signal
@@ -13,19 +14,23 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
 
 from loadstats.replay.engines import MAX_ENGINES, ServiceTimes
-from loadstats.replay.report import Report
-from loadstats.replay.run import Plan, ReplayRefused, replay
 from loadstats.replay.sample import sample_trace
 from loadstats.replay.trace import TraceError, TraceRequest, read_trace
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loadstats.replay.report import ReplayReport
+    from loadstats.replay.run import Plan
+
+EXTRA = ("aiohttp", "rich")  # of metadata-center[replay]: a node needs neither
 MAX_GATEWAYS = 256
 MAX_CLUSTERS = 1000
 MAX_TARGETS = 16
@@ -74,6 +79,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         """Raises `CommandError` for bad arguments (exit code 2), `SystemExit` with the replay's code otherwise."""
+        if absent := [name for name in EXTRA if importlib.util.find_spec(name) is None]:
+            needs = f"replay needs {' and '.join(absent)}: install metadata-center[replay]"
+            raise CommandError(needs, returncode=2)
+        from rich.console import Console  # noqa: PLC0415 of the extra
+
+        from loadstats.replay.run import Plan, ReplayRefused  # noqa: PLC0415 needs the extra
+
         run_id = f"replay-{uuid.uuid4().hex[:12]}"
         targets = options["target"] or ["http://127.0.0.1:8080"]
         if twice := [target for index, target in enumerate(targets) if target in targets[:index]]:
@@ -109,8 +121,10 @@ class Command(BaseCommand):
             sys.exit(report.exit_code)
 
 
-async def _until_interrupted(plan: Plan, console: Console) -> Report:
+async def _until_interrupted(plan: Plan, console: Console) -> ReplayReport:
     """The first Ctrl-C ends the replay tidily, a second one at once."""
+    from loadstats.replay.run import replay  # noqa: PLC0415 needs the extra
+
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def end() -> None:

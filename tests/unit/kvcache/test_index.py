@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from kvcache.index import CacheIndex, ReplicatedIndex
+from kvcache.index import CacheIndex
 from kvcache.index.cluster import PEELED, SPREAD_AT
 from kvcache.index.drops import NEVER, Drops
-from kvcache.index.index import MAX_DROPS, PART, SLICE
+from kvcache.index.index import PART, SLICE
 from kvcache.index.run import MOST_BLOCKS, Touch
+from kvcache.index.store import MAX_DROPS
 
 C = "qwen"
 A, B = "10.0.0.1", "10.0.0.2"
@@ -277,10 +278,10 @@ def test_what_outlives_a_drop_keeps_within_the_bound_of_its_engine() -> None:
     index.save(C, A, [1], 0.0, 1)
     index.save(C, A, [2, 3], 0.0, 9)
     index.drop(C, A, 5, 0.0)
-    index._free(0)
-    home = index._clusters[C]
-    heir = index._engine(C, A, Touch(10, 0))
-    index._counts.held_blocks += home.save(heir, (4, 5, 6), Touch(10, 0))
+    index._store.free(0)
+    cluster = index._store.clusters[C]
+    heir = index._store.engine(C, A, Touch(10, 0))
+    index._store.counts.held_blocks += cluster.save(heir, (4, 5, 6), Touch(10, 0))
     settle(index)
     assert heir.blocks <= 4
     assert index.query(C, [4, 5, 6], 10) == [(A, 3)] or index.query(C, [2, 3], 10) == [(A, 2)]
@@ -296,7 +297,7 @@ def test_a_drop_before_all_saves_and_one_older_than_blocks_get_change_nothing() 
 
 
 def test_drops_are_remembered_as_long_as_blocks_get() -> None:
-    index = ReplicatedIndex(ttl_seconds=10)
+    index = CacheIndex(ttl_seconds=10)
     index.drop(C, A, 5, 0.0)
     settle(index, 9.0)
     assert index.save(C, A, [1], 9.0, 5) == 0
@@ -321,7 +322,7 @@ def test_bits_of_engines_that_are_gone_are_used_again() -> None:
         index.save(C, "::1", [1], 0.0, stamp)
         index.drop(C, f"10.0.0.{stamp}", stamp, 0.0)
         settle(index)
-    assert len(index._clusters[C].slots) <= 3
+    assert len(index._store.clusters[C].slots) <= 3
 
 
 # The machine
@@ -336,7 +337,7 @@ def test_a_block_of_one_engine_takes_at_most_200_bytes_and_of_another_much_less(
             hashes = tuple(random.getrandbits(64) for _ in range(size))
             index.save(C, f"10.0.0.{number % 100}", hashes, number, number)
         first = tracemalloc.get_traced_memory()[0] / (prompts * size)
-        runs = [run.hashes for shard in index._clusters[C].shards for run in shard.values()][::size]
+        runs = [run.hashes for shard in index._store.clusters[C].shards for run in shard.values()][::size]
         before = tracemalloc.get_traced_memory()[0]
         more = sum(index.save(C, "10.0.1.1", hashes, prompts, prompts) for hashes in runs)
         second = (tracemalloc.get_traced_memory()[0] - before) / more
@@ -357,7 +358,7 @@ def test_the_garbage_collector_has_nothing_to_walk() -> None:
 
 
 def test_threads_may_do_as_they_like() -> None:
-    index = ReplicatedIndex(max_blocks=2000, max_engine_blocks=300, ttl_seconds=5)
+    index = CacheIndex(max_blocks=2000, max_engine_blocks=300, ttl_seconds=5)
     barrier = Barrier(4)
     failures: list[BaseException] = []
 

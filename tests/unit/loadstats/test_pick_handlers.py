@@ -15,7 +15,7 @@ from kvcache.index import Lengths
 from loadstats.ledger import MAX_CANDIDATES, Ledger
 from loadstats.pick import candidates
 from loadstats.pick.handlers import PickHandlers
-from loadstats.pick.rule import Rule
+from loadstats.pick.options import PickOptions
 from loadstats.pick.wire import MAX_HASHES, Pick, Picked, QuickPick
 from runtime.config.schema import PickSettings
 
@@ -23,14 +23,14 @@ from runtime.config.schema import PickSettings
 class Caches:
     """What engines hold of a prompt; remembers who asked."""
 
-    def __init__(self, **held: int) -> None:
-        self.held = {name.replace("_", "."): length for name, length in held.items()}
+    def __init__(self, **credit: int) -> None:
+        self.credit = {name.replace("_", "."): length for name, length in credit.items()}
         self.asked: list[tuple[str, tuple[int, ...]]] = []
         self.kept: list[tuple[str, str, tuple[int, ...]]] = []
 
     def __call__(self, cluster: str, hashes: tuple[int, ...]) -> Lengths:
         self.asked.append((cluster, hashes))
-        return Lengths(max(self.held.values(), default=0), 0, self.held, (), "")
+        return Lengths(max(self.credit.values(), default=0), 0, self.credit, (), "")
 
     def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
         self.kept.append((cluster, ip, hashes))
@@ -39,11 +39,11 @@ class Caches:
 class Client:
     """Calls a handler over a ledger."""
 
-    def __init__(self, rule: Rule | None = None, caches: Caches | None = None, **options: float) -> None:
-        self.ledger = Ledger(**options)  # type: ignore[arg-type]
+    def __init__(self, options: PickOptions | None = None, caches: Caches | None = None, **limits: float) -> None:
+        self.ledger = Ledger(**limits)  # type: ignore[arg-type]
         known: Any = {} if caches is None else {"cached": caches, "keep": caches.keep}
         self.handlers = PickHandlers(
-            self.ledger, rule or Rule(), Random(4).random, now=lambda: 0.0, wall_ns=lambda: 7, **known
+            self.ledger, options or PickOptions(), Random(4).random, now=lambda: 0.0, wall_ns=lambda: 7, **known
         )
         self.number = 0
 
@@ -263,7 +263,7 @@ def test_without_caches_a_prompt_changes_nothing() -> None:
 
 
 def test_a_call_may_say_how_to_choose() -> None:
-    client = Client(Rule(share=1.0), caches=Caches(**{"10_0_0_1": 1}))
+    client = Client(PickOptions(share=1.0), caches=Caches(**{"10_0_0_1": 1}))
     client.load(3, 0, 1)
     hashed = {"prompt_hash": [1], "candidates": ["10.0.0.1", "10.0.0.2"]}
     assert client.pick(**hashed, share=0.0)["ip"] == "10.0.0.1"
@@ -275,7 +275,7 @@ def test_a_call_may_say_how_to_choose() -> None:
 
 
 def test_what_a_call_does_not_say_is_as_configured() -> None:
-    client = Client(Rule("least_load"), caches=Caches(**{"10_0_0_1": 1}))
+    client = Client(PickOptions("least_load"), caches=Caches(**{"10_0_0_1": 1}))
     client.load(1)
     hashed = {"prompt_hash": [1], "candidates": ["10.0.0.1", "10.0.0.2"]}
     assert client.pick(**hashed)["ip"] == "10.0.0.2"
@@ -283,7 +283,7 @@ def test_what_a_call_does_not_say_is_as_configured() -> None:
 
 
 def test_the_configured_rule_has_the_same_defaults() -> None:
-    assert Rule(**msgspec.structs.asdict(PickSettings())) == Rule()
+    assert PickOptions(**msgspec.structs.asdict(PickSettings())) == PickOptions()
 
 
 def test_it_refuses_where_every_candidate_is_full() -> None:
@@ -325,11 +325,11 @@ def test_what_is_remembered_of_candidates_is_bounded(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(candidates, "REMEMBERED_NAMES", 30)
     client = Client()
     memory = client.handlers._candidates
-    held = set()
+    credit = set()
     for number in range(100):
         assert client.pick(candidates=[f"10.0.0.{number}"])["queued_req_num"] == 1
         assert sum(len(raw) for _, raw in memory._lists) == memory._bytes <= 100
         assert len(memory._ips) <= 30
-        held.add(len(memory._lists))
-    assert held == set(range(1, 9))
+        credit.add(len(memory._lists))
+    assert credit == set(range(1, 9))
     assert client.pick(candidates=[f"10.0.1.{number}" for number in range(20)])["queued_req_num"] == 1

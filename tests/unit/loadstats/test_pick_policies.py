@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from kvcache.index import Lengths
-from loadstats.ledger import Choice, Lineup
-from loadstats.ledger.loads import Loads
-from loadstats.pick.held import Held
+from loadstats.ledger import CandidateView, EngineChoice
+from loadstats.ledger.candidate_numbers import CandidateNumbers
+from loadstats.pick.cache_credit import CacheCredit
+from loadstats.pick.candidate_scores import CandidateScores
+from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import POLICIES, choose, nth_least
-from loadstats.pick.rule import Rule
-from loadstats.pick.standing import Standing
 
 TIMES = 2000
 
@@ -31,23 +31,27 @@ def numbers(*engines: tuple[int, int]) -> Loaded:
     return list(engines)
 
 
-def pick(them: Loaded, cached: dict[int, float], rule: Rule, random: Callable[[], float]) -> Choice | None:
+def pick(
+    them: Loaded, cached: dict[int, float], options: PickOptions, random: Callable[[], float]
+) -> EngineChoice | None:
     """A choice; `cached` is the share of a prompt that some have, by place."""
-    loads = Loads(())
+    loads = CandidateNumbers()
     loads.requests = [float(requests) for requests, _ in them]
     loads.prompts = [float(length) for _, length in them]
     ips = [str(place) for place in range(len(them))]
     others = {ips[place]: round(100 * share) for place, share in cached.items()}
-    held = Held(Lengths(100, 0, others, (), ""), rule.cache_ratio / 100) if cached else None
-    return choose(Standing.of(Lineup(loads, list.copy, ips, str), rule), held, rule, random)
+    credit = CacheCredit(Lengths(100, 0, others, (), ""), options.cache_ratio / 100) if cached else None
+    return choose(CandidateScores.of(CandidateView(loads, list.copy, ips, str), options), credit, options, random)
 
 
-def chosen(them: Loaded, rule: Rule, cached: dict[int, float] | None = None, times: int = TIMES) -> Counter[int]:
+def chosen(
+    them: Loaded, options: PickOptions, cached: dict[int, float] | None = None, times: int = TIMES
+) -> Counter[int]:
     """How often each place was."""
     random = Random(1).random
     found: Counter[int] = Counter()
     for _ in range(times):
-        choice = pick(them, cached or {}, rule, random)
+        choice = pick(them, cached or {}, options, random)
         assert choice is not None
         found[choice.place] += 1
     return found
@@ -62,22 +66,22 @@ def assert_even(counts: Counter[int], places: Any, times: int = TIMES) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_single_candidate_is_chosen(policy: Any) -> None:
-    choice = pick(numbers((7, 100)), {}, Rule(policy), Random(1).random)
+    choice = pick(numbers((7, 100)), {}, PickOptions(policy), Random(1).random)
     assert choice is not None
     assert choice.place == 0
     assert choice.score == pytest.approx(-3 * 100 / 1024)
 
 
 def test_least_load_goes_by_requests_then_by_prompt_length() -> None:
-    assert set(chosen(numbers((2, 0), (1, 900), (1, 800), (3, 0)), Rule("least_load"))) == {2}
+    assert set(chosen(numbers((2, 0), (1, 900), (1, 800), (3, 0)), PickOptions("least_load"))) == {2}
 
 
 def test_least_load_is_random_among_equals() -> None:
-    assert_even(chosen(numbers((1, 5), (0, 7), (0, 7), (0, 8), (0, 7)), Rule("least_load")), {1, 2, 4})
+    assert_even(chosen(numbers((1, 5), (0, 7), (0, 7), (0, 8), (0, 7)), PickOptions("least_load")), {1, 2, 4})
 
 
 def test_power_of_two_never_takes_the_most_loaded_and_any_other() -> None:
-    counts = chosen(numbers((3, 0), (2, 0), (1, 0), (0, 0)), Rule("power_of_two"))
+    counts = chosen(numbers((3, 0), (2, 0), (1, 0), (0, 0)), PickOptions("power_of_two"))
     # Of the six pairs, three hold the last and take it, two the third without the last, one the first two.
     assert 0 not in counts
     for place, pairs in ((3, 3), (2, 2), (1, 1)):
@@ -85,16 +89,16 @@ def test_power_of_two_never_takes_the_most_loaded_and_any_other() -> None:
 
 
 def test_power_of_two_is_random_among_equals() -> None:
-    assert_even(chosen(numbers(*[(4, 4)] * 7), Rule("power_of_two")), range(7))
+    assert_even(chosen(numbers(*[(4, 4)] * 7), PickOptions("power_of_two")), range(7))
 
 
 def test_power_of_two_compares_two_different_ones() -> None:
-    assert set(chosen(numbers((1, 0), (0, 0)), Rule("power_of_two"))) == {1}
+    assert set(chosen(numbers((1, 0), (0, 0)), PickOptions("power_of_two"))) == {1}
 
 
 def test_the_score_is_as_the_gateway_counts_it() -> None:
     them = numbers((12, 500), (1, 2048), (3, 0))
-    choice = pick(them, {2: 0.75}, Rule(), Random(1).random)
+    choice = pick(them, {2: 0.75}, PickOptions(), Random(1).random)
     assert choice is not None
     # 11 requests between most and fewest weigh ceil(11 / 5) = 3.
     assert choice.place == 2
@@ -102,16 +106,16 @@ def test_the_score_is_as_the_gateway_counts_it() -> None:
 
 
 def test_a_prompt_in_the_cache_outweighs_a_little_load_and_not_a_lot() -> None:
-    assert set(chosen(numbers((1, 0), (0, 0)), Rule(), {0: 1.0})) == {0}
-    assert set(chosen(numbers((15, 0), (0, 0)), Rule(), {0: 1.0})) == {1}
+    assert set(chosen(numbers((1, 0), (0, 0)), PickOptions(), {0: 1.0})) == {0}
+    assert set(chosen(numbers((15, 0), (0, 0)), PickOptions(), {0: 1.0})) == {1}
 
 
 def test_weights_change_what_counts() -> None:
     them = numbers((0, 9000), (5, 0))
-    assert set(chosen(them, Rule())) == {1}
-    assert set(chosen(them, Rule(prefill_load=0.0))) == {0}
-    assert set(chosen(them, Rule(cache_ratio=0.0, request_load=0.0, prefill_load=0.0, share=1.0))) == {0, 1}
-    assert set(chosen(them, Rule(cache_ratio=100.0), {0: 0.5})) == {0}
+    assert set(chosen(them, PickOptions())) == {1}
+    assert set(chosen(them, PickOptions(prefill_load=0.0))) == {0}
+    assert set(chosen(them, PickOptions(cache_ratio=0.0, request_load=0.0, prefill_load=0.0, share=1.0))) == {0, 1}
+    assert set(chosen(them, PickOptions(cache_ratio=100.0), {0: 0.5})) == {0}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_weights_change_what_counts() -> None:
 def test_it_is_a_random_one_of_the_best(size: int, share: float, best: int) -> None:
     places = list(range(size))
     Random(2).shuffle(places)
-    counts = chosen(numbers(*((place, 0) for place in places)), Rule(share=share))
+    counts = chosen(numbers(*((place, 0) for place in places)), PickOptions(share=share))
     assert_even(counts, {places.index(each) for each in range(best)})
 
 
@@ -131,7 +135,7 @@ def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size:
     loads = [0] * (best - 1) + [1] * 4 + [9] * (size - best - 3)
     order = list(range(size))
     Random(3).shuffle(order)
-    counts = chosen(numbers(*((loads[each], 0) for each in order)), Rule())
+    counts = chosen(numbers(*((loads[each], 0) for each in order)), PickOptions())
     by_rank = Counter({order[place]: count for place, count in counts.items()})
     first = Counter({rank: by_rank[rank] for rank in range(best - 1)})
     edge = Counter({rank: by_rank[rank] for rank in range(best - 1, best + 3)})
@@ -145,7 +149,7 @@ def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("size", [1, 2, 20, 200])
 def test_the_ends_of_randomness_stay_inside(random: Callable[[], float], policy: Any, size: int) -> None:
-    choice = pick(numbers(*((place % 3, place) for place in range(size))), {}, Rule(policy, share=1.0), random)
+    choice = pick(numbers(*((place % 3, place) for place in range(size))), {}, PickOptions(policy, share=1.0), random)
     assert choice is not None
     assert 0 <= choice.place < size
 
@@ -169,19 +173,19 @@ def test_a_sample_that_misleads_costs_nothing_but_time() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_candidate_with_max_queued_requests_is_not_chosen(policy: Any) -> None:
-    rule = Rule(policy, share=1.0, max_queued=3)
-    assert set(chosen(numbers((3, 0), (2, 0), (4, 0), (2, 0)), rule, {0: 1.0, 3: 1.0})) == {1, 3}
-    assert set(chosen(numbers((3, 0), (2, 0)), rule)) == {1}
-    assert set(chosen(numbers((2, 0)), rule)) == {0}
-    assert pick(numbers((3, 0), (3, 0)), {}, rule, Random(1).random) is None
-    assert pick(numbers((0, 0)), {}, Rule(policy, max_queued=0), Random(1).random) is None
+    options = PickOptions(policy, share=1.0, max_queued=3)
+    assert set(chosen(numbers((3, 0), (2, 0), (4, 0), (2, 0)), options, {0: 1.0, 3: 1.0})) == {1, 3}
+    assert set(chosen(numbers((3, 0), (2, 0)), options)) == {1}
+    assert set(chosen(numbers((2, 0)), options)) == {0}
+    assert pick(numbers((3, 0), (3, 0)), {}, options, Random(1).random) is None
+    assert pick(numbers((0, 0)), {}, PickOptions(policy, max_queued=0), Random(1).random) is None
 
 
 def test_full_candidates_count_as_if_they_were_not_there() -> None:
     full = numbers((50, 99_999), (1, 100), (4, 50))
-    choice = pick(full, {2: 0.5, 0: 1.0}, Rule(max_queued=50), Random(1).random)
+    choice = pick(full, {2: 0.5, 0: 1.0}, PickOptions(max_queued=50), Random(1).random)
     free = numbers((1, 100), (4, 50))
-    rest = pick(free, {1: 0.5}, Rule(), Random(1).random)
+    rest = pick(free, {1: 0.5}, PickOptions(), Random(1).random)
     assert choice is not None
     assert rest is not None
     assert (choice.place - 1, choice.score) == rest

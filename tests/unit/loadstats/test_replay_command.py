@@ -7,6 +7,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +147,17 @@ def test_it_names_file_and_line_of_a_bad_trace(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"--trace: .*trace\.jsonl:2: Object missing required field") as caught:
         replay("--trace", str(file))
     assert caught.value.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "rich"])
+def test_it_names_the_extra_that_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(CommandError) as caught:
+        replay("--limit", "1")
+    assert str(caught.value) == f"replay needs {name}: install metadata-center[replay]"
+    assert caught.value.returncode == 2
+
+
+def test_only_a_replay_imports_what_its_extra_brings() -> None:
+    code = "import sys, loadstats.management.commands.replay\nassert not {'aiohttp', 'rich'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -16,7 +16,7 @@ from rich.console import Console
 from loadstats.replay.client import Client, NodeClient, connect
 from loadstats.replay.engines import ServiceTimes
 from loadstats.replay.measures import Measures
-from loadstats.replay.report import Report
+from loadstats.replay.report import ReplayReport
 from loadstats.replay.route import BREAKER_FAILURES, node_of
 from loadstats.replay.run import Plan, replay
 from loadstats.replay.sample import sample_trace
@@ -32,8 +32,8 @@ async def enter(stack: AsyncExitStack, nodes: list[FakeNode]) -> None:
         node.peers = [peer for peer in nodes if peer is not node]
 
 
-def play(nodes: list[FakeNode], requests: int = 150, **plan: Any) -> Report:
-    async def run() -> Report:
+def play(nodes: list[FakeNode], requests: int = 150, **plan: Any) -> ReplayReport:
+    async def run() -> ReplayReport:
         async with asyncio.timeout(60), AsyncExitStack() as stack:
             await enter(stack, nodes)
             options: dict[str, Any] = {

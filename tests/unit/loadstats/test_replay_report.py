@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadstats.replay.checkpoint import KEPT_DIFFERENCES, Checkpoints, Found
+from loadstats.replay.checkpoint import KEPT_DIFFERENCES, Checkpoints, FoundDifference
 from loadstats.replay.clock import PlayClock
-from loadstats.replay.cluster import Cluster
+from loadstats.replay.cluster import ReplayCluster
 from loadstats.replay.expectations import Difference, Expectations
-from loadstats.replay.measures import Measures, Operation, percentiles
+from loadstats.replay.measures import Measures, ReplayCall, percentiles
 from loadstats.replay.progress import show_progress
-from loadstats.replay.report import Report, sparkline
+from loadstats.replay.report import ReplayReport, sparkline
 
 
 def test_percentiles_are_values_that_occurred() -> None:
@@ -37,14 +37,14 @@ def test_the_sparkline_shows_the_highest_of_what_a_block_covers() -> None:
     assert sparkline([1.0]) == "▁"
 
 
-def report_of(measures: Measures, *, taken: int = 2, passed: int = 2, interrupted: bool = False) -> Report:
+def report_of(measures: Measures, *, taken: int = 2, passed: int = 2, interrupted: bool = False) -> ReplayReport:
     nodes: dict[str, Any] = dict.fromkeys(measures.targets)
-    checkpoints = Checkpoints(nodes, [Cluster("c", ["a"])], PlayClock(lambda: 0.0), lambda: 0.0)
+    checkpoints = Checkpoints(nodes, [ReplayCluster("c", ["a"])], PlayClock(lambda: 0.0), lambda: 0.0)
     checkpoints.taken, checkpoints.passed = taken, passed
-    return Report(measures, checkpoints, planned=4000, wall_seconds=2.0, interrupted=interrupted)
+    return ReplayReport(measures, checkpoints, planned=4000, wall_seconds=2.0, interrupted=interrupted)
 
 
-def printed(report: Report) -> str:
+def printed(report: ReplayReport) -> str:
     out = io.StringIO()
     report.print(Console(file=out, width=110))
     return out.getvalue()
@@ -59,7 +59,7 @@ def begun(requests: int, *targets: str) -> Measures:
 
 def test_a_clean_report_ends_with_its_verdict() -> None:
     measures = begun(1234)
-    measures.took(Operation.ADD, 0.00125)
+    measures.took(ReplayCall.ADD, 0.00125)
     report = report_of(measures)
     report.checkpoints.imbalance += [1.25, 1.75]
     text = printed(report)
@@ -74,8 +74,8 @@ def test_a_clean_report_ends_with_its_verdict() -> None:
 
 def test_a_report_with_errors_names_them_and_ends_with_one() -> None:
     measures = begun(10)
-    measures.failed(Operation.DONE, "HTTP 500")
-    measures.failed(Operation.DONE, "HTTP 500")
+    measures.failed(ReplayCall.DONE, "HTTP 500")
+    measures.failed(ReplayCall.DONE, "HTTP 500")
     report = report_of(measures)
     text = printed(report)
     assert "DELETE stats: 2 × HTTP 500" in text
@@ -86,7 +86,7 @@ def test_a_report_with_errors_names_them_and_ends_with_one() -> None:
 def test_a_report_with_differences_shows_the_first_and_ends_with_one() -> None:
     report = report_of(begun(10, "http://a"), passed=1)
     differences = [Difference(f"10.0.0.{index}", "prompt_length", "0 to 7", 9000) for index in range(12)]
-    found = [Found(2, "http://a", "c", each) for each in differences]
+    found = [FoundDifference(2, "http://a", "c", each) for each in differences]
     report.checkpoints.first_differences += found
     report.checkpoints.differences = 12
     text = printed(report)
@@ -101,12 +101,14 @@ def test_a_report_on_several_nodes_shows_each() -> None:
     measures = begun(10, "http://a", "http://b")
     a = measures.targets["http://a"]
     a.calls, a.failed_over, a.openings = 7000, 60, 1
-    a.failures[Operation.DONE, "HTTP 503"] = 5
+    a.failures[ReplayCall.DONE, "HTTP 503"] = 5
     report = report_of(measures)
     witness = report.checkpoints.witnesses["http://b"]
     witness.passed, witness.settled = 1, [0.002, 0.0075]
     witness.skipped = {2: "not ready"}
-    report.checkpoints.first_differences.append(Found(1, "http://a", "c", Difference("e", "queued_req_num", "0", 1)))
+    report.checkpoints.first_differences.append(
+        FoundDifference(1, "http://a", "c", Difference("e", "queued_req_num", "0", 1))
+    )
     report.checkpoints.missing = ["http://b"]
     lines = printed(report).splitlines()
     rows = {line.split()[1]: line.replace("│", " ").split() for line in lines if line.startswith("│ http")}
@@ -121,7 +123,7 @@ def test_a_report_on_several_nodes_shows_each() -> None:
 
 def test_allowed_errors_do_not_decide_the_exit_code() -> None:
     measures = begun(10)
-    measures.failed(Operation.DONE, "HTTP 500")
+    measures.failed(ReplayCall.DONE, "HTTP 500")
     report = report_of(measures)
     assert replace(report, allow_errors=True).exit_code == 0
     report.checkpoints.differences = 1
@@ -156,7 +158,7 @@ def test_it_keeps_the_first_differences_only() -> None:
 
     async def take() -> Checkpoints:
         nodes: dict[str, Any] = {"http://a": Answering()}
-        clusters = [Cluster("c", ["a"], Wrong())]
+        clusters = [ReplayCluster("c", ["a"], Wrong())]
         checkpoints = Checkpoints(nodes, clusters, PlayClock(lambda: 0.0), lambda: 0.0)
         await checkpoints.take()
         await checkpoints.take()

@@ -18,9 +18,9 @@ from rich.console import Console
 from loadstats.replay import client
 from loadstats.replay.client import CallFailed, Client, NodeClient, connect
 from loadstats.replay.engines import ServiceTimes
-from loadstats.replay.measures import Measures, Operation
+from loadstats.replay.measures import Measures, ReplayCall
 from loadstats.replay.pace import WINDOW
-from loadstats.replay.report import Report
+from loadstats.replay.report import ReplayReport
 from loadstats.replay.run import Plan, ReplayRefused, replay
 from loadstats.replay.sample import sample_trace
 
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.usefixtures("patient")
 
 def play(
     node: FakeNode, requests: int = 120, *, stop_at: int | None = None, prepare: Callable[[], Any] = bool, **plan: Any
-) -> Report:
+) -> ReplayReport:
     """Replay a sample: ten minutes of it at 1,000× with engines 100× faster than in life, so in well under a second."""
 
-    async def run() -> Report:
+    async def run() -> ReplayReport:
         async with asyncio.timeout(60), node:
             prepare()
             stop = asyncio.Event()
@@ -57,7 +57,7 @@ def play(
     return asyncio.run(run())
 
 
-def calls(report: Report) -> dict[str, int]:
+def calls(report: ReplayReport) -> dict[str, int]:
     return {operation: len(seconds) for operation, seconds in report.measures.seconds.items()}
 
 
@@ -71,7 +71,7 @@ def test_an_honest_node_passes(speed: float | None) -> None:
     assert node.complaints == []
     assert (node.adds, node.open) == (120, {})
     made = calls(report)
-    assert made == dict.fromkeys(Operation, 120)
+    assert made == dict.fromkeys(ReplayCall, 120)
     assert min(report.measures.most_open, node.most_open) > 5
 
 
@@ -135,13 +135,13 @@ def test_a_node_that_fails_sometimes_has_errors_and_differs_only_where_an_end_fa
     node = FakeNode(fail_every=13)
     report = play(node)
     assert {reason for _, reason in report.measures.errors} == {"HTTP 500"}
-    assert {operation for operation, _ in report.measures.errors} == set(Operation)
+    assert {operation for operation, _ in report.measures.errors} == set(ReplayCall)
     assert report.exit_code == 1
     # What was in doubt has been ended once more; the last checkpoint shows where that failed again.
     left = {(report.checkpoints.taken, engine) for _, engine, _ in node.open.values()}
     found = report.checkpoints.first_differences
     assert {(each.checkpoint, each.difference.engine) for each in found} == left
-    assert len(node.open) <= math.ceil(report.measures.errors_of(Operation.DONE) / 13)
+    assert len(node.open) <= math.ceil(report.measures.errors_of(ReplayCall.DONE) / 13)
 
 
 def test_a_node_that_dies_gives_errors_only() -> None:
@@ -156,7 +156,7 @@ def test_a_node_that_dies_gives_errors_only() -> None:
 def test_a_call_that_is_carried_out_and_not_answered_is_an_error_whose_outcome_is_open() -> None:
     node = FakeNode(cut_on=60)
     report = play(node, speed=None)
-    assert [operation for operation, _ in report.measures.errors.elements()] == [Operation.ADD]
+    assert [operation for operation, _ in report.measures.errors.elements()] == [ReplayCall.ADD]
     assert report.checkpoints.passed == report.checkpoints.taken
     assert node.adds == 120
     assert node.open == {}
@@ -207,7 +207,7 @@ def test_a_call_to_nobody_cannot_connect() -> None:
             with pytest.raises(CallFailed, match="cannot connect: Connection refused"):
                 await gateway.add("c", "r", "a", 1)
         assert measures.errors.total() == 1
-        assert measures.errors_of(Operation.ADD) == 1
+        assert measures.errors_of(ReplayCall.ADD) == 1
         assert measures.calls == 1
 
     asyncio.run(ask())
@@ -232,7 +232,7 @@ def test_a_call_that_is_not_answered_in_time_is_an_error(monkeypatch: pytest.Mon
             with pytest.raises(CallFailed, match=r"no answer in 0\.05 s"):
                 await Client([NodeClient(session)], measures, asyncio.get_running_loop().time).add("c", "r", "a", 1)
             await gone.wait()
-        assert measures.errors == {(Operation.ADD, "no answer in 0.05 s"): 1}
+        assert measures.errors == {(ReplayCall.ADD, "no answer in 0.05 s"): 1}
 
     asyncio.run(ask())
 

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 from edge.body import Addresses
-from kvcache.index import ReplicatedIndex
+from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Phase, ReplicatedLedger
 from loadstats.wire import EngineNames
-from replication.cache import CacheReplica
 from replication.client import Connection
+from replication.entities import Entities
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
 from replication.journal import Journal
 from replication.replica import Replica
 
@@ -30,10 +32,12 @@ class Node:
         self.ledger = ReplicatedLedger(**options)
         self.journal = Journal(self.ledger.origin(origin), capacity=capacity, spare=spare)
         self.ledger.journal = self.journal
-        self.index = ReplicatedIndex()
+        self.index = CacheIndex()
         self.stamps = Stamps(count(1).__next__)
-        self.cache = CacheReplica(self.index, self.ledger.tell, self.stamps.seen, Addresses().check)
-        self.replica = Replica(self.ledger, self.journal, EngineNames().check, self.cache)
+        self.requests = ReplicatedRequests(self.ledger, EngineNames().check)
+        self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, Addresses().check)
+        self.replica = Replica(self.journal, Entities(self.requests, self.caches))
+        self.pending = self.replica.pending[self.caches.name]
 
     def add(self, request_id: str, now: float = 0.0, ip: str = "10.0.0.1", length: int = 5) -> None:
         self.ledger.add(request_id, "c", ip, length, now, 1)
@@ -41,12 +45,12 @@ class Node:
     def save(self, hashes: tuple[int, ...], ip: str = "10.0.0.1", now: float = 0.0) -> None:
         stamp = self.stamps.next()
         self.index.save("c", ip, hashes, now, stamp)
-        self.cache.saved("c", ip, hashes, stamp, now)
+        self.caches.saved("c", ip, hashes, stamp, now)
 
     def lose(self, ip: str | None, now: float = 0.0) -> None:
         stamp = self.stamps.next()
         self.index.drop("c", ip, stamp, now)
-        self.cache.dropped("c", ip, stamp, now)
+        self.caches.dropped("c", ip, stamp, now)
 
     def live(self) -> set[str]:
         return {each.request_id for each in self.ledger.records() if each.engine and each.phase is not Phase.DONE}

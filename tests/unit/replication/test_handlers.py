@@ -14,9 +14,14 @@ from loadstats.handlers import LoadHandlers
 from loadstats.ledger import BUCKETS, Added, Done, Hearsay
 from replication import paths
 from replication.admission import Admission
+from replication.buckets import Want
+from replication.entities import Summary
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
-from replication.messages import VERSION, Ack, Push, State, Summary, Want
+from replication.messages import Ack, Push
+from replication.paths import VERSION
 from replication.sender import Sender
 from replication.views import Standing
 from tests.unit.replication.raw_peer import Node
@@ -64,13 +69,15 @@ def test_summary_and_state_tell_what_is_here() -> None:
     summary = msgpack.decode(door.call("POST", paths.SUMMARY), type=Summary)
     assert summary.vector == {"a@1": 1}
     [bucket] = [at for at, digest in enumerate(summary.digests) if digest]
-    packed = door.call("POST", paths.STATE, msgpack.encode(Want(VERSION, [bucket])))
-    state = msgpack.decode(zlib.decompress(packed), type=State)
+    packed = door.call("POST", ReplicatedRequests.path, msgpack.encode(Want(VERSION, [bucket])))
+    state = ReplicatedRequests.layout.read_state(zlib.decompress(packed))
     [(at, [copy])] = state.buckets
     assert (at, copy.request_id, copy.origin, copy.seq) == (bucket, "r", "a@1", 1)
 
 
-@pytest.mark.parametrize("path", [paths.EVENT, paths.PUSH, paths.SUMMARY, paths.STATE])
+@pytest.mark.parametrize(
+    "path", [paths.EVENT, paths.PUSH, paths.SUMMARY, ReplicatedRequests.path, ReplicatedCaches.path]
+)
 def test_only_peers_may(path: str) -> None:
     # Over a real connection this cannot be seen: all of 127.0.0.0/8 is this machine, which is always let in.
     with pytest.raises(Forbidden):
@@ -109,7 +116,7 @@ def test_a_push_that_is_none_is_one_clear_error(body: bytes) -> None:
 @pytest.mark.parametrize("buckets", [[], [BUCKETS], [-1], [0] * (BUCKETS + 1)])
 def test_a_want_out_of_bounds_is_refused(buckets: list[int]) -> None:
     with pytest.raises(InvalidInput, match="body: "):
-        Door().call("POST", paths.STATE, msgpack.encode([VERSION, buckets]))
+        Door().call("POST", ReplicatedRequests.path, msgpack.encode([VERSION, buckets]))
 
 
 def test_events_of_the_originals_kind_are_taken_and_not_told_on() -> None:

@@ -15,9 +15,9 @@ def test_each_event_is_one_request_as_the_original_sends_it() -> None:
     async def run() -> None:
         async with raw_peer(lambda line, body: http(200, b"{}")) as peer:
             legacy = LegacyPeer(peer.connect)
-            assert await legacy.tell([Added("r", "c", "10.0.0.1", 5)]) == 0
-            assert await legacy.tell([FirstToken("r")]) == 0
-            assert await legacy.tell([Done("r")]) == 0
+            assert await legacy.push([Added("r", "c", "10.0.0.1", 5)]) == 0
+            assert await legacy.push([FirstToken("r")]) == 0
+            assert await legacy.push([Done("r")]) == 0
             legacy.close()
             assert {line for line, _ in peer.asked} == {b"POST /v1/replica/event HTTP/1.1"}
             assert [msgspec.json.decode(body) for _, body in peer.asked] == [
@@ -36,7 +36,7 @@ def test_many_events_share_few_connections() -> None:
     async def run() -> None:
         async with raw_peer(lambda line, body: http(200)) as peer:
             legacy = LegacyPeer(peer.connect)
-            assert await legacy.tell([Done(f"r{number}") for number in range(200)]) == 0
+            assert await legacy.push([Done(f"r{number}") for number in range(200)]) == 0
             legacy.close()
             assert peer.connections == CONNECTIONS
             assert {msgspec.json.decode(body)["request_id"] for _, body in peer.asked} == {f"r{n}" for n in range(200)}
@@ -59,7 +59,7 @@ def test_the_calls_of_one_request_keep_their_order() -> None:
         async with raw_peer(slow_add) as peer:
             legacy = LegacyPeer(peer.connect)
             events: list[Event] = [Added("r", "c", "10.0.0.1", 5), FirstToken("r"), Done("r")]
-            assert await legacy.tell(events) == 0
+            assert await legacy.push(events) == 0
             legacy.close()
         assert [b"cluster" in body for body in taken] == [True, False, False]
 
@@ -74,14 +74,14 @@ def test_an_event_is_tried_twice_and_then_lost() -> None:
         tried: list[bytes] = []
         async with raw_peer(fail_the_first) as peer:
             legacy = LegacyPeer(peer.connect)
-            assert await legacy.tell([Done("r"), Done("s")]) == 0
+            assert await legacy.push([Done("r"), Done("s")]) == 0
             assert len(peer.asked) == 4
             peer.answer = lambda line, body: http(500)
-            assert await legacy.tell([Done("t")]) == 1
+            assert await legacy.push([Done("t")]) == 1
             peer.answer = lambda line, body: None  # hangs up
-            assert await legacy.tell([Done("u"), Done("v")]) == 2
+            assert await legacy.push([Done("u"), Done("v")]) == 2
             peer.answer = lambda line, body: b"garbage\r\n\r\n"
-            assert await legacy.tell([Done("w")]) == 1
+            assert await legacy.push([Done("w")]) == 1
             legacy.close()
 
     asyncio.run(run())
@@ -92,7 +92,7 @@ def test_nobody_there_loses_all_and_raises_nothing() -> None:
         async with raw_peer(lambda line, body: http(200)) as peer:
             pass
         legacy = LegacyPeer(RawPeer.connect.__get__(peer))
-        assert await legacy.tell([Done(f"r{number}") for number in range(20)]) == 20
+        assert await legacy.push([Done(f"r{number}") for number in range(20)]) == 20
         legacy.close()
 
     asyncio.run(run())

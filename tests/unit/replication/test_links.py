@@ -22,13 +22,17 @@ from edge.errors import InvalidInput
 from replication import link as link_module
 from replication import paths
 from replication.admission import Admission
-from replication.cache import CacheReplica
+from replication.buckets import Want
 from replication.client import BadAnswer, Connection
+from replication.entities import Entities, Summary
+from replication.entities.caches import ReplicatedCaches
+from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
 from replication.links import Links
-from replication.messages import VERSION, Ack, State, Summary, Want
-from replication.sender import Link, Sender
+from replication.messages import Ack
+from replication.paths import VERSION
+from replication.sender import LinkState, Sender
 from runtime.health import PartState
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
@@ -68,7 +72,7 @@ class Peer(Node):
 
     def at_rest(self) -> bool:
         """Whether no join and no pull is under way, so that a sweep begins one."""
-        return self.links._work is not None and self.links._work.done()
+        return self.links.anti_entropy.work is not None and self.links.anti_entropy.work.done()
 
 
 @asynccontextmanager
@@ -163,7 +167,7 @@ def test_a_node_waits_for_peers_that_are_down_no_longer_than_the_cap() -> None:
             a.links.set_peers([("127.0.0.1", 1)])
             a.links.start()
             await until(lambda: a.replica.joined)
-            assert a.link().sender.link is Link.LOST
+            assert a.link().sender.state is LinkState.LOST
             state, why = a.links.state()
             assert (state, why) == (PartState.DEGRADED, "lost: 127.0.0.1:1")
         assert b.links.links() == []
@@ -202,11 +206,11 @@ def test_what_differs_is_mended_by_the_second_sweep(caplog: pytest.LogCaptureFix
             b.ledger.journal = None  # an end that nobody tells
             b.ledger.done("r", 0.0, 1)
             for _ in range(2):
-                before = a.links._work
+                before = a.links.anti_entropy.work
                 a.links.sweep()
-                await until(lambda: a.links._work is not before)  # noqa: B023
-                assert a.links._work is not None
-                await a.links._work
+                await until(lambda: a.links.anti_entropy.work is not before)  # noqa: B023
+                assert a.links.anti_entropy.work is not None
+                await a.links.anti_entropy.work
             assert a.live() == set()
         assert "1 records differed and were mended" in caplog.text
 
@@ -227,7 +231,7 @@ def test_a_gap_is_filled_by_a_whole_pull() -> None:
             a.replica.trim([0])
             await until(lambda: "a" in b.replica.gaps)
             b.links.set_peers([("127.0.0.1", a.server.port)])
-            await until(lambda: bool(b.links.links()) and b.link().sender.link is Link.CONNECTED)
+            await until(lambda: bool(b.links.links()) and b.link().sender.state is LinkState.CONNECTED)
             b.links.sweep()
             await until(lambda: len(b.live()) == 50)
             assert b.replica.gaps == set()
@@ -257,10 +261,10 @@ def test_a_link_that_ended_is_started_anew_by_the_sweep(caplog: pytest.LogCaptur
         a, b = Peer("a"), Peer("b")
         async with served(a, b):
             meet(a, b)
-            await until(lambda: a.replica.joined and a.link().sender.link is Link.CONNECTED)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
             broken = a.link().sender.poll
             a.link().sender.poll = lambda now: 1 / 0  # type: ignore[method-assign,assignment,return-value]
-            [task] = a.links._tasks.values()
+            [task] = a.links.tasks.values()
             a.add("r")
             await until(task.done)
             a.link().sender.poll = broken  # type: ignore[method-assign]
@@ -276,7 +280,7 @@ def test_a_stop_pushes_what_is_left() -> None:
         a, b = Peer("a", capacity=10_000), Peer("b")
         async with served(a, b):
             meet(a, b)
-            await until(lambda: a.replica.joined and a.link().sender.link is Link.CONNECTED)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
             for number in range(5000):
                 a.add(f"r{number}")
             await a.links.stop()
@@ -315,7 +319,7 @@ def test_a_peer_that_answers_garbage_is_lost_with_an_error_and_harms_nobody(answ
         await until(lambda: a.replica.joined)
         a.add("r")
         await until(lambda: a.link().sender.failures > 1)
-        assert a.link().sender.link is Link.LOST
+        assert a.link().sender.state is LinkState.LOST
         assert a.link().sender.last_error
         a.links.sweep()
         assert a.live() == {"r"}
@@ -327,7 +331,7 @@ BAD_STATES = {
     "no state": b"\xc1",
     "not compressed": b"plainly",
     "cut off": zlib.compress(b"x" * 100)[:-20],
-    "nothing of what was asked": zlib.compress(msgpack.encode(State(VERSION, []))),
+    "nothing of what was asked": zlib.compress(msgpack.encode([VERSION, []])),
     "a wrong address": zlib.compress(msgpack.encode([1, [[0, [["r", 0, 60, "c", "nowhere", 1, "b@1", 1]]]]])),
 }
 
@@ -345,13 +349,13 @@ def test_a_pull_that_brings_garbage_ends_and_the_node_is_ready_all_the_same(body
         await until(lambda: a.replica.joined)
         assert a.replica.vector() == {"a@1": 0}
         asked = len(peer.asked)
-        a.links._suspects = {("127.0.0.1", peer.port): frozenset(range(1024))}
-        await until(lambda: a.links._work is not None and a.links._work.done())
+        a.links.anti_entropy.suspects[a.link().name] = {"requests": frozenset(range(1024))}
+        await until(lambda: a.links.anti_entropy.work is not None and a.links.anti_entropy.work.done())
         a.links.sweep()
-        await until(lambda: len([1 for line, _ in peer.asked[asked:] if paths.STATE.encode() in line]) > 0)
-        await until(lambda: a.links._work is not None and a.links._work.done())
-        assert a.links._work is not None
-        assert a.links._work.exception() is None
+        await until(lambda: len([1 for line, _ in peer.asked[asked:] if ReplicatedRequests.path.encode() in line]) > 0)
+        await until(lambda: a.links.anti_entropy.work is not None and a.links.anti_entropy.work.done())
+        assert a.links.anti_entropy.work is not None
+        assert a.links.anti_entropy.work.exception() is None
         assert a.live() == set()
 
     play(alone_with(answer, scene))
@@ -366,7 +370,7 @@ def test_a_state_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyP
             sender = Sender(node.journal, lambda: 1.0)
             link = PeerLink("p", sender, peer.connect, now=lambda: 0.0, observe=print, idle=set())
             with pytest.raises(BadAnswer, match="more than 1000 bytes"):
-                await link.state(Want(VERSION, [1]))
+                await link.state(node.requests, Want(VERSION, [1]))
             link.close()
 
     play(scene())
@@ -389,11 +393,11 @@ def test_a_node_that_joins_pulls_the_caches_too_and_later_ones_are_told() -> Non
     play(scene())
 
 
-@pytest.mark.parametrize("why", ["owes", "has none", "is gone"])
+@pytest.mark.parametrize("why", ["has yet to pull", "has none", "is gone"])
 def test_caches_that_a_peer_cannot_give_whole_are_pulled_from_the_others(why: str) -> None:
     def pulled(peer: Peer) -> bool:
         peer.links.sweep()
-        return not peer.cache.owed
+        return not peer.pending
 
     async def scene() -> None:
         a, b, c = Peer("a"), Peer("b"), Peer("c")
@@ -402,11 +406,12 @@ def test_caches_that_a_peer_cannot_give_whole_are_pulled_from_the_others(why: st
             await until(lambda: all(peer.replica.joined for peer in (a, b, c)))
             await until(lambda: pulled(a) and pulled(b) and pulled(c))
             c.index.save("c", "10.0.0.1", (7,), monotonic(), 1)  # as if told in an event that a alone has seen
-            if why == "owes":
-                a.cache.owe("d")
+            if why == "has yet to pull":
+                a.pending.add("d")
             elif why == "has none":
-                a.replica.cache = CacheReplica(None, a.ledger.tell, a.stamps.seen, lambda ip: None)
-            b.cache.owe(f"127.0.0.1:{a.server.port}")
+                none = ReplicatedCaches(None, a.ledger.tell, a.stamps.seen, lambda ip: None)
+                a.replica.entities = Entities(a.requests, none)
+            b.pending.add(f"127.0.0.1:{a.server.port}")
             if why == "is gone":
                 b.links.set_peers([("127.0.0.1", c.server.port)])
 
@@ -432,7 +437,7 @@ def test_a_peer_that_knows_no_better_gets_events_one_by_one() -> None:
     async def scene(a: Peer, peer: RawPeer) -> None:
         await until(lambda: a.replica.joined)
         assert a.links.links()
-        await until(lambda: a.link().sender.link is Link.LEGACY)
+        await until(lambda: a.link().sender.state is LinkState.LEGACY)
         a.add("r")
         a.ledger.done("r", 0.0, 1)
         await until(lambda: len(taken) == 2)

@@ -7,8 +7,9 @@ from time import monotonic
 from prometheus_client import CollectorRegistry
 
 from replication.link import PeerLink
-from replication.messages import VERSION, Ack
+from replication.messages import Ack
 from replication.metrics import ReplicationCollector
+from replication.paths import VERSION
 from replication.sender import Sender
 from runtime.metrics.meter import Meter
 from tests.unit.replication.raw_peer import Node, RawPeer

@@ -2,25 +2,44 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from edge.errors import InvalidInput
 from loadstats.ledger import Added, Done
-from replication.messages import VERSION, CacheState, Push, State
-from replication.pull import CachePull, Pull
+from replication.buckets import State
+from replication.messages import Push
+from replication.paths import VERSION
+from replication.pull import NO_SUSPECTS, Pull
 from tests.unit.replication.raw_peer import Node
 
 
-def run(pull: Pull, peer: Node, now: float = 0.0) -> int:
+def run(pull: Pull, peer: Node, now: float = 0.0, others: Sequence[str] = ()) -> int:
     """Returns how many answers it took."""
-    pull.begin(peer.replica.summary(0.0), 0.0)
+    pull.begin(peer.replica.summary(0.0) if pull.compares else None, 0.0)
     answers = 0
     while (want := pull.want()) is not None:
         left = pull.left
-        pull.take(peer.replica.state(want, now), now, 1)
+        for _ in pull.take(peer.replica.state(pull.entity.name, want, now), now, 1):
+            pass
         assert pull.left < left
         answers += 1
+    pull.done(others)
+    pull.close()
     return answers
+
+
+def whole(node: Node, peer: str) -> Pull:
+    return Pull(node.replica, node.replica.compared, peer)
+
+
+def repair(node: Node, peer: str, suspects: Mapping[str, frozenset[int]] = NO_SUSPECTS) -> Pull:
+    return Pull(node.replica, node.replica.compared, peer, whole=False, suspects=suspects)
+
+
+def of_caches(node: Node, peer: str) -> Pull:
+    return Pull(node.replica, [node.caches], peer)
 
 
 def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
@@ -29,7 +48,7 @@ def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
         b.add(f"r{number}")
     b.ledger.done("r0", 0.0, 1)
     b.ledger.done("early", 0.0, 1)  # a stub travels too
-    assert run(Pull(a.replica, "b", whole=True), b) > 1
+    assert run(whole(a, "b"), b) > 1
     assert a.live() == b.live()
     assert a.ledger.digests() == b.ledger.digests()
     assert a.replica.vector() == {"a@1": 0, "b@1": b.journal.latest}
@@ -41,30 +60,30 @@ def test_a_whole_pull_that_stops_half_way_adopts_nothing() -> None:
     a, b = Node("a@1"), Node("b@1")
     for number in range(2000):
         b.add(f"r{number}")
-    pull = Pull(a.replica, "b", whole=True)
+    pull = whole(a, "b")
     pull.begin(b.replica.summary(0.0), 0.0)
     want = pull.want()
     assert want is not None
-    pull.take(b.replica.state(want, 0.0), 0.0, 1)
-    assert pull.changed > 0
+    assert sum(pull.take(b.replica.state("requests", want, 0.0), 0.0, 1)) == pull.changed > 0
+    pull.close()
     assert a.replica.vector() == {"a@1": 0}
 
 
 def test_every_pull_begins_with_what_the_peer_knows_of_gateways() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.ledger.beat("g", 20, 0.0, 1)
-    run(Pull(a.replica, "b", whole=False), b)
+    run(repair(a, "b"), b)
     assert a.ledger.owners(0.0) == b.ledger.owners(0.0) == {"g": (1, 21)}
 
 
 def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.add("r")
-    first = Pull(a.replica, "b", whole=False)
+    first = repair(a, "b")
     assert run(first, b) == 0
-    assert len(first.differing) == 1
+    assert len(first.differing["requests"]) == 1
     assert a.live() == set()
-    second = Pull(a.replica, "b", whole=False, suspects=first.differing)
+    second = repair(a, "b", suspects=first.differing)
     assert run(second, b) == 1
     assert (second.changed, a.live()) == (1, {"r"})
     assert "b@1" not in a.replica.vector()  # a part is not everything
@@ -72,20 +91,20 @@ def test_a_repair_looks_only_at_what_differed_twice_running() -> None:
 
 def test_a_repair_between_equals_asks_for_nothing() -> None:
     a, b = Node("a@1"), Node("b@1")
-    pull = Pull(a.replica, "b", whole=False, suspects=frozenset(range(1024)))
+    pull = repair(a, "b", suspects={"requests": frozenset(range(1024))})
     assert run(pull, b) == 0
-    assert not pull.differing
+    assert not pull.differing["requests"]
 
 
 def test_what_ended_over_there_ends_here() -> None:
     a, b = Node("a@1"), Node("b@1", tombstone_seconds=1)
     b.add("r")
-    run(Pull(a.replica, "b", whole=True), b)
+    run(whole(a, "b"), b)
     b.ledger.done("r", 0.0, 1)
     while b.ledger.expire(10.0, 1):
         pass
     assert b.ledger.find("r") is None
-    run(Pull(a.replica, "b", whole=True), b, now=10.0)
+    run(whole(a, "b"), b, now=10.0)
     assert a.live() == set()
 
 
@@ -96,55 +115,44 @@ def test_what_ended_here_does_not_come_back() -> None:
     while a.ledger.expire(10.0, 1):
         pass
     assert a.ledger.find("r") is None
-    run(Pull(a.replica, "b", whole=True), b)
+    run(whole(a, "b"), b)
     assert a.live() == set()
 
 
 @pytest.mark.parametrize("buckets", [[], [(5, [])], [(3, []), (5, [])]])
 def test_an_answer_to_another_question_ends_the_pull(buckets: list[tuple[int, list[object]]]) -> None:
     a, b = Node("a@1"), Node("b@1")
-    pull = Pull(a.replica, "b", whole=True)
+    pull = whole(a, "b")
     pull.begin(b.replica.summary(0.0), 0.0)
-    pull.take(State(VERSION, [(5, [])]), 0.0, 1)
+    assert list(pull.take(State(VERSION, [(5, [])]), 0.0, 1)) == [0]
     with pytest.raises(InvalidInput, match="buckets wanted"):
-        pull.take(State(VERSION, buckets), 0.0, 1)  # type: ignore[arg-type]
+        list(pull.take(State(VERSION, buckets), 0.0, 1))
     assert pull.left == 1023
 
 
-def run_caches(a: Node, b: Node, peer: str, others: list[str]) -> None:
-    pull = CachePull(a.cache, peer)
-    while (want := pull.want()) is not None:
-        left = pull.left
-        for _ in pull.take(b.replica.cached(want, 0.0), 0.0):
-            pass
-        assert pull.left < left
-    pull.done(others)
-    pull.close()
-
-
-def test_caches_are_owed_from_a_whole_pull_on_until_they_are_in() -> None:
+def test_caches_are_pending_from_a_whole_pull_on_until_they_are_in() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.save((1, 2))
     b.replica.joined = True
-    run(Pull(a.replica, "b", whole=False), b)
-    assert not a.cache.owed
-    run(Pull(a.replica, "b", whole=True), b)
-    assert "b" in a.cache.owed
-    run_caches(a, b, "b", ["b", "c"])
-    assert not a.cache.owed
+    run(repair(a, "b"), b)
+    assert not a.pending
+    run(whole(a, "b"), b)
+    assert "b" in a.pending
+    run(of_caches(a, "b"), b, others=["b", "c"])
+    assert not a.pending
     assert a.index.query("c", (1, 2), 1) == [("10.0.0.1", 2)]
 
 
-def test_what_a_peer_owes_itself_is_pulled_from_the_others_too() -> None:
+def test_what_a_peer_has_yet_to_pull_is_pulled_from_the_others_too() -> None:
     a, b, c = Node("a@1"), Node("b@1"), Node("c@1")
     c.save((1, 2))
-    run(Pull(b.replica, "c", whole=True), c)  # its caches are still under way
-    run(Pull(a.replica, "b", whole=True), b)
+    run(whole(b, "c"), c)  # its caches are still under way
+    run(whole(a, "b"), b)
     assert a.replica.vector() == {"a@1": 0, "b@1": 0, "c@1": 1}  # nobody tells a of that save any more
-    run_caches(a, b, "b", ["b", "c"])
-    assert "c" in a.cache.owed
-    run_caches(a, c, "c", ["b", "c"])
-    assert not a.cache.owed
+    run(of_caches(a, "b"), b, others=["b", "c"])
+    assert "c" in a.pending
+    run(of_caches(a, "c"), c, others=["b", "c"])
+    assert not a.pending
     assert a.index.query("c", (1, 2), 1) == [("10.0.0.1", 2)]
 
 
@@ -154,17 +162,18 @@ def test_what_a_peer_has_yet_to_hear_is_pulled_from_the_others_too(why: str) -> 
     b.replica.joined = why != "it joins"
     if why == "it missed events":
         b.replica.take(Push(VERSION, "c@1", 5, 5, 0, []), 0.0, 1)
-    run(Pull(a.replica, "b", whole=True), b)
-    run_caches(a, b, "b", ["b", "c"])
-    assert "c" in a.cache.owed
+    run(whole(a, "b"), b)
+    run(of_caches(a, "b"), b, others=["b", "c"])
+    assert "c" in a.pending
 
 
 def test_a_pull_of_caches_that_brings_other_buckets_gets_nowhere() -> None:
     a, b = Node("a@1"), Node("b@1")
-    run(Pull(a.replica, "b", whole=True), b)
-    pull = CachePull(a.cache, "b")
+    run(whole(a, "b"), b)
+    pull = of_caches(a, "b")
+    pull.begin(None, 0.0)
     with pytest.raises(InvalidInput, match="some of the buckets wanted"):
-        list(pull.take(CacheState(VERSION, True, [], []), 0.0))
+        list(pull.take(State(VERSION, []), 0.0, 1))
     assert pull.left == 256
     pull.close()
-    assert "b" in a.cache.owed
+    assert "b" in a.pending

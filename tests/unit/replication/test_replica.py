@@ -9,8 +9,12 @@ from msgspec.structs import replace
 
 from edge.errors import InvalidInput
 from loadstats.ledger import Added, Done, FirstToken
-from replication.messages import VERSION, Ack, Push, Summary, Want
-from replication.replica import MAX_ORIGINS, STATE_RECORDS, node_of
+from replication.buckets import Want
+from replication.entities import Summary
+from replication.entities.requests import ReplicatedRequests
+from replication.messages import Ack, Push
+from replication.paths import VERSION
+from replication.replica import MAX_ORIGINS, node_of
 from replication.sender import Sender
 from tests.unit.replication.raw_peer import Node
 
@@ -223,34 +227,34 @@ def test_an_age_beyond_reason_ends_a_request_at_once_and_no_more() -> None:
 def test_the_summary_holds_watermarks_and_digests() -> None:
     a, b = Node("a@1"), Node("b@1")
     a.add("r")
-    assert a.replica.differing(b.replica.summary(0.0))
+    assert a.requests.differing(b.replica.summary(0.0))
     b.replica.take(push(1, *a.journal.read(1, 9)[0], origin="a@1"), 50.0, 1)
-    assert a.replica.differing(b.replica.summary(0.0)) == set()
+    assert a.requests.differing(b.replica.summary(0.0)) == set()
     assert b.replica.summary(0.0).vector == {"a@1": 1, "b@1": 0}
 
 
 def test_a_state_holds_at_least_one_bucket_and_stops_when_it_is_large() -> None:
     node = Node("a@1")
-    for number in range(STATE_RECORDS * 3):
+    for number in range(ReplicatedRequests.answer_size * 3):
         node.add(f"r{number}")
-    first = node.replica.state(Want(VERSION, list(range(1024))), 0.0)
+    first = node.replica.state("requests", Want(VERSION, list(range(1024))), 0.0)
     records = sum(len(copies) for _, copies in first.buckets)
-    assert STATE_RECORDS <= records < STATE_RECORDS + 50
+    assert ReplicatedRequests.answer_size <= records < ReplicatedRequests.answer_size + 50
     assert [bucket for bucket, _ in first.buckets] == list(range(len(first.buckets)))
-    assert len(node.replica.state(Want(VERSION, [7]), 0.0).buckets) == 1
+    assert len(node.replica.state("requests", Want(VERSION, [7]), 0.0).buckets) == 1
 
 
 def test_a_want_of_another_version_is_refused() -> None:
     with pytest.raises(InvalidInput, match="version: expected 1, got 9"):
-        Node("a@1").replica.state(Want(9, [1]), 0.0)
+        Node("a@1").replica.state("requests", Want(9, [1]), 0.0)
 
 
 def test_a_state_with_a_wrong_address_is_refused_whole() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.ledger.add("r", "c", "nowhere", 1, 0.0, 1)
-    state = b.replica.state(Want(VERSION, list(range(1024))), 0.0)
+    state = b.replica.state("requests", Want(VERSION, list(range(1024))), 0.0)
     with pytest.raises(InvalidInput, match="ip"):
-        a.replica.merge(state, {}, 0.0, 1)
+        list(a.replica.merge(a.requests, state, {}, 0.0, 1))
     assert a.live() == set()
 
 

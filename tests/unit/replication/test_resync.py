@@ -26,7 +26,7 @@ def test_everything_is_pulled_from_the_peer_that_is_named(caplog: pytest.LogCapt
             meet(one, two)
             await until(lambda: one.replica.joined and two.replica.joined)
             (link,) = one.links.links()
-            await until(lambda: link.sender.link == "connected")
+            await until(lambda: link.sender.state == "connected")
             await until(one.at_rest)
             # Known to nobody else, and told to nobody: only a pull brings it.
             two.ledger.apply([Added("r", "c", "10.0.0.1", 1)], two.ledger.origin("c@1"), 1, 0.0, 0)
@@ -65,14 +65,14 @@ def test_a_lost_peer_is_pulled_from_when_it_is_back_and_not_when_it_is_no_peer_a
             meet(one, two)
             await until(lambda: one.replica.joined and two.replica.joined)
             (link,) = one.links.links()
-            work = one.links._work
-            await until(lambda: work is not None and work.done() and link.sender.link == "connected")
+            work = one.links.anti_entropy.work
+            await until(lambda: work is not None and work.done() and link.sender.state == "connected")
             link.sender.failed("cut", 1e12)
             before = whole_pulls(caplog)
             assert one.links.resync(link.name)
-            await until(lambda: bool(one.links._asked))
+            await until(lambda: bool(one.links.anti_entropy.asked))
             assert whole_pulls(caplog) == before
             one.links.set_peers([])
-            await until(lambda: not one.links._asked)
+            await until(lambda: not one.links.anti_entropy.asked)
 
     play(scene())

@@ -6,7 +6,8 @@ import pytest
 
 from loadstats.ledger import Done, Origin
 from replication.journal import Journal
-from replication.messages import MAX_EVENTS, VERSION, Ack
+from replication.messages import MAX_EVENTS, Ack
+from replication.paths import VERSION
 from replication.sender import (
     BUSY_GATHER_SECONDS,
     BUSY_RATE,
@@ -14,7 +15,7 @@ from replication.sender import (
     LONGEST_WAIT_SECONDS,
     SAVED,
     SIGN_OF_LIFE_SECONDS,
-    Link,
+    LinkState,
     Sender,
 )
 
@@ -46,9 +47,9 @@ def test_the_first_push_carries_nothing_and_asks_what_the_peer_has() -> None:
     push = sender.poll(100.0)
     assert push is not None
     assert (push.origin, push.first, push.oldest, push.events) == ("a@1", 1, 1, [])
-    assert sender.link is Link.NEW
+    assert sender.state is LinkState.NEW
     assert sender.took(ack(2, joined=False), 100.1) is None
-    assert (sender.link, sender.acknowledged, sender.joined, sender.origin) == (Link.CONNECTED, 2, False, "b@1")
+    assert (sender.state, sender.acknowledged, sender.joined, sender.origin) == (LinkState.CONNECTED, 2, False, "b@1")
     push = sender.poll(100.2)
     assert push is not None
     assert (push.first, [event.request_id for event in push.events]) == (3, ["r3"])
@@ -198,7 +199,7 @@ def test_failures_wait_ever_longer_up_to_a_cap_with_jitter() -> None:
         assert waits[0] == pytest.approx(0.05 * share)
         assert waits == sorted(waits)
         assert waits[-1] == pytest.approx(LONGEST_WAIT_SECONDS * share)
-        assert (sender.link, sender.failures, sender.last_error) == (Link.LOST, 8, "no route")
+        assert (sender.state, sender.failures, sender.last_error) == (LinkState.LOST, 8, "no route")
 
 
 def test_it_counts_failures_for_ever_without_harm() -> None:
@@ -220,7 +221,7 @@ def test_a_lost_peer_is_asked_what_it_has_before_it_is_sent_anything() -> None:
     assert push is not None
     assert push.events == []
     sender.took(ack(4), 103.1)  # it had arrived, the answer had not
-    assert (sender.link, sender.last_error, sender.failures, sender.lag_events) == (Link.CONNECTED, "", 0, 0)
+    assert (sender.state, sender.last_error, sender.failures, sender.lag_events) == (LinkState.CONNECTED, "", 0, 0)
     assert sender.since == 103.1
     assert not sender.behind
 
@@ -281,7 +282,7 @@ def test_a_peer_of_the_old_kind_is_handed_events_once() -> None:
     journal, sender = parts(capacity=4)
     sender.poll(100.0)
     sender.failed("speaks the original's protocol", 100.0, legacy=True)
-    assert sender.link is Link.LEGACY
+    assert sender.state is LinkState.LEGACY
     assert sender.take_all() == []
     fill(journal, 6)
     journal.trim(0)

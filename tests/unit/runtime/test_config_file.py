@@ -15,7 +15,7 @@ from runtime.config.schema import PickSettings
 def loaded(folder: Path, text: str | bytes, suffix: str = ".toml") -> Loaded:
     file = folder / f"config{suffix}"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load(str(file), {})
+    return load(str(file), {}, choices={"Pick.Policy": ("least_load", "power_of_two", "score")})
 
 
 def refusal(folder: Path, text: str | bytes, suffix: str = ".toml") -> str:

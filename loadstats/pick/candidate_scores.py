@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How candidates stand under a rule: what their load costs, kept from one choice to the next.
+"""How candidates score under given options: what their load costs, kept from one choice to the next.
 
 Used under the ledger's lock. Between two choices few engines change: of 1,000 candidates, computing all costs takes
 50 to 75 µs, finding what is least and most of their numbers 60 µs, bringing both up to date 1 µs for each that changed.
@@ -11,29 +11,36 @@ from __future__ import annotations
 from collections import Counter
 from math import ceil, inf
 
-from loadstats.ledger import Lineup
-from loadstats.pick.held import Held, Lengths
-from loadstats.pick.rule import Rule
+from loadstats.ledger import CandidateView
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths
+from loadstats.pick.options import PickOptions
 
 SHORT_PROMPT = 1024.0  # where all prompts are shorter, an engine reads them in no time: they weigh less
-KEPT = 4  # of a lineup's: for calls that say `max_queued` or weights, and calls that don't
+KEPT = 4  # of a view's: for calls that say `max_queued` or weights, and calls that don't
 
 
-class Standing:
-    """Candidates' `requests` and `prompts`, and in `costs` what their load is worth: the more the worse.
+class CandidateScores:
+    """The candidates' numbers and costs, each at the candidate's place.
 
-    Those who are full count for nothing: they have infinite requests, no prompts and infinite costs; `free` is how many
-    are not. Of these, `fewest` is the least of requests; a request costs `request`, a unit of prompt length `prompt`.
+    A full candidate has infinite requests, no prompts and infinite costs.
+
+    `requests`: the requests of each.
+    `prompts`: the prompt lengths that each still has to read.
+    `costs`: what the load of each costs; the lower, the better.
+    `free`: how many candidates are not full.
+    `fewest`: the fewest requests of a free candidate.
+    `request`: what one request costs.
+    `prompt`: what one unit of prompt length costs.
     """
 
     __slots__ = (
         "_changes",
         "_counts",
-        "_lineup",
         "_longest",
+        "_options",
         "_rest",
         "_roster",
-        "_rule",
+        "_view",
         "costs",
         "fewest",
         "free",
@@ -43,31 +50,31 @@ class Standing:
         "requests",
     )
 
-    def __init__(self, lineup: Lineup, rule: Rule) -> None:
-        self._lineup = lineup
-        self._rule = rule
+    def __init__(self, view: CandidateView, options: PickOptions) -> None:
+        self._view = view
+        self._options = options
         self._roster: object = None
         self._rest: tuple[int, list[int]] = (1, [])
         self._read()
 
     @classmethod
-    def of(cls, lineup: Lineup, rule: Rule) -> Standing:
-        """As things are now."""
-        memory = lineup.memory
-        key = rule.max_queued, rule.request_load, rule.prefill_load
-        standing: Standing | None = memory.get(key)
-        if standing is not None:
-            standing._catch_up()
-            return standing
+    def of(cls, view: CandidateView, options: PickOptions) -> CandidateScores:
+        """Return the scores of a view now. Keeps them in the view for the next choice."""
+        memory = view.memory
+        key = options.max_queued, options.request_load, options.prefill_load
+        scores: CandidateScores | None = memory.get(key)
+        if scores is not None:
+            scores._catch_up()
+            return scores
         if len(memory) >= KEPT:
             del memory[next(iter(memory))]
-        standing = memory[key] = cls(lineup, rule)
-        return standing
+        scores = memory[key] = cls(view, options)
+        return scores
 
-    def costs_with(self, held: Held) -> list[float]:
-        """The costs less what the engines' caches are worth, from anywhere."""
-        lengths, block = held
-        costs, places, usual = self.costs.copy(), self._lineup.places, lengths.usual
+    def costs_with(self, credit: CacheCredit) -> list[float]:
+        """Return the costs less what the engines' caches are worth, up to a constant that is the same for all."""
+        lengths, block = credit
+        costs, places, usual = self.costs.copy(), self._view.places, lengths.usual
         for ip, length in lengths.others.items():
             if ip in places:
                 for place in places[ip]:
@@ -78,27 +85,27 @@ class Standing:
                 costs[place] += block * usual * sign
         return costs
 
-    def score(self, place: int, held: Held | None) -> float:
-        """How good the one at a place is: 0 with the fewest requests, no prompts to read and nothing of this one."""
-        cached = 0.0 if held is None else held.block * held.lengths.at(self._lineup.ips[place])
+    def score(self, place: int, credit: CacheCredit | None) -> float:
+        """Return the score of a candidate: 0 with the fewest requests, no prompts to read and an empty cache."""
+        cached = 0.0 if credit is None else credit.block * credit.lengths.at(self._view.ips[place])
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
 
-    def _unusual(self, lengths: Lengths) -> tuple[int, list[int]]:
-        """1 and the places of those of whose caches nothing is known; or, where that is fewer, -1 and the others."""
+    def _unusual(self, lengths: CachedLengths) -> tuple[int, list[int]]:
+        """Return 1 and the places of the engines without a known cache; or, if those are fewer, -1 and the others."""
         if self._roster is not lengths.roster:
             known: list[int] = []
             unknown: list[int] = []
-            for place, ip in enumerate(self._lineup.ips):
+            for place, ip in enumerate(self._view.ips):
                 (known if ip in lengths.engines else unknown).append(place)
             self._rest = (1, unknown) if len(unknown) < len(known) else (-1, known)
             self._roster = lengths.roster
         return self._rest
 
     def _read(self) -> None:
-        """All anew."""
-        self._changes = self._lineup.changes
-        self.requests, self.prompts = self._lineup.numbers()
-        limit = self._rule.max_queued
+        """Read all numbers again."""
+        self._changes = self._view.changes
+        self.requests, self.prompts = self._view.numbers()
+        limit = self._options.max_queued
         if limit is not None and max(self.requests) >= limit:
             for place, requests in enumerate(self.requests):
                 if requests >= limit:
@@ -111,17 +118,17 @@ class Standing:
         self._weigh()
 
     def _catch_up(self) -> None:
-        changed = self._lineup.since(self._changes)
+        changed = self._view.since(self._changes)
         if changed is None:
             self._read()
         elif changed:
-            self._changes = self._lineup.changes
+            self._changes = self._view.changes
             for place, requests, prompt in changed:
                 self._change(place, requests, prompt)
             self._weigh()
 
     def _change(self, place: int, requests: float, prompt: float) -> None:
-        limit = self._rule.max_queued
+        limit = self._options.max_queued
         if limit is not None and requests >= limit:
             requests, prompt = inf, 0.0
         counts, before = self._counts, self.requests[place]
@@ -146,15 +153,15 @@ class Standing:
         self.costs[place] = inf if requests == inf else self.request * requests + self.prompt * prompt
 
     def _weigh(self) -> None:
-        """The further the candidates' requests are apart, the more those matter."""
+        """Compute what a request costs: the further apart the candidates' requests are, the more."""
         if not self.free:
             return
         if self._longest is None:
             self._longest = max(self.prompts)
         self.fewest = min(self._counts)
         spread = max(2.0, max(self._counts) - self.fewest)
-        request = self._rule.request_load * ceil(spread / 5) / spread
-        prompt = self._rule.prefill_load / max(SHORT_PROMPT, self._longest)
+        request = self._options.request_load * ceil(spread / 5) / spread
+        prompt = self._options.prefill_load / max(SHORT_PROMPT, self._longest)
         if request == self.request and prompt == self.prompt:
             return
         self.request, self.prompt = request, prompt

@@ -11,19 +11,19 @@ import pytest
 from loadstats.ledger import (
     MAX_CANDIDATES,
     Added,
-    Booked,
-    Booking,
-    Choice,
+    CandidateNames,
+    CandidateView,
     Done,
+    EngineChoice,
     EngineName,
     Event,
     Ledger,
     LedgerFull,
-    Lineup,
-    Names,
     NoCandidates,
     Origin,
     ReplicatedLedger,
+    Reservations,
+    Reserved,
 )
 
 
@@ -32,30 +32,30 @@ class Seen:
 
     def __init__(self, place: int | None = None) -> None:
         self.place = place
-        self.lineup: Lineup | None = None
+        self.view: CandidateView | None = None
         self.requests: dict[str, float] = {}
         self.prompts: list[float] = []
 
-    def __call__(self, lineup: Lineup) -> Choice:
-        self.lineup = lineup
-        requests, self.prompts = lineup.numbers()
-        self.requests = {lineup.name(place): number for place, number in enumerate(requests)}
-        return Choice(requests.index(min(requests)) if self.place is None else self.place, 0.5)
+    def __call__(self, view: CandidateView) -> EngineChoice:
+        self.view = view
+        requests, self.prompts = view.numbers()
+        self.requests = {view.name(place): number for place, number in enumerate(requests)}
+        return EngineChoice(requests.index(min(requests)) if self.place is None else self.place, 0.5)
 
 
-def names(*texts: str) -> Names:
-    return Names(texts, [EngineName.of(text).ip for text in texts])
+def names(*texts: str) -> CandidateNames:
+    return CandidateNames(texts, [EngineName.of(text).ip for text in texts])
 
 
 def book(
     ledger: Ledger,
     request_id: str,
-    those: Names | None = None,
+    those: CandidateNames | None = None,
     choose: Seen | None = None,
     prompt_length: int = 0,
     cluster: str = "c",
-) -> Booked | None:
-    return Booking(ledger).book(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
+) -> Reserved | None:
+    return Reservations(ledger).reserve(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
 
 
 def requests(ledger: Ledger, cluster: str = "c") -> dict[str, int]:
@@ -67,10 +67,10 @@ def test_it_counts_the_request_on_the_chosen_engine_and_tells_its_row() -> None:
     ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
     ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
     ledger.done("b", 0.0, 1)
-    booked = book(ledger, "r", prompt_length=9)
-    assert booked is not None
-    assert (booked.ip, booked.score) == ("10.0.0.2", 0.5)
-    row = json.loads(booked.row)
+    reserved = book(ledger, "r", prompt_length=9)
+    assert reserved is not None
+    assert (reserved.ip, reserved.score) == ("10.0.0.2", 0.5)
+    row = json.loads(reserved.row)
     assert row == json.loads(ledger.answer("c"))[1]
     assert (row["queued_req_num"], row["prompt_length"], row["prefill_req_num"], row["updated_time"]) == (1, 9, 1, 7)
     assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 1}
@@ -107,10 +107,10 @@ def test_candidates_that_nobody_used_yet_are_idle() -> None:
     ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
     ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
     seen = Seen()
-    booked = book(ledger, "r", names("10.0.0.2", "10.0.0.9:80/1", "10.0.0.8"), seen)
+    reserved = book(ledger, "r", names("10.0.0.2", "10.0.0.9:80/1", "10.0.0.8"), seen)
     assert seen.requests == {"10.0.0.2": 1, "10.0.0.9:80/1": 0, "10.0.0.8": 0}
-    assert booked is not None
-    row = json.loads(booked.row)
+    assert reserved is not None
+    row = json.loads(reserved.row)
     assert (row["ip"], row["port"], row["dp_rank"], row["queued_req_num"]) == ("10.0.0.9", 80, 1, 1)
     assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 1, "10.0.0.9:80/1": 1}
 
@@ -153,8 +153,8 @@ def test_addresses_are_told_beside_the_numbers() -> None:
         for turn in range(2):
             seen = Seen()
             book(ledger, f"r{id(those)}-{turn}", those, seen)
-            assert seen.lineup is not None
-            assert list(seen.lineup.ips) == [EngineName.of(name).ip for name in seen.requests]
+            assert seen.view is not None
+            assert list(seen.view.ips) == [EngineName.of(name).ip for name in seen.requests]
             ledger.drop("c", "10.0.0.2")
 
 
@@ -181,17 +181,17 @@ def test_a_known_request_stays_where_it_is() -> None:
 def test_an_end_that_came_first_counts() -> None:
     ledger = Ledger()
     ledger.done("r", 0.0, 1)
-    booked = book(ledger, "r", names("10.0.0.1"))
-    assert booked is not None
-    assert booked.score == 0.5
-    assert json.loads(booked.row)["queued_req_num"] == 0
+    reserved = book(ledger, "r", names("10.0.0.1"))
+    assert reserved is not None
+    assert reserved.score == 0.5
+    assert json.loads(reserved.row)["queued_req_num"] == 0
 
 
 def test_nothing_is_booked_where_there_is_nothing_to_choose_from() -> None:
     ledger = Ledger()
     with pytest.raises(NoCandidates):
         book(ledger, "r")
-    assert Booking(ledger).book("r", "c", names("10.0.0.1"), lambda lineup: None, 0, 0.0, 1) is None
+    assert Reservations(ledger).reserve("r", "c", names("10.0.0.1"), lambda view: None, 0, 0.0, 1) is None
     assert (ledger.clusters(), ledger.find("r")) == ([], None)
 
 
@@ -215,7 +215,7 @@ def test_a_booking_is_journalled_as_an_add() -> None:
 
     ledger = Ledger()
     ledger.journal = OneJournal()
-    Booking(ledger).book("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
+    Reservations(ledger).reserve("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
     book(ledger, "r")
     assert events == [Added("r", "c", "10.0.0.1", 5, "gateway")]
 
@@ -228,16 +228,16 @@ def test_of_a_very_large_cluster_a_part_is_looked_at_that_begins_anywhere() -> N
     starts = set()
     for number in range(20):
         seen = Seen(place=number)
-        booked = book(ledger, f"r{number}", None, seen)
-        assert seen.lineup is not None
-        assert booked is not None
+        reserved = book(ledger, f"r{number}", None, seen)
+        assert seen.view is not None
+        assert reserved is not None
         shown = list(seen.requests)
         ranks = [int(name.partition("/")[2]) for name in shown]
         assert len(ranks) == MAX_CANDIDATES
         assert all((each + 1) % total == after for each, after in pairwise(ranks))
         assert seen.prompts == ranks
-        assert list(seen.lineup.ips) == [f"10.0.0.{rank % 2 + 1}" for rank in ranks]
-        assert json.loads(booked.row)["dp_rank"] == ranks[number]
+        assert list(seen.view.ips) == [f"10.0.0.{rank % 2 + 1}" for rank in ranks]
+        assert json.loads(reserved.row)["dp_rank"] == ranks[number]
         starts.add(ranks[0])
     assert len(starts) > 10
 

@@ -11,10 +11,15 @@ import msgspec
 import pytest
 
 from edge.errors import InvalidInput
+from kvcache.index import CacheCopy
 from loadstats.ledger import Added
-from replication import cache as cache_module
-from replication.cache import CacheReplica
-from replication.messages import VERSION, CacheLost, CacheState, CacheWant, Event, Push, Saved
+from replication.buckets import State, Want
+from replication.entities import Entities, Event
+from replication.entities.caches import CacheLost, ReplicatedCaches, Saved
+from replication.entity import Batch
+from replication.messages import Push
+from replication.paths import VERSION
+from replication.replica import Replica
 from tests.unit.replication.raw_peer import Node
 
 BIG = 2**64 - 1
@@ -28,6 +33,15 @@ def told(node: Node) -> list[Event]:
 
 def recoded(message: Any) -> Any:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message))
+
+
+def recoded_state(state: State) -> State:
+    layout = ReplicatedCaches.layout
+    return layout.read_state(layout.write_state(state))
+
+
+def copies_in(state: State) -> list[CacheCopy]:
+    return [copy for _, copies in state.buckets for copy in copies]
 
 
 def push(*events: Event, first: int = 1, age_ms: int = 0) -> Push:
@@ -62,8 +76,8 @@ def test_saves_and_losses_may_be_taken_in_any_order() -> None:
     a.save((1,))
     for events in permutations(told(a)):
         b = Node("b@1")
-        b.cache.take(events, 0.0, 0.0)
-        b.cache.take(events, 0.0, 0.0)
+        b.caches.apply(Batch(events, "a@1", 1, 0.0), 0.0, 1)
+        b.caches.apply(Batch(events, "a@1", 1, 0.0), 0.0, 1)
         while b.index.expire(0.0):
             pass
         assert held(b, 1, 2) == [("10.0.0.1", 1)]
@@ -71,9 +85,9 @@ def test_saves_and_losses_may_be_taken_in_any_order() -> None:
 
 def test_own_stamps_are_later_than_those_seen() -> None:
     a, b = Node("a@1"), Node("b@1")
-    b.cache.take([Saved("c", "10.0.0.1", 5000, (1,))], 0.0, 0.0)
+    b.caches.apply(Batch([Saved("c", "10.0.0.1", 5000, (1,))], "a@1", 1, 0.0), 0.0, 1)
     assert b.stamps.next() > 5000
-    a.cache.take([CacheLost("c", "10.0.0.1", 7000)], 0.0, 0.0)
+    a.caches.apply(Batch([CacheLost("c", "10.0.0.1", 7000)], "b@1", 1, 0.0), 0.0, 1)
     assert a.stamps.next() > 7000
 
 
@@ -99,7 +113,7 @@ def test_a_wrong_address_is_refused_and_nothing_taken(event: Event) -> None:
 
 
 def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "STATE_BLOCKS", 1)
+    monkeypatch.setattr(ReplicatedCaches, "answer_size", 1)
     a, b = Node("a@1"), Node("b@1")
     for number in range(1, 20):
         a.save((number, number + 100), ip=f"10.0.0.{number}")
@@ -107,10 +121,9 @@ def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatc
     b.index.save("c", "10.0.0.7", (7,), 0.0, 3)  # before it was lost: b has not heard of that
     wanted, parts = list(range(256)), 0
     while wanted:
-        state: CacheState = recoded(a.cache.state(recoded(CacheWant(VERSION, wanted)), 0.0, whole=True))
+        state = recoded_state(a.replica.state("caches", Want(VERSION, wanted), 0.0))
         assert sum(bool(copies) for _, copies in state.buckets) <= 1
-        for _ in b.cache.merge(state, 0.0):
-            pass
+        assert sum(b.caches.merge(state, {}, {}, 0.0, 1)) == sum(len(copy.hashes) for copy in copies_in(state))
         came = {bucket for bucket, _ in state.buckets}
         wanted = [bucket for bucket in wanted if bucket not in came]
         parts += 1
@@ -123,10 +136,13 @@ def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
-    cache = CacheReplica(None, lambda event, now, size: None, lambda stamp: None, lambda ip: None)
-    cache.take([Saved("c", "10.0.0.1", 1, (1,))], 0.0, 0.0)
-    state = cache.state(CacheWant(VERSION, [3, 4]), 0.0, whole=True)
-    assert state == CacheState(VERSION, False, [], [(3, []), (4, [])])  # whoever pulls this must look elsewhere
-    assert list(cache.merge(state, 0.0)) == []
-    cache.owe("b")
-    assert not cache.owed  # nor pulled
+    a, b = Node("a@1"), Node("b@1")
+    caches = ReplicatedCaches(None, lambda event, now, size: None, lambda stamp: None, lambda ip: None)
+    replica = Replica(a.journal, Entities(a.requests, caches))
+    replica.joined = True
+    replica.take(Push(VERSION, "b@1", 1, 1, 0, [Saved("c", "10.0.0.1", 1, (1,))]), 0.0, 1)
+    state = replica.state("caches", Want(VERSION, [3, 4]), 0.0)
+    assert state == State(VERSION, [(3, []), (4, [])], [], whole=False)  # whoever pulls this must look elsewhere
+    assert list(caches.merge(state, {}, {}, 0.0, 1)) == []
+    replica.adopt(b.replica.summary(0.0), "b")
+    assert not replica.pending["caches"]  # nor pulled

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The engines that a choice may take, as a pick policy sees them.
+
+A view is kept from one choice to the next, by the cluster or by the names of a call. It is used under the ledger's
+lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from loadstats.ledger.candidate_numbers import LISTED, CandidateNumbers
+
+Take = Callable[[list[float]], list[float]]
+"""Takes some engines' numbers out of all. Returns a new list."""
+
+
+class CandidateView:
+    """Some engines of a cluster, each at a place.
+
+    `ips`: the engines' addresses by place.
+    `name`: returns the name of the engine at a place.
+    `memory`: what a policy keeps for the next choice among the same engines; empty at first.
+    """
+
+    __slots__ = ("_by_ip", "_numbers", "_places", "_shape", "_take", "_those", "ips", "memory", "name")
+
+    def __init__(self, numbers: CandidateNumbers, take: Take, ips: Sequence[str], name: Callable[[int], str]) -> None:
+        """View all engines in the order of `numbers`; or, for a single choice, those that `take` takes."""
+        self._numbers = numbers
+        self._shape = numbers.shape
+        self._take = take
+        self._those: list[int] | None = None
+        self._places: dict[int, int] | None = None
+        self._by_ip: dict[str, list[int]] | None = None
+        self.ips = ips
+        self.name = name
+        self.memory: dict[Any, Any] = {}
+
+    @classmethod
+    def some(
+        cls, numbers: CandidateNumbers, those: list[int], ips: Sequence[str], name: Callable[[int], str]
+    ) -> CandidateView:
+        """View the engines at some places of `numbers`. The place after the last stands for an engine without load."""
+        first, *others = those
+        several = itemgetter(*those)
+
+        def take(column: list[float]) -> list[float]:
+            them = [*column, 0.0]
+            return list(several(them)) if others else [them[first]]
+
+        view = cls(numbers, take, ips, name)
+        view._those = those
+        return view
+
+    def is_current(self, numbers: CandidateNumbers) -> bool:
+        """Whether the view is of these numbers, and every engine is still at its place."""
+        return self._numbers is numbers and self._shape == numbers.shape
+
+    def numbers(self) -> tuple[list[float], list[float]]:
+        """Return the requests and the prompt lengths of all, as new lists. Takes 20 µs for 1,000 engines."""
+        return self._take(self._numbers.requests), self._take(self._numbers.prompts)
+
+    @property
+    def places(self) -> Mapping[str, Sequence[int]]:
+        """The places of each address's engines."""
+        if self._by_ip is None:
+            self._by_ip = {}
+            for place, ip in enumerate(self.ips):
+                self._by_ip.setdefault(ip, []).append(place)
+        return self._by_ip
+
+    @property
+    def changes(self) -> int:
+        """How many times the numbers of an engine of the cluster changed."""
+        return self._numbers.changes
+
+    def since(self, changes: int) -> list[tuple[int, float, float]] | None:
+        """Return the places that changed after the first `changes` changes, with their requests and prompt lengths now.
+
+        Returns None if reading all numbers again is cheaper.
+        """
+        numbers = self._numbers
+        changed = numbers.since(changes)
+        if changed is None or 4 * len(changed) > LISTED + len(self.ips):
+            return None
+        requests, prompts = numbers.requests, numbers.prompts
+        if self._those is None:
+            return [(place, requests[place], prompts[place]) for place in changed]
+        if self._places is None:
+            self._places = {index: place for place, index in enumerate(self._those)}
+        places = self._places
+        return [(places[index], requests[index], prompts[index]) for index in changed if index in places]

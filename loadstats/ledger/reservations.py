@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Reservations: choose an engine and add a request to it in one step, so that no other request is counted in between.
+
+Any thread may reserve; the ledger's lock is held for 0.05 ms with 1,000 engines and 0.25 ms with 5,000. The first
+choice in a cluster takes 0.2 and 1 ms. The caller's function chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+from zlib import crc32
+
+from loadstats.ledger.candidate_numbers import CandidateNumbers
+from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.cluster import Cluster
+from loadstats.ledger.ledger import Ledger
+from loadstats.ledger.state import BUCKETS
+
+MAX_CANDIDATES = 5_000  # of more, a choice would hold the lock for longer than others may have to wait
+
+T = TypeVar("T")
+
+
+class CandidateNames:
+    """The engines that a call names, each once. Reuse it for the same cluster: it remembers where the engines are.
+
+    `texts`: the engines' names.
+    `ips`: the engines' addresses, in the same order.
+    """
+
+    __slots__ = ("_view", "ips", "texts")
+
+    def __init__(self, texts: Sequence[str], ips: Sequence[str]) -> None:
+        self.texts = texts
+        self.ips = ips
+        self._view: CandidateView | None = None
+
+    def view(self, cluster: Cluster, numbers: CandidateNumbers) -> CandidateView:
+        """Return a view of these engines. An engine that the cluster does not know has no load.
+
+        If they are all engines of the cluster, the view has the cluster's order.
+        """
+        view = self._view
+        if view is None or not view.is_current(numbers):
+            engines, idle = cluster.engines, len(cluster.order)
+            if len(self.texts) == idle and engines.keys() >= set(self.texts):
+                view = _all(cluster, numbers)
+            else:
+                places = [idle if (engine := engines.get(text)) is None else engine.index for text in self.texts]
+                view = CandidateView.some(numbers, places, self.ips, self.texts.__getitem__)
+            self._view = view
+        return view
+
+
+class EngineChoice(NamedTuple):
+    """What a policy chose.
+
+    `place`: the engine's place in the view.
+    `score`: how good the engine is; the higher, the better.
+    """
+
+    place: int
+    score: float
+
+
+class Reserved(NamedTuple):
+    """The engine that a request is on.
+
+    `ip`: the engine's address.
+    `row`: the engine's row as JSON, with this request.
+    `score`: the engine's score; None if the request was on the engine before.
+    """
+
+    ip: str
+    row: bytes
+    score: float | None
+
+
+class NoCandidates(Exception):
+    """The call names no engines, and the cluster has none."""
+
+
+class Reservations:
+    """Reserves engines for requests in one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def reserve(
+        self,
+        request_id: str,
+        cluster: str,
+        names: CandidateNames | None,
+        choose: Callable[[CandidateView], EngineChoice | None],
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str = "",
+    ) -> Reserved | None:
+        """Add a request to the engine that `choose` takes, out of the named engines or else all of the cluster.
+
+        A request whose engine is known stays there, also after its end. Returns None, and adds nothing, if `choose`
+        takes no engine. Raises `NoCandidates` and `LedgerFull`.
+        """
+        ledger = self._ledger
+        crc = crc32(request_id.encode())
+        with ledger._lock:
+            record = ledger._buckets[crc % BUCKETS].get(request_id)
+            if record is not None and record.engine is not None:
+                ledger._counts.repeated += 1
+                return Reserved(record.engine.name.ip, record.engine.encode(), None)
+            view = _view(ledger._clusters.get(cluster), names, crc)
+            choice = choose(view)
+            if choice is None:
+                return None
+            name = view.name(choice.place)
+            engine = ledger._add(crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner)
+            listed = engine.cluster
+            assert listed is not None  # an engine with a request is in its cluster
+            listed.refresh(1)  # the last that changed is this one
+            return Reserved(engine.name.ip, listed.encoded[engine.index], choice.score)
+
+
+def _view(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:
+    if cluster is None:
+        if names is None:
+            raise NoCandidates
+        return CandidateView.some(CandidateNumbers(), [0] * len(names.texts), names.ips, names.texts.__getitem__)
+    cluster.refresh(len(cluster.stale))
+    numbers = cluster.candidate_numbers()
+    if names is not None:
+        return names.view(cluster, numbers)
+    return _all(cluster, numbers) if len(cluster.order) <= MAX_CANDIDATES else _window(cluster, numbers, crc)
+
+
+def _all(cluster: Cluster, numbers: CandidateNumbers) -> CandidateView:
+    view = cluster.whole_view
+    if view is None or not view.is_current(numbers):
+        order = cluster.order
+        view = CandidateView(numbers, list.copy, numbers.ips, lambda place: order[place].ip)
+        cluster.whole_view = view
+    return view
+
+
+def _window(cluster: Cluster, numbers: CandidateNumbers, crc: int) -> CandidateView:
+    """View `MAX_CANDIDATES` engines in a row, from a place that the request's id gives."""
+    order = cluster.order
+    start = crc % len(order)
+    before = max(0, start + MAX_CANDIDATES - len(order))
+
+    def some(them: list[T]) -> list[T]:
+        return them[start : start + MAX_CANDIDATES] + them[:before]
+
+    return CandidateView(numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].ip)

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What engines' caches are worth for a prompt. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import NamedTuple, Protocol
+
+
+class CachedLengths(Protocol):
+    """How many leading blocks of a prompt each engine's cache holds.
+
+    `longest`: the most that one engine holds.
+    `usual`: what an engine holds that is in `engines` and not in `others`.
+    `others`: what the other engines hold, by address.
+    `engines`: the addresses of all engines with a cache; any other engine holds 0.
+    `roster`: another object whenever `engines` changes.
+    """
+
+    @property
+    def longest(self) -> int: ...
+    @property
+    def usual(self) -> int: ...
+    @property
+    def others(self) -> Mapping[str, int]: ...
+    @property
+    def engines(self) -> Container[str]: ...
+    @property
+    def roster(self) -> object: ...
+
+    def at(self, ip: str) -> int:
+        """Return how many blocks the engine at an address holds."""
+
+
+class CacheCredit(NamedTuple):
+    """What the engines' caches add to their scores.
+
+    `lengths`: how many blocks of the prompt each engine holds.
+    `block`: what one block is worth.
+    """
+
+    lengths: CachedLengths
+    block: float

@@ -1,0 +1,186 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Catching up with peers: joining them when the node starts, and mending what differs later.
+
+Runs on the event loop. At most one join or pull is under way. A pull that fails costs nothing: a later sweep begins
+again. The name is from A. Demers et al., "Epidemic Algorithms for Replicated Database Maintenance", 1987.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from random import Random
+from time import monotonic, time_ns
+from typing import Any
+
+from edge.errors import InvalidInput
+from replication.entities import Summary
+from replication.entity import Entity
+from replication.link import FAULTS, PeerLink, Refused
+from replication.pull import Pull
+from replication.replica import Replica, node_of
+from replication.sender import LinkState
+
+logger = logging.getLogger("replication")
+
+# Of the sweeps, while an entity that is not compared is still to be pulled: the others go on being repaired beside it.
+PENDING_SHARE = 0.5
+
+
+class AntiEntropy:
+    """Decides whom to pull from, and pulls.
+
+    `links`: returns the links to all peers.
+    `known`: set once discovery has answered.
+    `work`: the join or pull under way, or the last one; None before the first.
+    `suspects`: for each peer by name, the buckets that differed at the last pull from it, by entity.
+    `asked`: names of peers that everything is to be pulled from, because a person said so.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        links: Callable[[], Collection[PeerLink]],
+        *,
+        join_seconds: float,
+        random: Random,
+    ) -> None:
+        self._replica = replica
+        self._join_seconds = join_seconds
+        self._random = random
+        self.links = links
+        self.known = asyncio.Event()
+        self.work: asyncio.Task[None] | None = None
+        self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
+        self.asked: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to join the peers."""
+        self._begin(self._join())
+
+    def gone(self, name: str) -> None:
+        """Forget a peer that has left."""
+        self.suspects.pop(name, None)
+        self.asked.discard(name)
+        self._replica.gone(name, self._names())
+
+    def sweep(self) -> None:
+        """Begin one pull, unless one is under way: of everything if a person asked or a gap was seen, else of an entity
+        that is still to be pulled, else of what differs."""
+        if self.work is not None and not self.work.done():
+            return
+        able = [link for link in self.links() if link.sender.state is LinkState.CONNECTED]
+        gaps = [link for link in able if node_of(link.sender.origin) in self._replica.gaps]
+        asked = [link for link in able if link.name in self.asked]
+        if urgent := asked or gaps:
+            link = self._random.choice(urgent)
+            self.asked.discard(link.name)
+            self._begin(self._resync(link))
+        elif (pending := self._pending(able)) and self._random.random() < PENDING_SHARE:
+            link, entity = self._random.choice(pending)
+            self._begin(self._pull_later(link, [entity]))
+        elif able:
+            self._begin(self._repair(self._random.choice(able)))
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        self.work = asyncio.get_running_loop().create_task(what)
+
+    def _names(self) -> list[str]:
+        return [link.name for link in self.links()]
+
+    def _pending(self, able: Collection[PeerLink]) -> list[tuple[PeerLink, Entity]]:
+        entities, pending = self._replica.pulled_later, self._replica.pending
+        return [(link, entity) for link in able for entity in entities if link.name in pending[entity.name]]
+
+    # Joining
+
+    async def _join(self) -> None:
+        """Pull everything from the peer that is furthest ahead. Ready once that is in, or the cap has passed."""
+        ends = asyncio.get_running_loop().time() + self._join_seconds
+        source = None
+        try:
+            async with asyncio.timeout_at(ends):
+                await self.known.wait()
+                while self.links() and not self._replica.joined:
+                    source = await self._join_once()
+                    if not self._replica.joined:
+                        await asyncio.sleep(0.2)
+            why = "with its peers" if self.links() else "without peers"
+        except TimeoutError:
+            why = f"as it is: no peer could be joined within {self._join_seconds:g} s"
+        except Exception:
+            logger.exception("joining failed")
+            why = "as it is"
+        self._replica.joined = True
+        logger.info("ready %s", why)
+        if source is not None:
+            await self._pull_later(source, self._replica.pulled_later)
+
+    async def _join_once(self) -> PeerLink | None:
+        """Make one attempt. Returns the peer that everything was pulled from."""
+        links = list(self.links())
+        found = await asyncio.gather(*(link.summary() for link in links), return_exceptions=True)
+        ahead = [
+            (each.joined, sum(each.vector.values()), link.name, link)
+            for link, each in zip(links, found, strict=True)
+            if isinstance(each, Summary)
+        ]
+        if ahead:
+            *_, source = max(ahead, key=lambda each: each[:3])
+            if await self._pull(source, Pull(self._replica, self._replica.compared, source.name)):
+                self._replica.joined = True
+                return source
+        if all(isinstance(each, Refused) and each.old for each in found):
+            self._replica.joined = True  # peers of the Go version's kind: there is nothing to pull
+        return None
+
+    # Pulling
+
+    async def _resync(self, link: PeerLink) -> None:
+        """Pull everything of a peer."""
+        if await self._pull(link, Pull(self._replica, self._replica.compared, link.name)):
+            await self._pull_later(link, self._replica.pulled_later)
+
+    async def _pull_later(self, link: PeerLink, entities: Collection[Entity]) -> None:
+        """Pull what is pulled after watermarks were adopted. The node serves meanwhile."""
+        for entity in entities:
+            if entity.kept:
+                await self._pull(link, Pull(self._replica, [entity], link.name))
+
+    async def _repair(self, link: PeerLink) -> None:
+        """Pull the buckets that differ twice running."""
+        suspects = self.suspects.get(link.name, {})
+        await self._pull(link, Pull(self._replica, self._replica.compared, link.name, whole=False, suspects=suspects))
+
+    async def _pull(self, link: PeerLink, pull: Pull) -> bool:
+        """Carry one pull. Returns False if it was not finished, or the peer is none any more."""
+        if not self._is_peer(link):
+            return False
+        began = monotonic()
+        try:
+            pull.begin(await link.summary() if pull.compares else None, monotonic())
+            while (want := pull.want()) is not None:
+                link.pulling = pull.left
+                entity = pull.entity
+                for _ in pull.take(await link.state(entity, want), monotonic(), time_ns()):
+                    if entity.stepwise:
+                        await asyncio.sleep(0)
+            pull.done(self._names())
+        except (*FAULTS, Refused, InvalidInput) as error:
+            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, str(error) or type(error).__name__)
+            if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
+                pull.give_up(self._names())
+            return False
+        finally:
+            link.pulling = 0
+            pull.close()
+        if pull.compares:
+            self.suspects[link.name] = pull.differing
+        if report := pull.report(monotonic() - began):
+            logger.info("peer %s: %s", link.name, report)
+        return True
+
+    def _is_peer(self, link: PeerLink) -> bool:
+        return link in self.links()

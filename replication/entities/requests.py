@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Requests among nodes: the load ledger as a replicated entity.
+
+Pure: no network, no clock. Called on the event loop; the ledger may be used by other threads. Records are compared by
+digests and merged by the rule of dots and vectors (`docs/protocol.md`, "Merging a bucket").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Protocol
+
+from msgspec import Meta
+
+from loadstats.ledger import BUCKETS, Added, Beat, Copy, Done, Dropped, FirstToken, Refreshed, ReplicatedLedger, Tokens
+from replication.buckets import Layout, State
+from replication.entity import Batch, Entity
+
+RequestEvent = Added | FirstToken | Done | Tokens | Refreshed | Beat | Dropped
+
+Digests = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=BUCKETS, max_length=BUCKETS)]
+OwnerName = Annotated[str, Meta(min_length=1, max_length=256)]
+Heard = tuple[Annotated[int, Meta(ge=1, le=2**53)], Annotated[int, Meta(ge=-(2**31), le=86_401)]]
+"""When an owner last said that it lives, in wall-clock ms; for how many seconds that holds, below 0 if it is over."""
+Owners = Annotated[dict[OwnerName, Heard], Meta(max_length=100_000)]
+
+
+class RequestSummary(Protocol):
+    """What a Summary says of requests."""
+
+    @property
+    def digests(self) -> list[int]: ...
+
+    @property
+    def owners(self) -> dict[str, tuple[int, int]]: ...
+
+
+class ReplicatedRequests(Entity):
+    """The records of a ledger. `check_engine` raises InvalidInput for what is no engine's name, as for clients."""
+
+    name = "requests"
+    path = "/v1/replica/state"
+    unit = "records"
+    buckets = BUCKETS
+    layout = Layout(Copy, BUCKETS)
+    events: ClassVar[frozenset[type]] = frozenset({Added, FirstToken, Done, Tokens, Refreshed, Beat, Dropped})
+    answer_size = 512  # records: they take about 1 ms to gather and as long to merge
+    compared = True
+    stepwise = False  # an answer is merged as of one vector of ours
+
+    def __init__(self, ledger: ReplicatedLedger, check_engine: Callable[[str], None]) -> None:
+        self._ledger = ledger
+        self._check_engine = check_engine
+        self._hold_until = 0.0
+
+    def check(self, events: Sequence[Any]) -> None:
+        for event in events:
+            if type(event) is Added:
+                self._check_engine(event.ip)
+
+    def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
+        ledger, events = self._ledger, batch.events
+        origin = ledger.origin(batch.origin)
+        ledger.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
+
+    def copies(self, bucket: int, now: float) -> Sequence[Copy]:
+        return self._ledger.copies(bucket, now)
+
+    def merge(
+        self, state: State, theirs: Mapping[str, int], ours: Mapping[str, int], now: float, wall_ns: int
+    ) -> Iterator[int]:
+        """Merge all the buckets in one step. Yields how many records changed."""
+        for _, copies in state.buckets:
+            for copy in copies:
+                if copy.cluster:
+                    self._check_engine(copy.ip)
+        yield sum(
+            self._ledger.merge(
+                bucket,
+                copies,
+                theirs=lambda origin, seq: seq <= theirs.get(origin, 0),
+                ours=lambda origin, seq: seq <= ours.get(origin, 0),
+                now=now,
+                wall_ns=wall_ns,
+            )
+            for bucket, copies in state.buckets
+        )
+
+    def summary(self, now: float) -> dict[str, Any]:
+        return {"digests": self._ledger.digests(), "owners": self._ledger.owners(now)}
+
+    def meet(self, summary: RequestSummary, now: float) -> None:
+        """Take in what a peer knows of gateways."""
+        self._ledger.merge_owners(summary.owners, now)
+
+    def differing(self, summary: RequestSummary) -> set[int]:
+        ours = self._ledger.digests()
+        return {
+            bucket for bucket, (mine, theirs) in enumerate(zip(ours, summary.digests, strict=True)) if mine != theirs
+        }
+
+    @property
+    def complete(self) -> bool:
+        """False for as long as a request may live after the ledger had no room for one."""
+        return self._ledger.complete
+
+    def hold(self, behind: bool, now: float) -> None:
+        """Let tombstones stay while a peer is behind, and for as long again afterwards.
+
+        A request may have been added on both sides of a cut and ended on one: that one's tombstone must still be there
+        when the other's add arrives.
+        """
+        if behind:
+            self._hold_until = now + self._ledger.tombstone_seconds
+        self._ledger.holding = now < self._hold_until
