@@ -31,7 +31,7 @@ from benchmarks.spread import Spread
 from edge.body import Body
 from edge.call import Call
 from kvcache.index import CacheIndex
-from loadstats.ledger import ReplicatedLedger
+from loadstats.ledger import Ledger
 from loadstats.pick import policies
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
@@ -126,7 +126,7 @@ def run(times: int, rounds: int) -> PickNumbers:
 
 def _rounds(size: int, form: Form, times: int, rounds: int) -> dict[str, list[float]]:
     random = Random(size)
-    ledger, index = ReplicatedLedger(), CacheIndex()
+    ledger, index = Ledger(), CacheIndex()
     ips = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(size)]
     ids = (f"6ba7b810-9dad-41d1-80b4-{n:012x}" for n in count())
     prefill: deque[str] = deque()

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from django.core.cache.backends.base import BaseCache
 
-from loadstats.ledger import ReplicatedLedger, Row
+from loadstats.ledger import Ledger, Row
 from runtime.running import shared
 
 
@@ -24,7 +24,7 @@ class MemoryLoadCache(BaseCache):
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         options = dict(params.get("OPTIONS", {}))
         super().__init__({**params, "OPTIONS": {}})
-        self.ledger = shared(("ledger", location), lambda: ReplicatedLedger(**options))
+        self.ledger = shared(("ledger", location), lambda: Ledger(**options))
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> list[Row] | Any:
         """The rows of cluster `key`, or `default` where it has no engines."""

@@ -16,7 +16,7 @@ from edge.body import MAX_NAME, Addresses, Body, EngineAddress, Name
 from edge.call import Call, Patient, Route, query_value
 from edge.cooperative import at_once, in_turns
 from edge.errors import InvalidInput, NotFound
-from loadstats.ledger import EngineName, Ledger, clusters_after, totals
+from loadstats.ledger import EngineName, Ledger
 from loadstats.wire import DpRank, Port
 
 ENGINE = "/v1/load/engine"
@@ -90,8 +90,8 @@ class EngineHandlers:
         after = query_value(call.query, b"after") or ""
         if len(after) > MAX_NAME:
             raise InvalidInput(f"after: expected a name of at most {MAX_NAME} characters")
-        names = yield from clusters_after(self._ledger, after, _limit(call.query))
-        rows = yield from totals(self._ledger, names)
+        names = yield from self._ledger.clusters_after(after, _limit(call.query))
+        rows = yield from self._ledger.totals(names)
         return encode(rows)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from edge.call import Call, Route, query_value
 from edge.errors import InvalidInput, NotFound
-from loadstats.ledger import Inspection
+from loadstats.ledger import RequestReader
 
 REQUEST = "/v1/load/request"
 MAX_CHARACTERS = 256  # as in the calls that report requests
@@ -20,7 +20,7 @@ MAX_CHARACTERS = 256  # as in the calls that report requests
 class InspectionHandlers:
     """Handlers over one ledger. `node` is this node's name, `now` monotonic seconds."""
 
-    def __init__(self, inspection: Inspection, node: str, *, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, inspection: RequestReader, node: str, *, now: Callable[[], float] = monotonic) -> None:
         self._inspection = inspection
         self._node = node
         self._now = now

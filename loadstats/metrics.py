@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger tells Prometheus. Runs on the scraping thread; the ledger is read in slices."""
+"""What the ledger reports to Prometheus. Runs on the scraping thread; the ledger is read in slices."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from loadstats.cache import MemoryLoadCache
-from loadstats.ledger import Row
+from loadstats.ledger import SIGNALS, Row, SignalSums
 from loadstats.waits import Waits
 from runtime.metrics.aliases import with_aliases
 
 
-class Loads:
-    """A sample for each engine, made as it is asked for: 10,000 kept at once would be work for the garbage collector,
-    and its pauses everybody's. Rows are not the collector's business."""
+class EngineSamples:
+    """One signal's samples, made one by one: 10,000 kept at once would be work for the garbage collector, and its
+    pauses stop every caller. The collector does not track rows."""
 
     def __init__(self, name: str, member: str, clusters: Mapping[str, Sequence[Row]]) -> None:
         self._name = name
@@ -41,33 +41,24 @@ class LoadCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         engines = GaugeMetricFamily("metadata_center_cluster_engines", "Engines listed.", labels=["cluster"])
         clusters = {cluster: self._ledger.rows(cluster) for cluster in self._ledger.clusters()}
+        sums = {}
         for cluster, rows in clusters.items():
             engines.add_metric([cluster], len(rows))
+            sums[cluster] = SignalSums()
+            sums[cluster].add(rows)
         yield from with_aliases(engines)
-        yield from self._sums(clusters)
-        queued = Metric("metadata_center_engine_queued_requests", "Requests in flight.", "gauge")
-        prompts = Metric(
-            "metadata_center_engine_prompt_length",
-            "Prompt length of requests in prefill, in the gateways' unit.",
-            "gauge",
-        )
-        for family, member in ((queued, "queued_req_num"), (prompts, "prompt_length")):
-            family.samples = Loads(family.name, member, clusters)  # type: ignore[assignment] # iterated, no more
+        for name, signal in SIGNALS.items():
+            if signal.metric.per_engine:
+                family = Metric(f"metadata_center_engine_{signal.metric.name}", signal.metric.help, "gauge")
+                family.samples = EngineSamples(family.name, name, clusters)  # type: ignore[assignment] # only iterated
+            else:
+                family = GaugeMetricFamily(
+                    f"metadata_center_cluster_{signal.metric.name}", signal.metric.help, labels=["cluster"]
+                )
+                for cluster in clusters:
+                    family.add_metric([cluster], sums[cluster].named()[name])
             yield from with_aliases(family)
         yield from self._totals()
-
-    @staticmethod
-    def _sums(clusters: Mapping[str, Sequence[Row]]) -> Iterator[Metric]:
-        """What is not worth a sample for each engine."""
-        for name, member, words in (
-            ("prefill_requests", "prefill_req_num", "Requests before their first token."),
-            ("tokens", "token_num", "Tokens held by requests in flight."),
-            ("orphaned_requests", "orphaned_req_num", "Requests in flight whose gateway has fallen silent."),
-        ):
-            family = GaugeMetricFamily(f"metadata_center_cluster_{name}", words, labels=["cluster"])
-            for cluster, rows in clusters.items():
-                family.add_metric([cluster], sum(getattr(row, member) for row in rows))
-            yield family
 
     def _totals(self) -> Iterator[Metric]:
         counts = self._ledger.counts()
@@ -86,7 +77,7 @@ class LoadCollector(Collector):
 
 
 class WaitCollector(Collector):
-    """How many calls wait for a change."""
+    """Reports how many calls wait for a change."""
 
     def __init__(self, waits: Waits) -> None:
         self._waits = waits

@@ -25,7 +25,7 @@ from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
-from loadstats.ledger import EngineName, Inspection
+from loadstats.ledger import EngineName
 from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
@@ -62,9 +62,8 @@ class LoadStats(Part):
         self._config = config
         self._cache = cast("MemoryLoadCache", caches["loadstats"])
         self.ledger = ledger = self._cache.ledger
-        ledger.life = b"%x" % SystemRandom().getrandbits(48)
+        ledger.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_closed = lambda cluster, engine: engine_closed(cluster, EngineName.of(engine).ip)
-        self.inspection = Inspection(ledger)
         self._waits = Waits(ledger.tag, most=config.http.max_waiters)
         self._feed = Feed(
             ledger,
@@ -86,7 +85,7 @@ class LoadStats(Part):
                 cached=cached,
                 keep=keep,
             ),
-            InspectionHandlers(self.inspection, node),
+            InspectionHandlers(ledger.requests, node),
         )
 
     def routes(self) -> Iterable[Route]:

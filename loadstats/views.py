@@ -14,7 +14,7 @@ from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDro
 from loadstats.handlers import PROMPT
 from loadstats.inspection import REQUEST
 from loadstats.keepalive import OWNER, REFRESH, TOKENS
-from loadstats.ledger import Row, Sighting, Totals
+from loadstats.ledger import ClusterTotals, RequestView, Row
 from loadstats.pick.handlers import PICK
 from loadstats.pick.wire import Pick, Picked
 from loadstats.query import STATS, WaitSeconds
@@ -43,7 +43,7 @@ class Which(Struct):
     request_id: RequestId
 
 
-class Found(Sighting, frozen=True, kw_only=True):
+class Found(RequestView, frozen=True, kw_only=True):
     """A request as `node` knows it.
 
     `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
@@ -168,7 +168,7 @@ class LoadClusters(HandlerViewSet):
 
     path = CLUSTERS
     inputs: ClassVar = {"GET": Some}
-    outputs: ClassVar = {"GET": list[Totals]}
+    outputs: ClassVar = {"GET": list[ClusterTotals]}
     examples: ClassVar = {
         "cluster": "demo",
         "engines": 8,

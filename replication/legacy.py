@@ -54,7 +54,7 @@ class LegacyPeer:
         headers = b"Event-Type: %b\r\nContent-Type: application/json\r\nTraceId: \r\n" % _TYPES[type(event)]
         members: dict[str, object] = {"request_id": event.request_id}
         if isinstance(event, Added):
-            ip = EngineName.of(event.ip).ip  # the Go version knows engines by address alone
+            ip = EngineName.of(event.engine).ip  # the Go version knows engines by address alone
             members |= {"cluster": event.cluster, "ip": ip, "prompt_length": event.prompt_length}
         body = msgspec.json.encode(members)
         try:

@@ -22,7 +22,7 @@ from edge.call import Route
 from edge.part import HealthCheck, LoopPart, Part
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import Hearsay
+from loadstats.ledger import LegacyLedgerAdapter
 from loadstats.part import LoadStats
 from loadstats.wire import EngineNames
 from replication.admission import Admission
@@ -54,10 +54,10 @@ class Replication(Part):
         self._alone = discovery.directory is None
         self._ledger = ledger = load.ledger
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
-        self._journal = Journal(ledger.origin(f"{node}@{time_ns():x}"))
+        self._journal = Journal(ledger.replica.origin(f"{node}@{time_ns():x}"))
         entities = Entities(
             ReplicatedRequests(ledger, EngineNames().check),
-            ReplicatedCaches(caches.index, ledger.tell, caches.handlers.stamps.seen, Addresses().check),
+            ReplicatedCaches(caches.index, ledger.journal_event, caches.handlers.stamps.seen, Addresses().check),
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
@@ -71,7 +71,7 @@ class Replication(Part):
             random=Random(),  # noqa: S311 jitter and whom to ask first
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
         )
-        legacy = LoadHandlers(Hearsay(ledger))
+        legacy = LoadHandlers(LegacyLedgerAdapter(ledger.replica))
         self.handlers = ReplicaHandlers(
             self._replica,
             admission,

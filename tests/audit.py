@@ -9,8 +9,8 @@ from typing import TypeVar, cast
 from zlib import crc32
 
 from loadstats.ledger import BUCKETS, Engine, Ledger, Phase
+from loadstats.ledger.expiry_queue import ExpiryQueue, Link
 from loadstats.ledger.record import HELD, ORPHANED, More, Owner, Record, fingerprint
-from loadstats.ledger.wheel import Link, Wheel
 
 LinkT = TypeVar("LinkT", bound=Link)
 
@@ -31,15 +31,15 @@ def audit(ledger: Ledger) -> None:
     assert (counts.in_flight, counts.stubs) == (len(live), len(stubs))
     assert counts.tombstones == len(records) - len(live) - len(stubs)
     assert ledger._records == len(records)
-    assert counts.orphans == sum(record.more is not None and record.more.orphaned for record in live)
+    assert counts.orphans == sum(record.extras is not None and record.extras.orphaned for record in live)
     assert counts.engines == sum(len(cluster.engines) for cluster in ledger._clusters.values())
     due = {record.request_id: tick for tick, record in _linked(ledger._due)}
     assert due == {record.request_id: record.due_tick for record in records}
     for record in records:
-        if record.more is not None:
-            assert record.more.record is record
+        if record.extras is not None:
+            assert record.extras.record is record
             assert record.phase is not Phase.DONE
-            assert record.engine is not None or record.more.owner is None
+            assert record.engine is not None or record.extras.owner is None
 
 
 def nothing_left(ledger: Ledger) -> None:
@@ -65,7 +65,7 @@ def _check_engines(ledger: Ledger, live: list[Record]) -> None:
     for record in live:
         engine = record.engine
         assert engine is not None
-        more = record.more
+        more = record.extras
         engines[id(engine)] = engine  # one that was dropped still has its numbers
         sums = load.setdefault(id(engine), [0, 0, 0, 0, 0])
         prefill = record.phase is Phase.PREFILL
@@ -82,7 +82,7 @@ def _check_owners(ledger: Ledger, live: list[Record]) -> None:
     assert ledger.counts().owners == len(ledger._owners)
     owned: dict[str, set[str]] = {name: set() for name in ledger._owners}
     for record in live:
-        if record.more is not None and (owner := record.more.owner) is not None:
+        if record.extras is not None and (owner := record.extras.owner) is not None:
             assert ledger._owners[owner.name] is owner
             owned[owner.name].add(record.request_id)
     for name, owner in ledger._owners.items():
@@ -107,7 +107,7 @@ def _check_owner(owner: Owner, owned: set[str]) -> None:
         assert owner.beat_ms or not more.orphaned
 
 
-def _linked(wheel: Wheel[LinkT]) -> Iterator[tuple[int, LinkT]]:
+def _linked(wheel: ExpiryQueue[LinkT]) -> Iterator[tuple[int, LinkT]]:
     """Everything in a wheel, and when it is due."""
     for tick, head in wheel._heads.items():
         link = head.next

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from edge.live_admin import LiveAdmin
-from loadstats.admin.sums import listing, sums
+from loadstats.admin.sums import HEADINGS, cluster_sums, listing
 from loadstats.models import Cluster
 from loadstats.part import LoadStats
 from runtime.running import part
@@ -22,5 +22,5 @@ class ClusterAdmin(LiveAdmin):
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         name = request.GET.get("name", "")
-        shown = listing(sums(part(LoadStats).ledger, name), request.GET.get("page"))
-        return {"name": name, "page": shown}
+        shown = listing(cluster_sums(part(LoadStats).ledger, name), request.GET.get("page"))
+        return {"name": name, "page": shown, "headings": HEADINGS}

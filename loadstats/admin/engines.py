@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from edge.errors import NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from loadstats.admin.sums import EngineLoad, listing, loads
+from loadstats.admin.sums import HEADINGS, ListedEngine, listed_engines, listing
 from loadstats.models import Engine
 from loadstats.part import LoadStats
 from runtime.running import part
@@ -53,15 +53,15 @@ class EngineAdmin(LiveAdmin):
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         cluster, ip, busy = (request.GET.get(name, "") for name in ("cluster", "ip", "busy"))
-        found = loads(part(LoadStats).ledger, cluster, ip, busy=bool(busy))
+        found = listed_engines(part(LoadStats).ledger, cluster, ip, busy=bool(busy))
         shown = listing(found, request.GET.get("page"))
         wall_ns = time_ns()
         lines = [(engine, max(0.0, (wall_ns - engine.row.updated_time) / 1e9)) for engine in shown.lines]
-        return {"cluster": cluster, "ip": ip, "busy": busy, "page": shown, "lines": lines}
+        return {"cluster": cluster, "ip": ip, "busy": busy, "page": shown, "lines": lines, "headings": HEADINGS}
 
 
-def _find(values: Values) -> EngineLoad:
-    for engine in loads(part(LoadStats).ledger, values["cluster"]):
+def _find(values: Values) -> ListedEngine:
+    for engine in listed_engines(part(LoadStats).ledger, values["cluster"]):
         if (engine.cluster, engine.ip) == (values["cluster"], values["ip"]):
             return engine
     raise _unknown(values)

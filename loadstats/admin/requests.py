@@ -19,7 +19,7 @@ from django.http import HttpRequest
 
 from edge.errors import InvalidInput, NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Sighting
+from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, RequestView
 from loadstats.models import Request
 from loadstats.part import LoadStats
 from runtime.running import part
@@ -82,7 +82,7 @@ class RequestAdmin(LiveAdmin):
         context = {"asked": {**asked, "phase": phase, "age": age}, "phases": PHASES, "ages": AGES}
         counts = part(LoadStats).ledger.counts()
         context["counts"] = counts
-        inspection = part(LoadStats).inspection
+        inspection = part(LoadStats).ledger.requests
         if asked["request_id"]:
             seen = inspection.look(asked["request_id"], monotonic())
             return {**context, "searched": True, "lines": [seen] if seen else []}
@@ -99,7 +99,7 @@ class RequestAdmin(LiveAdmin):
         further = shown.next and urlencode({**query, "bucket": shown.next.bucket, "after": shown.next.request_id})
         return {
             **context,
-            "lines": shown.sightings,
+            "lines": shown.views,
             "looked": shown.looked,
             "from_start": start == Cursor(),
             "start": urlencode(query),
@@ -114,8 +114,8 @@ def _cursor(bucket: str, after: str) -> Cursor:
     return Cursor(number, after) if number < BUCKETS else Cursor()
 
 
-def _find(values: Values) -> Sighting:
-    inspection: Inspection = part(LoadStats).inspection
+def _find(values: Values) -> RequestView:
+    inspection = part(LoadStats).ledger.requests
     seen = inspection.look(values["request_id"], monotonic())
     if seen is None:
         raise NotFound(f"Request {values['request_id']!r} is unknown here: never reported, or over and forgotten.")

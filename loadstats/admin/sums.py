@@ -14,36 +14,56 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from loadstats.ledger import Ledger, Row
+from loadstats.ledger import SIGNALS, Ledger, Row, SignalSums
+from loadstats.ledger.signals import numbers
 
 PER_PAGE = 100
 MOST_PAGES = 50
 """Whoever wants more narrows the filter: what is left would be sorted as a whole, and the node held for it."""
 
 
-class Load(Protocol):
+class Sortable(Protocol):
     """What is sorted."""
 
     @property
     def requests(self) -> int: ...
     @property
     def prompt_length(self) -> int: ...
+    @property
+    def numbers(self) -> Sequence[int]: ...
 
 
-LoadT = TypeVar("LoadT", bound=Load)
+SortableT = TypeVar("SortableT", bound=Sortable)
+
+HEADINGS = tuple(signal.heading for signal in SIGNALS.values())
 
 
 class ClusterSums(Struct, frozen=True, gc=False):
-    """A cluster. `most` is the busiest engine's requests."""
+    """A cluster.
+
+    `name`: its name.
+    `engines`: how many engines it has.
+    `sums`: the sum of each signal.
+    `most`: the busiest engine's requests.
+    """
 
     name: str
     engines: int
-    requests: int
-    prompt_length: int
+    sums: dict[str, int]
     most: int
-    prefill: int
-    tokens: int
-    orphaned: int
+
+    @property
+    def requests(self) -> int:
+        return self.sums["queued_req_num"]
+
+    @property
+    def prompt_length(self) -> int:
+        return self.sums["prompt_length"]
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The sums under `HEADINGS`."""
+        return tuple(self.sums[name] for name in SIGNALS)
 
     @property
     def imbalance(self) -> float | None:
@@ -51,7 +71,7 @@ class ClusterSums(Struct, frozen=True, gc=False):
         return self.most * self.engines / self.requests if self.requests else None
 
 
-class EngineLoad(Struct, frozen=True, gc=False):
+class ListedEngine(Struct, frozen=True, gc=False):
     """An engine's row, and whose it is."""
 
     cluster: str
@@ -70,11 +90,16 @@ class EngineLoad(Struct, frozen=True, gc=False):
     def prompt_length(self) -> int:
         return self.row.prompt_length
 
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Its signals under `HEADINGS`."""
+        return numbers(self.row)
 
-class Listing(Struct, Generic[LoadT], frozen=True):
+
+class Listing(Struct, Generic[SortableT], frozen=True):
     """A page of a list, the busiest first. `number` counts from 1, `pages` are those that can be shown."""
 
-    lines: Sequence[LoadT]
+    lines: Sequence[SortableT]
     total: int
     number: int
     pages: int
@@ -90,40 +115,34 @@ class Listing(Struct, Generic[LoadT], frozen=True):
         return self.first + len(self.lines) - 1
 
 
-def by_load(load: Load) -> tuple[int, int]:
+def by_load(load: Sortable) -> tuple[int, int]:
     """Sorts by requests, then by prompt length."""
     return load.requests, load.prompt_length
 
 
-def sums(ledger: Ledger, part_of_name: str = "") -> Iterator[ClusterSums]:
+def cluster_sums(ledger: Ledger, part_of_name: str = "") -> Iterator[ClusterSums]:
     """Every cluster with this in its name."""
     for name in ledger.clusters():
         if part_of_name in name:
             rows = ledger.rows(name)
-            requests = [row.queued_req_num for row in rows]
-            yield ClusterSums(
-                name,
-                len(rows),
-                sum(requests),
-                sum(row.prompt_length for row in rows),
-                max(requests, default=0),
-                sum(row.prefill_req_num for row in rows),
-                sum(row.token_num for row in rows),
-                sum(row.orphaned_req_num for row in rows),
-            )
+            sums = SignalSums()
+            sums.add(rows)
+            yield ClusterSums(name, len(rows), sums.named(), sums.largest()["queued_req_num"])
             sleep(0)  # hands the interpreter to whoever waits for it
 
 
-def loads(ledger: Ledger, cluster: str = "", part_of_ip: str = "", *, busy: bool = False) -> Iterator[EngineLoad]:
+def listed_engines(
+    ledger: Ledger, cluster: str = "", part_of_ip: str = "", *, busy: bool = False
+) -> Iterator[ListedEngine]:
     """The engines of a cluster, or of all; only those with this in their address, only those with requests (`busy`)."""
     for name in [cluster] if cluster else ledger.clusters():
         for row in ledger.rows(name):
             if part_of_ip in row.engine and (row.queued_req_num or not busy):
-                yield EngineLoad(name, row)
+                yield ListedEngine(name, row)
         sleep(0)
 
 
-def listing(lines: Iterable[LoadT], page: str | None) -> Listing[LoadT]:
+def listing(lines: Iterable[SortableT], page: str | None) -> Listing[SortableT]:
     """A page by its number as it stands in a query string; the nearest there is, where it is none."""
     found = list(lines)
     pages = min(MOST_PAGES, max(1, -(-len(found) // PER_PAGE)))

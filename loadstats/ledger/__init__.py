@@ -7,38 +7,41 @@ the same state everywhere.
 """
 
 from loadstats.ledger.candidate_view import CandidateView
-from loadstats.ledger.cluster import Cluster, Engine, EngineName, Row
+from loadstats.ledger.cluster import Cluster, Engine
+from loadstats.ledger.cluster_snapshot import ClusterSnapshot
+from loadstats.ledger.copy import RequestCopy
+from loadstats.ledger.counts import LedgerCounts
+from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, Refreshed, Tokens
-from loadstats.ledger.glance import Glance, glance
-from loadstats.ledger.inspection import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Inspection, Page, Sighting
-from loadstats.ledger.journal import Journal
+from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
-from loadstats.ledger.record import Origin, Phase, Record
-from loadstats.ledger.replicated import Copy, Hearsay, ReplicatedLedger
-from loadstats.ledger.reservations import (
-    MAX_CANDIDATES,
-    CandidateNames,
-    EngineChoice,
-    NoCandidates,
-    Reservations,
-    Reserved,
-)
-from loadstats.ledger.state import BUCKETS, Counts, LedgerFull
-from loadstats.ledger.totals import Totals, clusters_after, totals
+from loadstats.ledger.legacy import LegacyLedgerAdapter
+from loadstats.ledger.limits import BUCKETS, LedgerFull
+from loadstats.ledger.phase import Phase
+from loadstats.ledger.record import Origin, Record
+from loadstats.ledger.replica import LedgerReplica
+from loadstats.ledger.requests import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Page, RequestReader, RequestView
+from loadstats.ledger.reservations import MAX_CANDIDATES, CandidateNames, EngineChoice, NoCandidates, Reserved
+from loadstats.ledger.row import Row
+from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Signal
+from loadstats.ledger.totals import ClusterTotals, SignalSums
 
 __all__ = [
     "BUCKETS",
+    "CONTRACT",
     "EARLY",
     "IN_FLIGHT",
     "MAX_CANDIDATES",
     "NAMES",
+    "OURS",
+    "SIGNALS",
     "Added",
     "Beat",
     "CandidateNames",
     "CandidateView",
     "Cluster",
-    "Copy",
-    "Counts",
+    "ClusterSnapshot",
+    "ClusterTotals",
     "Cursor",
     "Done",
     "Dropped",
@@ -46,14 +49,14 @@ __all__ = [
     "EngineChoice",
     "EngineName",
     "Event",
+    "EventSink",
     "Filter",
     "FirstToken",
-    "Glance",
-    "Hearsay",
-    "Inspection",
-    "Journal",
     "Ledger",
+    "LedgerCounts",
     "LedgerFull",
+    "LedgerReplica",
+    "LegacyLedgerAdapter",
     "Match",
     "Mismatch",
     "NoCandidates",
@@ -62,14 +65,12 @@ __all__ = [
     "Phase",
     "Record",
     "Refreshed",
-    "ReplicatedLedger",
-    "Reservations",
+    "RequestCopy",
+    "RequestReader",
+    "RequestView",
     "Reserved",
     "Row",
-    "Sighting",
+    "Signal",
+    "SignalSums",
     "Tokens",
-    "Totals",
-    "clusters_after",
-    "glance",
-    "totals",
 ]

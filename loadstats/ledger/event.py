@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What clients report, as the ledger tells it to its journal and takes it from peers. Immutable.
+"""What clients report, as the ledger journals it and takes it from peers. Immutable.
 
 As msgpack arrays, tagged by number, these are what nodes send each other; `docs/protocol.md` describes them. Bounds are
 the same as for clients' calls: a bad peer cannot do more harm than a bad client.
@@ -29,7 +29,7 @@ class Added(Struct, frozen=True, array_like=True, tag=0, gc=False):
 
     request_id: Name
     cluster: Name
-    ip: EngineText
+    engine: EngineText
     prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     owner: Annotated[str, Meta(max_length=256)] = ""
 
@@ -73,7 +73,7 @@ class Dropped(Struct, frozen=True, array_like=True, tag=6, gc=False):
     """A client dropped an engine. Its requests were ended, each by an event of its own, before this one."""
 
     cluster: Name
-    ip: EngineText
+    engine: EngineText
 
 
 Event = Added | FirstToken | Done | Tokens | Refreshed | Beat | Dropped

@@ -4,70 +4,72 @@
 
 Owned by the ledger and changed under its lock. `gc=False`: measured with 1,000,000 records, a full collection stops
 everything for 4 ms, with tracked `__slots__` classes for 164 ms. The price: records are freed by reference counts
-alone, so the ledger unlinks them from the wheel when they go.
+alone, so the ledger unlinks them from its queues when it drops them.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
 from zlib import crc32
 
 from msgspec import Struct, field
 
 from loadstats.ledger.cluster import Engine
-from loadstats.ledger.wheel import Link, Wheel
+from loadstats.ledger.expiry_queue import ExpiryQueue, Link
+from loadstats.ledger.phase import DECODE, PREFILL, Phase
 
 _MASK = 2**64 - 1
 
 
-class Phase(IntEnum):
-    """How far a request has come."""
-
-    PREFILL = 0  # added; its prompt counts
-    DECODE = 1  # first token seen; it counts, its prompt does not
-    DONE = 2  # a tombstone, kept to meet late and repeated calls
-
-
-# Plain names: a look-up on an enum class costs the hot path four times as much.
-PREFILL, DECODE, DONE = Phase.PREFILL, Phase.DECODE, Phase.DONE
-
-
 class Origin(Struct, frozen=True, gc=False):
-    """A node that takes requests from clients, in one of its lives: `name` is `node@epoch`."""
+    """A node that takes requests from clients, in one of its lives.
+
+    `name`: `node@epoch`.
+    `fingerprint`: 64 bits of the name, for digests.
+    """
 
     name: str
     fingerprint: int
 
     @classmethod
     def of(cls, name: str) -> Origin:
-        """The origin of this name, the same on every node."""
+        """Return the origin of this name. It is the same on every node."""
         return cls(name, crc32(name.encode()) * 0x9E3779B97F4A7C15 & _MASK)
 
 
 class Owner(Link, gc=False):
-    """A gateway that says it lives. It falls due when its last heartbeat has lapsed, and again when that is so long ago
-    that no request from before it can be under way.
+    """A gateway that requests name, or that sends heartbeats.
 
-    `beat_ms` is when that was taken, in wall-clock milliseconds by the node that took it; 0: never. `requests` are its
-    requests in flight, under `HELD` or `ORPHANED` as they are counted.
+    It falls due when its last heartbeat has lapsed, and again when no request from before that can be under way.
+
+    `name`: the gateway's name.
+    `beat_ms`: when the last heartbeat was taken, in wall-clock ms of the node that took it; 0 before the first.
+    `due_tick`: until when the last heartbeat holds.
+    `alive`: whether it holds now.
+    `requests`: its requests in flight, under `HELD` or `ORPHANED` as they are counted.
+    `requests_num`: how many those are.
     """
 
     name: str = ""
     beat_ms: int = 0
     due_tick: int = 0
     alive: bool = False
-    requests: Wheel[More] = field(default_factory=Wheel)
+    requests: ExpiryQueue[RecordExtras] = field(default_factory=ExpiryQueue)
     requests_num: int = 0
 
 
 HELD, ORPHANED = 0, 1
 
 
-class More(Link, gc=False):
-    """What only some requests have: tokens, a refresh, an owner. A member of its owner's requests while in flight.
+class RecordExtras(Link, gc=False):
+    """What only some requests have: tokens, a refresh, an owner. In one list of its owner's requests while in flight.
 
-    Tokens are absolute, and the larger wins, as does the later refresh (`refreshed_ms`: wall-clock milliseconds by the
-    node that took it). Record and this point at each other: whoever drops the record clears `Record.more`.
+    Record and extras point at each other, so `Record.extras` is cleared before the record is dropped.
+
+    `record`: the record.
+    `input_tokens`, `output_tokens`: what the request holds on its engine, in all; the larger value wins.
+    `refreshed_ms`: the last refresh, in wall-clock milliseconds of the node that took it; the later one wins.
+    `owner`: the gateway that answers for it.
+    `orphaned`: it is counted as one whose owner has lapsed.
     """
 
     record: Record | None = None
@@ -79,10 +81,17 @@ class More(Link, gc=False):
 
 
 class Record(Link, gc=False):
-    """One request. `engine` is None for a stub: a call that overtook the add that names the engine.
+    """One request.
 
-    `since_tick` is when the request was added, on this node's clock. `(origin, seq)` is the dot of its add: which node
-    took it, as which of its events; without one (None, 0) the record is this node's own affair.
+    `request_id`: its id.
+    `engine`: where it runs; None for a stub, a call that overtook the add that names the engine.
+    `prompt_length`: of its prompt, in the gateway's unit.
+    `phase`: how far it has come.
+    `since_tick`: when it was added, on this node's clock.
+    `due_tick`: when it expires, or is forgotten once it is over.
+    `origin`, `seq`: the dot of its add, that is the node that took it and the number of the event; None and 0 where
+    the record is not replicated.
+    `extras`: what only some requests have.
     """
 
     request_id: str = ""
@@ -93,13 +102,13 @@ class Record(Link, gc=False):
     due_tick: int = 0
     origin: Origin | None = None
     seq: int = 0
-    more: More | None = None
+    extras: RecordExtras | None = None
 
 
 def fingerprint(record: Record, crc: int) -> int:
-    """64 bits of a live record that differ where two nodes' copies of it differ; 0 for one without a dot.
+    """Return 64 bits of a live record that differ where two nodes' copies of it differ; 0 for one without a dot.
 
-    `crc` is the CRC-32 of the request id. XORed over a bucket they make its digest.
+    `crc` is the CRC-32 of the request id. XORed over a bucket, fingerprints make its digest.
     """
     origin = record.origin
     if origin is None:
@@ -107,11 +116,11 @@ def fingerprint(record: Record, crc: int) -> int:
     mixed = crc * 0xC2B2AE3D27D4EB4F ^ record.seq * 0x165667B19E3779F9 ^ origin.fingerprint
     if record.phase is DECODE:
         mixed ^= crc * 0x27D4EB2F165667C5
-    more = record.more
-    if more is not None:  # 0 where there is but an owner: that came with the dot, or found no room
+    extras = record.extras
+    if extras is not None:  # 0 where there is but an owner: that came with the dot, or found no room
         mixed ^= (
-            more.input_tokens * 0xD6E8FEB86659FD93
-            ^ more.output_tokens * 0xA0761D6478BD642F
-            ^ more.refreshed_ms * 0xE7037ED1A0B428DB
+            extras.input_tokens * 0xD6E8FEB86659FD93
+            ^ extras.output_tokens * 0xA0761D6478BD642F
+            ^ extras.refreshed_ms * 0xE7037ED1A0B428DB
         ) * (crc | 1)
     return mixed & _MASK

@@ -1,22 +1,18 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Reservations: choose an engine and add a request to it in one step, so that no other request is counted in between.
+"""What a reservation takes and gives: the engines to choose from, the choice, the engine that was reserved.
 
-Any thread may reserve; the ledger's lock is held for 0.05 ms with 1,000 engines and 0.25 ms with 5,000. The first
-choice in a cluster takes 0.2 and 1 ms. The caller's function chooses.
+`Ledger.reserve` makes reservations. `view_of` wants the ledger's lock held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
-from zlib import crc32
 
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cluster import Cluster
-from loadstats.ledger.ledger import Ledger
-from loadstats.ledger.state import BUCKETS
 
 MAX_CANDIDATES = 5_000  # of more, a choice would hold the lock for longer than others may have to wait
 
@@ -82,48 +78,8 @@ class NoCandidates(Exception):
     """The call names no engines, and the cluster has none."""
 
 
-class Reservations:
-    """Reserves engines for requests in one ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def reserve(
-        self,
-        request_id: str,
-        cluster: str,
-        names: CandidateNames | None,
-        choose: Callable[[CandidateView], EngineChoice | None],
-        prompt_length: int,
-        now: float,
-        wall_ns: int,
-        owner: str = "",
-    ) -> Reserved | None:
-        """Add a request to the engine that `choose` takes, out of the named engines or else all of the cluster.
-
-        A request whose engine is known stays there, also after its end. Returns None, and adds nothing, if `choose`
-        takes no engine. Raises `NoCandidates` and `LedgerFull`.
-        """
-        ledger = self._ledger
-        crc = crc32(request_id.encode())
-        with ledger._lock:
-            record = ledger._buckets[crc % BUCKETS].get(request_id)
-            if record is not None and record.engine is not None:
-                ledger._counts.repeated += 1
-                return Reserved(record.engine.name.ip, record.engine.encode(), None)
-            view = _view(ledger._clusters.get(cluster), names, crc)
-            choice = choose(view)
-            if choice is None:
-                return None
-            name = view.name(choice.place)
-            engine = ledger._add(crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner)
-            listed = engine.cluster
-            assert listed is not None  # an engine with a request is in its cluster
-            listed.refresh(1)  # the last that changed is this one
-            return Reserved(engine.name.ip, listed.encoded[engine.index], choice.score)
-
-
-def _view(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:
+def view_of(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:
+    """Return the engines to choose from. `crc` selects a part of a large cluster. Raises `NoCandidates`."""
     if cluster is None:
         if names is None:
             raise NoCandidates
@@ -139,7 +95,7 @@ def _all(cluster: Cluster, numbers: CandidateNumbers) -> CandidateView:
     view = cluster.whole_view
     if view is None or not view.is_current(numbers):
         order = cluster.order
-        view = CandidateView(numbers, list.copy, numbers.ips, lambda place: order[place].ip)
+        view = CandidateView(numbers, list.copy, numbers.ips, lambda place: order[place].name)
         cluster.whole_view = view
     return view
 
@@ -153,4 +109,4 @@ def _window(cluster: Cluster, numbers: CandidateNumbers, crc: int) -> CandidateV
     def some(them: list[T]) -> list[T]:
         return them[start : start + MAX_CANDIDATES] + them[:before]
 
-    return CandidateView(numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].ip)
+    return CandidateView(numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].name)

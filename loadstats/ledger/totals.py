@@ -2,41 +2,79 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clusters in a row each: what their engines' numbers add up to.
 
-Any thread. A generator's `yield` is where others may have their turn; the lock is only taken to copy a list.
+Any thread. A generator's `yield` is where other threads may have their turn; the lock is only taken to copy a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, defstruct
 
-from loadstats.ledger.cluster import INT64
-from loadstats.ledger.state import SLICE
-
-if TYPE_CHECKING:
-    from loadstats.ledger.book import Book
+from loadstats.ledger.engines import Engines
+from loadstats.ledger.limits import SLICE
+from loadstats.ledger.row import signal_type
+from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Load
 
 PART = 2048  # names sorted in one go: 0.4 ms
 
+if TYPE_CHECKING:
 
-class Totals(Struct, frozen=True):
-    """A cluster's sums. One that went while it was looked at has no engines."""
+    class ClusterTotals(Load):
+        """A cluster's sums: the signals of `Load`, and these members.
 
-    cluster: str
-    engines: Annotated[int, Meta(description="that are listed")]
-    queued_req_num: Annotated[int, Meta(description="requests that were started and not ended")]
-    prompt_length: Annotated[int, Meta(description="sum over those before their first token", extra_json_schema=INT64)]
-    prefill_req_num: Annotated[int, Meta(description="requests before their first token")]
-    token_num: Annotated[int, Meta(description="tokens held by requests in flight", extra_json_schema=INT64)]
-    orphaned_req_num: Annotated[int, Meta(description="requests whose owner is gone")]
+        `cluster`: its name.
+        `engines`: how many engines are listed; 0 where the cluster closed while it was read.
+        """
+
+        cluster: str = ""
+        engines: int = 0
+
+else:
+    ClusterTotals = defstruct(
+        "Totals",  # its name in the API's schema
+        [
+            ("cluster", str),
+            ("engines", Annotated[int, Meta(description="that are listed")]),
+            *((name, signal_type(name)) for name in (*CONTRACT, *OURS)),
+        ],
+        namespace={"__doc__": "A cluster's sums. One that went while it was looked at has no engines."},
+        module=__name__,
+        frozen=True,
+    )
 
 
-def clusters_after(book: Book, name: str, most: int) -> Generator[None, None, list[str]]:
-    """The next clusters after a name, by name."""
+class SignalSums:
+    """Adds up the signals of engines or rows, some at a time. The one place where engines are summed."""
+
+    def __init__(self) -> None:
+        self._sums = dict.fromkeys(SIGNALS, 0)
+        self._largest = dict.fromkeys(CONTRACT, 0)
+
+    def add(self, loads: Sequence[object]) -> None:
+        """Add engines or rows."""
+        for name in SIGNALS:
+            numbers = list(map(attrgetter(name), loads))
+            self._sums[name] += sum(numbers)
+            if name in self._largest:
+                self._largest[name] = max(self._largest[name], *numbers, 0)
+
+    def named(self) -> dict[str, int]:
+        """Return the sums by signal."""
+        return self._sums
+
+    def largest(self) -> dict[str, int]:
+        """Return the largest number of one engine, for each signal of the contract."""
+        return self._largest
+
+
+def clusters_after(engines: Engines, name: str, most: int) -> Generator[None, None, list[str]]:
+    """Return the next `most` clusters after a name, by name."""
     first: list[str] = []
-    names = list(book._clusters)
+    names = list(engines.clusters)
     for start in range(0, len(names), PART):
         if start:
             yield
@@ -44,25 +82,24 @@ def clusters_after(book: Book, name: str, most: int) -> Generator[None, None, li
     return first
 
 
-def totals(book: Book, names: Iterable[str]) -> Generator[None, None, list[Totals]]:
-    """The sums of clusters. Engines are read as they are when they are read: each for itself is right."""
-    rows: list[Totals] = []
+def totals(
+    lock: AbstractContextManager[object], engines: Engines, names: Iterable[str]
+) -> Generator[None, None, list[ClusterTotals]]:
+    """Return the sums of clusters. Each engine is of one moment, the whole is not."""
+    rows: list[ClusterTotals] = []
     work = 0
     for name in names:
-        with book._lock:
-            home = book._clusters.get(name)
-            engines = [] if home is None else home.order.copy()  # 0.7 ms of 100,000
-        queued = prompts = prefill = tokens = orphaned = 0
-        for start in range(0, len(engines) or 1, SLICE):
-            part = engines[start : start + SLICE]
-            queued += sum([engine.queued_req_num for engine in part])
-            prompts += sum([engine.prompt_length for engine in part])
-            prefill += sum([engine.prefill_req_num for engine in part])
-            tokens += sum([engine.token_num for engine in part])
-            orphaned += sum([engine.orphaned_req_num for engine in part])
+        with lock:
+            cluster = engines.clusters.get(name)
+            listed = [] if cluster is None else cluster.order.copy()  # 0.7 ms of 100,000
+        sums = SignalSums()
+        for start in range(0, len(listed) or 1, SLICE):
+            part = listed[start : start + SLICE]
+            sums.add(part)
             work += 16 + len(part)  # a cluster costs as much as 16 engines
             if work > SLICE:
                 work = 0
                 yield
-        rows.append(Totals(name, len(engines), queued, prompts, prefill, tokens, orphaned))
+        signals: dict[str, Any] = sums.named()
+        rows.append(ClusterTotals(cluster=name, engines=len(listed), **signals))
     return rows

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from json import dumps
 
-from loadstats.ledger import Engine, Glance, Ledger, glance
+from loadstats.ledger import ClusterSnapshot, Engine, Ledger
 from loadstats.live.view import PART, Steps
 
 
@@ -24,12 +24,12 @@ class ClusterView:
         self._cluster = cluster
         self._names = b'"node":%b,"cluster":%b' % (dumps(node).encode(), dumps(cluster).encode())
         self._looked = False
-        self._seen: Glance | None = None
+        self._seen: ClusterSnapshot | None = None
 
     def look(self) -> Steps[bytes | None]:
         """Engines that changed and those that went."""
         before = self._seen
-        now = yield from glance(self._ledger, self._cluster, before, encoded=True)
+        now = yield from self._ledger.cluster_snapshot(self._cluster, before, encoded=True)
         if not self._looked:
             self._looked, self._seen = True, now
             return None
@@ -42,7 +42,7 @@ class ClusterView:
             changed, gone = yield from _by_name(_pairs(before), _pairs(now))
         self._seen = now
         if not changed and not gone:
-            return None  # what is new since the glance before was in that one already
+            return None  # all that is new was in the snapshot before
         return b'%b,"engines":[%b],"gone":[%b]' % (self.alive(), b",".join(changed), b",".join(gone))
 
     def snapshot(self) -> bytes:
@@ -55,7 +55,7 @@ class ClusterView:
         return b'"added_total":%d' % (self._seen.added_total if self._seen is not None else 0)
 
 
-def _pairs(seen: Glance | None) -> Iterator[tuple[Engine, bytes]]:
+def _pairs(seen: ClusterSnapshot | None) -> Iterator[tuple[Engine, bytes]]:
     return zip(seen.order, seen.encoded, strict=True) if seen is not None else iter(())
 
 
@@ -76,10 +76,10 @@ def _by_name(
     """The new bytes and the names that are no more, where places have moved."""
     known: dict[str, bytes] = {}
     while part := list(islice(old, PART)):
-        known.update((engine.ip, encoded) for engine, encoded in part)
+        known.update((engine.name, encoded) for engine, encoded in part)
         yield
     changed: list[bytes] = []
     while part := list(islice(new, PART)):
-        changed += [encoded for engine, encoded in part if known.pop(engine.ip, None) is not encoded]
+        changed += [encoded for engine, encoded in part if known.pop(engine.name, None) is not encoded]
         yield
     return changed, [dumps(name).encode() for name in known]

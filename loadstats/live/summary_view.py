@@ -14,7 +14,7 @@ from json import dumps
 
 from msgspec import Struct
 
-from loadstats.ledger import Glance, Ledger, glance
+from loadstats.ledger import CONTRACT, OURS, ClusterSnapshot, Ledger, SignalSums
 from loadstats.live.view import PART, Steps
 
 LISTED = 1000  # clusters, first by name: more are nothing to look at, and 200 bytes each in every snapshot
@@ -22,7 +22,7 @@ MOST = 20_000  # engines added up in one look: 2 ms in all
 
 
 class _Told(Struct):
-    seen: Glance
+    seen: ClusterSnapshot
     row: bytes
 
 
@@ -55,7 +55,9 @@ class SummaryView:
             self._place = (self._place + 1) % len(self._listed)
             left -= 1
             before = self._told.get(name)
-            seen = yield from glance(self._ledger, name, before.seen if before is not None else None, encoded=False)
+            seen = yield from self._ledger.cluster_snapshot(
+                name, before.seen if before is not None else None, encoded=False
+            )
             since += 16  # a look at a cluster costs as much as adding up 16 engines
             if seen is None:
                 if before is not None:
@@ -90,36 +92,23 @@ class SummaryView:
         return b""
 
 
-def _row(name: str, seen: Glance) -> Generator[None, None, bytes]:
-    """The cluster's sums. The engines are read as they are now: each for itself is right."""
-    queued = prompts = most_queued = most_prompts = prefill = tokens = orphaned = 0
+def _row(name: str, seen: ClusterSnapshot) -> Generator[None, None, bytes]:
+    """Return the cluster's sums as JSON. Each engine is of one moment, the whole is not.
+
+    A signal of the contract comes with the largest of an engine, another one only where it is not 0.
+    """
+    sums = SignalSums()
     engines = seen.order
     for start in range(0, len(engines), PART):
         if start:
             yield
-        part = engines[start : start + PART]
-        numbers = [engine.queued_req_num for engine in part]
-        queued += sum(numbers)
-        most_queued = max(most_queued, *numbers)
-        numbers = [engine.prompt_length for engine in part]
-        prompts += sum(numbers)
-        most_prompts = max(most_prompts, *numbers)
-        prefill += sum([engine.prefill_req_num for engine in part])
-        tokens += sum([engine.token_num for engine in part])
-        orphaned += sum([engine.orphaned_req_num for engine in part])
-    return (
-        b'{"cluster":%b,"engines":%d,"queued_req_num":%d,"prompt_length":%d,"max_queued_req_num":%d,'
-        b'"max_prompt_length":%d,"added_total":%d%b%b%b}'
-        % (
-            dumps(name).encode(),
-            len(engines),
-            queued,
-            prompts,
-            most_queued,
-            most_prompts,
-            seen.added_total,
-            b',"prefill_req_num":%d' % prefill if prefill else b"",
-            b',"token_num":%d' % tokens if tokens else b"",
-            b',"orphaned_req_num":%d' % orphaned if orphaned else b"",
-        )
-    )
+        sums.add(engines[start : start + PART])
+    total, most = sums.named(), sums.largest()
+    members = [
+        b'"cluster":%b,"engines":%d' % (dumps(name).encode(), len(engines)),
+        *(b'"%b":%d' % (signal.encode(), total[signal]) for signal in CONTRACT),
+        *(b'"max_%b":%d' % (signal.encode(), most[signal]) for signal in CONTRACT),
+        b'"added_total":%d' % seen.added_total,
+        *(b'"%b":%d' % (signal.encode(), total[signal]) for signal in OURS if total[signal]),
+    ]
+    return b"{%b}" % b",".join(members)

@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 from edge.body import Body
 from edge.call import Call, Route
 from edge.errors import InvalidInput, TooMany
-from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates, Reservations
+from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
 from loadstats.pick.cache_credit import CacheCredit, CachedLengths
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
@@ -54,7 +54,7 @@ class PickHandlers:
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
-        self._reservations = Reservations(ledger)
+        self._reserve = ledger.reserve
         self._options = options
         self._cached = cached
         self._keep = keep
@@ -87,7 +87,7 @@ class PickHandlers:
             return choose(CandidateScores.of(view, options), credit, options, self._random)
 
         try:
-            reserved = self._reservations.reserve(
+            reserved = self._reserve(
                 body.request_id,
                 body.cluster,
                 names,

@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 
-from loadstats.admin.sums import by_load, sums
+from loadstats.admin.sums import HEADINGS, by_load, cluster_sums
 from loadstats.part import LoadStats
 from runtime.health import Health
 from runtime.identity import Identity
@@ -32,9 +32,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["report"] = part(Health).report()
     if may("loadstats.view_cluster"):
         ledger = part(LoadStats).ledger
-        clusters = list(sums(ledger))
+        clusters = list(cluster_sums(ledger))
         context["counts"] = ledger.counts()
         context["clusters"] = len(clusters)
+        context["headings"] = HEADINGS
         context["busiest"] = nlargest(BUSIEST, clusters, key=by_load)
     if may("admin.view_logentry"):
         context["entries"] = LogEntry.objects.select_related("user", "content_type")[:LAST]

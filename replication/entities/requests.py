@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta
 
-from loadstats.ledger import BUCKETS, Added, Beat, Copy, Done, Dropped, FirstToken, Refreshed, ReplicatedLedger, Tokens
+from loadstats.ledger import BUCKETS, Added, Beat, Done, Dropped, FirstToken, Ledger, Refreshed, RequestCopy, Tokens
 from replication.buckets import Layout, State
 from replication.entity import Batch, Entity
 
@@ -43,29 +43,29 @@ class ReplicatedRequests(Entity):
     path = "/v1/replica/state"
     unit = "records"
     buckets = BUCKETS
-    layout = Layout(Copy, BUCKETS)
+    layout = Layout(RequestCopy, BUCKETS)
     events: ClassVar[frozenset[type]] = frozenset({Added, FirstToken, Done, Tokens, Refreshed, Beat, Dropped})
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours
 
-    def __init__(self, ledger: ReplicatedLedger, check_engine: Callable[[str], None]) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, check_engine: Callable[[str], None]) -> None:
+        self._replica = ledger.replica
         self._check_engine = check_engine
         self._hold_until = 0.0
 
     def check(self, events: Sequence[Any]) -> None:
         for event in events:
             if type(event) is Added:
-                self._check_engine(event.ip)
+                self._check_engine(event.engine)
 
     def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
-        ledger, events = self._ledger, batch.events
-        origin = ledger.origin(batch.origin)
-        ledger.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
+        events = batch.events
+        origin = self._replica.origin(batch.origin)
+        self._replica.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
 
-    def copies(self, bucket: int, now: float) -> Sequence[Copy]:
-        return self._ledger.copies(bucket, now)
+    def copies(self, bucket: int, now: float) -> Sequence[RequestCopy]:
+        return self._replica.copies(bucket, now)
 
     def merge(
         self, state: State, theirs: Mapping[str, int], ours: Mapping[str, int], now: float, wall_ns: int
@@ -74,9 +74,9 @@ class ReplicatedRequests(Entity):
         for _, copies in state.buckets:
             for copy in copies:
                 if copy.cluster:
-                    self._check_engine(copy.ip)
+                    self._check_engine(copy.engine)
         yield sum(
-            self._ledger.merge(
+            self._replica.merge(
                 bucket,
                 copies,
                 theirs=lambda origin, seq: seq <= theirs.get(origin, 0),
@@ -88,14 +88,14 @@ class ReplicatedRequests(Entity):
         )
 
     def summary(self, now: float) -> dict[str, Any]:
-        return {"digests": self._ledger.digests(), "owners": self._ledger.owners(now)}
+        return {"digests": self._replica.digests(), "owners": self._replica.owners(now)}
 
     def meet(self, summary: RequestSummary, now: float) -> None:
         """Take in what a peer knows of gateways."""
-        self._ledger.merge_owners(summary.owners, now)
+        self._replica.merge_owners(summary.owners, now)
 
     def differing(self, summary: RequestSummary) -> set[int]:
-        ours = self._ledger.digests()
+        ours = self._replica.digests()
         return {
             bucket for bucket, (mine, theirs) in enumerate(zip(ours, summary.digests, strict=True)) if mine != theirs
         }
@@ -103,7 +103,7 @@ class ReplicatedRequests(Entity):
     @property
     def complete(self) -> bool:
         """False for as long as a request may live after the ledger had no room for one."""
-        return self._ledger.complete
+        return self._replica.complete
 
     def hold(self, behind: bool, now: float) -> None:
         """Let tombstones stay while a peer is behind, and for as long again afterwards.
@@ -112,5 +112,5 @@ class ReplicatedRequests(Entity):
         when the other's add arrives.
         """
         if behind:
-            self._hold_until = now + self._ledger.tombstone_seconds
-        self._ledger.holding = now < self._hold_until
+            self._hold_until = now + self._replica.tombstone_seconds
+        self._replica.holding = now < self._hold_until

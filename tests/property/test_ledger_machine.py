@@ -110,7 +110,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(holding=st.booleans())
     def hold(self, holding: bool) -> None:
-        self.ledger.holding = self.model.holding = holding
+        self.ledger.replica.holding = self.model.holding = holding
 
     @rule()
     def lapse(self) -> None:
@@ -153,7 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Long after the last call nothing is left of any history."""
-        self.ledger.holding = False
+        self.ledger.replica.holding = False
         for _ in range(5):
             self.now += 2 * WINDOW + TOMBSTONES
             while self.ledger.lapse(self.now, 1) or self.ledger.expire(self.now, 1):

@@ -36,7 +36,7 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
     rows = list(world.rows().values())
     assert all(row == rows[0] for row in rows), rows
     beats = [
-        {name: stamp for name, (stamp, seconds) in node.ledger.owners(node.now()).items() if seconds > 0}
+        {name: stamp for name, (stamp, seconds) in node.ledger.replica.owners(node.now()).items() if seconds > 0}
         for node in world.nodes.values()
     ]
     assert all(beat == beats[0] for beat in beats), beats
@@ -44,7 +44,7 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
         assert node.replica.joined
         assert not node.replica.gaps
         assert [sender.lag_events for sender in node.senders.values()] == [0] * len(node.senders)
-        assert node.ledger.digests() == next(iter(world.nodes.values())).ledger.digests()
+        assert node.ledger.replica.digests() == next(iter(world.nodes.values())).ledger.replica.digests()
         audit(node.ledger)
     expected = gateways.expected(aged=aged)
     if exact:

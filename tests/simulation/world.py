@@ -19,7 +19,7 @@ import msgspec
 
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
-from loadstats.ledger import Origin, Phase, ReplicatedLedger
+from loadstats.ledger import Ledger, Origin, Phase
 from replication.anti_entropy import PENDING_SHARE
 from replication.buckets import State
 from replication.entities import Entities, Summary
@@ -69,19 +69,19 @@ class SimNode:
         self.name = name
         self.skew = world.random.uniform(-1e6, 1e6)  # its clocks have nothing to do with anybody's
         self.wall_skew = world.random.choice([0.0, 0.5, -20.0, 3600.0])
-        self.ledger = ReplicatedLedger(
+        self.ledger = Ledger(
             request_seconds=world.request_seconds,
             tombstone_seconds=TOMBSTONE_SECONDS,
             stub_seconds=world.request_seconds,
             orphan_seconds=ORPHAN_SECONDS,
         )
-        origin = self.ledger.origin(f"{name}@{epoch}")
+        origin = self.ledger.replica.origin(f"{name}@{epoch}")
         self.journal = SimJournal(Origin.of(origin.name), capacity=world.capacity, spare=world.capacity // 8)
         self.journal.told = world.told
         self.ledger.journal = self.journal
         self.index = CacheIndex()
         self.stamps = Stamps(self.wall_ns)
-        self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, lambda ip: None)
+        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, lambda ip: None)
         self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda ip: None), self.caches))
         self.pending = self.replica.pending[self.caches.name]
         self.senders: dict[str, Sender] = {}
@@ -377,10 +377,10 @@ class World:
         }
 
 
-def live(ledger: ReplicatedLedger) -> dict[str, View]:
+def live(ledger: Ledger) -> dict[str, View]:
     found = {}
     for record in ledger.records():
-        engine, more = record.engine, record.more
+        engine, more = record.engine, record.extras
         if engine is None or engine.cluster is None or record.phase is Phase.DONE:
             continue
         owner = "" if more is None or more.owner is None else more.owner.name

@@ -22,7 +22,7 @@ from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
-from loadstats.ledger import Inspection, Ledger
+from loadstats.ledger import Ledger
 from loadstats.part import LoadStats
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
@@ -156,7 +156,7 @@ class PartialNode:
         clocks: Any = {"now": lambda: 0.0, "wall_ns": lambda: WALL_NS}
         load = LoadHandlers(self.ledger, **clocks)
         self.replica = FakeReplica(load)
-        self.inspection = Inspection(self.ledger)
+        self.inspection = self.ledger.requests
         look = InspectionHandlers(self.inspection, self.name, now=lambda: 0.0)
         logs: Any = self.logs
         keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)

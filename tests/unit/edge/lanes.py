@@ -139,7 +139,7 @@ class Server:
     def __init__(self, pages: Any = None, **limits: Any) -> None:
         self.ledger = Ledger()
         self.now = 1000.0
-        self.ledger.life = b"life"
+        self.ledger.incarnation = b"life"
         self.waits = Waits(self.ledger.tag, most=3)
         clocks: Any = {"now": lambda: self.now, "wall_ns": lambda: 7}
         handlers = (

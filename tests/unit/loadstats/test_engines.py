@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from loadstats.ledger.state import SLICE
 
 from edge.call import Call, Handler
 from edge.errors import ContractError, InvalidInput, NotFound
 from loadstats.engines import EngineHandlers
 from loadstats.ledger import Ledger, clusters_after
-from loadstats.ledger.state import SLICE
 from loadstats.ledger.totals import PART
 
 

@@ -21,11 +21,10 @@ from loadstats.ledger import (
     Added,
     Cursor,
     Filter,
-    Hearsay,
-    Inspection,
     Ledger,
-    ReplicatedLedger,
-    Sighting,
+    LegacyLedgerAdapter,
+    RequestReader,
+    RequestView,
 )
 
 EVERYTHING = Filter()
@@ -41,44 +40,44 @@ def ids(
     between: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Of a whole walk, page by page, each within its bounds."""
-    inspection = Inspection(ledger)
+    inspection = ledger.requests
     found: list[str] = []
     cursor: Cursor | None = Cursor()
     while cursor is not None:
         page = inspection.page(filter_, cursor, now, most=most, most_looked=most_looked)
-        assert len(page.sightings) <= most
-        found += [each.request_id for each in page.sightings]
+        assert len(page.views) <= most
+        found += [each.request_id for each in page.views]
         cursor = page.next
         between()
     return found
 
 
 def test_a_request_is_seen_in_every_phase() -> None:
-    ledger = ReplicatedLedger(request_seconds=660, tombstone_seconds=60)
-    inspection = Inspection(ledger)
+    ledger = Ledger(request_seconds=660, tombstone_seconds=60)
+    inspection = ledger.requests
     ledger.add("r", "c", "10.0.0.1", 7, 100.0, 0)
-    assert inspection.look("r", 110.0) == Sighting("r", "c", "10.0.0.1", "prefill", 10, 650, 7, "", 0)
+    assert inspection.look("r", 110.0) == RequestView("r", "c", "10.0.0.1", "prefill", 10, 650, 7, "", 0)
     ledger.first_token("r", 120.0, 0)
-    assert inspection.look("r", 120.0) == Sighting("r", "c", "10.0.0.1", "decode", 20, 640, 7, "", 0)
+    assert inspection.look("r", 120.0) == RequestView("r", "c", "10.0.0.1", "decode", 20, 640, 7, "", 0)
     ledger.done("r", 130.0, 0)
-    assert inspection.look("r", 140.0) == Sighting("r", "c", "10.0.0.1", "done", 40, 50, 7, "", 0)
+    assert inspection.look("r", 140.0) == RequestView("r", "c", "10.0.0.1", "done", 40, 50, 7, "", 0)
 
 
 def test_a_call_that_overtook_its_add_is_seen_as_early() -> None:
-    ledger = ReplicatedLedger(stub_seconds=600)
+    ledger = Ledger(stub_seconds=600)
     ledger.done("early", 100.0, 0)
-    assert Inspection(ledger).look("early", 101.0) == Sighting("early", "", "", "early", 1, 599, 0, "", 0)
+    assert ledger.requests.look("early", 101.0) == RequestView("early", "", "", "early", 1, 599, 0, "", 0)
 
 
 def test_an_unknown_request_is_none() -> None:
-    assert Inspection(Ledger()).look("nobody", 0.0) is None
+    assert RequestReader(Ledger()).look("nobody", 0.0) is None
 
 
 def test_what_a_peer_told_names_its_origin() -> None:
-    ledger = ReplicatedLedger()
-    ledger.apply([Added("theirs", "c", "10.0.0.1", 7)], ledger.origin("b:80@1"), 12, 100.0, 0)
-    Hearsay(ledger).add("hearsay", "c", "10.0.0.1", 7, 100.0, 0)
-    seen = {name: Inspection(ledger).look(name, 100.0) for name in ("theirs", "hearsay")}
+    ledger = Ledger()
+    ledger.replica.apply([Added("theirs", "c", "10.0.0.1", 7)], ledger.replica.origin("b:80@1"), 12, 100.0, 0)
+    LegacyLedgerAdapter(ledger.replica).add("hearsay", "c", "10.0.0.1", 7, 100.0, 0)
+    seen = {name: ledger.requests.look(name, 100.0) for name in ("theirs", "hearsay")}
     assert [(each.origin, each.seq) for each in seen.values() if each] == [("b:80@1", 12), ("", 0)]
 
 
@@ -87,7 +86,7 @@ def test_the_tombstone_of_an_engine_that_is_gone_has_no_cluster() -> None:
     ledger.add("r", "c", "10.0.0.1", 7, 0.0, 0)
     ledger.done("r", 0.0, 0)
     ledger.expire(50.0, 0)
-    seen = Inspection(ledger).look("r", 50.0)
+    seen = ledger.requests.look("r", 50.0)
     assert seen is not None
     assert (seen.cluster, seen.phase) == ("", "done")
 
@@ -134,33 +133,33 @@ def test_only_what_passes_the_filter_is_met(mixed: Ledger, filter_: Filter, coun
 
 
 def test_a_page_ends_with_the_bucket_in_which_it_looked_at_enough(mixed: Ledger) -> None:
-    inspection = Inspection(mixed)
+    inspection = mixed.requests
     page = inspection.page(Filter("nobody"), Cursor(), 60.0, most=10, most_looked=20)
     assert 20 <= page.looked < 30
     assert page.next is not None
     assert 0 < page.next.bucket < BUCKETS
-    assert page.sightings == ()
+    assert page.views == ()
 
 
 def test_nothing_is_looked_at_past_the_last_bucket(mixed: Ledger) -> None:
-    page = Inspection(mixed).page(Filter(), Cursor(BUCKETS), 60.0, most=10, most_looked=10)
+    page = mixed.requests.page(Filter(), Cursor(BUCKETS), 60.0, most=10, most_looked=10)
     assert page.next is None
-    assert not page.sightings
+    assert not page.views
 
 
 def test_no_more_than_a_slice_is_read_under_one_hold(mixed: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadstats.ledger.inspection.SLICE", 2)
     pauses: list[None] = []
-    pages = Inspection(mixed).page(
+    pages = mixed.requests.page(
         EVERYTHING, Cursor(), 60.0, most=500, most_looked=500, pause=lambda: pauses.append(None)
     )
-    assert len(pages.sightings) == 160
+    assert len(pages.views) == 160
     assert len(pauses) == sum(-(-len(bucket) // 2) for bucket in mixed._buckets)
 
 
 def test_others_have_their_turn_between_slices(mixed: Ledger) -> None:
     holds: list[bool] = []
-    Inspection(mixed).page(
+    mixed.requests.page(
         Filter(), Cursor(), 60.0, most=500, most_looked=500, pause=lambda: holds.append(mixed._lock.locked())
     )
     assert len(holds) > 40
@@ -197,7 +196,7 @@ def test_who_stays_through_a_walk_is_met_exactly_once(
 
 
 def test_what_was_forgotten_since_the_slice_was_cut_is_left_out(mixed: Ledger) -> None:
-    inspection = Inspection(mixed)
+    inspection = mixed.requests
     first = ids(mixed, now=60.0)[0]
 
     def forget() -> None:
@@ -221,7 +220,7 @@ def call(query: bytes) -> Call:
 def test_the_call_tells_what_is_known_and_who_says_so() -> None:
     ledger = Ledger()
     ledger.add("a b", "c", "10.0.0.1", 7, 100.0, 0)
-    (route,) = InspectionHandlers(Inspection(ledger), "node:80", now=lambda: 105.0).routes()
+    (route,) = InspectionHandlers(ledger.requests, "node:80", now=lambda: 105.0).routes()
     assert (route.method, route.path) == ("GET", "/v1/load/request")
     made = call(b"request_id=a%20b")
     data = msgspec.json.decode(route.handler(made))
@@ -245,7 +244,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
 
 
 def test_the_call_says_what_is_wrong() -> None:
-    handlers = InspectionHandlers(Inspection(Ledger()), "node:80")
+    handlers = InspectionHandlers(RequestReader(Ledger()), "node:80")
     with pytest.raises(NotFound, match="request_id: 'nobody' is unknown here"):
         handlers.look(call(b"request_id=nobody"))
     for query in (b"", b"request_id=", b"request_id=" + b"x" * 257):
@@ -260,7 +259,7 @@ def test_it_shows_what_only_some_requests_have() -> None:
     ledger.beat("gw", 5, 100.0, 0)
     while ledger.lapse(106.0, 0):
         pass
-    seen = Inspection(ledger).look("r", 106.0)
+    seen = ledger.requests.look("r", 106.0)
     assert seen is not None
     assert (seen.ip, seen.owner, seen.orphaned) == ("10.0.0.1:80", "gw", True)
     assert (seen.input_tokens, seen.output_tokens) == (30, 4)

@@ -8,6 +8,7 @@ from itertools import permutations
 from zlib import crc32
 
 import pytest
+from loadstats.ledger.state import SLICE
 
 from loadstats.ledger import (
     BUCKETS,
@@ -22,11 +23,9 @@ from loadstats.ledger import (
     Mismatch,
     Origin,
     Refreshed,
-    ReplicatedLedger,
     Tokens,
 )
-from loadstats.ledger.state import SLICE
-from loadstats.ledger.wheel import Link, Wheel
+from loadstats.ledger.expiry_queue import ExpiryQueue, Link
 from tests.audit import audit
 
 WINDOW = 100
@@ -45,8 +44,8 @@ class Notes:
         return len(self.events)
 
 
-def make(*, journal: bool = True) -> tuple[ReplicatedLedger, list[Event]]:
-    ledger = ReplicatedLedger(request_seconds=WINDOW, tombstone_seconds=5, orphan_seconds=10)
+def make(*, journal: bool = True) -> tuple[Ledger, list[Event]]:
+    ledger = Ledger(request_seconds=WINDOW, tombstone_seconds=5, orphan_seconds=10)
     notes = Notes()
     if journal:
         ledger.journal = notes
@@ -59,7 +58,7 @@ def age(ledger: Ledger, now: float) -> None:
     audit(ledger)
 
 
-def merge(into: ReplicatedLedger, source: ReplicatedLedger, *, now: float = 0.0, source_now: float = 0.0) -> int:
+def merge(into: Ledger, source: Ledger, *, now: float = 0.0, source_now: float = 0.0) -> int:
     """The bucket of request `r`, of which each side says that it has seen nothing."""
     bucket = crc32(b"r") % BUCKETS
     copies = source.copies(bucket, source_now)
@@ -114,9 +113,9 @@ def test_tokens_in_any_order_end_the_same_and_with_the_same_digests() -> None:
     for order in permutations(range(len(said))):
         ledger, _ = make()
         for place in order:
-            ledger.apply([said[place]], A, place + 1, 0.0, 1)
+            ledger.replica.apply([said[place]], A, place + 1, 0.0, 1)
         audit(ledger)
-        found.add((tokens(ledger), tuple(ledger.digests())))
+        found.add((tokens(ledger), tuple(ledger.replica.digests())))
     assert len(found) == 1
     assert found.pop()[0] == 16
 
@@ -142,8 +141,8 @@ def test_the_fingerprints_are_those_of_the_protocol() -> None:
         (Refreshed("r1", 1_700_000_000_000), 0x0579048AD8E83C7B),
     ]
     for seq, (event, digest) in enumerate(said, 1):
-        ledger.apply([event], origin, seq, 0.0, 1)
-        assert ledger.digests()[433] == digest
+        ledger.replica.apply([event], origin, seq, 0.0, 1)
+        assert ledger.replica.digests()[433] == digest
 
 
 # Refreshes
@@ -183,7 +182,7 @@ def test_a_request_that_is_due_and_whose_owner_lives_can_be_refreshed() -> None:
 def test_refreshes_are_stamped_later_than_any_heard_of() -> None:
     ledger, events = make()
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
-    ledger.apply([Refreshed("r", 5_000)], B, 1, 0.0, 1)
+    ledger.replica.apply([Refreshed("r", 5_000)], B, 1, 0.0, 1)
     ledger.refresh("r", 0.0, 4_000_000_000)
     ledger.refresh("r", 0.0, 9_000_000_000)
     assert events[1:] == [Refreshed("r", 5_001), Refreshed("r", 9_000)]
@@ -191,10 +190,10 @@ def test_refreshes_are_stamped_later_than_any_heard_of() -> None:
 
 def test_an_older_refresh_is_no_news_and_one_of_an_unknown_request_neither() -> None:
     ledger, _ = make()
-    ledger.apply([Refreshed("r", 50)], A, 1, 0.0, 1)
+    ledger.replica.apply([Refreshed("r", 50)], A, 1, 0.0, 1)
     assert ledger.find("r") is None
-    ledger.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50)], A, 1, 0.0, 1)
-    ledger.apply([Refreshed("r", 49)], A, 3, 50.0, 1, 51.0)
+    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50)], A, 1, 0.0, 1)
+    ledger.replica.apply([Refreshed("r", 49)], A, 3, 50.0, 1, 51.0)
     age(ledger, WINDOW)
     assert in_flight(ledger) == 0
 
@@ -202,14 +201,14 @@ def test_an_older_refresh_is_no_news_and_one_of_an_unknown_request_neither() -> 
 def test_a_refresh_that_was_taken_by_a_clock_behind_still_counts_and_one_ahead_shortens_nothing() -> None:
     for stamps in ((9_000, 1_000), (1_000, 9_000)):
         ledger, _ = make()
-        ledger.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
-        ledger.apply([Refreshed("r", stamps[0])], A, 2, 30.0, 1)
-        ledger.apply([Refreshed("r", stamps[1])], B, 1, 60.0, 1)
-        ledger.apply([Refreshed("r", 10_000)], B, 2, 60.0, 1, 40.0)
+        ledger.replica.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
+        ledger.replica.apply([Refreshed("r", stamps[0])], A, 2, 30.0, 1)
+        ledger.replica.apply([Refreshed("r", stamps[1])], B, 1, 60.0, 1)
+        ledger.replica.apply([Refreshed("r", 10_000)], B, 2, 60.0, 1, 40.0)
         record = ledger.find("r")
         assert record is not None
-        assert record.more is not None
-        assert (record.due_tick, record.more.refreshed_ms) == (60 + WINDOW, 10_000)
+        assert record.extras is not None
+        assert (record.due_tick, record.extras.refreshed_ms) == (60 + WINDOW, 10_000)
 
 
 def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> None:
@@ -231,7 +230,7 @@ def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> No
 def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
     ledger, _ = make()
     events: list[Event] = [Added("r", "c", "10.0.0.1", 5), Added("s", "c", "10.0.0.1", 5), Refreshed("r", 50)]
-    ledger.apply(events, A, 1, 1000.0, 1, 60.4, [0, 50, 59])
+    ledger.replica.apply(events, A, 1, 1000.0, 1, 60.4, [0, 50, 59])
     due = {record.request_id: record.due_tick for record in ledger.records()}
     assert due == {"r": 1000 - 1 + WINDOW, "s": 1000 - 10 + WINDOW}
     assert {record.request_id: record.since_tick for record in ledger.records()} == {"r": 940, "s": 990}
@@ -265,11 +264,11 @@ def test_a_copy_of_an_orphan_is_as_old_as_there_and_waits_for_its_owner() -> Non
 
 def test_a_refresh_and_tokens_stay_where_another_add_stands() -> None:
     ledger, _ = make()
-    ledger.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50), Tokens("r", 1, 2)], B, 1, 0.0, 1)
-    ledger.apply([Added("r", "c", "10.0.0.2", 5)], A, 1, 0.0, 1)
+    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50), Tokens("r", 1, 2)], B, 1, 0.0, 1)
+    ledger.replica.apply([Added("r", "c", "10.0.0.2", 5)], A, 1, 0.0, 1)
     alone, _ = make()
     alone.apply([Added("r", "c", "10.0.0.2", 5), Refreshed("r", 50), Tokens("r", 1, 2)], A, 1, 0.0, 1)
-    assert ledger.digests() == alone.digests()
+    assert ledger.replica.digests() == alone.digests()
     assert tokens(ledger) == 3
     audit(ledger)
 
@@ -368,9 +367,9 @@ def test_a_bucket_full_of_them_is_cleared_in_several_slices() -> None:
 def test_peers_drop_the_engine_too_unless_it_has_requests_again() -> None:
     ledger, _ = make()
     added, ended, dropped = Added("r", "c", "10.0.0.1", 5), Done("r"), Dropped("c", "10.0.0.1")
-    ledger.apply([added, ended, dropped, dropped, Dropped("d", "10.0.0.1")], A, 1, 0.0, 1)
+    ledger.replica.apply([added, ended, dropped, dropped, Dropped("d", "10.0.0.1")], A, 1, 0.0, 1)
     assert ledger.clusters() == []
-    ledger.apply([Added("s", "c", "10.0.0.1", 5), dropped], A, 6, 0.0, 1)
+    ledger.replica.apply([Added("s", "c", "10.0.0.1", 5), dropped], A, 6, 0.0, 1)
     assert in_flight(ledger) == len(ledger.rows("c")) == 1
     audit(ledger)
 
@@ -381,11 +380,13 @@ def test_a_peer_that_pulls_meanwhile_does_not_get_them() -> None:
         each.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
     ledger.drop("c", "10.0.0.1")
     bucket = crc32(b"r") % BUCKETS
-    copies = ledger.copies(bucket, 0.0)
+    copies = ledger.replica.copies(bucket, 0.0)
     assert [(copy.cluster, copy.phase) for copy in copies] == [("", 0)]
     peer.merge(bucket, copies, theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1)
     assert in_flight(peer) == 0
-    ledger.merge(bucket, peer.copies(bucket, 0.0), theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1)
+    ledger.replica.merge(
+        bucket, peer.copies(bucket, 0.0), theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1
+    )
     assert in_flight(ledger) == 0
     audit(ledger)
 
@@ -415,7 +416,7 @@ def test_the_journal_gets_what_took_effect_in_that_order_and_nothing_else() -> N
 
 
 def test_a_wheel_gives_what_is_due_at_one_tick_alone() -> None:
-    wheel: Wheel[Link] = Wheel()
+    wheel: ExpiryQueue[Link] = ExpiryQueue()
     early, late, later = Link(), Link(), Link()
     for link, tick in ((late, 2), (early, 1), (later, 2)):
         wheel.place(link, tick)

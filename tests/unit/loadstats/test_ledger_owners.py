@@ -5,17 +5,17 @@
 from __future__ import annotations
 
 import pytest
-
-from loadstats.ledger import Added, Beat, Ledger, LedgerFull, Origin, Phase, ReplicatedLedger
 from loadstats.ledger.state import SLICE
+
+from loadstats.ledger import Added, Beat, Ledger, LedgerFull, Origin, Phase
 from tests.audit import audit
 
 WINDOW, GRACE = 100, 10
 MS = 1_000_000
 
 
-def make(**options: float) -> ReplicatedLedger:
-    return ReplicatedLedger(request_seconds=WINDOW, tombstone_seconds=5, orphan_seconds=GRACE, **options)
+def make(**options: float) -> Ledger:
+    return Ledger(request_seconds=WINDOW, tombstone_seconds=5, orphan_seconds=GRACE, **options)
 
 
 def age(ledger: Ledger, now: float) -> None:
@@ -97,7 +97,7 @@ def test_an_owner_that_never_sent_a_heartbeat_changes_nothing() -> None:
     add(ledger)
     age(ledger, WINDOW - 1)
     assert load(ledger) == (1, 0)
-    assert ledger.owners(WINDOW - 1) == {}
+    assert ledger.replica.owners(WINDOW - 1) == {}
     age(ledger, WINDOW)
     assert load(ledger) == (0, 0)
     assert ledger.counts().owners == 0
@@ -182,7 +182,7 @@ def test_orphans_stay_while_a_peer_may_hear_their_owner_but_not_for_ever() -> No
     ledger = make()
     add(ledger)
     ledger.beat("g", 9, 0.0, 1)
-    ledger.holding = True
+    ledger.replica.holding = True
     age(ledger, 10.0)
     last = 10 + WINDOW
     for now in range(11, last):
@@ -227,8 +227,8 @@ def test_the_late_add_of_an_ended_request_leaves_no_owner() -> None:
 def test_peers_may_name_a_quarter_more_owners_and_further_requests_stay_without() -> None:
     ledger = make(max_owners=4)
     events = [Added(f"r{number}", "c", "10.0.0.1", 5, f"g{number}") for number in range(6)]
-    ledger.apply(events, Origin.of("a@1"), 1, 0.0, 1)
-    ledger.apply([Beat("h", 10, 1)], Origin.of("a@1"), 7, 0.0, 1)
+    ledger.replica.apply(events, Origin.of("a@1"), 1, 0.0, 1)
+    ledger.replica.apply([Beat("h", 10, 1)], Origin.of("a@1"), 7, 0.0, 1)
     counts = ledger.counts()
     assert (counts.owners, counts.in_flight, counts.forgotten) == (5, 6, 2)
     audit(ledger)
@@ -241,15 +241,15 @@ def test_the_later_heartbeat_stands_in_either_order() -> None:
     for turn in (1, -1):
         ledger = make()
         for beat in [Beat("g", 10, 100), Beat("g", 50, 200)][::turn]:
-            ledger.apply([beat], Origin.of("a@1"), 1, 0.0, 1)
-        assert ledger.owners(0.0) == {"g": (200, 51)}
+            ledger.replica.apply([beat], Origin.of("a@1"), 1, 0.0, 1)
+        assert ledger.replica.owners(0.0) == {"g": (200, 51)}
 
 
 def test_a_heartbeat_that_was_taken_by_a_clock_behind_still_holds() -> None:
     ledger = make()
-    ledger.apply([Beat("g", 10, 9_000_000)], Origin.of("ahead@1"), 1, 0.0, 1)
-    ledger.apply([Beat("g", 10, 1_000)], Origin.of("behind@1"), 1, 8.0, 1)
-    assert ledger.owners(8.0) == {"g": (9_000_000, 11)}
+    ledger.replica.apply([Beat("g", 10, 9_000_000)], Origin.of("ahead@1"), 1, 0.0, 1)
+    ledger.replica.apply([Beat("g", 10, 1_000)], Origin.of("behind@1"), 1, 8.0, 1)
+    assert ledger.replica.owners(8.0) == {"g": (9_000_000, 11)}
 
 
 def test_what_is_told_again_and_again_does_not_keep_an_owner_alive() -> None:
@@ -266,34 +266,34 @@ def test_what_is_told_again_and_again_does_not_keep_an_owner_alive() -> None:
 
 def test_a_heartbeat_is_later_than_any_heard_of_though_this_clock_is_behind() -> None:
     ledger = make()
-    ledger.apply([Beat("g", 10, 5_000)], Origin.of("a@1"), 1, 0.0, 1)
+    ledger.replica.apply([Beat("g", 10, 5_000)], Origin.of("a@1"), 1, 0.0, 1)
     ledger.beat("g", 20, 0.0, 4_000 * MS)
-    assert ledger.owners(0.0) == {"g": (5_001, 21)}
+    assert ledger.replica.owners(0.0) == {"g": (5_001, 21)}
 
 
 def test_a_stamp_has_a_largest_value() -> None:
     ledger = make()
-    ledger.apply([Beat("g", 10, 2**53)], Origin.of("a@1"), 1, 0.0, 1)
+    ledger.replica.apply([Beat("g", 10, 2**53)], Origin.of("a@1"), 1, 0.0, 1)
     ledger.beat("g", 20, 0.0, 1)
-    assert ledger.owners(0.0) == {"g": (2**53, 21)}
+    assert ledger.replica.owners(0.0) == {"g": (2**53, 21)}
 
 
 def test_a_heartbeat_that_comes_late_holds_for_so_much_less() -> None:
     ledger = make()
-    ledger.apply([Beat("g", 10, 1)], Origin.of("a@1"), 1, 50.0, 1, 4.0)
-    assert ledger.owners(50.0) == {"g": (1, 7)}
-    ledger.apply([Beat("h", 10, 1)], Origin.of("a@1"), 2, 50.0, 1, 40.0)
-    assert ledger.owners(50.0)["h"] == (1, -29)
+    ledger.replica.apply([Beat("g", 10, 1)], Origin.of("a@1"), 1, 50.0, 1, 4.0)
+    assert ledger.replica.owners(50.0) == {"g": (1, 7)}
+    ledger.replica.apply([Beat("h", 10, 1)], Origin.of("a@1"), 2, 50.0, 1, 40.0)
+    assert ledger.replica.owners(50.0)["h"] == (1, -29)
     age(ledger, 50.0)
     add(ledger, now=50.0, owner="h")
     assert load(ledger) == (1, 1)
-    ledger.apply([Beat("too late", 10, 1)], Origin.of("a@1"), 3, 500.0, 1, 11.0 + WINDOW)
-    assert "too late" not in ledger.owners(500.0)
+    ledger.replica.apply([Beat("too late", 10, 1)], Origin.of("a@1"), 3, 500.0, 1, 11.0 + WINDOW)
+    assert "too late" not in ledger.replica.owners(500.0)
 
 
 def test_a_heartbeat_without_news_leaves_nothing_behind() -> None:
     ledger = make()
-    ledger.merge_owners({"g": (0, 10)}, 0.0)
+    ledger.replica.merge_owners({"g": (0, 10)}, 0.0)
     assert ledger.counts().owners == 0
 
 
@@ -342,7 +342,7 @@ def test_a_heartbeat_that_comes_too_late_to_live_by_still_puts_the_grace_off() -
     add(ledger)
     ledger.beat("g", 9, 0.0, 1)
     age(ledger, 10.0)
-    ledger.apply([Beat("g", 9, 50)], Origin.of("a@1"), 1, 18.0, 1, 12.0)  # it ran out at 16
+    ledger.replica.apply([Beat("g", 9, 50)], Origin.of("a@1"), 1, 18.0, 1, 12.0)  # it ran out at 16
     age(ledger, 16.0 + GRACE - 1)
     assert load(ledger) == (1, 1)
     age(ledger, 16.0 + GRACE)
@@ -351,13 +351,13 @@ def test_a_heartbeat_that_comes_too_late_to_live_by_still_puts_the_grace_off() -
 
 def test_an_owner_moves_with_the_add_that_stands() -> None:
     ledger = make()
-    ledger.apply([Added("r", "c", "10.0.0.1", 5, "g")], Origin.of("b@1"), 1, 0.0, 1)
-    ledger.apply([Added("r", "c", "10.0.0.1", 5, "h")], Origin.of("a@1"), 1, 0.0, 1)
+    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5, "g")], Origin.of("b@1"), 1, 0.0, 1)
+    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5, "h")], Origin.of("a@1"), 1, 0.0, 1)
     record = ledger.find("r")
     assert record is not None
-    assert record.more is not None
-    assert record.more.owner is not None
-    assert record.more.owner.name == "h"
+    assert record.extras is not None
+    assert record.extras.owner is not None
+    assert record.extras.owner.name == "h"
     assert ledger.counts().owners == 1
     assert record.phase == Phase.PREFILL
     audit(ledger)

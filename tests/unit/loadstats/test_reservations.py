@@ -21,8 +21,6 @@ from loadstats.ledger import (
     LedgerFull,
     NoCandidates,
     Origin,
-    ReplicatedLedger,
-    Reservations,
     Reserved,
 )
 
@@ -55,7 +53,7 @@ def book(
     prompt_length: int = 0,
     cluster: str = "c",
 ) -> Reserved | None:
-    return Reservations(ledger).reserve(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
+    return ledger.reserve(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
 
 
 def requests(ledger: Ledger, cluster: str = "c") -> dict[str, int]:
@@ -80,7 +78,7 @@ def test_it_counts_the_request_on_the_chosen_engine_and_tells_its_row() -> None:
 
 
 def test_it_shows_what_every_call_before_left() -> None:
-    ledger = ReplicatedLedger()
+    ledger = Ledger()
     peer = Origin.of("peer")
     ledger.add("a", "c", "10.0.0.1", 5, 0.0, 1)
     seen = Seen()
@@ -88,10 +86,10 @@ def test_it_shows_what_every_call_before_left() -> None:
     assert seen.requests == {"10.0.0.1": 1}
     ledger.answer("c")
     ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
-    ledger.apply([Added("x", "c", "10.0.0.3", 1), Added("y", "c", "10.0.0.3", 1)], peer, 1, 0.0, 1)
+    ledger.replica.apply([Added("x", "c", "10.0.0.3", 1), Added("y", "c", "10.0.0.3", 1)], peer, 1, 0.0, 1)
     book(ledger, "r2", None, seen)
     assert seen.requests == {"10.0.0.1": 2, "10.0.0.2": 1, "10.0.0.3": 2}
-    ledger.apply([Done("x")], peer, 3, 0.0, 1)
+    ledger.replica.apply([Done("x")], peer, 3, 0.0, 1)
     ledger.done("r1", 0.0, 1)
     ledger.answer("c")  # others bring the numbers up to date, too
     book(ledger, "r3", None, seen)
@@ -191,7 +189,7 @@ def test_nothing_is_booked_where_there_is_nothing_to_choose_from() -> None:
     ledger = Ledger()
     with pytest.raises(NoCandidates):
         book(ledger, "r")
-    assert Reservations(ledger).reserve("r", "c", names("10.0.0.1"), lambda view: None, 0, 0.0, 1) is None
+    assert ledger.reserve("r", "c", names("10.0.0.1"), lambda view: None, 0, 0.0, 1) is None
     assert (ledger.clusters(), ledger.find("r")) == ([], None)
 
 
@@ -215,7 +213,7 @@ def test_a_booking_is_journalled_as_an_add() -> None:
 
     ledger = Ledger()
     ledger.journal = OneJournal()
-    Reservations(ledger).reserve("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
+    ledger.reserve("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
     book(ledger, "r")
     assert events == [Added("r", "c", "10.0.0.1", 5, "gateway")]
 

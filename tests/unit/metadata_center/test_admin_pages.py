@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from edge.templatetags.live import age
 from loadstats.admin import requests, sums
-from loadstats.ledger import Added, Inspection, ReplicatedLedger
+from loadstats.ledger import Added, Ledger
 from metadata_center.admin.dashboard import BUSIEST
 from runtime.config import Config
 from runtime.config.loaded import Loaded
@@ -218,9 +218,9 @@ def test_names_from_clients_stay_text_and_can_be_acted_on(client: Client, node: 
 
 
 def test_a_request_that_a_peer_told_of_names_it(client: Client, node: PartialNode) -> None:
-    ledger = ReplicatedLedger()
-    ledger.apply([Added("r1", "c", "10.0.0.1", 1)], ledger.origin("10.0.0.2:8080@18ea"), 12, 0.0, 0)
-    node.ledger, node.inspection = ledger, Inspection(ledger)
+    ledger = Ledger()
+    ledger.replica.apply([Added("r1", "c", "10.0.0.1", 1)], ledger.replica.origin("10.0.0.2:8080@18ea"), 12, 0.0, 0)
+    node.ledger, node.inspection = ledger, ledger.requests
     text = shown(client, "loadstats_request_changelist")
     assert rows(text)[1][7] == "10.0.0.2:8080 #12"
     assert "10.0.0.2:8080@18ea, event 12" in text

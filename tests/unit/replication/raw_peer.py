@@ -12,7 +12,7 @@ from itertools import count
 from edge.body import Addresses
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
-from loadstats.ledger import Phase, ReplicatedLedger
+from loadstats.ledger import Ledger, Phase
 from loadstats.wire import EngineNames
 from replication.client import Connection
 from replication.entities import Entities
@@ -29,13 +29,13 @@ class Node:
     """A ledger, its journal and its replica, as the composition root puts them together."""
 
     def __init__(self, origin: str, *, capacity: int = 1000, spare: int = 0, **options: float) -> None:
-        self.ledger = ReplicatedLedger(**options)
-        self.journal = Journal(self.ledger.origin(origin), capacity=capacity, spare=spare)
+        self.ledger = Ledger(**options)
+        self.journal = Journal(self.ledger.replica.origin(origin), capacity=capacity, spare=spare)
         self.ledger.journal = self.journal
         self.index = CacheIndex()
         self.stamps = Stamps(count(1).__next__)
         self.requests = ReplicatedRequests(self.ledger, EngineNames().check)
-        self.caches = ReplicatedCaches(self.index, self.ledger.tell, self.stamps.seen, Addresses().check)
+        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, Addresses().check)
         self.replica = Replica(self.journal, Entities(self.requests, self.caches))
         self.pending = self.replica.pending[self.caches.name]
 

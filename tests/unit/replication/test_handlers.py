@@ -11,7 +11,7 @@ from msgspec import msgpack
 from edge.call import Call, Table
 from edge.errors import Forbidden, InvalidInput
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import BUCKETS, Added, Done, Hearsay
+from loadstats.ledger import BUCKETS, Added, Done, LegacyLedgerAdapter
 from replication import paths
 from replication.admission import Admission
 from replication.buckets import Want
@@ -33,7 +33,7 @@ class Door:
     def __init__(self) -> None:
         self.node = Node("a@1")
         self.links: list[PeerLink] = []
-        hearsay = LoadHandlers(Hearsay(self.node.ledger))
+        hearsay = LoadHandlers(LegacyLedgerAdapter(self.node.ledger))
         handlers = ReplicaHandlers(
             self.node.replica,
             Admission(""),

@@ -113,7 +113,7 @@ def test_nodes_that_begin_together_are_ready_at_once_and_tell_each_other() -> No
             c.ledger.done("r", 0.0, 1)
             await until(lambda: all(peer.live() == {"s"} for peer in (a, b, c)))
             await until(lambda: all(link.sender.lag_events == 0 for link in a.links.links()))
-            assert a.ledger.digests() == b.ledger.digests() == c.ledger.digests()
+            assert a.ledger.replica.digests() == b.ledger.replica.digests() == c.ledger.replica.digests()
             assert a.links.state() == (PartState.OK, "2 peers")
             assert 0 < min(a.lags) < 5
 
@@ -409,7 +409,7 @@ def test_caches_that_a_peer_cannot_give_whole_are_pulled_from_the_others(why: st
             if why == "has yet to pull":
                 a.pending.add("d")
             elif why == "has none":
-                none = ReplicatedCaches(None, a.ledger.tell, a.stamps.seen, lambda ip: None)
+                none = ReplicatedCaches(None, a.ledger.journal_event, a.stamps.seen, lambda ip: None)
                 a.replica.entities = Entities(a.requests, none)
             b.pending.add(f"127.0.0.1:{a.server.port}")
             if why == "is gone":

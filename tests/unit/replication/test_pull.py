@@ -50,9 +50,9 @@ def test_a_whole_pull_takes_everything_and_adopts_the_watermarks() -> None:
     b.ledger.done("early", 0.0, 1)  # a stub travels too
     assert run(whole(a, "b"), b) > 1
     assert a.live() == b.live()
-    assert a.ledger.digests() == b.ledger.digests()
+    assert a.ledger.replica.digests() == b.ledger.replica.digests()
     assert a.replica.vector() == {"a@1": 0, "b@1": b.journal.latest}
-    a.ledger.apply([Added("early", "c", "10.0.0.1", 5)], None, 0, 0.0, 1)
+    a.ledger.replica.apply([Added("early", "c", "10.0.0.1", 5)], None, 0, 0.0, 1)
     assert "early" not in a.live()
 
 
@@ -73,7 +73,7 @@ def test_every_pull_begins_with_what_the_peer_knows_of_gateways() -> None:
     a, b = Node("a@1"), Node("b@1")
     b.ledger.beat("g", 20, 0.0, 1)
     run(repair(a, "b"), b)
-    assert a.ledger.owners(0.0) == b.ledger.owners(0.0) == {"g": (1, 21)}
+    assert a.ledger.replica.owners(0.0) == b.ledger.replica.owners(0.0) == {"g": (1, 21)}
 
 
 def test_a_repair_looks_only_at_what_differed_twice_running() -> None:

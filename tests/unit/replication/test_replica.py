@@ -138,11 +138,11 @@ def test_tombstones_stay_while_a_peer_is_silent_or_has_more_to_tell() -> None:
     sender = Sender(node.journal, lambda: 0.0)
     sender.poll(100.0)
     sender.took(Ack(VERSION, "b@1", 0, joined=True), 100.0)
-    window = node.ledger.tombstone_seconds
+    window = node.ledger.replica.tombstone_seconds
 
     def holds(now: float) -> bool:
         node.replica.hold([sender], now)
-        return node.ledger.holding
+        return node.ledger.replica.holding
 
     node.replica.take(push(1), 100.0, 1)
     assert not holds(100.0)
@@ -165,10 +165,10 @@ def test_a_peer_that_was_never_heard_is_silent_on_a_host_that_has_just_begun_too
         sender.poll(now)
         sender.took(Ack(VERSION, "b@1", 0, joined=True), now)
         node.replica.hold([sender], now)
-        assert node.ledger.holding
+        assert node.ledger.replica.holding
         node.replica.take(push(1), now, 1)
-        node.replica.hold([sender], now + node.ledger.tombstone_seconds - 1)
-        assert node.ledger.holding
+        node.replica.hold([sender], now + node.ledger.replica.tombstone_seconds - 1)
+        assert node.ledger.replica.holding
 
 
 def test_a_summary_of_impossible_heartbeats_is_no_summary() -> None:

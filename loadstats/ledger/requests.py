@@ -2,23 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger as people look into it: one request by its id, and all of them page by page.
 
-Any thread, under the ledger's lock for at most `SLICE` records at a time, and only to read. A request that is there
-from a walk's first page to its last is met exactly once: pages go by bucket, and in a bucket by request id.
+Any thread. Reads under the ledger's lock, at most `SLICE` records at a time. A request that exists from a walk's first
+page to its last is met exactly once: pages are ordered by bucket, and in a bucket by request id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-from zlib import crc32
+from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
-from loadstats.ledger.record import Phase, Record
-from loadstats.ledger.state import BUCKETS, SLICE
-
-if TYPE_CHECKING:
-    from loadstats.ledger.book import Book
+from loadstats.ledger.clock import TickClock
+from loadstats.ledger.limits import BUCKETS, SLICE
+from loadstats.ledger.phase import Phase
+from loadstats.ledger.record import Record
+from loadstats.ledger.records import Records
 
 EARLY = "early"
 """The phase of a stub: a first token or an end came, and the add that it overtook has not."""
@@ -27,14 +26,17 @@ NAMES = {phase: phase.name.lower() for phase in Phase}
 IN_FLIGHT = frozenset({"prefill", "decode"})
 
 
-class Sighting(Struct, frozen=True, gc=False):
-    """A request as it was when it was looked at.
+class RequestView(Struct, frozen=True, gc=False):
+    """A request as it was when it was read.
 
-    `phase` is prefill, decode, done or early. A request that is `early` has neither cluster nor engine. `age_seconds`
-    is since its add (or since the early call) by this node's clock, `remaining_seconds` until it is ended for its age,
-    or forgotten where it is over. `origin` is the node that took its add, as `node@epoch`, and `seq` which of its
-    events that was; empty and 0 where no node told. `owner` is the gateway that answers for it while it is under way,
-    `orphaned` whether that has fallen silent; the tokens are those that it holds on its engine.
+    `cluster`, `ip`: its cluster and its engine's name; both empty for an early one.
+    `phase`: prefill, decode, done or early.
+    `age_seconds`: since its add, or since the early call, by this node's clock.
+    `remaining_seconds`: until it expires, or is forgotten if it is over.
+    `origin`, `seq`: the node that took its add, as `node@epoch`, and the number of the event; empty and 0 if unknown.
+    `owner`: the gateway that answers for it while it is in flight.
+    `orphaned`: whether that gateway has fallen silent.
+    `input_tokens`, `output_tokens`: what it holds on its engine.
     """
 
     request_id: str
@@ -53,7 +55,7 @@ class Sighting(Struct, frozen=True, gc=False):
 
 
 class Filter(Struct, frozen=True):
-    """Which requests to show. What is empty lets all pass; `phases` are named as in `Sighting`."""
+    """Which requests to show. An empty member lets all pass. `phases` are named as in `RequestView`."""
 
     cluster: str = ""
     ip: str = ""
@@ -74,23 +76,24 @@ class Page(Struct, frozen=True):
     `next` is None at the end; else there may be more, even where this page is not full.
     """
 
-    sightings: tuple[Sighting, ...]
+    views: tuple[RequestView, ...]
     next: Cursor | None
     looked: int
 
 
-class Inspection:
-    """Reads one ledger."""
+class RequestReader:
+    """Reads one ledger's records. `now` is in monotonic seconds."""
 
-    def __init__(self, ledger: Book) -> None:
-        self._ledger = ledger
+    def __init__(self, lock: AbstractContextManager[object], clock: TickClock, records: Records) -> None:
+        self._lock = lock
+        self._clock = clock
+        self._records = records
 
-    def look(self, request_id: str, now: float) -> Sighting | None:
+    def look(self, request_id: str, now: float) -> RequestView | None:
         """One request; None where it is unknown here."""
-        ledger = self._ledger
-        with ledger._lock:
-            record = ledger._buckets[crc32(request_id.encode()) % BUCKETS].get(request_id)
-            return None if record is None else _seen(record, ledger._at(now))
+        with self._lock:
+            record = self._records.find(request_id)
+            return None if record is None else _seen(record, self._clock.at(now))
 
     def page(
         self,
@@ -106,11 +109,11 @@ class Inspection:
 
         `pause` is called between two holds of the lock.
         """
-        found: list[Sighting] = []
+        found: list[RequestView] = []
         looked = 0
         after = cursor.request_id
         for bucket in range(cursor.bucket, BUCKETS):
-            passed: list[Sighting] = []
+            passed: list[RequestView] = []
             for part in self._slices(bucket):
                 passed += self._passing(part, filter_, after, now)
                 looked += len(part)
@@ -127,19 +130,19 @@ class Inspection:
 
     def _slices(self, bucket: int) -> Iterator[list[Record]]:
         """A bucket's records of one moment, a slice at a time."""
-        records = self._ledger._buckets[bucket]
-        with self._ledger._lock:
+        records = self._records.buckets[bucket]
+        with self._lock:
             all_ = list(records.values())  # pointers: 4 µs for the 1,000 of a ledger of a million
         for start in range(0, len(all_), SLICE):
             yield all_[start : start + SLICE]
 
-    def _passing(self, records: list[Record], filter_: Filter, after: str, now: float) -> list[Sighting]:
+    def _passing(self, records: list[Record], filter_: Filter, after: str, now: float) -> list[RequestView]:
         cluster, ip, phases = filter_.cluster, filter_.ip, filter_.phases
         # A tuple: the hash of an enum's member is a call of Python's.
         wanted = tuple(phase for phase, name in NAMES.items() if name in phases or not phases)
         early = not phases or EARLY in phases
-        with self._ledger._lock:
-            tick = self._ledger._at(now)
+        with self._lock:
+            tick = self._clock.at(now)
             latest = tick - filter_.least_age_seconds
             passed = []
             for record in records:
@@ -151,7 +154,7 @@ class Inspection:
                         continue
                 elif (
                     record.phase not in wanted
-                    or (ip and engine.ip != ip)
+                    or (ip and engine.name != ip)
                     or (cluster and (engine.cluster is None or engine.cluster.name != cluster))
                 ):
                     continue
@@ -159,25 +162,25 @@ class Inspection:
             return passed
 
 
-def _seen(record: Record, tick: int) -> Sighting:
-    engine, origin, more = record.engine, record.origin, record.more
-    home = None if engine is None else engine.cluster
-    return Sighting(
+def _seen(record: Record, tick: int) -> RequestView:
+    engine, origin, extras = record.engine, record.origin, record.extras
+    cluster = None if engine is None else engine.cluster
+    return RequestView(
         record.request_id,
-        "" if home is None else home.name,
-        "" if engine is None else engine.ip,
+        "" if cluster is None else cluster.name,
+        "" if engine is None else engine.name,
         EARLY if engine is None else NAMES[record.phase],
         max(0, tick - record.since_tick),
         max(0, record.due_tick - tick),
         record.prompt_length,
         "" if origin is None else origin.name,
         record.seq,
-        "" if more is None or more.owner is None else more.owner.name,
-        more is not None and more.orphaned,
-        0 if more is None else more.input_tokens,
-        0 if more is None else more.output_tokens,
+        "" if extras is None or extras.owner is None else extras.owner.name,
+        extras is not None and extras.orphaned,
+        0 if extras is None else extras.input_tokens,
+        0 if extras is None else extras.output_tokens,
     )
 
 
-def _request_id(sighting: Sighting) -> str:
-    return sighting.request_id
+def _request_id(view: RequestView) -> str:
+    return view.request_id

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Things that fall due, by tick: linked lists, so that placing and removing cost the same whatever lives.
+"""Things that fall due, by tick, in linked lists: to place or remove one costs the same, however many there are.
 
 Owned by the ledger and used under its lock. A link is in one list at most. The links point at each other and are
-invisible to Python's garbage collector (`gc=False`, see `record.py`), so whoever drops them unlinks them first.
+invisible to Python's garbage collector (`gc=False`, see `record.py`), so they are unlinked before they are dropped.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from msgspec import Struct
 
 
 class Link(Struct, gc=False, eq=False):
-    """A member of one due list. Unlinked, both neighbours are None. Equal to itself alone: comparing neighbours would
-    walk the list."""
+    """A member of one list. It is equal to itself alone: comparing neighbours would walk the list.
+
+    `prev`, `next`: its neighbours; None while it is in no list.
+    """
 
     prev: Link | None = None
     next: Link | None = None
@@ -25,8 +27,8 @@ class Link(Struct, gc=False, eq=False):
 LinkT = TypeVar("LinkT", bound=Link)
 
 
-class Wheel(Generic[LinkT]):
-    """Due lists by tick, the earliest first."""
+class ExpiryQueue(Generic[LinkT]):
+    """Lists by tick, the earliest first."""
 
     def __init__(self) -> None:
         self._heads: dict[int, Link] = {}

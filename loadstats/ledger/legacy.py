@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A ledger as a peer that runs the Go version uses it."""
+
+from __future__ import annotations
+
+from loadstats.ledger.event import Added, Done, FirstToken
+from loadstats.ledger.replica import LedgerReplica
+
+
+class LegacyLedgerAdapter:
+    """Takes the calls of such a peer's clients: they count, carry no dot and are not journalled."""
+
+    def __init__(self, replica: LedgerReplica) -> None:
+        self._replica = replica
+
+    def add(
+        self,
+        request_id: str,
+        cluster: str,
+        engine: str,
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str = "",
+        match: object = None,
+    ) -> None:
+        """Add a request."""
+        self._replica.apply([Added(request_id, cluster, engine, prompt_length)], None, 0, now, wall_ns)
+
+    def first_token(self, request_id: str, now: float, wall_ns: int) -> None:
+        """End a request's prefill."""
+        self._replica.apply([FirstToken(request_id)], None, 0, now, wall_ns)
+
+    def done(self, request_id: str, now: float, wall_ns: int) -> None:
+        """End a request."""
+        self._replica.apply([Done(request_id)], None, 0, now, wall_ns)

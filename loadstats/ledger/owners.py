@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The gateways that requests name: which are alive, and whose requests are orphaned.
+
+Owned by the ledger; every method wants its lock held. Always true: a live record with an owner is one of the owner's
+`requests`, under `ORPHANED` exactly where it is counted so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadstats.ledger.counts import LedgerCounts
+from loadstats.ledger.due_records import DueRecords
+from loadstats.ledger.engines import Engines
+from loadstats.ledger.expiry_queue import ExpiryQueue
+from loadstats.ledger.limits import LedgerLimits
+from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras
+from loadstats.ledger.signals import count
+
+
+class Owners:
+    """The owners by name."""
+
+    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, engines: Engines, due: DueRecords) -> None:
+        self._limits = limits
+        self._counts = counts
+        self._engines = engines
+        self._due = due
+        self._owners: dict[str, Owner] = {}
+        self._lapses: ExpiryQueue[Owner] = ExpiryQueue()  # by when they lapse, and then by when that is forgotten
+        self._turning: dict[str, Owner] = {}  # some of whose requests may be counted as before
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __iter__(self) -> Iterator[Owner]:
+        return iter(self._owners.values())
+
+    def has_room_for(self, name: str) -> bool:
+        """Return whether an owner of this name is known, or can be."""
+        return name in self._owners or len(self._owners) < self._limits.max_owners
+
+    def find(self, name: str, most: float) -> Owner | None:
+        """Return the owner of this name, known from now on; None where there are `most` already.
+
+        The caller gives it a request or a heartbeat, or calls `forget_idle`.
+        """
+        owner = self._owners.get(name)
+        if owner is None and len(self._owners) < most:
+            owner = self._owners[name] = Owner(name=name)
+            self._counts.owners += 1
+        return owner
+
+    def beat(self, owner: Owner, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
+        """Take a heartbeat: the owner lives until `due_tick`. Returns False if it changes nothing.
+
+        A heartbeat is new if its stamp is later than the last. It is also new if its tick is later, for a node whose
+        clock is behind may have taken it; but not from a node that only knows of it (`heard` is False), because such
+        ticks grow by a second at each report.
+        """
+        if stamp_ms <= owner.beat_ms and not (heard and due_tick > owner.due_tick):
+            return False
+        owner.beat_ms = max(stamp_ms, owner.beat_ms)
+        owner.due_tick = due_tick
+        if not owner.alive:
+            owner.alive = True
+            self._turning[owner.name] = owner
+        if owner.next is not None:
+            self._lapses.remove(owner)
+        self._lapses.place(owner, due_tick)
+        return True
+
+    def own(self, record: Record, name: str, tick: int, most: float) -> None:
+        """Give a live record to a gateway. It stays without one where there are `most` already."""
+        owner = self.find(name, most)
+        if owner is None:
+            self._counts.forgotten += 1
+            return
+        extras = record.extras
+        if extras is None:
+            extras = record.extras = RecordExtras(record=record)
+        extras.owner = owner
+        owner.requests_num += 1
+        lapsed = owner.beat_ms and not owner.alive
+        owner.requests.place(extras, ORPHANED if lapsed else HELD)
+        if lapsed:
+            self._orphan(record, extras, tick, orphaned=True)
+
+    def release(self, extras: RecordExtras) -> None:
+        """Take a record that is no longer live from its owner."""
+        if extras.orphaned:
+            self._counts.orphans -= 1
+        if (owner := extras.owner) is not None:
+            owner.requests.remove(extras)
+            owner.requests_num -= 1
+            self.forget_idle(owner)
+
+    def forget_idle(self, owner: Owner) -> None:
+        """Forget an owner that has no requests, unless its heartbeat is remembered."""
+        if not owner.requests_num and owner.next is None:
+            owner.requests.clear()
+            self._turning.pop(owner.name, None)
+            del self._owners[owner.name]
+            self._counts.owners -= 1
+
+    def lapse(self, tick: int, wall_ns: int, most: int) -> int:
+        """Count requests of silent gateways as orphaned, and back where they are heard again.
+
+        Handles at most `most` gateways and requests. Returns how many.
+        """
+        handled = 0
+        while handled < most and (owner := self._lapses.pop_due(tick)) is not None:
+            handled += 1
+            if owner.alive:
+                owner.alive = False
+                self._turning[owner.name] = owner
+                self._lapses.place(owner, max(owner.due_tick + self._limits.request_ticks, tick + 1))
+            else:
+                self.forget_idle(owner)
+        while handled < most and self._turning:
+            owner = next(iter(self._turning.values()))
+            if not self._turn(owner, tick, wall_ns):
+                del self._turning[owner.name]
+            handled += 1
+        return handled
+
+    def clear(self) -> None:
+        """Forget all owners."""
+        self._lapses.clear()
+        for owner in self._owners.values():
+            owner.requests.clear()
+        self._owners.clear()
+        self._turning.clear()
+
+    def _turn(self, owner: Owner, tick: int, wall_ns: int) -> bool:
+        """Count one of an owner's requests as the owner is now. Returns False if all are."""
+        source, target = (ORPHANED, HELD) if owner.alive else (HELD, ORPHANED)
+        extras = owner.requests.pop_due_at(source)
+        if extras is None:
+            return False
+        owner.requests.place(extras, target)
+        record = extras.record
+        assert record is not None
+        assert record.engine is not None
+        self._orphan(record, extras, tick, orphaned=target == ORPHANED)
+        self._engines.changed(record.engine, wall_ns)
+        return True
+
+    def _orphan(self, record: Record, extras: RecordExtras, tick: int, *, orphaned: bool) -> None:
+        """Count a live record as one whose owner has lapsed, or no longer so."""
+        engine = record.engine
+        assert engine is not None
+        count(engine, record, -1)
+        extras.orphaned = orphaned
+        count(engine, record, 1)
+        self._counts.orphans += 1 if orphaned else -1
+        self._due.move(record, tick + (self._limits.orphan_ticks if orphaned else self._limits.request_ticks))

@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The records, and the moves that a record can make: new, known, first token, done, forgotten.
+
+Owned by the ledger; every method wants its lock held. Always true: an engine's numbers are the sums of what its live
+records add (`signals.py`), and a bucket's digest is the XOR of its live records' fingerprints.
+
+Records live in 1,024 dicts by a hash of the request id. One dict of 1,000,000 would stall every caller for 38 ms when
+it grows; a thousandth of it does for a thousandth.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from loadstats.ledger.cluster import Engine
+from loadstats.ledger.counts import LedgerCounts
+from loadstats.ledger.due_records import DueRecords
+from loadstats.ledger.engines import Engines
+from loadstats.ledger.limits import BUCKETS, LedgerLimits
+from loadstats.ledger.owners import Owners
+from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
+from loadstats.ledger.record import Origin, Record, RecordExtras, fingerprint
+from loadstats.ledger.signals import count, hold_tokens, leave_prefill
+
+
+class Records:
+    """All records.
+
+    `buckets`: the records by request id, each in the bucket of its id's CRC-32.
+    `digests`: 64 bits for each bucket.
+    `size`: how many records there are.
+    """
+
+    def __init__(
+        self, limits: LedgerLimits, counts: LedgerCounts, engines: Engines, owners: Owners, due: DueRecords
+    ) -> None:
+        self.buckets: list[dict[str, Record]] = [{} for _ in range(BUCKETS)]
+        self.digests = [0] * BUCKETS
+        self.size = 0
+        self._limits = limits
+        self._request_ticks = limits.request_ticks
+        self._counts = counts
+        self._engines = engines
+        self._owners = owners
+        self._due = due
+
+    def find(self, request_id: str) -> Record | None:
+        """Return a request's record. Needs no lock."""
+        return self.buckets[crc32(request_id.encode()) % BUCKETS].get(request_id)
+
+    def insert(
+        self, crc: int, request_id: str, engine: Engine, prompt_length: int, tick: int, origin: Origin | None, seq: int
+    ) -> Record:
+        """Add a new request, in prefill. Returns its record."""
+        due = tick + self._request_ticks
+        record = Record(None, None, request_id, engine, prompt_length, PREFILL, tick, due, origin, seq)
+        place = crc % BUCKETS
+        self.buckets[place][request_id] = record
+        self.size += 1
+        self._due.place(record, due)
+        count(engine, record, 1)
+        self._counts.in_flight += 1
+        if origin is not None:
+            self.digests[place] ^= fingerprint(record, crc)
+        return record
+
+    def complete(
+        self, crc: int, record: Record, engine: Engine, prompt_length: int, tick: int, origin: Origin | None, seq: int
+    ) -> None:
+        """Take the late add of a stub: its engine is known now, its phase stays."""
+        record.engine = engine
+        record.prompt_length = prompt_length
+        record.origin = origin
+        record.seq = seq
+        self._counts.stubs -= 1
+        if record.phase is DONE:
+            self._counts.tombstones += 1
+            return
+        count(engine, record, 1)
+        self._counts.in_flight += 1
+        record.since_tick = tick
+        self._due.move(record, tick + self._request_ticks)
+        self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
+
+    def remember(self, crc: int, request_id: str, phase: Phase, tick: int) -> Record | None:
+        """Leave a stub for a call that overtook its add. Returns None, and leaves none, where the ledger is full."""
+        if self.size >= self._limits.max_records:
+            self._counts.forgotten += 1
+            return None
+        due = tick + self._limits.stub_ticks
+        record = Record(None, None, request_id, None, 0, phase, tick, due)
+        self.buckets[crc % BUCKETS][request_id] = record
+        self.size += 1
+        self._counts.stubs += 1
+        self._due.place(record, due)
+        return record
+
+    def decode(self, crc: int, record: Record) -> None:
+        """Move a record from prefill to decode."""
+        engine = record.engine
+        if engine is None:
+            record.phase = DECODE
+            return
+        leave_prefill(engine, record)
+        if record.origin is not None:
+            before = fingerprint(record, crc)
+            record.phase = DECODE
+            self.digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
+        else:
+            record.phase = DECODE
+
+    def end(self, crc: int, record: Record, tick: int) -> None:
+        """Move a record to done: it no longer counts and becomes a tombstone."""
+        engine = record.engine
+        if engine is None:
+            record.phase = DONE
+            record.extras = None
+            self._due.move(record, tick + self._limits.stub_ticks)
+            return
+        if record.origin is not None:
+            self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
+        count(engine, record, -1)
+        if record.extras is not None:
+            self._owners.release(record.extras)
+            record.extras = None
+        self._counts.in_flight -= 1
+        self._counts.tombstones += 1
+        record.phase = DONE
+        self._due.move(record, tick + self._limits.tombstone_ticks)
+
+    def withdraw(self, crc: int, record: Record, tick: int, wall_ns: int) -> None:
+        """Turn a live record into a stub of its phase: another add of the same id stands."""
+        engine, phase, extras = record.engine, record.phase, record.extras
+        assert engine is not None
+        kept = None
+        if extras is not None:
+            kept = RecordExtras(None, None, record, extras.input_tokens, extras.output_tokens, extras.refreshed_ms)
+        self.end(crc, record, tick)
+        self._engines.changed(engine, wall_ns)
+        self._counts.tombstones -= 1
+        self._counts.stubs += 1
+        record.phase, record.engine, record.origin, record.seq, record.extras = phase, None, None, 0, kept
+
+    def forget(self, record: Record) -> None:
+        """Drop an unlinked tombstone or stub."""
+        if record.engine is None:
+            self._counts.stubs -= 1
+        else:
+            self._counts.tombstones -= 1
+        record.extras = None
+        del self.buckets[crc32(record.request_id.encode()) % BUCKETS][record.request_id]
+        self.size -= 1
+
+    def hold(self, crc: int, request_id: str, input_tokens: int, output_tokens: int, tick: int, wall_ns: int) -> bool:
+        """Let a request that is not over hold so many tokens, if that is more. Returns whether anything changed."""
+        record = self.buckets[crc % BUCKETS].get(request_id)
+        if record is None:
+            if not (input_tokens or output_tokens):
+                return False
+            record = self.remember(crc, request_id, PREFILL, tick)
+            if record is None:
+                return False
+        if record.phase is DONE:
+            return False
+        extras = record.extras
+        known = (0, 0) if extras is None else (extras.input_tokens, extras.output_tokens)
+        if input_tokens <= known[0] and output_tokens <= known[1]:
+            return False
+        before = fingerprint(record, crc)
+        if extras is None:
+            extras = record.extras = RecordExtras(record=record)
+        extras.input_tokens = max(known[0], input_tokens)
+        extras.output_tokens = max(known[1], output_tokens)
+        self.digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
+        if (engine := record.engine) is not None:
+            hold_tokens(engine, extras.input_tokens + extras.output_tokens - sum(known))
+            self._engines.used(engine, tick, wall_ns)
+        return True
+
+    def renew(self, crc: int, record: Record, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
+        """Take a refresh of a live record: it falls due no earlier than `due_tick`. Returns False if nothing changes.
+
+        `heard` is as in `Owners.beat`.
+        """
+        extras = record.extras
+        if extras is None or stamp_ms > extras.refreshed_ms:
+            before = fingerprint(record, crc)
+            if extras is None:
+                extras = record.extras = RecordExtras(record=record)
+            extras.refreshed_ms = stamp_ms
+            self.digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
+        elif not (heard and due_tick > record.due_tick):
+            return False
+        if due_tick > record.due_tick and not extras.orphaned:
+            self._due.move(record, due_tick)
+        return True
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self._due.clear()
+        for bucket in self.buckets:
+            for record in bucket.values():
+                record.extras = None
+            bucket.clear()
+        self.digests = [0] * BUCKETS
+        self.size = 0
