@@ -19,4 +19,4 @@ def expire() -> None:
     """Free what was dropped and forget what is too old, slice by slice; callers are served in between."""
     if index := cast("KvcacheConfig", apps.get_app_config("kvcache")).index:
         while index.expire(monotonic()):
-            sleep(0)  # hands the interpreter to whoever waits for it
+            sleep(0)  # hands the interpreter to a thread that waits for it
