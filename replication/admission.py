@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who may speak as a peer: those who are peers now, this machine, and whoever knows the cluster's secret.
+"""Who may speak as a peer: those who are peers now, this machine, and callers that know the cluster's secret.
 
 Asked on the event loop; the set of peers is replaced whole, from any thread.
 """
@@ -20,18 +20,18 @@ _HEADER = SECRET_HEADER.lower().encode()
 
 
 class Admission:
-    """`secret` lets in whoever sends it, from any address; empty, nobody."""
+    """Admits callers. `secret` lets in a caller that sends it, from any address; an empty one lets in none."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
         self._peers: frozenset[str] = frozenset()
 
     def set_peers(self, addresses: Iterable[str]) -> None:
-        """These are the peers from now on."""
+        """Replace the set of peers."""
         self._peers = frozenset(map(_plain, addresses))
 
     def guard(self, handler: Handler) -> Handler:
-        """The handler, for those who may. Others get 403."""
+        """Return the handler for those who may call it. Others get Forbidden."""
 
         @wraps(handler)
         def guarded(call: Call) -> bytes:
@@ -52,7 +52,7 @@ class Admission:
 
 
 def _plain(address: str) -> str:
-    """An address as discovery has it: IPv4 where a dual-stack socket shows it inside IPv6."""
+    """Return an address as discovery has it: IPv4 if a dual-stack socket shows it inside IPv6."""
     if not address:
         return ""
     parsed = ip_address(address.partition("%")[0])

@@ -155,7 +155,7 @@ class AntiEntropy:
         await self._pull(link, Pull(self._replica, self._replica.compared, link.name, whole=False, suspects=suspects))
 
     async def _pull(self, link: PeerLink, pull: Pull) -> bool:
-        """Carry one pull. Returns False if it was not finished, or the peer is none any more."""
+        """Carry one pull. Returns False if it was not finished, or the peer has left."""
         if not self._is_peer(link):
             return False
         began = monotonic()

@@ -70,7 +70,7 @@ class _Answers(asyncio.Protocol):
 
 
 class Connection:
-    """To `address`:`port`, opened when first needed and anew after a fault."""
+    """A connection to `address`:`port`. It is opened when first needed, and again after a fault."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Connection:
         self._answers: _Answers | None = None
 
     async def ask(self, method: str, path: str, body: bytes = b"", headers: bytes = b"") -> tuple[int, bytes]:
-        """Status and body of the answer. Raises OSError or BadAnswer; the connection is gone then."""
+        """Return status and body of the answer. Raises OSError or BadAnswer; the connection is gone then."""
         try:
             answers = await self._open()
             answers.waiting = asyncio.get_running_loop().create_future()

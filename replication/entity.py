@@ -7,7 +7,7 @@ Pure: no network, no clock. Called on the event loop; what an entity keeps its d
 An entity's events travel in the journal's pushes. They may be applied in any order and twice. An entity's data is
 divided into buckets, which peers ask for at its path. How it takes part in pulls follows from one property, `compared`:
 
-- A compared entity tells peers digests of its buckets in the Summary. What differs twice running is repaired bucket by
+- A compared entity reports digests of its buckets in the Summary. What differs twice running is repaired bucket by
   bucket. A whole pull takes all its buckets before the peer's watermarks are adopted.
 - Any other entity is pulled whole, after a whole pull of the compared ones has adopted the peer's watermarks. Until it
   is in, that pull is pending (`pending.py`). Nothing waits for it.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an index holds, as peers compare and copy it. Owned by the index; it takes the index's lock.
 
-What peers are told of clients' saves and drops goes through the index's `save` and `drop` like those of clients: both
+What peers report of clients' saves and drops goes through the index's `save` and `drop` like those of clients: both
 are idempotent and free of order. An engine holds a block if the latest stamp of a save of it is later than the latest
 stamp of a drop of the engine or its cluster; neither depends on what came first.
 

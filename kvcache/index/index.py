@@ -121,12 +121,12 @@ class CacheIndex:
         return Lengths.of(ended, live, ips, engines, roster)
 
     def counts(self) -> CacheCounts:
-        """The numbers of this moment."""
+        """Return the numbers of this moment."""
         with self._lock:
             return replace(self._store.counts, clusters=len(self._store.clusters))
 
     def blocks(self) -> int:
-        """Blocks held, each counted once whoever holds it. Read cluster by cluster: the whole is not of one moment."""
+        """Return how many blocks are held, each counted once. Read cluster by cluster, so not at one moment."""
         total = 0
         for name in list(self._store.clusters):
             with self._lock:
