@@ -65,6 +65,20 @@ def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(node: Node
     assert node.stop() == 0
 
 
+def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
+    """Numbers begin again; a client that asks with a tag of before must not be answered that nothing has changed."""
+    target, call = "/v1/load/stats?cluster=", {"cluster": "used", "request_id": "r", "ip": "10.0.0.1"}
+    tags = []
+    for _ in range(2):
+        with running_node(tmp_path) as node:
+            node.call("POST", "/v1/load/stats", call)
+            for cluster in ("used", "unused"):
+                for tag in tags:
+                    assert node.call("GET", target + cluster, headers={"If-None-Match": tag})[0] == 200
+            tags += [node.call("GET", target + cluster)[1]["etag"] for cluster in ("used", "unused")]
+    assert len(set(tags)) == 4
+
+
 def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
     with running_node(tmp_path, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
         stuck = socket.create_connection((node.host, node.port), 10)

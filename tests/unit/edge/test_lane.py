@@ -78,6 +78,15 @@ async def test_a_folded_line_never_hides_behind_a_known_head(server: Server) -> 
 
 
 @asynchronous
+async def test_a_head_is_learnt_only_from_a_request_of_one_read(server: Server) -> None:
+    request = add(1)
+    for cut in range(1, len(request)):
+        await server.speak(request[:cut], request[cut:])
+        assert len(server.lanes.heads) == 0
+    assert server.ledger.counts().added == 1
+
+
+@asynchronous
 async def test_the_table_of_heads_is_bounded(server: Server) -> None:
     lane, _ = server.connect()
     for number in range(5000):

@@ -118,6 +118,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def test_only_what_a_leaving_client_cancels_is_not_reported() -> None:
+    class Loop:
+        def default_exception_handler(self, context: dict[str, Any]) -> None:
+            reported.append(context)
+
+    reported: list[dict[str, Any]] = []
+    loop: Any = Loop()
+    news: list[dict[str, Any]] = [{"exception": ValueError("no")}, {"message": "no exception at all"}]
+    for context in (*news, {"exception": asyncio.CancelledError()}):
+        edge_server.tell(loop, context)
+    assert reported == news
+
+
 def run(check: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(check())
 
