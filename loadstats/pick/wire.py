@@ -91,7 +91,7 @@ class QuickPick(Pick, gc=False):
     candidates: Raw = Raw(b"null")  # type: ignore[assignment] # the one member that is read by the other
 
 
-class Picked(Row, frozen=True, kw_only=True):
+class Picked(Row, frozen=True, kw_only=True):  # type: ignore[misc] # Row is frozen; the checker sees its base of signals
     """The engine that was chosen, with this request on it."""
 
     score: Annotated[float, Meta(description="the higher the better; null where the request was known")] | None
