@@ -150,7 +150,7 @@ class ClusterNode:
             for _, copies in state.buckets:
                 for copy in copies:
                     if copy.cluster and copy.phase < 2 and copy.request_id.startswith(prefix):
-                        found[copy.request_id] = Live(copy.cluster, copy.ip, copy.prompt_length, copy.phase)
+                        found[copy.request_id] = Live(copy.cluster, copy.engine, copy.prompt_length, copy.phase)
         return found
 
     def many(self, requests: Iterable[tuple[str, str, dict[str, Any]]]) -> None:

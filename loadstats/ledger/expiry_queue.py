@@ -8,6 +8,7 @@ invisible to Python's garbage collector (`gc=False`, see `record.py`), so they a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Generic, TypeVar, cast
 
@@ -79,6 +80,15 @@ class ExpiryQueue(Generic[LinkT]):
         due = cast("LinkT", head.next)  # only those are placed
         self.remove(due)
         return due
+
+    def __iter__(self) -> Iterator[tuple[int, LinkT]]:
+        """Yield each tick and link, the links of a tick in the order in which they were placed."""
+        for tick, head in self._heads.items():
+            link = head.next
+            while link is not head:
+                assert link is not None
+                yield tick, cast("LinkT", link)
+                link = link.next
 
     def clear(self) -> None:
         """Unlink everything."""

@@ -36,7 +36,7 @@ from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull, LedgerLimits
 from loadstats.ledger.merging import Merging
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL
-from loadstats.ledger.record import Record
+from loadstats.ledger.record import Owner, Record
 from loadstats.ledger.records import Records
 from loadstats.ledger.replica import LedgerReplica
 from loadstats.ledger.requests import RequestReader
@@ -376,6 +376,15 @@ class Ledger:
     def find(self, request_id: str) -> Record | None:
         """Return the record of a request, to be read and not to be changed."""
         return self._records.find(request_id)
+
+    def engine(self, cluster: str, name: str) -> Engine | None:
+        """Return an engine, to be read and not to be changed; None if it is not listed."""
+        return self._engines.find(cluster, name)
+
+    def owners(self) -> list[Owner]:
+        """Return the gateways that are known, to be read and not to be changed."""
+        with self._lock:
+            return list(self._owners)
 
     def records(self) -> Iterator[Record]:
         """Yield all records, a bucket at a time: each bucket is of one moment, the whole is not."""

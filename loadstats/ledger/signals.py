@@ -10,8 +10,6 @@ Pure. `count` and the functions below it run on the hot path, under the ledger's
 an add a quarter of its time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Protocol, get_type_hints
 

@@ -141,7 +141,7 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         assert rows == self.model.rows()
         assert {record.request_id for record in self.ledger.records()} == self.model.requests.keys()
-        assert self.ledger._owners.keys() == self.model.owners.keys()
+        assert {owner.name for owner in self.ledger.owners()} == self.model.owners.keys()
 
     @invariant()
     def the_answer_is_the_rows(self) -> None:

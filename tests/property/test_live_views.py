@@ -14,7 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from loadstats.ledger import EngineName, Ledger, glance
+from loadstats.ledger import EngineName, Ledger
+from loadstats.ledger.cluster_snapshot import cluster_snapshot
 from loadstats.live import cluster_view, summary_view
 from loadstats.live.cluster_view import ClusterView
 from loadstats.live.summary_view import SummaryView
@@ -173,7 +174,7 @@ class TestReplay(Replay.TestCase):  # type: ignore[name-defined,misc]
 
     def runTest(self) -> None:
         with (
-            patch.dict(glance.__globals__, COPIED=2, SLICE=2),
+            patch.dict(cluster_snapshot.__globals__, COPIED=2, SLICE=2),
             patch.object(cluster_view, "PART", 2),
             patch.object(summary_view, "PART", 2),
             patch.object(summary_view, "MOST", 3),

@@ -20,7 +20,7 @@ from msgspec.json import decode, encode
 from edge.call import Call
 from edge.errors import TooMany
 from kvcache.index import CacheIndex, Lengths
-from loadstats.ledger import CandidateNames, CandidateView, Engine, EngineChoice, EngineName, Ledger, Reservations
+from loadstats.ledger import CandidateNames, CandidateView, Engine, EngineChoice, EngineName, Ledger
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.pick.cache_credit import CacheCredit
 from loadstats.pick.candidate_scores import CandidateScores
@@ -143,16 +143,13 @@ steps = st.lists(
 @settings(deadline=None)
 def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[str]]]) -> None:
     ledger = Ledger(request_seconds=20, tombstone_seconds=1)
-    reservations = Reservations(ledger)
     known: dict[tuple[str, ...], CandidateNames] = {}
 
     def shown(view: CandidateView) -> EngineChoice:
-        cluster = ledger._clusters.get("c")
-        listed = {} if cluster is None else cluster.engines
         requests, prompts = view.numbers()
         for place in range(len(requests)):
             name = view.name(place)
-            engine: Engine | None = listed.get(name)
+            engine: Engine | None = ledger.engine("c", name)
             load: tuple[float, float] = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
             assert (requests[place], prompts[place]) == load
             assert view.ips[place] == EngineName.of(name).ip
@@ -164,10 +161,10 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             case "add":
                 ledger.add(f"r{number}", "c", texts[0], number, now, 1)
             case "book" if ledger.clusters():
-                reservations.reserve(f"r{number}", "c", None, shown, number, now, 1)
+                ledger.reserve(f"r{number}", "c", None, shown, number, now, 1)
             case "book some":
                 some = known.setdefault(tuple(texts), named(texts))
-                reservations.reserve(f"r{number}", "c", some, shown, number, now, 1)
+                ledger.reserve(f"r{number}", "c", some, shown, number, now, 1)
             case "first token":
                 ledger.first_token(f"r{number}", now, 1)
             case "done":
@@ -179,7 +176,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
                 ledger.answer("c")
             case "expire":
                 ledger.expire(now, 1)
-    reservations.reserve("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
+    ledger.reserve("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
 
 
 CLUSTERS = st.sampled_from(["c", "c", "c", "d"])

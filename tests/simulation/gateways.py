@@ -90,8 +90,8 @@ class Gateways:
 
     def _drop(self) -> None:
         ledger, cluster, name = self._node().ledger, f"c{self.world.random.randrange(2)}", self._engine()
-        home = ledger._clusters.get(cluster)
-        if home is not None and (engine := home.engines.get(name)) is not None:
+        engine = ledger.engine(cluster, name)
+        if engine is not None:
             for record in ledger.records():
                 if record.engine is engine and record.phase is not Phase.DONE and record.origin is not None:
                     self.world.told.dropped[record.request_id] = record.origin.name, record.seq

@@ -59,7 +59,7 @@ class Told:
         _, add = self.adds[request_id]
         return View(
             add.cluster,
-            add.ip,
+            add.engine,
             int(request_id in self.decoding),
             add.prompt_length,
             add.owner,

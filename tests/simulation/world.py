@@ -387,6 +387,6 @@ def live(ledger: Ledger) -> dict[str, View]:
         tokens = (0, 0) if more is None else (more.input_tokens, more.output_tokens)
         refreshed = 0 if more is None else more.refreshed_ms
         found[record.request_id] = View(
-            engine.cluster.name, engine.ip, int(record.phase), record.prompt_length, owner, tokens, refreshed
+            engine.cluster.name, engine.name, int(record.phase), record.prompt_length, owner, tokens, refreshed
         )
     return found

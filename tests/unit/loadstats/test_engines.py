@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from loadstats.ledger.state import SLICE
 
 from edge.call import Call, Handler
 from edge.errors import ContractError, InvalidInput, NotFound
 from loadstats.engines import EngineHandlers
-from loadstats.ledger import Ledger, clusters_after
+from loadstats.ledger import Ledger
+from loadstats.ledger.limits import SLICE
 from loadstats.ledger.totals import PART
 
 
@@ -144,7 +144,7 @@ def test_many_clusters_and_large_ones_are_read_in_turns(engines: Engines) -> Non
         engines.add(f"r{number}", f"{number:05}")
     for number in range(SLICE * 3):
         engines.add(f"s{number}", "00000", f"10.1.{number >> 8}.{number & 255}")
-    assert finished(clusters_after(engines.ledger, "00002", 3)) == (["00003", "00004", "00005"], 1)
+    assert finished(engines.ledger.clusters_after("00002", 3)) == (["00003", "00004", "00005"], 1)
     data, turns = finished(engines.handlers.clusters(Call(b"limit=2", b"", {})))
     first, second = msgspec.json.decode(data)
     assert turns >= 4

@@ -23,7 +23,6 @@ from loadstats.ledger import (
     Filter,
     Ledger,
     LegacyLedgerAdapter,
-    RequestReader,
     RequestView,
 )
 
@@ -70,7 +69,7 @@ def test_a_call_that_overtook_its_add_is_seen_as_early() -> None:
 
 
 def test_an_unknown_request_is_none() -> None:
-    assert RequestReader(Ledger()).look("nobody", 0.0) is None
+    assert Ledger().requests.look("nobody", 0.0) is None
 
 
 def test_what_a_peer_told_names_its_origin() -> None:
@@ -148,7 +147,7 @@ def test_nothing_is_looked_at_past_the_last_bucket(mixed: Ledger) -> None:
 
 
 def test_no_more_than_a_slice_is_read_under_one_hold(mixed: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadstats.ledger.inspection.SLICE", 2)
+    monkeypatch.setattr("loadstats.ledger.requests.SLICE", 2)
     pauses: list[None] = []
     pages = mixed.requests.page(
         EVERYTHING, Cursor(), 60.0, most=500, most_looked=500, pause=lambda: pauses.append(None)
@@ -244,7 +243,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
 
 
 def test_the_call_says_what_is_wrong() -> None:
-    handlers = InspectionHandlers(RequestReader(Ledger()), "node:80")
+    handlers = InspectionHandlers(Ledger().requests, "node:80")
     with pytest.raises(NotFound, match="request_id: 'nobody' is unknown here"):
         handlers.look(call(b"request_id=nobody"))
     for query in (b"", b"request_id=", b"request_id=" + b"x" * 257):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from loadstats.ledger.state import SLICE
 
 from loadstats.ledger import Ledger, LedgerFull
+from loadstats.ledger.limits import SLICE
 
 
 def rows(ledger: Ledger, cluster: str = "c") -> dict[str, tuple[int, int]]:

@@ -8,7 +8,6 @@ from itertools import permutations
 from zlib import crc32
 
 import pytest
-from loadstats.ledger.state import SLICE
 
 from loadstats.ledger import (
     BUCKETS,
@@ -26,6 +25,7 @@ from loadstats.ledger import (
     Tokens,
 )
 from loadstats.ledger.expiry_queue import ExpiryQueue, Link
+from loadstats.ledger.limits import SLICE
 from tests.audit import audit
 
 WINDOW = 100
@@ -61,8 +61,8 @@ def age(ledger: Ledger, now: float) -> None:
 def merge(into: Ledger, source: Ledger, *, now: float = 0.0, source_now: float = 0.0) -> int:
     """The bucket of request `r`, of which each side says that it has seen nothing."""
     bucket = crc32(b"r") % BUCKETS
-    copies = source.copies(bucket, source_now)
-    return into.merge(bucket, copies, theirs=lambda *_: False, ours=lambda *_: False, now=now, wall_ns=1)
+    copies = source.replica.copies(bucket, source_now)
+    return into.replica.merge(bucket, copies, theirs=lambda *_: False, ours=lambda *_: False, now=now, wall_ns=1)
 
 
 def tokens(ledger: Ledger) -> int:
@@ -123,8 +123,8 @@ def test_tokens_in_any_order_end_the_same_and_with_the_same_digests() -> None:
 def test_a_copy_carries_tokens_and_so_does_a_stub() -> None:
     for event in ([Added("r", "c", "10.0.0.1", 5)], []):
         some, others = make()[0], make()[0]
-        some.apply([*event, Tokens("r", 3, 4)], A, 1, 0.0, 1)
-        others.apply([Added("r", "c", "10.0.0.1", 5), Tokens("r", 1, 6)], A, 1, 0.0, 1)
+        some.replica.apply([*event, Tokens("r", 3, 4)], A, 1, 0.0, 1)
+        others.replica.apply([Added("r", "c", "10.0.0.1", 5), Tokens("r", 1, 6)], A, 1, 0.0, 1)
         assert merge(others, some) == 1
         assert merge(others, some) == 0
         assert tokens(others) == 9
@@ -214,9 +214,9 @@ def test_a_refresh_that_was_taken_by_a_clock_behind_still_counts_and_one_ahead_s
 def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> None:
     some, others = make()[0], make()[0]
     for each in (some, others):
-        each.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 1)], A, 1, 0.0, 1)
-    some.apply([FirstToken("r")], A, 3, 0.0, 1)
-    others.apply([Refreshed("r", 2)], A, 3, 50.0, 1)
+        each.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 1)], A, 1, 0.0, 1)
+    some.replica.apply([FirstToken("r")], A, 3, 0.0, 1)
+    others.replica.apply([Refreshed("r", 2)], A, 3, 50.0, 1)
     assert merge(others, some, now=50.0, source_now=50.0) == 1
     record = others.find("r")
     assert record is not None
@@ -239,21 +239,21 @@ def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
 
 def test_a_copy_carries_a_refresh_and_the_ages_of_both() -> None:
     some, others = make()[0], make()[0]
-    some.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
-    some.apply([Refreshed("r", 50)], A, 2, 70.0, 1)
+    some.replica.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
+    some.replica.apply([Refreshed("r", 50)], A, 2, 70.0, 1)
     merge(others, some, now=1000.0, source_now=80.0)
     record = others.find("r")
     assert record is not None
     assert (record.since_tick, record.due_tick) == (1000 - 80, 1000 + WINDOW - 10)
-    assert others.digests() == some.digests()
+    assert others.replica.digests() == some.replica.digests()
     assert merge(some, others, now=80.0, source_now=1000.0) == 0
 
 
 def test_a_copy_of_an_orphan_is_as_old_as_there_and_waits_for_its_owner() -> None:
     some, others = make()[0], make()[0]
-    some.apply([Added("r", "c", "10.0.0.1", 5, "g"), Beat("g", 10, 1)], A, 1, 0.0, 1)
+    some.replica.apply([Added("r", "c", "10.0.0.1", 5, "g"), Beat("g", 10, 1)], A, 1, 0.0, 1)
     age(some, 15.0)
-    others.merge_owners(some.owners(15.0), 1000.0)
+    others.replica.merge_owners(some.replica.owners(15.0), 1000.0)
     merge(others, some, now=1000.0, source_now=15.0)
     record = others.find("r")
     assert record is not None
@@ -267,8 +267,8 @@ def test_a_refresh_and_tokens_stay_where_another_add_stands() -> None:
     ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50), Tokens("r", 1, 2)], B, 1, 0.0, 1)
     ledger.replica.apply([Added("r", "c", "10.0.0.2", 5)], A, 1, 0.0, 1)
     alone, _ = make()
-    alone.apply([Added("r", "c", "10.0.0.2", 5), Refreshed("r", 50), Tokens("r", 1, 2)], A, 1, 0.0, 1)
-    assert ledger.replica.digests() == alone.digests()
+    alone.replica.apply([Added("r", "c", "10.0.0.2", 5), Refreshed("r", 50), Tokens("r", 1, 2)], A, 1, 0.0, 1)
+    assert ledger.replica.digests() == alone.replica.digests()
     assert tokens(ledger) == 3
     audit(ledger)
 
@@ -377,15 +377,15 @@ def test_peers_drop_the_engine_too_unless_it_has_requests_again() -> None:
 def test_a_peer_that_pulls_meanwhile_does_not_get_them() -> None:
     ledger, peer = make()[0], make()[0]
     for each in (ledger, peer):
-        each.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
+        each.replica.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
     ledger.drop("c", "10.0.0.1")
     bucket = crc32(b"r") % BUCKETS
     copies = ledger.replica.copies(bucket, 0.0)
     assert [(copy.cluster, copy.phase) for copy in copies] == [("", 0)]
-    peer.merge(bucket, copies, theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1)
+    peer.replica.merge(bucket, copies, theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1)
     assert in_flight(peer) == 0
     ledger.replica.merge(
-        bucket, peer.copies(bucket, 0.0), theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1
+        bucket, peer.replica.copies(bucket, 0.0), theirs=lambda *_: True, ours=lambda *_: True, now=0.0, wall_ns=1
     )
     assert in_flight(ledger) == 0
     audit(ledger)

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from loadstats.ledger.state import SLICE
 
 from loadstats.ledger import Added, Beat, Ledger, LedgerFull, Origin, Phase
+from loadstats.ledger.limits import SLICE
 from tests.audit import audit
 
 WINDOW, GRACE = 100, 10
@@ -106,10 +106,10 @@ def test_an_owner_that_never_sent_a_heartbeat_changes_nothing() -> None:
 def test_an_owner_that_never_sent_a_heartbeat_is_forgotten_with_its_last_request() -> None:
     ledger = make()
     add(ledger)
-    owner = ledger._owners["g"]
+    (owner,) = ledger.owners()
     ledger.done("r", 1.0, 1)
     assert ledger.counts().owners == 0
-    assert not owner.requests._heads, "they point at each other, and nobody else would free them"
+    assert list(owner.requests) == [], "they point at each other, and nobody else would free them"
 
 
 def test_a_silent_owner_is_remembered_for_as_long_as_a_request_of_its_may_come_late() -> None:
@@ -121,7 +121,7 @@ def test_a_silent_owner_is_remembered_for_as_long_as_a_request_of_its_may_come_l
     add(ledger, now=21.0 + WINDOW - 1)
     assert load(ledger) == (1, 1)
     age(ledger, 21.0 + WINDOW)
-    assert ledger._owners.keys() == {"g"}  # it has a request
+    assert [owner.name for owner in ledger.owners()] == ["g"]  # it has a request
     age(ledger, 21.0 + WINDOW + GRACE)
     assert ledger.counts().owners == 0
     add(ledger, "later", now=21.0 + WINDOW + GRACE)
@@ -258,8 +258,8 @@ def test_what_is_told_again_and_again_does_not_keep_an_owner_alive() -> None:
     some.beat("g", 10, 0.0, 1)
     for tenth in range(1, 200):
         now = tenth / 10
-        others.merge_owners(some.owners(now), now + 0.95)
-        some.merge_owners(others.owners(now + 0.95), now + 0.05)
+        others.replica.merge_owners(some.replica.owners(now), now + 0.95)
+        some.replica.merge_owners(others.replica.owners(now + 0.95), now + 0.05)
         age(some, now + 0.05)
     assert load(some) == (1, 1)
 
@@ -303,13 +303,13 @@ def test_a_node_that_comes_later_is_told_of_silent_owners_too() -> None:
     old.beat("g", 20, 0.0, 5 * MS)
     old.beat("h", 200, 0.0, 5 * MS)
     age(old, 25.0)
-    assert old.owners(25.0) == {"g": (5, -4), "h": (5, 176)}
-    new.merge_owners(old.owners(25.0), 1000.0)
-    new.apply([Added("r", "c", "10.0.0.1", 5, "g")], Origin.of("a@1"), 1, 1000.0, 1)
+    assert old.replica.owners(25.0) == {"g": (5, -4), "h": (5, 176)}
+    new.replica.merge_owners(old.replica.owners(25.0), 1000.0)
+    new.replica.apply([Added("r", "c", "10.0.0.1", 5, "g")], Origin.of("a@1"), 1, 1000.0, 1)
     assert load(new) == (1, 0)
     age(new, 1000.0)
     assert load(new) == (1, 1)
-    assert new.owners(1000.0) == old.owners(25.0)
+    assert new.replica.owners(1000.0) == old.replica.owners(25.0)
     age(new, 1000.0 + GRACE)
     assert load(new) == (0, 0)
 
@@ -320,21 +320,21 @@ def test_nodes_do_not_keep_each_other_from_forgetting() -> None:
     for now in range(10 + WINDOW + 5):
         for one, other in ((some, others), (others, some)):
             age(one, now)
-            one.merge_owners(other.owners(now), now)
-    assert some.owners(now) == others.owners(now) == {}
+            one.replica.merge_owners(other.replica.owners(now), now)
+    assert some.replica.owners(now) == others.replica.owners(now) == {}
 
 
 def test_owners_are_told_and_heard_in_slices() -> None:
     old, new = make(), make()
     for number in range(3 * SLICE):
         old.beat(f"g{number}", 10, 0.0, 1)
-    told = old.owners(0.0)
+    told = old.replica.owners(0.0)
     assert len(told) == 3 * SLICE
-    new.merge_owners(told, 0.0)
-    assert new.owners(0.0) == told
+    new.replica.merge_owners(told, 0.0)
+    assert new.replica.owners(0.0) == told
     slices = list(iter(lambda: new.lapse(11.0, 1), 0))
     assert max(slices) == SLICE
-    assert not any(owner.alive for owner in new._owners.values())
+    assert not any(owner.alive for owner in new.owners())
 
 
 def test_a_heartbeat_that_comes_too_late_to_live_by_still_puts_the_grace_off() -> None:

@@ -111,7 +111,7 @@ def test_candidates_are_names_or_objects() -> None:
         found = client.ledger.find(client.call.request_id)
         assert found is not None
         assert found.engine is not None
-        assert found.engine.ip == name
+        assert found.engine.name == name
 
 
 @pytest.mark.parametrize(

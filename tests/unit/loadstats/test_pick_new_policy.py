@@ -30,7 +30,7 @@ def last(scores, credit, options, random):
     return len(scores.requests) - 1
 
 from edge.body import Body
-from loadstats.ledger import CandidateNames, Ledger, Reservations
+from loadstats.ledger import CandidateNames, Ledger
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
@@ -39,7 +39,7 @@ from loadstats.pick.wire import QuickPick
 call = Body(QuickPick).read(b'{"cluster":"c","request_id":"r","policy":"last"}')
 options = PickOptions(policy=call.policy)
 names = CandidateNames(["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2"])
-reserved = Reservations(Ledger()).reserve(
+reserved = Ledger().reserve(
     "r", "c", names, lambda view: choose(CandidateScores.of(view, options), None, options, lambda: 0.0), 0, 0.0, 0
 )
 print(reserved.ip)

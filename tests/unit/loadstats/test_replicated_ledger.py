@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadstats.ledger import BUCKETS, Added, Copy, Done, FirstToken, Ledger, LegacyLedgerAdapter, Phase
+from loadstats.ledger import BUCKETS, Added, Done, FirstToken, Ledger, LegacyLedgerAdapter, Phase, RequestCopy
 
 Rows = dict[tuple[str, str], tuple[int, int]]
 
@@ -59,9 +59,9 @@ def merge(
     source_now: float = 0.0,
 ) -> int:
     bucket = bucket_of(request_id)
-    return into.merge(
+    return into.replica.merge(
         bucket,
-        source.copies(bucket, source_now),
+        source.replica.copies(bucket, source_now),
         theirs=everybody if theirs else nobody,
         ours=everybody if ours else nobody,
         now=now,
@@ -95,8 +95,8 @@ def test_adds_that_disagree_settle_on_the_lowest_dot_in_either_order(turn: int, 
     alone = Ledger()
     add(alone, "r", ("a@1", 8), "10.0.0.3", 11)
     if decoding:
-        alone.apply([FirstToken("r")], None, 0, 0.0, 1)
-    assert ledger.replica.digests() == alone.digests()
+        alone.replica.apply([FirstToken("r")], None, 0, 0.0, 1)
+    assert ledger.replica.digests() == alone.replica.digests()
     counts = ledger.counts()
     assert (counts.in_flight, counts.stubs, counts.tombstones) == (1, 0, 0)
 
@@ -138,9 +138,9 @@ def test_what_overtook_the_add_meets_it() -> None:
 def test_a_record_that_the_other_side_alone_has_is_news() -> None:
     a, b = Ledger(), Ledger()
     add(b, "r", ("b@1", 1))
-    b.apply([FirstToken("r")], None, 0, 0.0, 1)
+    b.replica.apply([FirstToken("r")], None, 0, 0.0, 1)
     assert merge(a, b, "r") == 1
-    assert (phase(a, "r"), a.digests()) == (Phase.DECODE, b.digests())
+    assert (phase(a, "r"), a.replica.digests()) == (Phase.DECODE, b.replica.digests())
     assert merge(a, b, "r") == 0
     assert a.counts().repaired == 1
 
@@ -149,7 +149,7 @@ def test_absent_over_there_and_covered_there_has_ended() -> None:
     a, b = Ledger(), Ledger()
     add(a, "r", ("a@1", 1))
     assert merge(a, b, "r", theirs=True) == 1
-    assert (phase(a, "r"), rows(a), a.digests()) == (Phase.DONE, {}, b.digests())
+    assert (phase(a, "r"), rows(a), a.replica.digests()) == (Phase.DONE, {}, b.replica.digests())
 
 
 def test_absent_over_there_and_not_covered_is_not_known_there_yet() -> None:
@@ -163,7 +163,7 @@ def test_a_stub_over_there_is_not_presence() -> None:
     """It has seen the add, and lost the record: what remains is a call that came after."""
     a, b = Ledger(), Ledger()
     add(a, "r", ("a@1", 1))
-    b.apply([FirstToken("r")], None, 0, 0.0, 1)
+    b.replica.apply([FirstToken("r")], None, 0, 0.0, 1)
     assert merge(a, b, "r", theirs=True) == 2  # its phase is taken, then its end
     assert phase(a, "r") is Phase.DONE
 
@@ -173,7 +173,7 @@ def test_what_we_have_seen_and_lack_does_not_come_back() -> None:
     add(b, "r", ("b@1", 1))
     assert merge(a, b, "r", ours=True) == 0
     assert a.find("r") is None
-    a.apply([FirstToken("r")], None, 0, 0.0, 1)  # a stub here is not presence either
+    a.replica.apply([FirstToken("r")], None, 0, 0.0, 1)  # a stub here is not presence either
     assert merge(a, b, "r", ours=True) == 0
     assert rows(a) == {}
 
@@ -182,7 +182,7 @@ def test_a_record_without_a_dot_is_neither_ended_nor_compared() -> None:
     a, b = Ledger(), Ledger()
     LegacyLedgerAdapter(a.replica).add("r", "c", "10.0.0.1", 5, 0.0, 1)
     assert merge(a, b, "r", theirs=True) == 0
-    assert (phase(a, "r"), a.digests()) == (Phase.PREFILL, b.digests())
+    assert (phase(a, "r"), a.replica.digests()) == (Phase.PREFILL, b.replica.digests())
     assert merge(b, a, "r", ours=True) == 1  # a joining node takes it all the same
     assert phase(b, "r") is Phase.PREFILL
 
@@ -190,7 +190,7 @@ def test_a_record_without_a_dot_is_neither_ended_nor_compared() -> None:
 def test_tombstones_and_stubs_travel() -> None:
     a, b = Ledger(), Ledger()
     add(b, "r", ("b@1", 1))
-    b.apply([Done("r")], None, 0, 0.0, 1)
+    b.replica.apply([Done("r")], None, 0, 0.0, 1)
     add(a, "r", ("b@1", 1))
     assert merge(a, b, "r") == 1
     assert phase(a, "r") is Phase.DONE
@@ -203,8 +203,8 @@ def test_tombstones_and_stubs_travel() -> None:
 def test_copies_of_another_bucket_are_left_alone() -> None:
     a = Ledger()
     wrong = (bucket_of("r") + 1) % BUCKETS
-    copies = [Copy("r", 0, 60, "c", "10.0.0.1", 5, "b@1", 1)]
-    assert a.merge(wrong, copies, theirs=nobody, ours=nobody, now=0.0, wall_ns=1) == 0
+    copies = [RequestCopy("r", 0, 60, "c", "10.0.0.1", 5, "b@1", 1)]
+    assert a.replica.merge(wrong, copies, theirs=nobody, ours=nobody, now=0.0, wall_ns=1) == 0
     assert a.find("r") is None
 
 
@@ -215,7 +215,7 @@ def test_conflicting_copies_settle_on_both_sides() -> None:
     merge(a, b, "r")
     merge(b, a, "r")
     assert rows(a) == rows(b) == {("c", "10.0.0.1"): (1, 5)}
-    assert a.digests() == b.digests()
+    assert a.replica.digests() == b.replica.digests()
 
 
 # Ages
@@ -252,7 +252,7 @@ def test_a_copy_never_makes_a_record_live_longer() -> None:
     a, b = Ledger(request_seconds=60), Ledger(request_seconds=60)
     add(a, "r", ("b@1", 1), now=0.0)
     add(b, "r", ("b@1", 1), now=500.0)
-    b.apply([FirstToken("r")], None, 0, 500.0, 1)
+    b.replica.apply([FirstToken("r")], None, 0, 500.0, 1)
     merge(a, b, "r", now=30.0, source_now=500.0)
     expire(a, 61.0)
     assert phase(a, "r") is Phase.DONE
@@ -325,7 +325,7 @@ def test_the_same_events_in_any_order_with_duplicates_end_in_the_same_ledger(
     feed(a, data.draw(st.permutations(history)))
     again = data.draw(st.lists(st.sampled_from(history), max_size=5)) if history else []
     feed(b, data.draw(st.permutations(history + again)))
-    assert a.digests() == b.digests()
+    assert a.replica.digests() == b.replica.digests()
     assert rows(a) == rows(b)
     for ledger in (a, b):
         live = {record.request_id for record in ledger.records() if record.engine and record.phase is not Phase.DONE}
@@ -344,5 +344,5 @@ def test_merging_after_different_parts_of_a_history_ends_in_the_same_ledger(
     for into, source in ((a, b), (b, a), (a, b)):
         for request_id in ("r", "s", "t"):
             merge(into, source, request_id)
-    assert a.digests() == b.digests() == whole.digests()
+    assert a.replica.digests() == b.replica.digests() == whole.replica.digests()
     assert rows(a) == rows(b) == rows(whole)

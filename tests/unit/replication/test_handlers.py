@@ -33,15 +33,15 @@ class Door:
     def __init__(self) -> None:
         self.node = Node("a@1")
         self.links: list[PeerLink] = []
-        hearsay = LoadHandlers(LegacyLedgerAdapter(self.node.ledger))
+        legacy = LoadHandlers(LegacyLedgerAdapter(self.node.ledger.replica))
         handlers = ReplicaHandlers(
             self.node.replica,
             Admission(""),
             lambda: self.links,
             {
-                "load.stats.set": hearsay.add,
-                "load.stats.delete": hearsay.done,
-                "load.prompt.delete": hearsay.first_token,
+                "load.stats.set": legacy.add,
+                "load.stats.delete": legacy.done,
+                "load.prompt.delete": legacy.first_token,
             },
             now=lambda: 100.0,
             wall_ns=lambda: 7,
