@@ -38,6 +38,19 @@ class Engine(Load, gc=False, eq=False):
     prefix: bytes = b""
     suffix: bytes = b""
 
+    def changed(self, wall_ns: int, used_tick: int | None = None) -> None:
+        """Mark the row as changed at a time, at `used_tick` by a client if that is not None."""
+        self.updated_ns = wall_ns
+        if used_tick is not None:
+            self.used_tick = used_tick
+        cluster = self.cluster
+        if cluster is None:
+            return  # a tombstone of an engine that is closed
+        cluster.answer_bytes = b""
+        if not self.stale:
+            self.stale = True
+            cluster.stale.append(self)
+
     def row(self) -> Row:
         """Return the numbers as they are now."""
         return row_of(self.parts, self, self.updated_ns)

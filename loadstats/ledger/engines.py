@@ -55,23 +55,6 @@ class Engines:
         found.added_total += 1
         return engine
 
-    def used(self, engine: Engine, tick: int, wall_ns: int) -> None:
-        """A client moved one of the engine's requests."""
-        engine.used_tick = tick
-        self.changed(engine, wall_ns)
-
-    @staticmethod
-    def changed(engine: Engine, wall_ns: int) -> None:
-        """The engine's numbers changed."""
-        engine.updated_ns = wall_ns
-        cluster = engine.cluster
-        if cluster is None:
-            return  # a tombstone of an engine that is closed
-        cluster.answer_bytes = b""
-        if not engine.stale:
-            engine.stale = True
-            cluster.stale.append(engine)
-
     def shut(self, engine: Engine) -> None:
         """Close a listed engine, whatever runs on it."""
         self.quiet.remove(engine)

@@ -11,7 +11,6 @@ from zlib import crc32
 
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engines import Engines
 from loadstats.ledger.limits import LedgerLimits
 from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import Record
@@ -25,13 +24,10 @@ class Expiry:
     room.
     """
 
-    def __init__(
-        self, limits: LedgerLimits, counts: LedgerCounts, engines: Engines, records: Records, due: DueRecords
-    ) -> None:
+    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, records: Records, due: DueRecords) -> None:
         self.holding = False
         self._limits = limits
         self._counts = counts
-        self._engines = engines
         self._records = records
         self._due = due
 
@@ -49,7 +45,7 @@ class Expiry:
                     self._counts.released += 1
                 engine = record.engine
                 self._records.end(crc32(record.request_id.encode()), record, tick)
-                self._engines.changed(engine, wall_ns)
+                engine.changed(wall_ns)
             handled += 1
         return handled
 

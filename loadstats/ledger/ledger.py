@@ -97,10 +97,10 @@ class Ledger:
         self._counts = counts = LedgerCounts()
         due = DueRecords()
         self._engines = engines = Engines(limits, counts)
-        self._owners = owners = Owners(limits, counts, engines, due)
-        self._records = records = Records(limits, counts, engines, owners, due)
+        self._owners = owners = Owners(limits, counts, due)
+        self._records = records = Records(limits, counts, owners, due)
         self._buckets = records.buckets
-        self._expiry = Expiry(limits, counts, engines, records, due)
+        self._expiry = Expiry(limits, counts, records, due)
         self._drops = EngineDrops(counts, engines, records)
         merging = Merging(limits, counts, engines, owners, records, due)
         self.replica = LedgerReplica(self._lock, self._clock, limits, records, owners, self._expiry, merging)
@@ -206,7 +206,7 @@ class Ledger:
                 self._records.decode(crc, record)
                 self._counts.first_tokens += 1
                 if (engine := record.engine) is not None:
-                    self._engines.used(engine, tick, wall_ns)
+                    engine.changed(wall_ns, tick)
             if self.journal is not None:
                 self.journal.append(FirstToken(request_id), now)
             return True
@@ -226,7 +226,7 @@ class Ledger:
             else:
                 self._counts.done += 1
                 if (engine := record.engine) is not None:
-                    self._engines.used(engine, tick, wall_ns)
+                    engine.changed(wall_ns, tick)
                 self._records.end(crc, record, tick)
             if self.journal is not None:
                 self.journal.append(Done(request_id), now)
@@ -325,7 +325,9 @@ class Ledger:
 
     def answer(self, cluster: str) -> bytes:
         """Return the cluster's rows as a JSON array; `null` for a cluster without engines."""
-        return self.tagged_answer(cluster)[0]
+        with self._lock:
+            found = self._engines.clusters.get(cluster)
+            return b"null" if found is None else found.answer()
 
     def tagged_answer(self, cluster: str) -> tuple[bytes, bytes]:
         """Return the answer and its tag. No other answer for the cluster has this tag, here or in any incarnation."""
@@ -431,7 +433,7 @@ class Ledger:
         if owner and record.phase is not DONE:
             self._owners.own(record, owner, tick, self._limits.max_owners)
         self._counts.added += 1
-        self._engines.used(engine, tick, wall_ns)
+        engine.changed(wall_ns, tick)
         return engine
 
     def _compare(self, cluster: str, name: str, match: Match) -> None:

@@ -106,7 +106,7 @@ class Merging:
             if record.engine is None or record.phase is DONE or record.origin is None:
                 continue
             if record.request_id not in present and theirs(record.origin.name, record.seq):
-                self._engines.changed(record.engine, wall_ns)
+                record.engine.changed(wall_ns)
                 self._records.end(crc32(record.request_id.encode()), record, tick)
                 changed += 1
         self._counts.repaired += changed
@@ -221,7 +221,7 @@ class Merging:
         if owner and record.phase is not DONE:
             self._owners.own(record, owner, tick, self._most_owners)
         self._counts.added += 1
-        self._engines.used(engine, tick, wall_ns)
+        engine.changed(wall_ns, tick)
 
     def _room_for(self, record: Record | None, cluster: str, name: str, tick: int) -> Engine | None:
         """Return the engine; None where it or a new record would pass a cap."""
@@ -245,4 +245,4 @@ class Merging:
                 self._counts.first_tokens += engine is not None
                 self._records.decode(crc, record)
             if engine is not None:
-                self._engines.used(engine, tick, wall_ns)
+                engine.changed(wall_ns, tick)

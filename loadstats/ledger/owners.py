@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engines import Engines
 from loadstats.ledger.expiry_queue import ExpiryQueue
 from loadstats.ledger.limits import LedgerLimits
 from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras
@@ -22,10 +21,9 @@ from loadstats.ledger.signals import count
 class Owners:
     """The owners by name."""
 
-    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, engines: Engines, due: DueRecords) -> None:
+    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, due: DueRecords) -> None:
         self._limits = limits
         self._counts = counts
-        self._engines = engines
         self._due = due
         self._owners: dict[str, Owner] = {}
         self._lapses: ExpiryQueue[Owner] = ExpiryQueue()  # by when they lapse, and then by when that is forgotten
@@ -144,7 +142,7 @@ class Owners:
         assert record is not None
         assert record.engine is not None
         self._orphan(record, extras, tick, orphaned=target == ORPHANED)
-        self._engines.changed(record.engine, wall_ns)
+        record.engine.changed(wall_ns)
         return True
 
     def _orphan(self, record: Record, extras: RecordExtras, tick: int, *, orphaned: bool) -> None:

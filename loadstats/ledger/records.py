@@ -16,7 +16,6 @@ from zlib import crc32
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engines import Engines
 from loadstats.ledger.limits import BUCKETS, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
@@ -32,16 +31,13 @@ class Records:
     `size`: how many records there are.
     """
 
-    def __init__(
-        self, limits: LedgerLimits, counts: LedgerCounts, engines: Engines, owners: Owners, due: DueRecords
-    ) -> None:
+    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, owners: Owners, due: DueRecords) -> None:
         self.buckets: list[dict[str, Record]] = [{} for _ in range(BUCKETS)]
         self.digests = [0] * BUCKETS
         self.size = 0
         self._limits = limits
         self._request_ticks = limits.request_ticks
         self._counts = counts
-        self._engines = engines
         self._owners = owners
         self._due = due
 
@@ -137,7 +133,7 @@ class Records:
         if extras is not None:
             kept = RecordExtras(None, None, record, extras.input_tokens, extras.output_tokens, extras.refreshed_ms)
         self.end(crc, record, tick)
-        self._engines.changed(engine, wall_ns)
+        engine.changed(wall_ns)
         self._counts.tombstones -= 1
         self._counts.stubs += 1
         record.phase, record.engine, record.origin, record.seq, record.extras = phase, None, None, 0, kept
@@ -175,7 +171,7 @@ class Records:
         self.digests[crc % BUCKETS] ^= before ^ fingerprint(record, crc)
         if (engine := record.engine) is not None:
             hold_tokens(engine, extras.input_tokens + extras.output_tokens - sum(known))
-            self._engines.used(engine, tick, wall_ns)
+            engine.changed(wall_ns, tick)
         return True
 
     def renew(self, crc: int, record: Record, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
