@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from edge import server as edge_server
 from edge.call import Route, Table
+from edge.connections import Connections
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane import Lane
@@ -276,7 +277,7 @@ def test_a_connection_of_the_first_moment_is_as_young_as_any(clock: Clock, monke
         await stop.server.startup()
         ((lane, transport),) = found
         lane.data_received(add(1)[:20])
-        stop.parts.lanes.sweep(clock.now + 1)
+        Connections(stop.parts.lanes).sweep(clock.now + 1)
         assert (transport.written, transport.closing) == (b"", False)
         lane.connection_lost(None)
 
