@@ -13,7 +13,7 @@ import msgspec
 from edge.errors import ContractError
 
 CONTENT_TYPE = b"application/json; charset=utf-8"
-PACKED_TYPE = b"application/msgpack"
+INTERNAL_TYPE = b"application/msgpack"
 MAX_TRACE_BYTES = 256
 
 _plain = regex(rb"[A-Za-z0-9_.:/+=@-]*").fullmatch

@@ -61,9 +61,12 @@ class ReplicaHandlers:
         """The calls by method and path."""
         return (
             Route("POST", paths.EVENT, self._guard(self.event)),
-            Route("POST", paths.PUSH, self._guard(self.push), packed=True),
-            Route("POST", paths.SUMMARY, self._guard(self.summary), packed=True),
-            *(Route("POST", each.path, self._guard(self._state(each)), packed=True) for each in self._replica.entities),
+            Route("POST", paths.PUSH, self._guard(self.push), internal=True),
+            Route("POST", paths.SUMMARY, self._guard(self.summary), internal=True),
+            *(
+                Route("POST", each.path, self._guard(self._state(each)), internal=True)
+                for each in self._replica.entities
+            ),
             Route("GET", paths.PEERS, self.peers),
         )
 

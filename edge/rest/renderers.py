@@ -44,7 +44,7 @@ class PageRenderer(BrowsableAPIRenderer):
         text, rows = readable(data)
         return {
             "view": view,
-            "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.packed)),
+            "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.internal)),
             "purpose": purpose(view),
             "response": renderer_context["response"],
             "answer": text,

@@ -86,11 +86,11 @@ class HandlerViewSet(ViewSet):
         page = is_browser(http)
         if page:
             headers.pop(b"if-none-match", None)  # a page is more than its answer
-        dispatcher, patient = part(Dispatcher), route.awaited(call.query, len(body))
-        if patient is None:
+        dispatcher, async_handler = part(Dispatcher), route.choose_async(call.query, len(body))
+        if async_handler is None:
             status, answer = dispatcher.serve(route, call, trace_id(http))
         else:
-            status, answer = async_to_sync(dispatcher.serve_patiently)(patient, route, call, trace_id(http))
+            status, answer = async_to_sync(dispatcher.serve_async)(async_handler, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:

@@ -20,7 +20,7 @@ from runtime.periodic import EmbeddedCelery, PeriodicTask, TaskRun
 from runtime.running import part
 
 
-class Line(Struct, frozen=True):
+class TaskLine(Struct, frozen=True):
     """A task, and when it last began, in UTC."""
 
     task: PeriodicTask
@@ -63,8 +63,8 @@ class TaskAdmin(LiveAdmin):
         return {"lines": [_line(task, runs.get(task.task, TaskRun())) for task in celery.periodic]}
 
 
-def _line(task: PeriodicTask, run: TaskRun) -> Line:
-    return Line(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
+def _line(task: PeriodicTask, run: TaskRun) -> TaskLine:
+    return TaskLine(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
 
 
 def _find(name: str) -> PeriodicTask:
