@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many calls in one: decoded together, applied one by one. Thread-safe.
 
-Measured with 10,000 operations: decoding takes 0.2 µs each, applying 1.8 µs. The ledger's lock is taken for each, which is
-0.05 µs of that.
+Measured with 10,000 operations: decoding takes 0.2 µs each, applying 1.8 µs. The ledger's lock is taken for each, which
+is 0.05 µs of that.
 """
 
 from __future__ import annotations
