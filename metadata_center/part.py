@@ -15,7 +15,7 @@ from runtime.logs import Logs
 
 
 class NodeItself(AppPart):
-    """Keeps nothing of its own."""
+    """The node itself. Without state."""
 
     def __init__(self, logs: Logs, health: Health) -> None:
         self._handlers = (LogHandlers(logs), StatusHandlers(health))

@@ -21,7 +21,12 @@ from runtime.running import part
 
 
 class TaskLine(Struct, frozen=True):
-    """A task, and when it last began, in UTC."""
+    """A task in the table.
+
+    `task`: what is repeated.
+    `run`: its last run.
+    `started`: when that began, in UTC; None if it never did.
+    """
 
     task: PeriodicTask
     run: TaskRun
