@@ -66,7 +66,7 @@ class Lane(HttpToolsProtocol):
     def _begin(self) -> None:
         self._head: Head | None = None  # of the hot request being read
         self._paged = False  # the request being read was handed to uvicorn
-        self._body = bytearray()  # bytes would be copied anew with every piece
+        self._body = bytearray()  # bytes would be copied with every piece
         self._received = 0  # bytes of the head, then of the body
         self._started = 0
         self._upgrade = False

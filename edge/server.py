@@ -117,7 +117,7 @@ class NodeServer(uvicorn.Server):
         return leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say so on /readyz, serve on until nobody asks any more, then close; bounded by the drain time."""
+        """Report the stop on /readyz, serve until no more calls come, then close. The drain time bounds it."""
         self._on_drain()
         self._connections.drain()
         ends = monotonic() + self._drain_seconds
@@ -132,11 +132,11 @@ class NodeServer(uvicorn.Server):
         self.config.timeout_graceful_shutdown = max(1, round(ends - monotonic()))
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
-            connection.transport.abort()  # whoever did not read its answer in time
+            connection.transport.abort()  # its client did not read its answer in time
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop on SIGINT and SIGTERM; a second one stops at once. Unlike uvicorn's own, nothing is raised anew after
+        """Stop on SIGINT and SIGTERM; a second one stops at once. Unlike uvicorn's own, nothing is raised again after
         the stop, so that a clean stop exits with 0."""
         loop = asyncio.get_running_loop()
         stops = (signal.SIGINT, signal.SIGTERM)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What peers send, and what operators ask about them.
 
-What touches the replica runs on the event loop, its owner: those calls are packed, and no page leads to them. `event`
+What touches the replica runs on the event loop, its owner: those calls are internal, and no page leads to them. `event`
 and `peers` may be called from any thread. Each entity has one call at its path, for its buckets.
 """
 

@@ -16,7 +16,7 @@ from edge.rest.description import purpose
 from edge.rest.forms import forms
 from runtime.running import part
 
-MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that nobody reads.
+MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that no person reads.
 
 
 class EnvelopeRenderer(JSONRenderer):

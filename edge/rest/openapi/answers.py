@@ -81,8 +81,8 @@ def _refusal(components: Components, errors: Errors) -> dict[str, Any]:
     examples: dict[str, Any] = {}
     value: dict[str, Any] = {}
     for error, data in errors.items():
-        told = {"code": error.code, "message": error.message, "reason": REASONS.get(error, "")}
-        value = {"status": "ERROR", "error": told, "data": components.example(data), "trace_id": TRACE_ID}
+        problem = {"code": error.code, "message": error.message, "reason": REASONS.get(error, "")}
+        value = {"status": "ERROR", "error": problem, "data": components.example(data), "trace_id": TRACE_ID}
         examples[error.__name__] = {"value": value}
         members = {
             "code": {"const": error.code},

@@ -16,7 +16,11 @@ SIMPLE = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "null": N
 
 
 class Components:
-    """A registry of a document's components. `examples` are values of members, by name."""
+    """A registry of a document's components.
+
+    `registry`: drf-spectacular's own.
+    `examples`: values of members, by name.
+    """
 
     def __init__(self, registry: ComponentRegistry, examples: Mapping[str, Any]) -> None:
         self._registry = registry
