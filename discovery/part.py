@@ -18,12 +18,12 @@ from discovery.directory import Directory
 from discovery.host import Host
 from discovery.metrics import DiscoveryCollector
 from discovery.own import Own
-from edge.part import HealthCheck, Part
+from edge.part import AppPart, HealthCheck
 from runtime.config import Config
 from runtime.periodic import PeriodicTask
 
 
-class Discovery(Part):
+class Discovery(AppPart):
     """The peers that this node knows.
 
     `directory`: the peers known now; None where no discovery is configured, so that the node is alone.

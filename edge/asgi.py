@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The handlers behind plain ASGI, for any ASGI server, and what the lane falls back to. Runs on the event loop."""
+"""The handlers behind plain ASGI: for any ASGI server, and for what the lane hands over. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter_ns, time_ns
 from typing import Any
 
-from edge.call import Call, Patient, Route
+from edge.call import AsyncHandler, Call, Route
 from edge.dispatcher import Dispatcher
-from edge.envelope import CONTENT_TYPE, PACKED_TYPE
+from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
 from edge.errors import BodyTooLarge
 
 Scope = dict[str, Any]
@@ -21,12 +21,12 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def wants_page(accept: bytes | None) -> bool:
-    """Whether a request comes from a browser, which gets Django's page instead of bare JSON."""
+    """Return whether a request comes from a browser, which gets Django's page instead of bare JSON."""
     return accept is not None and b"text/html" in accept
 
 
 class HandlerApp:
-    """An ASGI application: the edge's table, and `pages` (Django) for everything else."""
+    """An ASGI application: the dispatcher's routes, and `pages` (Django) for everything else."""
 
     def __init__(self, dispatcher: Dispatcher, pages: Asgi, *, max_body_bytes: int) -> None:
         self._dispatcher = dispatcher
@@ -53,7 +53,7 @@ class HandlerApp:
             await self._pages(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let Django answer, but not spool a body without end."""
+        """Let Django answer. A body that is too large is cut off before Django spools it."""
         size = 0
         started = False
 
@@ -87,25 +87,25 @@ class HandlerApp:
         if len(body) > self._max_body_bytes:
             problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
             status, answer = self._dispatcher.refuse(problem, trace_id)
-        elif (patient := route.awaited(call.query, len(body))) is None:
+        elif (async_handler := route.choose_async(call.query, len(body))) is None:
             status, answer = self._dispatcher.serve(route, call, trace_id)
         else:
-            served = await self._patiently(patient, route, call, trace_id, receive)
+            served = await self._serve_async(async_handler, route, call, trace_id, receive)
             if served is None:
                 return
             status, answer = served
-        kind = PACKED_TYPE if route.packed and status == 200 else CONTENT_TYPE
+        kind = INTERNAL_TYPE if route.internal and status == 200 else CONTENT_TYPE
         await _answer(send, status, answer, kind, trace_id, call.etag)
         duration_ns = perf_counter_ns() - started - call.waited_ns
         self._dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
-        self._dispatcher.flush()  # other servers than ours have no timer for it
+        self._dispatcher.flush()  # servers other than ours have no timer for it
 
-    async def _patiently(
-        self, patient: Patient, route: Route, call: Call, trace_id: bytes, receive: Receive
+    async def _serve_async(
+        self, async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes, receive: Receive
     ) -> tuple[int, bytes] | None:
-        """The answer of a call that takes its time; None where its client did not wait for it."""
-        work = self._dispatcher.serve_patiently(patient, route, call, trace_id)
-        if not patient.idle:
+        """Return status and body of an async handler's answer; None if its client did not wait for it."""
+        work = self._dispatcher.serve_async(async_handler, route, call, trace_id)
+        if not async_handler.idle:
             return await work
         tasks = asyncio.ensure_future(work), asyncio.ensure_future(_leaves(receive))
         try:
@@ -116,7 +116,7 @@ class HandlerApp:
                 task.cancel()
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body, or a little more than the limit of one that is too large; None once the client is gone."""
+        """Return the whole body, or just more than the limit of one that is too large; None if the client is gone."""
         parts: list[bytes] = []
         size = 0
         while size <= self._max_body_bytes:

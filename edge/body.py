@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Request bodies: read into structs, with errors that name the member, and the vocabulary that all calls share.
+"""Request bodies: read into structs, with errors that name the member, and the types that all calls share.
 
 Immutable but for the cache of engine addresses. Bounds on lengths keep a client from filling the node's memory with a
 few names.
@@ -17,8 +17,11 @@ from msgspec.json import Decoder
 from edge.errors import InvalidInput
 
 MAX_NAME = 256
-INT64 = {"format": "int64"}  # for whoever generates a client from the schema
+MAX_HASH = 2**64 - 1
+INT64 = {"format": "int64"}  # for generators of clients
 
+# msgspec's own bounds end at 2**63 - 1; the handlers check the upper one.
+Hash = Annotated[int, Meta(ge=0, extra_json_schema={"maximum": MAX_HASH})]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="1 to 256 characters")]
 EngineAddress = Annotated[
     str,
@@ -26,7 +29,7 @@ EngineAddress = Annotated[
         min_length=1,
         max_length=45,
         description="IPv4 or IPv6 address of the engine",
-        extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},  # told; `Addresses` checks it
+        extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},  # `Addresses` checks it
     ),
 ]
 
@@ -40,7 +43,7 @@ class Body(Generic[BodyT]):
         self._decode = Decoder(type_).decode
 
     def read(self, body: bytes) -> BodyT:
-        """The body's object. Raises InvalidInput naming the member that is wrong."""
+        """Return the body's object. Raises InvalidInput that names the wrong member."""
         try:
             return self._decode(body)
         except ValidationError as error:
@@ -50,16 +53,16 @@ class Body(Generic[BodyT]):
 
 
 def _reason(error: str) -> str:
-    """msgspec's ``Expected `int` - at `$.prompt_length` `` as ``prompt_length: expected `int` ``."""
+    """Turn msgspec's ``Expected `int` - at `$.prompt_length` `` into ``prompt_length: expected `int` ``."""
     text, _, place = error.partition(" - at `$")
     text = text[:1].lower() + text[1:]
     return f"{place.strip('`.')}: {text}" if place else f"body: {text}"
 
 
 class Addresses:
-    """Tells engine addresses from other text, and remembers those it has seen: checking one takes 0.4 µs.
+    """Checks engines' addresses and remembers those that are right: checking one takes 0.4 µs.
 
-    Any thread may ask; the set is only ever added to or replaced.
+    Any thread may call it; the set is only ever added to or replaced.
     """
 
     def __init__(self, capacity: int = 100_000) -> None:
@@ -67,7 +70,7 @@ class Addresses:
         self._seen: set[str] = set()
 
     def check(self, ip: str) -> None:
-        """Raise InvalidInput where `ip` is neither an IPv4 nor an IPv6 address."""
+        """Raise InvalidInput if `ip` is neither an IPv4 nor an IPv6 address."""
         if ip in self._seen:
             return
         try:  # as strict as `ipaddress` and ten times as fast; no zones, which mean nothing elsewhere

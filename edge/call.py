@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a handler is given, and the table of handlers.
+"""What a handler is given, and the table of handlers. Immutable but for a `Call`, which belongs to one handler.
 
-A handler is a plain synchronous function from a `Call` to the answer's `data`, encoded as JSON. It knows nothing of the
-transport, so that every door (the lane, ASGI, Django's pages) serves the same one. It raises `ContractError` for any
-answer but 200, and `NotModified`. A route may have a second handler that is awaited, for calls that take their time.
+A handler is a plain synchronous function from a `Call` to the answer's `data`, encoded as JSON. It does not depend on
+the transport: every door (the lane, ASGI, Django's pages) serves the same one. It raises `ContractError` or
+`NotModified` for any answer but 200. A route may have a second, async handler for calls that wait or work in slices.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ NULL = b"null"
 
 
 class Call(Struct, gc=False):
-    """One request to a handler.
+    """One request to a handler. The handler sets the members marked with "out".
 
-    `query` is the raw query string, `body` the whole body, `headers` the head's fields by lower-case name (the first
-    of each), `client` the address it came from, empty where the transport has none. The handler leaves the id of the
-    inference request it was about in `request_id`, for the access log, in `etag` what tells its answer from any other
-    (ASCII without quotes; weak, for each answer has a trace id of its own), and in `waited_ns` how long it did nothing
-    but wait, which is no fault of the node's.
+    `query`: the raw query string.
+    `body`: the whole body.
+    `headers`: the head's fields by lower-case name, the first of each name.
+    `request_id`: out: the id of the inference request that the call is about, for the access log.
+    `client`: the address that the call came from; empty if the transport has none.
+    `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
+    `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
     """
 
     query: bytes
@@ -40,23 +42,25 @@ class Call(Struct, gc=False):
 
 
 class NotModified(Exception):
-    """The caller has the answer already: 304 with the call's `etag`, and no body."""
+    """The caller has the answer already: the answer is 304 with the call's `etag`, and no body."""
 
 
 Handler = Callable[[Call], bytes]
 
 
 def always(query: bytes, size: int) -> bool:
-    """Each call may take its time."""
+    """Return True: each call of a route goes to its async handler."""
     return True
 
 
-class Patient(Struct, frozen=True):
-    """The handler of a route's calls that may take a while, awaited on the event loop.
+class AsyncHandler(Struct, frozen=True):
+    """A route's handler for calls that wait or work in slices, awaited on the event loop.
 
-    `applies` tells these calls by query string and size of the body (where that is not known yet: the most it may be),
-    and by nothing else, for the lane remembers what it said. An `idle` one does nothing but wait, and is cancelled when
-    its client leaves; any other is finished.
+    `handler`: returns the answer's `data`.
+    `applies`: decides from the query string and the body's size in bytes whether a call is for this handler. Where the
+        size is not known yet, it gets the largest one possible. It must not depend on anything else, for the lane
+        remembers its answer.
+    `idle`: it only waits, and is cancelled when its client leaves. Any other handler is run to its end.
     """
 
     handler: Callable[[Call], Awaitable[bytes]]
@@ -65,26 +69,30 @@ class Patient(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """A method on a path, its handler, and the count of what it answered.
+    """A method on a path, with its handlers.
 
-    The answer of a `packed` route is msgpack for another node, and goes out as it is: no envelope, no page for people.
+    `method`, `path`: matched exactly.
+    `handler`: serves every call that `async_handler` does not apply to.
+    `internal`: for other nodes only. The answer is msgpack without an envelope, and there is no page for people.
+    `async_handler`: serves the calls that it applies to, if there is one.
+    `meter`: counts the answers and their durations.
     """
 
     method: str
     path: str
     handler: Handler
-    packed: bool = False
-    patient: Patient | None = None
+    internal: bool = False
+    async_handler: AsyncHandler | None = None
     meter: Meter = field(default_factory=Meter)
 
-    def awaited(self, query: bytes, size: int) -> Patient | None:
-        """Who serves a call with this query and a body of `size` bytes in `handler`'s stead, if anybody."""
-        patient = self.patient
-        return patient if patient is not None and patient.applies(query, size) else None
+    def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:
+        """Return the async handler if a call with this query and a body of `size` bytes is for it."""
+        async_handler = self.async_handler
+        return async_handler if async_handler is not None and async_handler.applies(query, size) else None
 
 
 class Table:
-    """The handlers by path and method. Fixed once built; read from any thread."""
+    """The routes by path and method. Immutable; any thread may read."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = tuple(routes)
@@ -97,15 +105,15 @@ class Table:
         return iter(self._routes)
 
     def find(self, method: bytes, path: bytes) -> Route | None:
-        """The route of exactly this method and path."""
+        """Return the route of exactly this method and path, if there is one."""
         methods = self._by_path.get(path)
         return None if methods is None else methods.get(method)
 
 
 def query_value(query: bytes, name: bytes) -> str | None:
-    """The first value of `name` in a query string, percent-decoded; None where it is absent.
+    """Return the first value of `name` in a query string, percent-decoded; None if it is absent.
 
-    Raises InvalidInput where it is not percent-encoded UTF-8: a wrong escape would otherwise name another cluster.
+    Raises InvalidInput if it is not percent-encoded UTF-8: a wrong escape would otherwise name another cluster.
     """
     for pair in query.split(b"&"):
         key, _, value = pair.partition(b"=")

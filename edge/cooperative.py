@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Handlers whose work is too long to be done in one go: generators that `yield` where others may have their turn.
+"""Handlers that work in slices: generators that `yield` where other work may run. Without state.
 
-One generator serves both of a route's handlers, the plain one and the patient one.
+One generator makes both of a route's handlers, the plain one and the async one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from edge.call import Call, Handler
 Work = Callable[[Call], Generator[None, None, bytes]]
 
 
-def at_once(work: Work) -> Handler:
-    """The handler that does all of it before anything else happens."""
+def run_whole(work: Work) -> Handler:
+    """Return a handler that runs all slices without a pause."""
 
     @wraps(work)
     def handler(call: Call) -> bytes:
@@ -31,8 +31,8 @@ def at_once(work: Work) -> Handler:
     return handler
 
 
-def in_turns(work: Work) -> Callable[[Call], Awaitable[bytes]]:
-    """The handler that gives the event loop a turn at each `yield`."""
+def run_in_slices(work: Work) -> Callable[[Call], Awaitable[bytes]]:
+    """Return an async handler that lets the event loop do other work at each `yield`."""
 
     @wraps(work)
     async def handler(call: Call) -> bytes:

@@ -11,7 +11,7 @@ import logging
 from typing import Protocol
 
 from edge import envelope
-from edge.call import Call, NotModified, Patient, Route, Table
+from edge.call import AsyncHandler, Call, NotModified, Route, Table
 from edge.domains import Domains
 from edge.envelope import TraceIds
 from edge.errors import ContractError, InternalError
@@ -20,8 +20,11 @@ from runtime.metrics.meter import PageMeters
 logger = logging.getLogger("edge")
 
 
-class AccessLog(Protocol):
-    """Where answered requests are written."""
+class AccessRecorder(Protocol):
+    """Takes a line for each answered request.
+
+    `enabled`: whether lines are wanted at all.
+    """
 
     enabled: bool
 
@@ -33,9 +36,16 @@ class AccessLog(Protocol):
 
 
 class Dispatcher:
-    """The handlers as the doors see them. `access` is None where no access log is kept."""
+    """Serves the table's routes for all doors.
 
-    def __init__(self, table: Table, trace_ids: TraceIds, access: AccessLog | None = None) -> None:
+    `table`: the routes.
+    `trace_ids`: makes and checks trace ids.
+    `access`: the access log; None if there is none.
+    `pages`: counts of what no route of the table answered.
+    `domains`: counts by the `domain` query parameter.
+    """
+
+    def __init__(self, table: Table, trace_ids: TraceIds, access: AccessRecorder | None = None) -> None:
         self.table = table
         self.trace_ids = trace_ids
         self.access = access
@@ -43,23 +53,25 @@ class Dispatcher:
         self.domains = Domains()
 
     def serve(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer. Never raises."""
+        """Return status and body of the answer. Never raises."""
         try:
             data = route.handler(call)
         except Exception as problem:
             return self._other(route, problem, trace_id)
-        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+        return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
-    async def serve_patiently(self, patient: Patient, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
-        """The same for a call that is `patient`'s, which runs on the event loop."""
+    async def serve_async(
+        self, async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes
+    ) -> tuple[int, bytes]:
+        """Return the same from a route's `async_handler`. Runs on the event loop."""
         try:
-            data = await patient.handler(call)
+            data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, problem, trace_id)
-        return 200, data if route.packed else envelope.ok(data, envelope.json_text(trace_id))
+        return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     def _other(self, route: Route, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
-        """Any answer but a 200."""
+        """Return status and body of any answer but a 200."""
         if isinstance(problem, ContractError):
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
@@ -71,11 +83,11 @@ class Dispatcher:
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:
-        """Status and body of an answer that no handler gave."""
+        """Return status and body of an error."""
         return problem.status, envelope.error(problem, envelope.json_text(trace_id))
 
     def flush(self) -> None:
-        """Hand on the access lines gathered so far. The lane's server does so ten times a second."""
+        """Write the access lines gathered so far. The lane's server does so ten times a second."""
         if self.access is not None:
             self.access.flush()
 
@@ -85,7 +97,7 @@ class Dispatcher:
         if call.query and b"domain=" in call.query:
             self.domains.count(call.query)
         access = self.access
-        if access is not None and access.enabled and not route.packed:  # pushes of peers would drown the rest
+        if access is not None and access.enabled and not route.internal:  # pushes of peers would drown the rest
             access.record(
                 wall_ns, trace_id.decode("latin-1"), call.request_id, route.method, route.path, status, duration_ns
             )

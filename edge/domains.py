@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Requests counted by their `domain` query parameter, as the original's dashboards show them.
+"""Requests counted by their `domain` query parameter, as the Go version's dashboards show them.
 
 Clients choose these names, so only the first 100 become label values; the rest is `other`. Owned by the event loop.
 """
@@ -21,7 +21,7 @@ class Domains:
         self._counts: dict[str, int] = {}
 
     def count(self, query: bytes) -> None:
-        """Count a request with this query string, where it names a domain."""
+        """Count a request with this query string if it names a domain."""
         try:
             domain = query_value(query, b"domain")
         except InvalidInput:
@@ -33,5 +33,5 @@ class Domains:
         self._counts[domain] = self._counts.get(domain, 0) + 1
 
     def items(self) -> list[tuple[str, int]]:
-        """Domains and their counts."""
+        """Return domains and their counts."""
         return list(self._counts.items())

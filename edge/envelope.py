@@ -13,19 +13,19 @@ import msgspec
 from edge.errors import ContractError
 
 CONTENT_TYPE = b"application/json; charset=utf-8"
-PACKED_TYPE = b"application/msgpack"
+INTERNAL_TYPE = b"application/msgpack"
 MAX_TRACE_BYTES = 256
 
 _plain = regex(rb"[A-Za-z0-9_.:/+=@-]*").fullmatch
 
 
 def ok(data: bytes, trace_id: bytes) -> bytes:
-    """The body of a 200. `data` is JSON already, `trace_id` as `json_text` makes it."""
+    """Return the body of a 200. `data` is JSON already, `trace_id` as `json_text` makes it."""
     return b'{"status":"OK","error":null,"data":%b,"trace_id":"%b"}' % (data, trace_id)
 
 
 def error(problem: ContractError, trace_id: bytes) -> bytes:
-    """The body of any other answer."""
+    """Return the body of any other answer."""
     return b'{"status":"ERROR","error":%b,"data":%b,"trace_id":"%b"}' % (
         msgspec.json.encode({"code": problem.code, "message": problem.message, "reason": problem.reason}),
         problem.data,
@@ -34,7 +34,7 @@ def error(problem: ContractError, trace_id: bytes) -> bytes:
 
 
 def json_text(trace_id: bytes) -> bytes:
-    """A trace id from a header, which may hold any byte, as the inside of a JSON string."""
+    """Return a trace id from a header, which may hold any byte, as the inside of a JSON string."""
     if _plain(trace_id) is not None:
         return trace_id
     return msgspec.json.encode(trace_id.decode("latin-1"))[1:-1]
@@ -52,11 +52,11 @@ class TraceIds:
         self._numbers = count(int(text[24:], 16))
 
     def fresh(self) -> bytes:
-        """A new id of 36 characters."""
+        """Return a new id of 36 characters."""
         return b"%b%012x" % (self._prefix, next(self._numbers) & 0xFFFFFFFFFFFF)
 
     def of(self, header: bytes | None) -> bytes:
-        """The trace id of a request by its `TraceId` header: that, cut to 256 bytes, or a fresh one."""
+        """Return the `TraceId` header cut to 256 bytes, or a fresh id."""
         if header:
             return header[:MAX_TRACE_BYTES]
         # As `fresh`, without the call: every request comes through here.

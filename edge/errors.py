@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The errors that a caller can be told of, with their codes in the HTTP contract.
+"""The errors that callers see, with their codes in the HTTP contract. Without state.
 
-The domain raises them; the edge (`edge.dispatcher`) alone turns them into answers. `message` is stable and
-may be matched by programs; `reason` is for people: it names the member that is wrong and what was expected.
+Handlers raise them; `edge.dispatcher` alone turns them into answers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,13 @@ from typing import ClassVar
 
 
 class ContractError(Exception):
-    """An answer other than 200. The HTTP status is `code // 100000`."""
+    """An answer other than 200.
+
+    `code`: the contract's code. The HTTP status is `code // 100000`.
+    `message`: stable; programs may match it.
+    `reason`: for people: which member is wrong and what was expected.
+    `data`: the answer's `data`, encoded as JSON.
+    """
 
     code: ClassVar[int] = 50001000
     message: ClassVar[str] = "internal error"

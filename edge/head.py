@@ -19,7 +19,15 @@ _find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e]*)(?=\r\n)").search
 
 
 class Head(Struct, frozen=True):
-    """What a hot request's head says. `headers` holds the first field of each name, in lower case."""
+    """The parsed head of a hot request.
+
+    `route`: the route of its method and path.
+    `query`: the raw query string.
+    `headers`: the first field of each name; names in lower case.
+    `content_length`: of the body, in bytes.
+    `keep_alive`: the client wants the connection kept.
+    `http_1_0`: the request is HTTP/1.0.
+    """
 
     route: Route
     query: bytes
@@ -30,7 +38,7 @@ class Head(Struct, frozen=True):
 
 
 class Heads:
-    """The heads seen lately, by their bytes. Full, it starts anew: that costs a parse for each, no more."""
+    """The heads seen lately, by their bytes. A full one is emptied, which costs one parse of each head."""
 
     def __init__(self, capacity: int = 4096, longest: int = 2048) -> None:
         self._capacity = capacity
@@ -41,7 +49,11 @@ class Heads:
         return len(self._heads)
 
     def split(self, data: bytes) -> tuple[Head | None, bytes | None, bytes]:
-        """Read `data` as one whole request: its head where that is known and the lengths agree, `TraceId` and body."""
+        """Read `data` as one whole request.
+
+        Returns its head, its `TraceId` if it has one, and its body. The head is None if it is not known or if the
+        lengths do not agree.
+        """
         end = data.find(b"\r\n\r\n")
         if end < 0:
             return None, None, b""

@@ -4,9 +4,8 @@
 
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
-websockets, calls that may take a while (`Patient`), and any request that must wait its turn behind one that Django
-still works on or behind a client that does not read its answers. There the same handlers serve it, so the answers are
-the same.
+websockets, calls for an async handler, and any request that must wait behind one that Django still works on or behind a
+client that does not read its answers. There the same handlers serve it, so the answers are the same.
 
 A `Lane` is one connection. All of it runs on the event loop.
 """
@@ -37,7 +36,11 @@ from edge.lane_state import LaneState
 
 
 class Lane(HttpToolsProtocol):
-    """One connection."""
+    """One connection.
+
+    `shared`: what all connections of the server share.
+    `url`, `headers`: of the request whose head is being read, as the parser gave them.
+    """
 
     def __init__(
         self,
@@ -53,17 +56,17 @@ class Lane(HttpToolsProtocol):
         self._open = False  # between a request's first byte and its last
         self._since = shared.now  # when the open request began, or the last one ended
         self._refused = False  # nothing more is read from this connection
-        self._refusal: bytes | None = None  # said once the answers before it are out
+        self._refusal: bytes | None = None  # written once the answers before it are out
         self._half_closed = False  # the client sends no more
         self._paused_at = shared.now
-        self._data = b""  # what is being parsed, where it began with a request
+        self._data = b""  # what is being parsed, if it began with a request
         self._ended = False  # what is being parsed held the end of a request
         self._begin()
 
     def _begin(self) -> None:
         self._head: Head | None = None  # of the hot request being read
         self._paged = False  # the request being read was handed to uvicorn
-        self._body = bytearray()  # bytes would be copied anew with every piece
+        self._body = bytearray()  # bytes would be copied with every piece
         self._received = 0  # bytes of the head, then of the body
         self._started = 0
         self._upgrade = False
@@ -74,7 +77,7 @@ class Lane(HttpToolsProtocol):
     # From the transport
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the client: mostly exactly one request with a known head."""
+        """Take bytes from the client: mostly exactly one request with a known head."""
         if self._refused:
             return
         if not self._open and not self._busy():
@@ -86,15 +89,15 @@ class Lane(HttpToolsProtocol):
         self._data = b"" if self._open else data
         self._ended = False
         self._feed(data)
-        if self._open and self._started == 0 and not self._ended:  # else nobody knows how much of it is this head
+        if self._open and self._started == 0 and not self._ended:  # else how much of it is this head is unknown
             self._received += len(data)
             if self._received > self.shared.max_header_bytes:
                 self._refuse(self._head_too_large())
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client will send no more. Answers under way still go out; True keeps the connection open for them.
+        """Note that the client will send no more. Returns whether the connection stays open for answers under way.
 
-        But not for a call that waits: its client has most likely given up and gone.
+        It does not for a call that only waits: its client has most likely given up.
         """
         self._half_closed = True
         if self._idle and not self.pipeline:
@@ -102,19 +105,19 @@ class Lane(HttpToolsProtocol):
         return not self._open and self._busy() and self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, and with it everything that this object held."""
+        """Free everything that this connection held."""
         super().connection_lost(exc)
         self._refused = True
         self.pipeline.clear()
         self._begin()
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than we write."""
+        """Note that the client reads more slowly than we write."""
         super().pause_writing()
         self._paused_at = self.shared.now
 
     def check_time(self, now: float) -> None:
-        """Close the connection where the client has kept us waiting for too long."""
+        """Close the connection if the client has let us wait too long. `now` is monotonic seconds."""
         shared = self.shared
         if self.flow.write_paused:
             if now - self._paused_at > shared.write_timeout_seconds:
@@ -129,7 +132,7 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
 
     def shutdown(self) -> None:
-        """The server stops: idle connections close, the others after the answer under way."""
+        """Close when the server stops: at once if idle, else after the answer under way."""
         if self._open and not self._paged and not self._busy():
             return  # its answer will say `Connection: close`; the read timeout bounds the wait
         super().shutdown()
@@ -155,7 +158,8 @@ class Lane(HttpToolsProtocol):
         headers: dict[bytes, bytes] = {}
         for name, value in self.headers:
             headers.setdefault(name.lower(), value)
-        if (problem := self._fault(headers)) is not None:
+        length = int(headers.get(b"content-length", b"0"))
+        if (problem := self._fault(length)) is not None:
             self._refuse(problem)
             return
         websocket = False
@@ -163,17 +167,22 @@ class Lane(HttpToolsProtocol):
             websocket = headers.get(b"upgrade", b"").lower() == b"websocket" and self._should_upgrade_to_ws()
             if not websocket:
                 self._upgrade = True
-                return  # said again without the offer, see _without_offer
+                return  # parsed again without the offer, see _without_offer
             if self._busy():
                 self._refuse(InvalidInput("Upgrade: expected no request under way on this connection"))
                 return
         route, query = self._find_route()
-        length = int(headers.get(b"content-length", b"0"))
         size = self.shared.max_body_bytes if b"transfer-encoding" in headers else length
-        patient = None if route is None else route.awaited(query, size)
-        if route is None or patient is not None or websocket or self._busy() or wants_page(headers.get(b"accept")):
+        async_handler = None if route is None else route.choose_async(query, size)
+        if (
+            route is None
+            or async_handler is not None
+            or websocket
+            or self._busy()
+            or wants_page(headers.get(b"accept"))
+        ):
             self._hand_over()
-            self._idle = patient is not None and patient.idle
+            self._idle = async_handler is not None and async_handler.idle
             return
         http_1_0 = self.parser.get_http_version() != "1.1"
         self._head = Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
@@ -214,14 +223,14 @@ class Lane(HttpToolsProtocol):
     # From uvicorn
 
     def on_response_complete(self) -> None:
-        """Django has answered."""
+        """Note that Django has answered."""
         super().on_response_complete()
         self._unset_keepalive_if_required()  # check_time closes idle connections
         self._since = self.shared.now
         if self._busy():
             return
         if self._refusal is not None:
-            self._say(self._refusal)
+            self._write_last(self._refusal)
         elif self._half_closed:
             self.transport.close()
 
@@ -233,7 +242,7 @@ class Lane(HttpToolsProtocol):
         return (cycle is not None and not cycle.response_complete) or bool(self.pipeline) or self.flow.write_paused
 
     def _feed(self, data: bytes) -> None:
-        """Parse, and begin anew behind each head that offers another protocol."""
+        """Parse. Behind each head that offers another protocol a new parser begins."""
         pieces = [memoryview(data)]
         while pieces and not self._refused:
             piece = pieces.pop()
@@ -251,8 +260,9 @@ class Lane(HttpToolsProtocol):
                     self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
 
     def _without_offer(self) -> bytes:
-        """The head of a request that offers another protocol (`Upgrade: h2c`), as the plain HTTP/1.1 that it also is,
-        and a new parser for it. httptools ends such a request at its head and takes its body for the other protocol's.
+        """Return the head of a request that offers another protocol (`Upgrade: h2c`) without that offer.
+
+        It gets a new parser: httptools ends such a request at its head and takes its body for the other protocol's.
         """
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
         for name, value in self.headers:
@@ -266,15 +276,15 @@ class Lane(HttpToolsProtocol):
         self._data = b""
         return b"".join(head)
 
-    def _fault(self, headers: dict[bytes, bytes]) -> ContractError | None:
-        """What is wrong with a head that the parser accepts."""
+    def _fault(self, length: int) -> ContractError | None:
+        """Return what is wrong with a head that the parser accepts, if anything. `length` is its content length."""
         if self.parser.get_method() == b"CONNECT":
             return MethodNotAllowed("CONNECT: this is no proxy", allow=())
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > self.shared.max_header_bytes:
             return self._head_too_large()
         if self.parser.get_http_version() == "1.1" and sum(name.lower() == b"host" for name, _ in self.headers) != 1:
             return InvalidInput("Host: expected exactly one")
-        if int(headers.get(b"content-length", b"0")) > self.shared.max_body_bytes:
+        if length > self.shared.max_body_bytes:
             return self._too_large()
         return None
 
@@ -312,8 +322,8 @@ class Lane(HttpToolsProtocol):
         status, answer = dispatcher.serve(route, call, trace_id)
         if status != 200:
             start = shared.start(status)
-        elif route.packed:
-            start = shared.packed_start
+        elif route.internal:
+            start = shared.internal_start
         else:
             start = shared.ok_start
         if not head.keep_alive or head.http_1_0 or shared.draining or status == 304:
@@ -325,14 +335,14 @@ class Lane(HttpToolsProtocol):
             )
         else:
             self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
-        if not route.packed:
+        if not route.internal:
             shared.served += 1  # what peers send keeps no draining node waiting
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
         dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
 
     def _write_other(self, head: Head, status: int, start: bytes, etag: bytes, answer: bytes) -> None:
-        """Write an answer that says what becomes of the connection, or one without a body."""
+        """Write an answer that needs a `Connection` header, or one without a body."""
         keep = head.keep_alive and not self.shared.draining
         word = b"keep-alive" if keep else b"close"
         tag = b'ETag: W/"%b"\r\n' % etag if etag else b""
@@ -343,7 +353,7 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, problem: ContractError) -> None:
-        """Answer with an error and read no more: after it, nobody knows where the next request would begin."""
+        """Answer with an error and read no more: where the next request would begin is unknown."""
         dispatcher = self.shared.dispatcher
         self._refused = True
         self._open = False
@@ -360,15 +370,15 @@ class Lane(HttpToolsProtocol):
         if self._paged and not self.pipeline and self.cycle is not None and not self.cycle.response_started:
             self.cycle.disconnected = True  # Django waits for the rest of this very request
             self.cycle.message_event.set()
-            self._say(refusal)
+            self._write_last(refusal)
         elif self._paged:
-            self.transport.abort()  # its turn is not near: there is no right time to say anything
+            self.transport.abort()  # other answers come first: there is no right time to write one
         elif self._busy():
             self._refusal = refusal
         else:
-            self._say(refusal)
+            self._write_last(refusal)
 
-    def _say(self, refusal: bytes) -> None:
+    def _write_last(self, refusal: bytes) -> None:
         """Write the last answer, and leave the client time to read it: closing at once could reset it away."""
         self.transport.write(refusal)
         if self.transport.can_write_eof():

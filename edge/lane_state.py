@@ -11,17 +11,24 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from edge.dispatcher import Dispatcher
-from edge.envelope import CONTENT_TYPE, PACKED_TYPE
+from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
 
 
 class LaneState:
     """What all connections of a server share.
 
+    `dispatcher`: serves the routes.
+    `heads`: the heads seen lately.
+    `max_header_bytes`, `max_body_bytes`: of one request.
+    `read_timeout_seconds`: from a request's first byte to its last.
+    `idle_timeout_seconds`: between two requests.
+    `write_timeout_seconds`: for a client that does not read.
     `now`: a coarse monotonic clock in seconds, set by `Connections.sweep`.
     `draining`: answers say `Connection: close` from now on.
     `served`: requests of clients answered.
     `server_state`: uvicorn's open connections, and Django's tasks.
+    `ok_start`, `internal_start`: the head of a 200 up to the trace id, for clients and for other nodes.
     """
 
     def __init__(
@@ -57,8 +64,8 @@ class LaneState:
         }
         self._starts[304] = b"%b%bX-Trace-ID: " % (STATUS_LINE[304], line)  # it has no content
         self.ok_start = self._starts[200]
-        self.packed_start = self.ok_start.replace(CONTENT_TYPE, PACKED_TYPE)
+        self.internal_start = self.ok_start.replace(CONTENT_TYPE, INTERNAL_TYPE)
 
     def start(self, status: int) -> bytes:
-        """An answer's head up to the trace id."""
+        """Return an answer's head up to the trace id."""
         return self._starts[status]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The admin's pages over what lives in memory: no table, no queryset, the parts of the running node are asked.
+"""The admin's pages over what lives in memory: they ask the parts of the running node, and no table.
 
 The models behind them have no table and stand for permissions alone. Runs on Django's threads; nothing is kept between
 two pages.
@@ -30,7 +30,12 @@ Values = dict[str, str]
 
 
 class Question(Struct, frozen=True):
-    """What a confirmation asks: to do it to what, what follows, and what there is to know of it."""
+    """What a confirmation shows.
+
+    `subject`: the question itself.
+    `consequence`: what follows from a yes.
+    `facts`: names and values about what it is done to.
+    """
 
     subject: str
     consequence: str
@@ -38,9 +43,13 @@ class Question(Struct, frozen=True):
 
 
 class Operation(ABC):
-    """Something people may do on a page. `codename` is its permission and its URL, `members` what a form sends.
+    """Something people may do on a page. `ask` and `perform` raise ContractError if it cannot be done.
 
-    `flag` is how the admin log marks it. `ask` and `perform` raise ContractError where it cannot be done.
+    `codename`: its permission and its URL.
+    `title`: of its confirmation.
+    `button`: the text on the confirmation's button.
+    `members`: the names of the values that a form sends.
+    `flag`: how the admin log marks it.
     """
 
     codename: ClassVar[str]
@@ -51,29 +60,33 @@ class Operation(ABC):
 
     @abstractmethod
     def ask(self, values: Values) -> Question:
-        """What to confirm."""
+        """Return what to confirm."""
 
     @abstractmethod
     def perform(self, values: Values) -> str:
-        """Do it. Returns what was done, for the admin log and whoever did it."""
+        """Do it. Returns what was done, for the admin log and for the person."""
 
     def target(self, values: Values) -> str:
-        """The primary key that the admin log keeps."""
+        """Return the primary key that the admin log keeps."""
         return values[self.members[0]]
 
 
 class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
-    """One page, and the operations on it. Subclasses fill `context`."""
+    """One page, and the operations on it. Subclasses fill `context`.
+
+    `template`: the page's template.
+    `operations`: what people may do on it.
+    """
 
     template: ClassVar[str]
     operations: ClassVar[tuple[Operation, ...]] = ()
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        """What the template shows."""
+        """Return what the template shows."""
         raise NotImplementedError
 
     def get_urls(self) -> list[URLPattern]:
-        """The page, and a confirmation for each operation."""
+        """Return the URLs of the page and of each operation's confirmation."""
         view = self.admin_site.admin_view
         urls = [path("", view(self.changelist_view), name=f"{self._label}_changelist")]
         methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -95,7 +108,7 @@ class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
         return self._may(request, get_permission_codename("view", self.opts))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The page."""
+        """Return the page."""
         return require_safe(self._page)(request)
 
     def _page(self, request: HttpRequest) -> HttpResponse:
@@ -143,7 +156,7 @@ class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
         return confirm
 
     def _perform(self, request: HttpRequest, operation: Operation, values: Values) -> str:
-        """Do it, and tell the admin log. Nothing is done that the log could not be told of."""
+        """Do it and write it to the admin log. If the log cannot be written, nothing is done."""
         assert isinstance(request.user, User)  # no other kind comes past the site's own check
         with transaction.atomic():
             entry = LogEntry.objects.log_actions(

@@ -53,7 +53,7 @@ class EdgeCollector(Collector):
         )
 
     def _meters(self) -> dict[tuple[str, str], Meter]:
-        """Copies by route and method: a path of the table may have been served by Django too."""
+        """Return copies of the meters by route and method. Django may have served a path of the table too."""
         meters = {(route.path, route.method): route.meter.copy() for route in self._dispatcher.table}
         for method, path, meter in self._dispatcher.pages.items():
             meters.setdefault((path, method), Meter()).add(meter)

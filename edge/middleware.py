@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The edge for what Django answers: a trace id, one count and one access line for each, as the lane does for its own.
+"""What the lane does for its own answers, for those of Django: a trace id, a count and an access line for each.
 
-And the pages' static files.
+And the pages' static files. Runs on the event loop.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from runtime.running import part
 
 
 class EdgeMiddleware:
-    """`request.trace_id` (bytes) is set for whoever needs it further in; `request.call_request_id` is taken from there.
+    """The first middleware.
 
-    First of the middlewares, and on the event loop: so a duration has the wait for Django's thread in it. Asynchronous
-    only; able to do both, Django would run it on that thread too.
+    It sets `request.trace_id` (bytes) for views and reads `request.call_request_id` from them. It runs on the event
+    loop, so that a duration includes the wait for Django's thread. It is asynchronous only: if it could do both, Django
+    would run it on that thread.
     """
 
     sync_capable = False
@@ -55,11 +56,11 @@ class EdgeMiddleware:
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped
-    """WhiteNoise with whole answers: what it streams, Django would gather itself on an event loop, and warn of it."""
+    """WhiteNoise with whole answers. Django would gather streamed ones itself on an event loop, with a warning."""
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
-        """The file's answer. The largest, Swagger UI's script, has 1.6 MB."""
+        """Return the file's answer. The largest, Swagger UI's script, has 1.6 MB."""
         answer = static_file.get_response(request.method, request.META)
         with answer.file or BytesIO() as file:
             return HttpResponse(file.read(), status=int(answer.status), headers=dict(answer.headers))

@@ -57,7 +57,7 @@ async def metrics(request: HttpRequest) -> HttpResponseBase:
 
 
 def page(view: View[Parameters]) -> View[Parameters]:
-    """A view for people: it is only read, never cached, and its pages are under the content security policy."""
+    """Return the view as one for people: read only, never cached, under the content security policy."""
 
     @csrf_exempt  # refused by its method, in the envelope
     @never_cache
@@ -71,30 +71,30 @@ def page(view: View[Parameters]) -> View[Parameters]:
 
 
 def locked(response: HttpResponse) -> HttpResponse:
-    """The response, with the content security policy, where it has none of its own."""
+    """Return the response with the content security policy, unless it has one of its own."""
     response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     return response
 
 
 def is_browser(request: HttpRequest) -> bool:
-    """Whether to answer with a page; the lane tells browsers from gateways by the same rule."""
+    """Return whether to answer with a page, by the same rule as the lane."""
     return wants_page(request.headers.get("Accept", "").encode("latin-1", "replace"))
 
 
 def trace_id(request: HttpRequest) -> bytes:
-    """The request's trace id, as the middleware has set it; empty where the middleware itself failed."""
+    """Return the request's trace id, as the middleware has set it; empty if the middleware itself failed."""
     trace_id: bytes = getattr(request, "trace_id", b"")
     return trace_id
 
 
 def data_response(request: HttpRequest, data: bytes) -> HttpResponse:
-    """A 200 in the envelope. `data` is JSON."""
+    """Return a 200 in the envelope. `data` is JSON."""
     body = envelope.ok(data, envelope.json_text(trace_id(request)))
     return HttpResponse(body, content_type=envelope.CONTENT_TYPE.decode())
 
 
 def problem_response(request: HttpRequest, problem: ContractError) -> HttpResponse:
-    """An error as a page for a browser, in the envelope for everyone else."""
+    """Return an error as a page for a browser, in the envelope for all others."""
     if is_browser(request):
         context = {"problem": problem, "trace_id": trace_id(request).decode("latin-1")}
         response = locked(render(request, "problem.html", context, status=problem.status))
@@ -133,12 +133,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def too_large() -> BodyTooLarge:
-    """The refusal of a body over the limit, in the lane's words."""
+    """Return the error for a body over the limit, in the lane's words."""
     return BodyTooLarge(f"body: expected at most {part(Config).http.max_body_bytes} bytes")
 
 
 def exception_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's errors in the contract's envelope; None leaves the error to Django."""
+    """Return REST framework's errors in the contract's envelope; None leaves the error to Django."""
     request = context["request"]
     problem: ContractError
     match error:

@@ -40,7 +40,7 @@ class HealthCheck(Struct, frozen=True):
     probe: Probe
 
 
-class Part:
+class AppPart:
     """What an app gives to a node. A subclass overrides the methods for what it has."""
 
     def routes(self) -> Iterable[Route]:

@@ -28,7 +28,7 @@ from edge.websocket import Socket
 from runtime.config import Config
 
 BACKLOG = 2048
-QUIET_SECONDS = 0.3  # without a hot request: nobody sends to a draining node any more
+QUIET_SECONDS = 0.3  # without a hot request: clients no longer send to a draining node
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,9 +44,11 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The loop's exception handler. A client that leaves cancels Django's work for it, and what one of Django's threads
-    still returns nobody waits for: no news. Everything else is told as ever."""
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error that no code on the loop caught, but not a cancellation.
+
+    A client that leaves cancels Django's work for it. What one of Django's threads then returns is not needed.
+    """
     if not isinstance(context.get("exception"), asyncio.CancelledError):
         loop.default_exception_handler(context)
 
@@ -54,8 +56,9 @@ def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 class NodeServer(uvicorn.Server):
     """One node's listener.
 
-    `on_drain` is called once, when the first signal to stop has come. `parts` live on the loop: they start when it
-    listens and stop when it no longer does.
+    `lanes`: what its connections share.
+    `on_drain`: called once, when the first signal to stop has come.
+    `parts`: live on the loop. They start when it listens and stop when it no longer does.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class NodeServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then start what lives on the loop."""
-        asyncio.get_running_loop().set_exception_handler(tell)
+        asyncio.get_running_loop().set_exception_handler(log_loop_error)
         self._connections.sweep(monotonic())  # before the first connection, which would else seem as old as the machine
         await super().startup(sockets)
         for part in self._parts:
@@ -114,7 +117,7 @@ class NodeServer(uvicorn.Server):
         return leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say so on /readyz, serve on until nobody asks any more, then close; bounded by the drain time."""
+        """Report the stop on /readyz, serve until no more calls come, then close. The drain time bounds it."""
         self._on_drain()
         self._connections.drain()
         ends = monotonic() + self._drain_seconds
@@ -129,11 +132,11 @@ class NodeServer(uvicorn.Server):
         self.config.timeout_graceful_shutdown = max(1, round(ends - monotonic()))
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
-            connection.transport.abort()  # whoever did not read its answer in time
+            connection.transport.abort()  # its client did not read its answer in time
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop on SIGINT and SIGTERM; a second one stops at once. Unlike uvicorn's own, nothing is raised anew after
+        """Stop on SIGINT and SIGTERM; a second one stops at once. Unlike uvicorn's own, nothing is raised again after
         the stop, so that a clean stop exits with 0."""
         loop = asyncio.get_running_loop()
         stops = (signal.SIGINT, signal.SIGTERM)

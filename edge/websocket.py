@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""uvicorn's websocket protocol, passed to it as `ws=`: with a stop that tells clients so, and that waits for nobody.
+"""uvicorn's websocket protocol, passed to it as `ws=`: its stop closes with a reason and waits for no client.
 
 A `Socket` is one connection, from its handshake on. All of it runs on the event loop.
 """
@@ -16,7 +16,7 @@ class Socket(WebSocketsSansIOProtocol):
     """One connection."""
 
     def shutdown(self) -> None:
-        """The server stops: say so and close."""
+        """Close with the reason that the server stops."""
         if self.handshake_complete and not self.close_sent:
             self.stop_keepalive()
             self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
@@ -27,11 +27,11 @@ class Socket(WebSocketsSansIOProtocol):
         self._cut_if_stuck()
 
     def keepalive_timeout(self) -> None:
-        """No pong: the client is gone, or reads nothing."""
+        """Cut the connection off: without a pong the client is gone or does not read."""
         super().keepalive_timeout()
         self._cut_if_stuck()
 
     def _cut_if_stuck(self) -> None:
-        """A transport closes once all is sent, which with a client that does not read is never."""
+        """Cut the connection off if the client does not read: closing would wait for it without end."""
         if not self.writable.is_set():
             self.transport.abort()

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.body import MAX_HASH, Addresses, Body
 from edge.call import NULL, Call, Route
 from edge.errors import InvalidInput
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
-from kvcache.wire import MAX_HASH, TOPK, CacheDrop, CacheLocation, CacheLocations, CacheQuery, CacheSave
+from kvcache.wire import TOPK, CacheDrop, CacheLocation, CacheLocations, CacheQuery, CacheSave
 
 SAVE = "/v1/cache/save"
 QUERY = "/v1/cache/query"

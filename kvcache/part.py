@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from prometheus_client.registry import Collector
 
 from edge.call import Route
-from edge.part import Part
+from edge.part import AppPart
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex, Lengths
 from kvcache.metrics import CacheCollector
@@ -20,7 +20,7 @@ from runtime.config import Config
 from runtime.periodic import PeriodicTask
 
 
-class KVCache(Part):
+class KVCache(AppPart):
     """The index that this node keeps.
 
     `index`: the index; None where `[KVCache] Enable` is off.

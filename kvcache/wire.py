@@ -8,16 +8,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edge.body import EngineAddress, Name
+from edge.body import EngineAddress, Hash, Name
 
 # At a gateway's 512 bytes a block: a prompt of 8 MB. A save of as many takes 8 ms.
 MAX_HASHES = 16_384
-MAX_HASH = 2**64 - 1
 MAX_TOPK = 1_000
 TOPK = 10
 
-# msgspec's own bounds end at 2**63 - 1; the handlers check the upper one.
-Hash = Annotated[int, Meta(ge=0, extra_json_schema={"maximum": MAX_HASH})]
 PromptHash = Annotated[
     tuple[Hash, ...],
     Meta(max_length=MAX_HASHES, description="64-bit hashes, one a block: each of the prompt up to that block's end"),

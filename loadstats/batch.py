@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Many calls in one: read at once, taken one by one. Thread-safe.
+"""Many calls in one: decoded together, applied one by one. Thread-safe.
 
-Measured with 10,000 operations: reading takes 0.2 µs each, taking 1.8 µs. The ledger's lock is taken for each, which is
-0.05 µs of that.
+Measured with 10,000 operations: decoding takes 0.2 µs each, applying 1.8 µs. The ledger's lock is taken for each, which
+is 0.05 µs of that.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
 from edge.body import Addresses, Body
-from edge.call import Call, Patient, Route
-from edge.cooperative import at_once, in_turns
+from edge.call import AsyncHandler, Call, Route
+from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
-from loadstats.handlers import book
+from loadstats.handlers import report_add
 from loadstats.ledger import Ledger, Row
 from loadstats.wire import Add, Ended, RequestId, Tokens
 
 BATCH = "/v1/load/batch"
 MAX_OPERATIONS = 10_000
-SLICE = 256  # operations between which others have no turn: 0.5 ms
+SLICE = 256  # operations in one slice: 0.5 ms
 LARGE_BYTES = 32 * 1024  # about as many
 MAX_COMMAS = 20 * MAX_OPERATIONS  # in a body whose operations are read one by one: 2,000,000 of nothing take 0.2 s
 
@@ -83,7 +83,12 @@ class Taken(Struct, frozen=True):
 
 
 class BatchHandlers:
-    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """Handlers over one ledger.
+
+    `ledger`: takes what clients report.
+    `now`: returns monotonic seconds.
+    `wall_ns`: returns wall-clock nanoseconds.
+    """
 
     def __init__(
         self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
@@ -105,9 +110,9 @@ class BatchHandlers:
         }
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
-        large = Patient(in_turns(self.batch), lambda query, size: size > LARGE_BYTES)
-        return (Route("POST", BATCH, at_once(self.batch), patient=large),)
+        """Return the calls' routes."""
+        large = AsyncHandler(run_in_slices(self.batch), lambda query, size: size > LARGE_BYTES)
+        return (Route("POST", BATCH, run_whole(self.batch), async_handler=large),)
 
     def batch(self, call: Call) -> Generator[None, None, bytes]:
         """`POST /v1/load/batch`: many operations in one call, up to 10,000.
@@ -129,7 +134,7 @@ class BatchHandlers:
         return b"[%b]" % b",".join(answers)
 
     def _operations(self, body: bytes) -> Sequence[Operation | Raw]:
-        """All of them, or each as it came where that is not possible."""
+        """Return all operations decoded; if one of them is wrong, each as it came."""
         try:
             return self._read(body).ops
         except InvalidInput:
@@ -142,7 +147,7 @@ class BatchHandlers:
         return self._take[type(read)](read, now, wall_ns)
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        book(self._ledger, self._check_address, operation, now, wall_ns)
+        report_add(self._ledger, self._check_address, operation, now, wall_ns)
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
@@ -164,5 +169,5 @@ class BatchHandlers:
 
 
 def _refused(problem: ContractError) -> bytes:
-    told = encode(Taken(problem.code, problem.message, problem.reason))
-    return told if problem.data == b"null" else b'%b,"data":%b}' % (told[:-1], problem.data)
+    answer = encode(Taken(problem.code, problem.message, problem.reason))
+    return answer if problem.data == b"null" else b'%b,"data":%b}' % (answer[:-1], problem.data)

@@ -19,7 +19,10 @@ from runtime.running import shared
 
 
 class MemoryLoadCache(BaseCache):
-    """Load in this process's memory. OPTIONS are the ledger's own arguments."""
+    """Load in this process's memory. OPTIONS are the ledger's own arguments.
+
+    `ledger`: the ledger of this cache's LOCATION.
+    """
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         options = dict(params.get("OPTIONS", {}))
@@ -27,11 +30,11 @@ class MemoryLoadCache(BaseCache):
         self.ledger = shared(("ledger", location), lambda: Ledger(**options))
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> list[Row] | Any:
-        """The rows of cluster `key`, or `default` where it has no engines."""
+        """Return the rows of cluster `key`, or `default` if it has no engines."""
         return self.ledger.rows(key) or default
 
     def has_key(self, key: str, version: int | None = None) -> bool:
-        """Whether cluster `key` has engines."""
+        """Return whether cluster `key` has engines."""
         return bool(self.ledger.rows(key))
 
     def clear(self) -> None:
@@ -39,15 +42,18 @@ class MemoryLoadCache(BaseCache):
         self.ledger.clear()
 
     def expire(self) -> int:
-        """End what is too old, slice by slice; callers are served in between. Returns how many went."""
+        """End what is too old, slice by slice; callers are served in between. Returns how many records expired."""
         total = 0
         while handled := self.ledger.expire(monotonic(), time_ns()):
             total += handled
-            sleep(0)  # hands the interpreter to whoever waits for it
+            sleep(0)  # lets other threads have the interpreter
         return total
 
     def lapse(self) -> int:
-        """Count requests as their gateways are, end those of dropped engines; slice by slice, as `expire`."""
+        """Apply gateways' silence to their requests and end those of dropped engines, slice by slice.
+
+        Returns how many records changed.
+        """
         total = 0
         while handled := self.ledger.lapse(monotonic(), time_ns()):
             total += handled

@@ -13,8 +13,8 @@ from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.json import encode
 
 from edge.body import MAX_NAME, Addresses, Body, EngineAddress, Name
-from edge.call import Call, Patient, Route, query_value
-from edge.cooperative import at_once, in_turns
+from edge.call import AsyncHandler, Call, Route, query_value
+from edge.cooperative import run_in_slices, run_whole
 from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import EngineName, Ledger
 from loadstats.wire import DpRank, Port
@@ -22,7 +22,7 @@ from loadstats.wire import DpRank, Port
 ENGINE = "/v1/load/engine"
 CLUSTERS = "/v1/load/clusters"
 MAX_CLUSTERS = 1000  # of one answer: 2 ms
-LOOKS = 8  # buckets of records looked through in one turn: 0.4 ms where there are a million
+LOOKS = 8  # buckets of records looked through in one slice: 0.4 ms where there are a million
 
 
 class EngineDrop(Struct):
@@ -44,7 +44,12 @@ Limit = Annotated[int, Meta(ge=1, le=MAX_CLUSTERS, description="rows at most")]
 
 
 class EngineHandlers:
-    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """Handlers over one ledger.
+
+    `ledger`: takes what clients report.
+    `now`: returns monotonic seconds.
+    `wall_ns`: returns wall-clock nanoseconds.
+    """
 
     def __init__(
         self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
@@ -56,10 +61,10 @@ class EngineHandlers:
         self._check_address = Addresses().check
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
+        """Return the calls' routes."""
         return (
-            Route("DELETE", ENGINE, at_once(self.drop), patient=Patient(in_turns(self.drop))),
-            Route("GET", CLUSTERS, at_once(self.clusters), patient=Patient(in_turns(self.clusters))),
+            Route("DELETE", ENGINE, run_whole(self.drop), async_handler=AsyncHandler(run_in_slices(self.drop))),
+            Route("GET", CLUSTERS, run_whole(self.clusters), async_handler=AsyncHandler(run_in_slices(self.clusters))),
         )
 
     def drop(self, call: Call) -> Generator[None, None, bytes]:

@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The load calls: decode, tell the ledger, answer. Thread-safe; the event loop calls them for gateways, Django's
-threads for people."""
+"""The load calls: decode, report to the ledger, answer.
+
+Thread-safe; the event loop calls them for gateways, Django's threads for people.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,13 @@ PROMPT = "/v1/load/prompt"
 
 
 class Calls(Protocol):
-    """What the handlers need of a ledger."""
+    """What these handlers need of a ledger."""
 
     def add(
         self,
         request_id: str,
         cluster: str,
-        ip: str,
+        engine: str,
         prompt_length: int,
         now: float,
         wall_ns: int,
@@ -42,7 +44,12 @@ class Calls(Protocol):
 
 
 class LoadHandlers:
-    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """Handlers over one ledger.
+
+    `ledger`: takes what clients report.
+    `now`: returns monotonic seconds.
+    `wall_ns`: returns wall-clock nanoseconds.
+    """
 
     def __init__(
         self, ledger: Calls, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
@@ -55,7 +62,7 @@ class LoadHandlers:
         self._check_address = Addresses().check
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
+        """Return the calls' routes."""
         return (
             Route("POST", STATS, self.add),
             Route("DELETE", STATS, self.done),
@@ -72,7 +79,7 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        book(self._ledger, self._check_address, body, self._now(), self._wall_ns())
+        report_add(self._ledger, self._check_address, body, self._now(), self._wall_ns())
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -99,22 +106,22 @@ class LoadHandlers:
         return NULL
 
 
-def book(ledger: Calls, check_address: Callable[[str], None], body: Add, now: float, wall_ns: int) -> None:
-    """Tell the ledger of a request. Raises ContractError where its address is none, or the ledger refuses it."""
-    ip = body.ip
-    check_address(ip)
+def report_add(ledger: Calls, check_address: Callable[[str], None], body: Add, now: float, wall_ns: int) -> None:
+    """Report a request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
+    engine = body.ip
+    check_address(engine)
     if body.port is not None or body.dp_rank is not None:
-        ip = str(EngineName(ip, body.port, body.dp_rank))
+        engine = str(EngineName(engine, body.port, body.dp_rank))
     try:
         ledger.add(
-            body.request_id, body.cluster, ip, body.prompt_length or 0, now, wall_ns, body.owner or "", body.match
+            body.request_id, body.cluster, engine, body.prompt_length or 0, now, wall_ns, body.owner or "", body.match
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None
 
 
 def refusal(error: Mismatch | LedgerFull) -> ContractError:
-    """Why the ledger did not take a request, as callers are told."""
+    """Return the answer for a request that the ledger did not take."""
     if isinstance(error, Mismatch):
         return Conflict("match: the engine's row is another", data=encode(error.row))
     return TooMany(f"{error.what}: this node holds its most, {error.cap}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What clients say of requests under way: the tokens they hold, that they are, and that their gateway lives.
+"""What clients report of requests under way: tokens, that they still run, and that their gateway lives.
 
 Thread-safe; the event loop calls these for gateways, Django's threads for people.
 """
@@ -24,7 +24,12 @@ OWNER = "/v1/load/owner"
 
 
 class KeepAliveHandlers:
-    """Handlers over one ledger. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds."""
+    """Handlers over one ledger.
+
+    `ledger`: takes what clients report.
+    `now`: returns monotonic seconds.
+    `wall_ns`: returns wall-clock nanoseconds.
+    """
 
     def __init__(
         self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
@@ -37,7 +42,7 @@ class KeepAliveHandlers:
         self._read_heartbeat = Body(Heartbeat).read
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
+        """Return the calls' routes."""
         return (
             Route("PUT", TOKENS, self.tokens),
             Route("PUT", REFRESH, self.refresh),

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from edge.asgi import Asgi
 from edge.call import Route
-from edge.part import LoopPart, Part
+from edge.part import AppPart, LoopPart
 from loadstats.batch import BatchHandlers
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
@@ -40,7 +40,7 @@ from runtime.periodic import PeriodicTask
 LAPSE_SECONDS = 1.0  # between two looks at whose heartbeats are late: they count seconds
 
 
-class LoadStats(Part):
+class LoadStats(AppPart):
     """The load that this node counts.
 
     `node`: this node's name.

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from msgspec import Meta, ValidationError, convert
 
-from edge.body import MAX_NAME
-from edge.call import Call, NotModified, Patient, Route, query_value
+from edge.body import MAX_NAME, Name
+from edge.call import AsyncHandler, Call, NotModified, Route, query_value
 from edge.errors import InvalidInput
 from loadstats.ledger import Ledger
 from loadstats.waits import Waits
@@ -26,7 +26,11 @@ WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how 
 
 
 class QueryHandlers:
-    """Handlers over one ledger."""
+    """Handlers over one ledger.
+
+    `ledger`: answers the query.
+    `waits`: holds the calls that wait for a change.
+    """
 
     def __init__(self, ledger: Ledger, waits: Waits) -> None:
         self._ledger = ledger
@@ -34,8 +38,8 @@ class QueryHandlers:
         self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
-        return (Route("GET", STATS, self.query, patient=Patient(self.wait, _waits, idle=True)),)
+        """Return the calls' routes."""
+        return (Route("GET", STATS, self.query, async_handler=AsyncHandler(self.wait, _waits, idle=True)),)
 
     def query(self, call: Call) -> bytes:
         """`GET /v1/load/stats?cluster=C`: the load of a cluster's engines, a row each.
@@ -54,7 +58,7 @@ class QueryHandlers:
         return answer
 
     async def wait(self, call: Call) -> bytes:
-        """The same, but not before there is something new, or the time is over."""
+        """Answer the same, once there is something new or the time is over."""
         cluster = self._cluster(call.query)
         seconds = _seconds(call.query)
         tag = self._ledger.tagged_answer(cluster)[1]
@@ -68,11 +72,12 @@ class QueryHandlers:
     def _cluster(self, query: bytes) -> str:
         cluster = self._asked.get(query)
         if cluster is None:
-            cluster = query_value(query, b"cluster")
-            if not cluster or len(cluster) > MAX_NAME:
+            try:
+                cluster = convert(query_value(query, b"cluster"), Name)
+            except ValidationError:
                 raise InvalidInput(
                     f"cluster: expected a name of 1 to {MAX_NAME} characters in the query string, as in ?cluster=NAME"
-                )
+                ) from None
             if len(self._asked) >= QUERIES:
                 self._asked = {}
             self._asked[query] = cluster
@@ -80,12 +85,12 @@ class QueryHandlers:
 
 
 def _names(known: bytes, tag: bytes) -> bool:
-    """Whether the tags of an `If-None-Match` have this one among them. Weak and strong ones compare as equals."""
+    """Return whether this tag is among those of an `If-None-Match`. Weak and strong tags compare as equal."""
     return b'"%b"' % tag in known or known == b"*"
 
 
 def _waits(query: bytes, size: int) -> bool:
-    """Whether a call wants to wait, or says it in a way that cannot be read."""
+    """Return whether a call has a `wait`, readable or not."""
     try:
         return bool(query_value(query, b"wait"))
     except InvalidInput:

@@ -11,12 +11,12 @@ from loadstats.views import (
     LoadPrompt,
     LoadRefresh,
     LoadRequest,
-    LoadStats,
+    LoadStatsView,
     LoadTokens,
 )
 
 urlpatterns = [
-    LoadStats.url(),
+    LoadStatsView.url(),
     LoadPick.url(),
     LoadPrompt.url(),
     LoadTokens.url(),

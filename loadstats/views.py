@@ -55,7 +55,7 @@ class Found(RequestView, frozen=True, kw_only=True):
     node: str
 
 
-class LoadStats(HandlerViewSet):
+class LoadStatsView(HandlerViewSet):
     """The load of a cluster's engines, and the requests that it follows from."""
 
     path = STATS
@@ -81,7 +81,7 @@ class LoadPick(HandlerViewSet):
     outputs: ClassVar = {"POST": Picked}
     errors: ClassVar = {"POST": {TooMany: None}}
     examples: ClassVar = {
-        **LoadStats.examples,
+        **LoadStatsView.examples,
         "ip": "10.0.0.2",
         "port": 8000,
         "dp_rank": 0,

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Callers who wait for a cluster's answer to become another one. While there are any, their clusters' tags are looked
-at 50 times a second, each once for all who wait for it; else nothing runs.
+"""Calls that wait for a cluster's answer to change. Owned by the event loop.
 
-Owned by the event loop.
+While there are any, the tags of their clusters are read 50 times a second, each once for all calls that wait for it.
+Without such calls nothing runs.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from collections.abc import Callable
 from edge.errors import TooMany
 
 INTERVAL_SECONDS = 0.02
-LOOKS = 256  # clusters looked at in one turn: 0.1 ms
-WAKES = 16  # callers woken in one turn: an answer of 1,000 engines takes 0.1 ms
+LOOKS = 256  # clusters looked at in one slice: 0.1 ms
+WAKES = 16  # callers woken in one slice: an answer of 1,000 engines takes 0.1 ms
 
 
 class Waits:
-    """`tag` tells a cluster's answers apart. At most `most` callers wait at a time."""
+    """The calls that wait.
+
+    `tag`: returns the tag of a cluster's answer as it is now.
+    `most`: how many calls may wait at a time.
+    `waiting`: how many wait now.
+    """
 
     def __init__(self, tag: Callable[[str], bytes], *, most: int) -> None:
         self.waiting = 0
@@ -30,7 +35,7 @@ class Waits:
         self._ended = False
 
     async def change(self, cluster: str, tag: bytes, seconds: float) -> None:
-        """Return when the tag is not this one, after so many seconds, or when the node stops. Raises TooMany."""
+        """Return when the tag is not this one, after this many seconds, or when the node stops. Raises TooMany."""
         if self._ended:
             return
         if self.waiting >= self._most:
@@ -54,7 +59,7 @@ class Waits:
                 self._looker = None
 
     def end(self) -> None:
-        """The node stops: nobody waits any more."""
+        """Wake all that wait, for the node stops."""
         self._ended = True
         for callers in self._clusters.values():
             for woken in callers:
@@ -73,7 +78,7 @@ class Waits:
                         await asyncio.sleep(0)
                 if number % LOOKS == 0:
                     await asyncio.sleep(0)
-            # Where there is more to do than fits into an interval, others still get their turn.
+            # If there is more to do than fits into an interval, other work still gets its time.
             await asyncio.sleep(max(INTERVAL_SECONDS - (loop.time() - began), INTERVAL_SECONDS / 5))
 
 

@@ -14,7 +14,7 @@ from loadstats.ledger import EngineName, Match
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 
-RequestId = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="1 to 256 characters")]
+RequestId = Name
 PromptLength = Annotated[int, Meta(ge=0, le=MAX_PROMPT_LENGTH, description="in the gateway's own unit")]
 Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema=INT64)]
 
@@ -80,14 +80,17 @@ class Heartbeat(Struct):
 
 
 class EngineNames:
-    """Tells engines' names, as nodes send them to each other, from other text, and remembers those it has seen."""
+    """Checks engines' names, as nodes send them to each other, and remembers those that are right.
+
+    Any thread may call it; the set is only ever added to or replaced.
+    """
 
     def __init__(self) -> None:
         self._addresses = Addresses()
         self._seen: set[str] = set()
 
     def check(self, text: str) -> None:
-        """Raise InvalidInput where `text` is no `EngineName`."""
+        """Raise InvalidInput if `text` is not an `EngineName`."""
         if text in self._seen:
             return
         try:

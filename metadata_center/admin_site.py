@@ -34,7 +34,7 @@ class Site(UnfoldAdminSite):  # type: ignore[misc] # untyped
     enable_nav_sidebar = True
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        """Every page but those below comes through here."""
+        """Wrap a page's view. Every page but those below comes through here."""
         guarded: View = super().admin_view(view, cacheable)
 
         @wraps(guarded)

@@ -21,7 +21,7 @@ USAGE = 2  # exit code for what the caller got wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the process's exit code."""
+    """Run one command. Returns the process's exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words else ""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _take_config(words: list[str]) -> list[str]:
-    """The words without `-c FILE`, which goes to the environment."""
+    """Return the words without `-c FILE`, which goes to the environment."""
     rest: list[str] = []
     remaining = iter(words)
     for word in remaining:

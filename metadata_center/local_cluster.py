@@ -3,7 +3,7 @@
 """Several nodes on this machine, each a process of its own at an address of its own, found through a real DNS server.
 
 For development: what the nodes do is what they do in production. Runs on one event loop; each node has a task that
-starts it, passes its output on line by line and tells how it ended. A node that ends is not started again, so that a
+starts it, passes its output on line by line and reports how it ended. A node that ends is not started again, so that a
 person may kill one and watch the others.
 """
 
@@ -38,29 +38,32 @@ _STOPPED = (0, -signal.SIGTERM)
 
 
 class LocalCluster:
-    """`nodes` (1 to 9) nodes at 127.0.0.1 and up, the API on `port` and profiles on the one after it.
+    """Nodes at 127.0.0.1 and up, each a process.
 
-    Their files are in `data_dir`/node-1 and so on; the rest of their environment is `environ`. `say` takes each line of
-    output.
+    `nodes`: how many, 1 to 9.
+    `port`: of the API at each address; profiles are on the next port.
+    `data_dir`: each node's files are in a folder of it: node-1 and so on.
+    `environ`: the rest of the nodes' environment.
+    `write_line`: takes each line of output.
     """
 
     def __init__(
-        self, nodes: int, port: int, data_dir: Path, environ: Mapping[str, str], say: Callable[[str], None]
+        self, nodes: int, port: int, data_dir: Path, environ: Mapping[str, str], write_line: Callable[[str], None]
     ) -> None:
         self._addresses = {number: f"127.0.0.{number}" for number in range(1, nodes + 1)}
         self._port = port
         self._data_dir = data_dir
         self._environ = environ
-        self._say = say
+        self._write_line = write_line
         self._stopping = asyncio.Event()
         self._running: set[Process] = set()
         self._failed = False
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Until `stop`, or until no node is left. The exit code: 0 when all that were running at `stop` ended well."""
+        """Run until `stop`, or until no node is left. Returns the exit code: 0 if all that ran at `stop` ended well."""
         with LocalDns() as names:
             names.publish(NAME, "A", *self._addresses.values(), ttl=TTL_SECONDS)
-            self._say(self._banner(names.endpoint))
+            self._write_line(self._banner(names.endpoint))
             lives = [asyncio.create_task(self._live(number, names.endpoint)) for number in self._addresses]
             stopped = asyncio.create_task(stop.wait())
             either: set[asyncio.Future[Any]] = {stopped, asyncio.gather(*lives)}
@@ -71,7 +74,7 @@ class LocalCluster:
                 await self._stop(lives)
         if stop.is_set():
             return 1 if self._failed else 0
-        self._say("no node is left")
+        self._write_line("no node is left")
         return 1
 
     def kill(self) -> None:
@@ -83,7 +86,7 @@ class LocalCluster:
         self._signal(signal.SIGTERM)
         _, late = await asyncio.wait(lives, timeout=STOP_SECONDS)
         if late:
-            self._say(f"{len(self._running)} nodes did not stop within {STOP_SECONDS:g} s and are killed")
+            self._write_line(f"{len(self._running)} nodes did not stop within {STOP_SECONDS:g} s and are killed")
             self.kill()
         await asyncio.gather(*lives)
 
@@ -101,12 +104,14 @@ class LocalCluster:
             if self._stopping.is_set():
                 self._failed |= code not in _STOPPED
             elif code or words == ["run"]:
-                self._say(f"node {number} | {words[0]} ended: {_manner(code)}. To start the node again:")
-                self._say(shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_command(["run"])]))
+                self._write_line(f"node {number} | {words[0]} ended: {_manner(code)}. To start the node again:")
+                self._write_line(
+                    shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_command(["run"])])
+                )
                 return
 
     async def _execute(self, prefix: str, own: Mapping[str, str], words: Sequence[str]) -> int:
-        """One process from its start to its exit code, its output passed on."""
+        """Run one process and pass its output on. Returns its exit code."""
         process = await asyncio.create_subprocess_exec(
             *_command(words),
             env={**self._environ, **own},
@@ -121,7 +126,7 @@ class LocalCluster:
             if self._stopping.is_set():
                 process.terminate()
             if words == ["run"]:
-                self._say(f"{prefix}process {process.pid}")
+                self._write_line(f"{prefix}process {process.pid}")
             assert process.stdout is not None
             await self._pass_on(prefix, process.stdout)
             return await process.wait()
@@ -136,10 +141,10 @@ class LocalCluster:
                 line = b"(a line too long to show)\n"
             if not line:
                 return
-            self._say(prefix + line.decode("utf-8", "replace").rstrip("\r\n"))
+            self._write_line(prefix + line.decode("utf-8", "replace").rstrip("\r\n"))
 
     def _environment(self, number: int, nameserver: str) -> dict[str, str]:
-        """What is a node's own."""
+        """Return the variables that differ from node to node."""
         address = self._addresses[number]
         return {
             "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), self._environ.get("PYTHONPATH")))),
@@ -152,7 +157,7 @@ class LocalCluster:
             "META_DATA_CENTER_SVC_DISC_HOST": NAME,
             "META_DATA_CENTER_SVC_DISC_NAMESERVERS": nameserver,
             "REPLICA_CLIENT_TARGET_PORT": str(self._port),
-            # Of several nodes under load on one terminal nobody could read anything else.
+            # With several nodes under load on one terminal nothing else could be read.
             ACCESS_OUTPUT: self._environ.get(ACCESS_OUTPUT) or "off",
         }
 

@@ -26,13 +26,13 @@ _decode: Final = msgspec.json.Decoder(LevelChange).decode
 
 
 class LogHandlers:
-    """What is served of one node's logs."""
+    """Handlers over one node's logs."""
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
+        """Return the calls' routes."""
         return (Route("POST", "/log/level", self.set_level),)
 
     def set_level(self, call: Call) -> bytes:

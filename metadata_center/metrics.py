@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the node itself tells Prometheus. Collectors read the parts' plain numbers when somebody scrapes.
+"""What the node itself reports to Prometheus. Collectors read the parts' plain numbers at each scrape.
 
 They run on the scraping thread, beside the event loop, and keep nothing.
 """

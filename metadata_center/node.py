@@ -27,7 +27,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
-from edge.part import LoopPart, Part
+from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -75,7 +75,7 @@ class Node:
         )
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery)
-        self._parts: tuple[Part, ...] = (
+        self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
             discovery,

@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge.call import Route
-from edge.part import Part
+from edge.part import AppPart
 from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
 from runtime.health import Health
 from runtime.logs import Logs
 
 
-class NodeItself(Part):
-    """Keeps nothing of its own."""
+class NodeItself(AppPart):
+    """The node itself. Without state."""
 
     def __init__(self, logs: Logs, health: Health) -> None:
         self._handlers = (LogHandlers(logs), StatusHandlers(health))

@@ -166,7 +166,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.http.max_body_bytes
 
 REST_FRAMEWORK = {
-    # Gateways do not log in: whoever reaches the port may report load. Keys come with mutual TLS.
+    # Gateways do not log in: all that reach the port may report load. Keys come with mutual TLS.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,

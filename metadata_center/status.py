@@ -54,7 +54,7 @@ class StatusHandlers:
         self._health = health
 
     def routes(self) -> tuple[Route, ...]:
-        """The calls by method and path."""
+        """Return the calls' routes."""
         return (
             Route("GET", "/livez", self.livez),
             Route("GET", "/readyz", self.readyz),

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 from replication.buckets import Layout, State
 
 
-class Batch(NamedTuple):
+class EventBatch(NamedTuple):
     """Events that a peer pushed, of all entities, as they are applied.
 
     `events`: in the order of their numbers.
@@ -70,7 +70,7 @@ class Entity(ABC):
         """Check this entity's own among the events. Raises InvalidInput for a wrong one."""
 
     @abstractmethod
-    def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
+    def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         """Take in this entity's own events of a batch that was checked."""
 
     # What peers pull

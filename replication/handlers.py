@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What peers send, and what operators ask about them.
 
-What touches the replica runs on the event loop, its owner: those calls are packed, and no page leads to them. `event`
+What touches the replica runs on the event loop, its owner: those calls are internal, and no page leads to them. `event`
 and `peers` may be called from any thread. Each entity has one call at its path, for its buckets.
 """
 
@@ -61,9 +61,12 @@ class ReplicaHandlers:
         """The calls by method and path."""
         return (
             Route("POST", paths.EVENT, self._guard(self.event)),
-            Route("POST", paths.PUSH, self._guard(self.push), packed=True),
-            Route("POST", paths.SUMMARY, self._guard(self.summary), packed=True),
-            *(Route("POST", each.path, self._guard(self._state(each)), packed=True) for each in self._replica.entities),
+            Route("POST", paths.PUSH, self._guard(self.push), internal=True),
+            Route("POST", paths.SUMMARY, self._guard(self.summary), internal=True),
+            *(
+                Route("POST", each.path, self._guard(self._state(each)), internal=True)
+                for each in self._replica.entities
+            ),
             Route("GET", paths.PEERS, self.peers),
         )
 

@@ -19,7 +19,7 @@ from discovery.host import Host
 from discovery.part import Discovery
 from edge.body import Addresses
 from edge.call import Route
-from edge.part import HealthCheck, LoopPart, Part
+from edge.part import AppPart, HealthCheck, LoopPart
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import LegacyLedgerAdapter
@@ -41,7 +41,7 @@ from runtime.metrics.meter import Meter
 from runtime.periodic import PeriodicTask
 
 
-class Replication(Part):
+class Replication(AppPart):
     """This node among its peers.
 
     `node`: this node's name among them.

@@ -17,7 +17,7 @@ from math import inf
 from edge.errors import InvalidInput
 from replication.buckets import State, Want
 from replication.entities import Summary
-from replication.entity import Batch, Entity
+from replication.entity import Entity, EventBatch
 from replication.journal import Journal
 from replication.messages import Ack, Push
 from replication.paths import VERSION
@@ -85,7 +85,7 @@ class Replica:
         if news := push.events[max(0, watermark + 1 - first) :]:
             self.taken_events += len(news)
             seq, later = first + len(push.events) - len(news), push.later_seconds[-len(news) :]
-            batch = Batch(news, push.origin, seq, push.age_ms / 1000, later)
+            batch = EventBatch(news, push.origin, seq, push.age_ms / 1000, later)
             for entity in concerned:
                 entity.apply(batch, now, wall_ns)
         last = first + len(push.events) - 1

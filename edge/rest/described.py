@@ -14,7 +14,7 @@ from edge.call import Route
 from edge.errors import ContractError
 
 Errors = Mapping[type[ContractError], Any]
-"""Errors that a call may be answered with, and the types of the data beside them; None for most."""
+"""Errors that a call may be answered with, and the types of the data beside them; None if there are no data."""
 
 
 class Described(Protocol):

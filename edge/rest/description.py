@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a URL has to offer, for people: each method with the handler's own words and its members. Pure."""
+"""Descriptions of a URL for people: each method, with the text of its handler's docstring and its members. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _words = regex(r"(?:`[A-Z]+ [^`]+`: )?(.*?)(?:\n\n(.*))?", DOTALL).fullmatch
 
 
 def describe(view: Described) -> dict[str, Any]:
-    """The answer to OPTIONS."""
+    """Return the answer to OPTIONS."""
     lookup = SimpleMetadata()
     methods: dict[str, Any] = {}
     for method, struct in view.inputs.items():
@@ -28,24 +28,24 @@ def describe(view: Described) -> dict[str, Any]:
 
 
 def purpose(view: Described) -> str:
-    """The viewset's docstring on one line."""
+    """Return the viewset's docstring on one line."""
     return " ".join((getdoc(type(view)) or "").split())
 
 
 def summary(view: Described, method: str) -> str:
-    """What a method does: the first paragraph of its handler's docstring, without the call that it opens with."""
+    """Return what a method does: the first paragraph of its handler's docstring, without its opening call."""
     found = _words(getdoc(view.route(method).handler) or "")
     text = " ".join(found[1].split()) if found else ""
     return text[:1].upper() + text[1:]
 
 
 def headline(view: Described, method: str) -> str:
-    """The summary's first sentence, without its full stop."""
+    """Return the summary's first sentence, without its full stop."""
     return summary(view, method).partition(". ")[0].rstrip(".")
 
 
 def details(view: Described, method: str) -> str:
-    """What there is to know beyond the headline: the rest of the handler's docstring, or else what the URL is for."""
+    """Return the rest of the handler's docstring, or else what the URL is for."""
     found = _words(getdoc(view.route(method).handler) or "")
     paragraphs = (summary(view, method).partition(". ")[2], found[2] if found else "")
     return "\n\n".join(filter(None, paragraphs)) or purpose(view)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The forms of a page: one for each method, holding what the last call held, so that the next is a click away. Pure."""
+"""The forms of a page: one for each method, filled with the values of the last call. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from edge.rest.serializer import serializer_of
 
 
 class MethodForm(Struct, frozen=True):
-    """One method: `fields` is its drawn inputs; `body` the same as JSON, where a call is no more than its body."""
+    """One method's form.
+
+    `fields`: its inputs as HTML.
+    `body`: the same values as JSON, if the call has nothing but a body.
+    """
 
     method: str
     summary: str
@@ -26,7 +30,7 @@ class MethodForm(Struct, frozen=True):
 
 
 def forms(view: Described) -> list[MethodForm]:
-    """A form for each method of the view."""
+    """Return a form for each method of the view."""
     return [_form(view, method, struct) for method, struct in view.inputs.items()]
 
 
@@ -48,6 +52,6 @@ PACK = "edge/fields"
 
 
 def _json(serializer: Serializer[Any]) -> str:
-    """The initial values as JSON that somebody may edit."""
+    """Return the initial values as JSON, indented for editing."""
     members = {name: value for name, value in serializer.get_initial().items() if value not in (None, "")}
     return msgspec.json.format(msgspec.json.encode(members), indent=2).decode()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets which form of an answer: browsers a page, everyone else JSON, as at the other doors. Never a 406 or 415."""
+"""Chooses the form of an answer: a page for browsers, JSON for all others. Never a 406 or 415. Stateless."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BrowserOrJson(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The renderer and its media type. `?format=` and qualities are not looked at: the lane does not either."""
+        """Return the renderer and its media type. Like the lane, it ignores `?format=` and qualities."""
         json, page = renderers
         chosen = page if is_browser(request) else json
         return chosen, str(chosen.media_type)

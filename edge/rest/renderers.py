@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers as they go out: the envelope as the handler's edge made it, or that on a page with forms. Stateless."""
+"""Writes answers: the envelope as the dispatcher made it, or a page with it and with forms. Stateless."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge.rest.description import purpose
 from edge.rest.forms import forms
 from runtime.running import part
 
-MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that nobody reads.
+MOST_ROWS = 200  # on a page. 10,000 would be a megabyte of text that no person reads.
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """JSON that is encoded already: not decoded and encoded again, it cannot differ from the other doors'."""
+    """Passes JSON on that is already encoded, so that it cannot differ from that of the other doors."""
 
     charset = "utf-8"
 
@@ -39,12 +39,12 @@ class PageRenderer(BrowsableAPIRenderer):
     def get_context(
         self, data: bytes, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The template's context."""
+        """Return the template's context."""
         view = renderer_context["view"]
         text, rows = readable(data)
         return {
             "view": view,
-            "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.packed)),
+            "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.internal)),
             "purpose": purpose(view),
             "response": renderer_context["response"],
             "answer": text,
@@ -55,7 +55,7 @@ class PageRenderer(BrowsableAPIRenderer):
 
 
 def readable(body: bytes) -> tuple[str, int]:
-    """An envelope indented, with at most `MOST_ROWS` rows in its data; and how many rows there are."""
+    """Return an envelope indented, with at most `MOST_ROWS` rows in its data; and how many rows there are."""
     members = msgspec.json.decode(body, type=dict[str, Raw])
     rows: list[Raw] = []
     if bytes(members["data"]).startswith(b"["):

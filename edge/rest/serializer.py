@@ -19,7 +19,7 @@ from rest_framework.utils.html import is_html_input
 
 
 class Text(serializers.CharField):
-    """A string as it is: not trimmed, not made out of a number, any character that JSON can hold."""
+    """A string with any character that JSON can hold. It is not trimmed and not made from a number."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, allow_blank=not options.get("min_length"), **options)
@@ -54,7 +54,7 @@ class Number(serializers.FloatField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.style.setdefault("input_type", "text")  # browsers' own inputs for numbers take whole ones only
+        self.style.setdefault("input_type", "text")  # browsers' inputs for numbers accept integers only
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
         value = super().get_value(dictionary)
@@ -81,7 +81,7 @@ class Choice(serializers.ChoiceField):
 
 
 class Nested(serializers.JSONField):
-    """A value that no other field knows, told in a form by its JSON. One that is left empty there is left out."""
+    """A value that no other field can hold, written as JSON in a form. An empty one is left out."""
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
         value = super().get_value(dictionary)
@@ -128,7 +128,7 @@ def _field(member: inspect.Field, type_: Any) -> serializers.Field[Any, Any, Any
 
 
 def _fits(type_: Any) -> Callable[[object], None]:
-    """A check of values that no field knows: nested ones, told in a form by their JSON."""
+    """Return a check of values that no field can hold: nested ones, written as JSON in a form."""
 
     def check(value: object) -> None:
         try:

@@ -64,16 +64,16 @@ class HandlerViewSet(ViewSet):
 
     @classmethod
     def url(cls) -> URLPattern:
-        """The entry for `urlpatterns`."""
+        """Return the entry for `urlpatterns`."""
         return path(cls.path.removeprefix("/"), cls.as_view({method.lower(): "serve" for method in cls.inputs}))
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.sent: Mapping[str, Any] = {}
-        self.refused: dict[str, Serializer[Any]] = {}  # by method: the form that was not even worth a call
+        self.refused: dict[str, Serializer[Any]] = {}  # by method: the form with errors, which no call was made for
 
     def serve(self, request: Request) -> HttpResponseBase:
-        """Serve any of the methods, as the edge does."""
+        """Serve any of the methods through the dispatcher."""
         http: HttpRequest = request._request
         self.sent = request.GET.dict()
         route = self.route("GET" if request.method == "HEAD" else str(request.method))
@@ -86,11 +86,11 @@ class HandlerViewSet(ViewSet):
         page = is_browser(http)
         if page:
             headers.pop(b"if-none-match", None)  # a page is more than its answer
-        dispatcher, patient = part(Dispatcher), route.awaited(call.query, len(body))
-        if patient is None:
+        dispatcher, async_handler = part(Dispatcher), route.choose_async(call.query, len(body))
+        if async_handler is None:
             status, answer = dispatcher.serve(route, call, trace_id(http))
         else:
-            status, answer = async_to_sync(dispatcher.serve_patiently)(patient, route, call, trace_id(http))
+            status, answer = async_to_sync(dispatcher.serve_async)(async_handler, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
@@ -98,16 +98,16 @@ class HandlerViewSet(ViewSet):
         return Response(answer, status=status, headers=tags)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """`OPTIONS`: what there is at this URL."""
+        """Answer `OPTIONS`: describe this URL."""
         data = msgspec.json.encode(describe(self))
         return Response(envelope.ok(data, envelope.json_text(trace_id(request))))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Pages go out under the content security policy."""
+        """Add the content security policy to pages."""
         return locked(super().finalize_response(request, response, *args, **kwargs))
 
     def route(self, method: str) -> Route:
-        """This URL's entry in the running node's table."""
+        """Return this URL's route in the running node's table."""
         route = part(Dispatcher).table.find(method.encode(), self.path.encode())
         if route is None:
             raise LookupError(f"{method} {self.path} has a page and no handler")
@@ -122,10 +122,10 @@ class HandlerViewSet(ViewSet):
         return body
 
     def _from_form(self, request: Request, method: str, body: bytes, headers: dict[bytes, bytes]) -> bytes:
-        """A form's fields as the call they stand for: the JSON body; those that are headers are set in `headers`."""
+        """Return the JSON body of the call that a form describes. Fields that are headers are set in `headers`."""
         struct = self.inputs[method]
         parser = self.content_negotiation_class().select_parser(request, self.get_parsers())
-        assert struct is not None  # whatever is not a GET takes a body
+        assert struct is not None  # every method but GET takes a body
         assert parser is not None  # there is one for each form media type
         parsed: Any = parser.parse(BytesIO(body), request.content_type, request.parser_context)
         fields: QueryDict = parsed.data if isinstance(parsed, DataAndFiles) else parsed

@@ -12,7 +12,7 @@ from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.engine_name import EngineName
-from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, Refreshed, Tokens
+from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, RequestRefreshed, TokensCounted
 from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
 from loadstats.ledger.legacy import LegacyLedgerAdapter
@@ -64,13 +64,13 @@ __all__ = [
     "Page",
     "Phase",
     "Record",
-    "Refreshed",
     "RequestCopy",
     "RequestReader",
+    "RequestRefreshed",
     "RequestView",
     "Reserved",
     "Row",
     "Signal",
     "SignalSums",
-    "Tokens",
+    "TokensCounted",
 ]

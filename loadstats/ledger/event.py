@@ -46,7 +46,7 @@ class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
     request_id: Name
 
 
-class Tokens(Struct, frozen=True, array_like=True, tag=3, gc=False):
+class TokensCounted(Struct, frozen=True, array_like=True, tag=3, gc=False):
     """A client counted a request's tokens: absolute values, of which the larger wins."""
 
     request_id: Name
@@ -54,7 +54,7 @@ class Tokens(Struct, frozen=True, array_like=True, tag=3, gc=False):
     output_tokens: TokenNum
 
 
-class Refreshed(Struct, frozen=True, array_like=True, tag=4, gc=False):
+class RequestRefreshed(Struct, frozen=True, array_like=True, tag=4, gc=False):
     """A client said that a request is still under way. The later one wins."""
 
     request_id: Name
@@ -76,4 +76,4 @@ class Dropped(Struct, frozen=True, array_like=True, tag=6, gc=False):
     engine: EngineText
 
 
-Event = Added | FirstToken | Done | Tokens | Refreshed | Beat | Dropped
+Event = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped

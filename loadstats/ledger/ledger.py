@@ -29,7 +29,7 @@ from loadstats.ledger.drops import EngineDrops
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.engines import Engines
-from loadstats.ledger.event import Added, Beat, Done, FirstToken, Refreshed, Tokens, later_ms
+from loadstats.ledger.event import Added, Beat, Done, FirstToken, RequestRefreshed, TokensCounted, later_ms
 from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.expiry import Expiry
 from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull, LedgerLimits
@@ -241,7 +241,7 @@ class Ledger:
                 self._counts.repeated += 1
                 return False
             if self.journal is not None:
-                self.journal.append(Tokens(request_id, input_tokens, output_tokens), now)
+                self.journal.append(TokensCounted(request_id, input_tokens, output_tokens), now)
             return True
 
     def refresh(self, request_id: str, now: float, wall_ns: int) -> bool:
@@ -260,7 +260,7 @@ class Ledger:
             stamp_ms = later_ms(wall_ns, 0 if record.extras is None else record.extras.refreshed_ms)
             self._records.renew(crc, record, stamp_ms, tick + self._limits.request_ticks)
             if self.journal is not None:
-                self.journal.append(Refreshed(request_id, stamp_ms), now)
+                self.journal.append(RequestRefreshed(request_id, stamp_ms), now)
             return True
 
     def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int) -> None:

@@ -16,7 +16,7 @@ from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.engines import Engines
-from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, Refreshed, Tokens
+from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, RequestRefreshed, TokensCounted
 from loadstats.ledger.limits import BUCKETS, LedgerFull, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
@@ -74,10 +74,10 @@ class Merging:
                 self._phase(crc32(request_id.encode()), request_id, DECODE, tick, wall_ns)
             case Done(request_id):
                 self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns)
-            case Tokens(request_id, input_tokens, output_tokens):
+            case TokensCounted(request_id, input_tokens, output_tokens):
                 crc = crc32(request_id.encode())
                 self._records.hold(crc, request_id, input_tokens, output_tokens, tick, wall_ns)
-            case Refreshed(request_id, stamp_ms):
+            case RequestRefreshed(request_id, stamp_ms):
                 record = self._records.find(request_id)
                 if record is not None and record.engine is not None and record.phase is not DONE:
                     due = tick - age_seconds + self._limits.request_ticks

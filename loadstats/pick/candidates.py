@@ -16,7 +16,6 @@ from edge.errors import InvalidInput
 from loadstats.ledger import CandidateNames, EngineName
 from loadstats.pick.wire import Candidate, Pick
 
-MAX_NUMBER = 65_535  # of a port or a rank
 REMEMBERED_NAMES = 100_000
 REMEMBERED_BYTES = 1 << 20  # of lists as they came; what is made of them takes up to 40 times as much
 
@@ -53,7 +52,7 @@ class Candidates:
         return CandidateNames(texts, ips)
 
     def _known(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]] | None:
-        """CandidateNames and addresses where all of the names are remembered: 30 µs of 1,000."""
+        """Return names and addresses if all of the names are remembered: 30 µs of 1,000."""
         try:
             ips = list(map(self._ips.__getitem__, candidates))  # type: ignore[arg-type] # an object has no hash
         except (KeyError, TypeError):
@@ -61,7 +60,7 @@ class Candidates:
         return candidates, ips  # type: ignore[return-value] # all are text
 
     def _checked(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]]:
-        """CandidateNames and addresses of any."""
+        """Return names and addresses of any candidates. Raises InvalidInput."""
         texts: list[str] = []
         ips: list[str] = []
         for place, each in enumerate(candidates):
@@ -82,11 +81,8 @@ class Candidates:
         try:
             name = EngineName.of(text)
         except ValueError:
-            name = EngineName("")
-        port, rank = 1 if name.port is None else name.port, name.dp_rank or 0
-        if str(name) != text or not 1 <= port <= MAX_NUMBER or not 0 <= rank <= MAX_NUMBER:
             example = "10.0.0.1, 10.0.0.1:8000, 10.0.0.1:8000/3 or [::1]:8000"
-            raise InvalidInput(f"candidates[{place}]: expected an engine as in {example}, got {text!r}")
+            raise InvalidInput(f"candidates[{place}]: expected an engine as in {example}, got {text!r}") from None
         self._check(f"candidates[{place}]: ", name.ip)
         if len(self._ips) >= REMEMBERED_NAMES:
             self._ips = {}

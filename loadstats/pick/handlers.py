@@ -13,7 +13,7 @@ from time import monotonic, time_ns
 from msgspec.json import encode
 from msgspec.structs import asdict, replace
 
-from edge.body import Body
+from edge.body import MAX_HASH, Body
 from edge.call import Call, Route
 from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
@@ -22,7 +22,7 @@ from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import Random, choose
-from loadstats.pick.wire import MAX_HASH, Pick, QuickPick
+from loadstats.pick.wire import Pick, QuickPick
 
 PICK = "/v1/load/pick"
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from edge.body import EngineAddress, Name
+from edge.body import EngineAddress, Hash, Name
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
 from loadstats.wire import DpRank, Owner, Port, PromptLength, RequestId
 
 MAX_HASHES = 16_384
-MAX_HASH = 2**64 - 1
 MAX_WEIGHT = 1_000_000
 MAX_QUEUED = 2**31 - 1
 
@@ -28,8 +27,6 @@ EngineText = Annotated[
     str,
     Meta(min_length=1, max_length=64, description="an engine as in `10.0.0.1`, `10.0.0.1:8000` or `[::1]:8000/3`"),
 ]
-# msgspec's own bounds end at 2**63 - 1; the handler checks the upper one.
-Hash = Annotated[int, Meta(ge=0, extra_json_schema={"maximum": MAX_HASH})]
 Weight = Annotated[float, Meta(ge=0, le=MAX_WEIGHT)]
 
 

@@ -20,8 +20,13 @@ from runtime.periodic import EmbeddedCelery, PeriodicTask, TaskRun
 from runtime.running import part
 
 
-class Line(Struct, frozen=True):
-    """A task, and when it last began, in UTC."""
+class TaskLine(Struct, frozen=True):
+    """A task in the table.
+
+    `task`: what is repeated.
+    `run`: its last run.
+    `started`: when that began, in UTC; None if it never did.
+    """
 
     task: PeriodicTask
     run: TaskRun
@@ -63,8 +68,8 @@ class TaskAdmin(LiveAdmin):
         return {"lines": [_line(task, runs.get(task.task, TaskRun())) for task in celery.periodic]}
 
 
-def _line(task: PeriodicTask, run: TaskRun) -> Line:
-    return Line(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
+def _line(task: PeriodicTask, run: TaskRun) -> TaskLine:
+    return TaskLine(task, run, None if run.last_start is None else datetime.fromtimestamp(run.last_start, UTC))
 
 
 def _find(name: str) -> PeriodicTask:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from kvcache.index import BUCKETS, CacheCopy, CacheDropped, CacheIndex
 from replication.buckets import Layout, State
-from replication.entity import Batch, Entity
+from replication.entity import Entity, EventBatch
 
 MAX_HASHES = 16_384  # of one save, as for clients
 
@@ -104,7 +104,7 @@ class ReplicatedCaches(Entity):
             if isinstance(event, Saved | CacheLost) and event.ip is not None:
                 self._check_address(event.ip)
 
-    def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
+    def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         index = self._index
         if index is None:
             return

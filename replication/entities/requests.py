@@ -13,11 +13,22 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta
 
-from loadstats.ledger import BUCKETS, Added, Beat, Done, Dropped, FirstToken, Ledger, Refreshed, RequestCopy, Tokens
+from loadstats.ledger import (
+    BUCKETS,
+    Added,
+    Beat,
+    Done,
+    Dropped,
+    FirstToken,
+    Ledger,
+    RequestCopy,
+    RequestRefreshed,
+    TokensCounted,
+)
 from replication.buckets import Layout, State
-from replication.entity import Batch, Entity
+from replication.entity import Entity, EventBatch
 
-RequestEvent = Added | FirstToken | Done | Tokens | Refreshed | Beat | Dropped
+RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped
 
 Digests = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=BUCKETS, max_length=BUCKETS)]
 OwnerName = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -44,7 +55,9 @@ class ReplicatedRequests(Entity):
     unit = "records"
     buckets = BUCKETS
     layout = Layout(RequestCopy, BUCKETS)
-    events: ClassVar[frozenset[type]] = frozenset({Added, FirstToken, Done, Tokens, Refreshed, Beat, Dropped})
+    events: ClassVar[frozenset[type]] = frozenset(
+        {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped}
+    )
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours
@@ -59,7 +72,7 @@ class ReplicatedRequests(Entity):
             if type(event) is Added:
                 self._check_engine(event.engine)
 
-    def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
+    def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         events = batch.events
         origin = self._replica.origin(batch.origin)
         self._replica.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loadstats.ledger import Added, Beat, Done, Event, FirstToken, Refreshed, Tokens
+from loadstats.ledger import Added, Beat, Done, Event, FirstToken, RequestRefreshed, TokensCounted
 
 
 class View(NamedTuple):
@@ -42,10 +42,10 @@ class Told:
                 self.decoding.add(request_id)
             case Done(request_id):
                 self.ended.add(request_id)
-            case Tokens(request_id, input_tokens, output_tokens):
+            case TokensCounted(request_id, input_tokens, output_tokens):
                 known = self.tokens.get(request_id, (0, 0))
                 self.tokens[request_id] = max(known[0], input_tokens), max(known[1], output_tokens)
-            case Refreshed(request_id, stamp_ms):
+            case RequestRefreshed(request_id, stamp_ms):
                 self.refreshed[request_id] = max(self.refreshed.get(request_id, 0), stamp_ms)
             case Beat(owner, _, stamp_ms):
                 self.beats[owner] = max(self.beats.get(owner, 0), stamp_ms)

@@ -87,7 +87,7 @@ class FakeReplica:
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("POST", paths.EVENT, self.event),
-            Route("POST", paths.PUSH, lambda call: b"packed", packed=True),
+            Route("POST", paths.PUSH, lambda call: b"packed", internal=True),
             Route("GET", paths.PEERS, lambda call: b'{"peers":[]}'),
         )
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a call may answer, as OpenAPI has it: the contract's envelope around its data, or around an error. Pure."""
+"""The answers of a call in OpenAPI: the contract's envelope around its data, or around an error. Pure."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ETAG: Final = {
 
 
 def responses(components: Components, output: Any, errors: Errors, *, tagged: bool = False) -> dict[str, Any]:
-    """An operation's answers by status: a 200 with `output` as its data, and its errors. `tagged`: with an ETag."""
+    """Return the answers by status: a 200 with `output` as its data, and its errors. `tagged`: with an ETag."""
     ok = {"status": "OK", "error": None, "data": components.example(output), "trace_id": TRACE_ID}
     schema = _envelope(components, "OK", {"type": "null"}, components.schema(output))
     words = "Done." if output is None else "As asked, in `data`."
@@ -76,13 +76,13 @@ def responses(components: Components, output: Any, errors: Errors, *, tagged: bo
 
 
 def _refusal(components: Components, errors: Errors) -> dict[str, Any]:
-    """Errors of one status."""
+    """Return the errors of one status."""
     schemas: list[dict[str, Any]] = []
     examples: dict[str, Any] = {}
     value: dict[str, Any] = {}
     for error, data in errors.items():
-        told = {"code": error.code, "message": error.message, "reason": REASONS.get(error, "")}
-        value = {"status": "ERROR", "error": told, "data": components.example(data), "trace_id": TRACE_ID}
+        problem = {"code": error.code, "message": error.message, "reason": REASONS.get(error, "")}
+        value = {"status": "ERROR", "error": problem, "data": components.example(data), "trace_id": TRACE_ID}
         examples[error.__name__] = {"value": value}
         members = {
             "code": {"const": error.code},

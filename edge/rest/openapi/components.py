@@ -16,31 +16,35 @@ SIMPLE = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "null": N
 
 
 class Components:
-    """A registry of a document's components. `examples` are values of members, by name."""
+    """A registry of a document's components.
+
+    `registry`: drf-spectacular's own.
+    `examples`: values of members, by name.
+    """
 
     def __init__(self, registry: ComponentRegistry, examples: Mapping[str, Any]) -> None:
         self._registry = registry
         self._examples = examples
 
     def put(self, kind: str, name: str, value: Mapping[str, Any]) -> dict[str, str]:
-        """Keep a component; the reference to it. drf-spectacular warns of two that differ under one name."""
+        """Keep a component and return the reference to it. drf-spectacular warns of two that differ under one name."""
         self._registry.register_on_missing(ResolvedComponent(name, kind, value, ComponentIdentity(value)))
         return {"$ref": f"#/components/{kind}/{name}"}
 
     def schema(self, type_: Any) -> dict[str, Any]:
-        """A type's JSON Schema. The structs in it are components."""
+        """Return a type's JSON Schema. The structs in it are components."""
         schema, named = _schema(type_)
         for name, component in named.items():
             self.put("schemas", name, component)
         return schema
 
     def inline(self, struct: type[Struct]) -> dict[str, Any]:
-        """A struct's JSON Schema, not as a component of its own."""
+        """Return a struct's JSON Schema, without making it a component."""
         schema: dict[str, Any] = _schema(struct)[1][struct.__name__]
         return {"required": [], **schema}
 
     def example(self, type_: Any) -> Any:
-        """A value of a type."""
+        """Return an example of a type."""
         schema, named = _schema(type_)
         return self._example(schema, named)
 

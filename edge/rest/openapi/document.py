@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The whole document, in its two forms. Built anew each time, with 22 ms of CPU, from the running node's handlers."""
+"""The whole document, in its two forms. Built for each request, with 22 ms of CPU, from the running node's handlers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 
 
 def document() -> dict[str, Any]:
-    """Every call that answers JSON."""
+    """Return every call that answers JSON."""
     whole: dict[str, Any] = SchemaGenerator().get_schema(public=True)
     return whole
 
 
 def as_yaml(whole: dict[str, Any]) -> bytes:
-    """The document for people, and for the repository."""
+    """Return the document as YAML, for people and for the repository."""
     text: bytes = OpenApiYamlRenderer().render(whole, renderer_context={})
     return text
 
 
 def as_json(whole: dict[str, Any]) -> bytes:
-    """The document for programs."""
+    """Return the document as JSON, for programs."""
     return msgspec.json.encode(whole)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One call as OpenAPI has it: what it takes and what it answers, by its view and its handler. Stateless."""
+"""One call as OpenAPI describes it: input and answers, from its view and its handler. Stateless."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ IF_NONE_MATCH = {
 
 
 class HandlerSchema(AutoSchema):
-    """Where drf-spectacular asks a view for an operation."""
+    """Describes a view's operations to drf-spectacular."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any]:
-        """The operation. The types that it names become components in the registry."""
+        """Return the operation. The types that it names become components in the registry."""
         view = cast("Described", self.view)
         components = Components(registry, view.examples)
         tag = tag_of(view.path)
@@ -53,13 +53,13 @@ class HandlerSchema(AutoSchema):
 
 
 def tag_of(path: str) -> str:
-    """`/v1/load/stats` belongs to `load`; what has no version is about the node."""
+    """Return the group of a path: `load` for `/v1/load/stats`, `node` for a path without a version."""
     parts = path.split("/")
     return parts[2] if parts[1] == "v1" else "node"
 
 
 def _request(view: Described, method: str, components: Components) -> dict[str, Any]:
-    """What a call takes: a GET in its query, any other in its body, and some of it in headers."""
+    """Return what a call takes: a GET in its query, any other in its body, and some of it in headers."""
     parameters: list[dict[str, Any]] = [components.put("parameters", "TraceId", TRACE_ID)]
     if method in view.tagged:
         parameters.append(components.put("parameters", "IfNoneMatch", IF_NONE_MATCH))

@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 
 def load_pages() -> None:
-    """Django's URLs and templates, now: at the first page they would hold everybody for 85 ms."""
+    """Load Django's URLs and templates now: at the first page it would hold all calls for 85 ms."""
     get_resolver().reverse_dict  # noqa: B018 it is built when it is first read
     for name in (
         "console/index.html",
@@ -82,13 +82,13 @@ def load_pages() -> None:
 
 
 def refused(section: str, host: str, port: int, error: OSError) -> ConfigError:
-    """Why an address cannot be listened on, in one line."""
+    """Return in one line why the node cannot listen on an address."""
     cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return ConfigError(f"[{section}] {host}:{port}: {cause}")
 
 
 def banner(config: Config, port: int) -> str:
-    """Where things are, for whoever started the node in a terminal."""
+    """Return the addresses of the node, for the terminal that it was started in."""
     scheme = "https" if config.http.cert_file else "http"
     host = config.node.address or config.http.host
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 shown, not bound

@@ -34,11 +34,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cluster = LocalCluster(options["nodes"], options["port"], settings.DATA_DIR, os.environ, self._say)
+        cluster = LocalCluster(options["nodes"], options["port"], settings.DATA_DIR, os.environ, self._write_line)
         if code := asyncio.run(_until_stopped(cluster)):
             sys.exit(code)
 
-    def _say(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 

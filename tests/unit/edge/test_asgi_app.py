@@ -81,7 +81,7 @@ def test_a_peers_answer_is_msgpack_and_its_error_is_json(body: bytes, status: in
             sent.append(message)
 
         app = HandlerApp(
-            Dispatcher(Table([Route("POST", "/push", take, packed=True)]), TraceIds(1)), Pages(), max_body_bytes=9
+            Dispatcher(Table([Route("POST", "/push", take, internal=True)]), TraceIds(1)), Pages(), max_body_bytes=9
         )
         await app(
             {"type": "http", "method": "POST", "path": "/push", "query_string": b"", "headers": []}, receive, send

@@ -73,7 +73,7 @@ def test_two_types_of_one_name_end_the_command(tmp_path: Path, monkeypatch: pyte
 
 
 def test_every_call_is_in_it_once(document: Any, node: PartialNode) -> None:
-    calls = {(route.path, route.method) for route in node.dispatcher.table if not route.packed}
+    calls = {(route.path, route.method) for route in node.dispatcher.table if not route.internal}
     assert {(path, method) for path, method, _ in operations(document)} == calls
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(names)) == len(names)
@@ -150,7 +150,7 @@ def test_it_is_served_in_either_form(node: PartialNode, target: str, accept: str
     assert response["Content-Type"] == media_type
     assert response["Vary"] == "Accept"
     read: Any = yaml.safe_load if "json" not in media_type else json.loads
-    assert set(read(response.content)["paths"]) == {route.path for route in node.dispatcher.table if not route.packed}
+    assert set(read(response.content)["paths"]) == {route.path for route in node.dispatcher.table if not route.internal}
 
 
 def test_an_unknown_form_is_named(node: PartialNode) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from edge.rest.serializer import serializer_of
-from loadstats.views import LoadPrompt, LoadStats
+from loadstats.views import LoadPrompt, LoadStatsView
 from loadstats.wire import Add, Ended
 from metadata_center.log_level import LevelChange
 from replication.views import Event
@@ -135,7 +135,7 @@ def test_what_a_form_passes_on_is_what_the_struct_accepts(case: tuple[type[Struc
 
 
 def test_the_examples_of_every_page_are_valid() -> None:
-    for view in (LoadStats, LoadPrompt):
+    for view in (LoadStatsView, LoadPrompt):
         for struct in view.inputs.values():
             serializer = serializer_of(struct)(data=view.examples)
             assert serializer.is_valid(), serializer.errors

@@ -87,7 +87,7 @@ def test_its_answers_are_the_edges_byte_for_byte(node: PartialNode, method: str,
 
 
 def test_every_call_has_a_page_and_every_page_a_call(node: PartialNode) -> None:
-    calls = {(route.path, route.method) for route in node.dispatcher.table if not route.packed}
+    calls = {(route.path, route.method) for route in node.dispatcher.table if not route.internal}
     for path, method in calls:
         assert method in resolve(path).func.cls.inputs
     included = [pattern for each in get_resolver().url_patterns for pattern in getattr(each, "url_patterns", [])]

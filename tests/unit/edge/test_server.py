@@ -65,7 +65,7 @@ class Stop:
     def __init__(self, clock: Clock, drain_seconds: float = DRAIN_SECONDS) -> None:
         self.clock = clock
         self.parts = Server()
-        pushes = Route("POST", "/push", lambda call: b"x", packed=True)
+        pushes = Route("POST", "/push", lambda call: b"x", internal=True)
         self.parts.dispatcher = Dispatcher(Table([*self.parts.dispatcher.table, pushes]), TraceIds(1))
         self.parts.lanes.dispatcher = self.parts.dispatcher
         self.drained: list[float] = []
@@ -128,7 +128,7 @@ def test_only_what_a_leaving_client_cancels_is_not_reported() -> None:
     loop: Any = Loop()
     news: list[dict[str, Any]] = [{"exception": ValueError("no")}, {"message": "no exception at all"}]
     for context in (*news, {"exception": asyncio.CancelledError()}):
-        edge_server.tell(loop, context)
+        edge_server.log_loop_error(loop, context)
     assert reported == news
 
 

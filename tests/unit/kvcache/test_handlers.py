@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.body import MAX_HASH
 from edge.call import Call
 from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
-from kvcache.wire import MAX_HASH, MAX_HASHES
+from kvcache.wire import MAX_HASHES
 
 A, B = "10.0.0.1", "fd00::2"
 NOWHERE: dict[str, Any] = {"locations": []}

@@ -127,6 +127,6 @@ def test_both_handlers_of_the_route_are_made_of_the_same_steps() -> None:
     (route,) = BatchHandlers(Ledger()).routes()
     assert route.handler.__name__ == "batch"
     assert route.handler(Call(b"", b'{"ops":[]}', {})) == b"[]"
-    assert route.patient is not None
-    assert not route.patient.idle
-    assert [route.patient.applies(b"", size) for size in (0, 32 * 1024, 32 * 1024 + 1)] == [False, False, True]
+    assert route.async_handler is not None
+    assert not route.async_handler.idle
+    assert [route.async_handler.applies(b"", size) for size in (0, 32 * 1024, 32 * 1024 + 1)] == [False, False, True]

@@ -21,8 +21,8 @@ from loadstats.ledger import (
     Match,
     Mismatch,
     Origin,
-    Refreshed,
-    Tokens,
+    RequestRefreshed,
+    TokensCounted,
 )
 from loadstats.ledger.expiry_queue import ExpiryQueue, Link
 from loadstats.ledger.limits import SLICE
@@ -83,7 +83,7 @@ def test_the_larger_number_of_tokens_wins_each_for_itself() -> None:
     assert ledger.tokens("r", 5, 3, 0.0, 1)
     assert not ledger.tokens("r", 10, 3, 0.0, 1)
     assert tokens(ledger) == 13
-    assert events[1:] == [Tokens("r", 10, 1), Tokens("r", 5, 3)]
+    assert events[1:] == [TokensCounted("r", 10, 1), TokensCounted("r", 5, 3)]
     ledger.done("r", 0.0, 1)
     assert not ledger.tokens("r", 100, 100, 0.0, 1)
     assert tokens(ledger) == 0
@@ -108,7 +108,12 @@ def test_no_tokens_of_an_unknown_request_leave_nothing() -> None:
 
 
 def test_tokens_in_any_order_end_the_same_and_with_the_same_digests() -> None:
-    said: list[Event] = [Added("r", "c", "10.0.0.1", 5, "g"), Tokens("r", 3, 9), Tokens("r", 7, 1), FirstToken("r")]
+    said: list[Event] = [
+        Added("r", "c", "10.0.0.1", 5, "g"),
+        TokensCounted("r", 3, 9),
+        TokensCounted("r", 7, 1),
+        FirstToken("r"),
+    ]
     found = set()
     for order in permutations(range(len(said))):
         ledger, _ = make()
@@ -137,8 +142,8 @@ def test_the_fingerprints_are_those_of_the_protocol() -> None:
     said: list[tuple[Event, int]] = [
         (Added("r1", "qwen", "10.0.0.7", 1200, "g"), 0x529283D87BC8ED25),
         (FirstToken("r1"), 0x15A25C8E52E14110),
-        (Tokens("r1", 1200, 37), 0x6AFFB0FD1486F47B),
-        (Refreshed("r1", 1_700_000_000_000), 0x0579048AD8E83C7B),
+        (TokensCounted("r1", 1200, 37), 0x6AFFB0FD1486F47B),
+        (RequestRefreshed("r1", 1_700_000_000_000), 0x0579048AD8E83C7B),
     ]
     for seq, (event, digest) in enumerate(said, 1):
         ledger.replica.apply([event], origin, seq, 0.0, 1)
@@ -156,7 +161,7 @@ def test_a_refreshed_request_expires_as_late_as_one_that_began_then() -> None:
     assert in_flight(ledger) == 1
     age(ledger, 60 + WINDOW)
     assert in_flight(ledger) == 0
-    assert events[1:] == [Refreshed("r", 7)]
+    assert events[1:] == [RequestRefreshed("r", 7)]
 
 
 def test_it_tells_which_requests_it_can_not_refresh() -> None:
@@ -169,7 +174,7 @@ def test_it_tells_which_requests_it_can_not_refresh() -> None:
     assert not ledger.refresh("r", 0.0, 1)
     ledger.add("old", "c", "10.0.0.1", 5, 0.0, 1)
     assert not ledger.refresh("old", WINDOW, 1)
-    assert not any(isinstance(event, Refreshed) for event in events)
+    assert not any(isinstance(event, RequestRefreshed) for event in events)
 
 
 def test_a_request_that_is_due_and_whose_owner_lives_can_be_refreshed() -> None:
@@ -182,18 +187,18 @@ def test_a_request_that_is_due_and_whose_owner_lives_can_be_refreshed() -> None:
 def test_refreshes_are_stamped_later_than_any_heard_of() -> None:
     ledger, events = make()
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
-    ledger.replica.apply([Refreshed("r", 5_000)], B, 1, 0.0, 1)
+    ledger.replica.apply([RequestRefreshed("r", 5_000)], B, 1, 0.0, 1)
     ledger.refresh("r", 0.0, 4_000_000_000)
     ledger.refresh("r", 0.0, 9_000_000_000)
-    assert events[1:] == [Refreshed("r", 5_001), Refreshed("r", 9_000)]
+    assert events[1:] == [RequestRefreshed("r", 5_001), RequestRefreshed("r", 9_000)]
 
 
 def test_an_older_refresh_is_no_news_and_one_of_an_unknown_request_neither() -> None:
     ledger, _ = make()
-    ledger.replica.apply([Refreshed("r", 50)], A, 1, 0.0, 1)
+    ledger.replica.apply([RequestRefreshed("r", 50)], A, 1, 0.0, 1)
     assert ledger.find("r") is None
-    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50)], A, 1, 0.0, 1)
-    ledger.replica.apply([Refreshed("r", 49)], A, 3, 50.0, 1, 51.0)
+    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), RequestRefreshed("r", 50)], A, 1, 0.0, 1)
+    ledger.replica.apply([RequestRefreshed("r", 49)], A, 3, 50.0, 1, 51.0)
     age(ledger, WINDOW)
     assert in_flight(ledger) == 0
 
@@ -202,9 +207,9 @@ def test_a_refresh_that_was_taken_by_a_clock_behind_still_counts_and_one_ahead_s
     for stamps in ((9_000, 1_000), (1_000, 9_000)):
         ledger, _ = make()
         ledger.replica.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
-        ledger.replica.apply([Refreshed("r", stamps[0])], A, 2, 30.0, 1)
-        ledger.replica.apply([Refreshed("r", stamps[1])], B, 1, 60.0, 1)
-        ledger.replica.apply([Refreshed("r", 10_000)], B, 2, 60.0, 1, 40.0)
+        ledger.replica.apply([RequestRefreshed("r", stamps[0])], A, 2, 30.0, 1)
+        ledger.replica.apply([RequestRefreshed("r", stamps[1])], B, 1, 60.0, 1)
+        ledger.replica.apply([RequestRefreshed("r", 10_000)], B, 2, 60.0, 1, 40.0)
         record = ledger.find("r")
         assert record is not None
         assert record.extras is not None
@@ -229,7 +234,7 @@ def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> No
 
 def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
     ledger, _ = make()
-    events: list[Event] = [Added("r", "c", "10.0.0.1", 5), Added("s", "c", "10.0.0.1", 5), Refreshed("r", 50)]
+    events: list[Event] = [Added("r", "c", "10.0.0.1", 5), Added("s", "c", "10.0.0.1", 5), RequestRefreshed("r", 50)]
     ledger.replica.apply(events, A, 1, 1000.0, 1, 60.4, [0, 50, 59])
     due = {record.request_id: record.due_tick for record in ledger.records()}
     assert due == {"r": 1000 - 1 + WINDOW, "s": 1000 - 10 + WINDOW}
@@ -264,7 +269,9 @@ def test_a_copy_of_an_orphan_is_as_old_as_there_and_waits_for_its_owner() -> Non
 
 def test_a_refresh_and_tokens_stay_where_another_add_stands() -> None:
     ledger, _ = make()
-    ledger.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 50), Tokens("r", 1, 2)], B, 1, 0.0, 1)
+    ledger.replica.apply(
+        [Added("r", "c", "10.0.0.1", 5), RequestRefreshed("r", 50), TokensCounted("r", 1, 2)], B, 1, 0.0, 1
+    )
     ledger.replica.apply([Added("r", "c", "10.0.0.2", 5)], A, 1, 0.0, 1)
     alone, _ = make()
     alone.replica.apply([Added("r", "c", "10.0.0.2", 5), Refreshed("r", 50), Tokens("r", 1, 2)], A, 1, 0.0, 1)
@@ -404,7 +411,7 @@ def test_the_journal_gets_what_took_effect_in_that_order_and_nothing_else() -> N
     ledger.beat("g", 9, 0.0, 3_000_000)
     ledger.expire(1000.0, 1)
     assert events == [
-        Tokens("r", 1, 2),
+        TokensCounted("r", 1, 2),
         Added("r", "c", "10.0.0.1:80", 5, "g"),
         FirstToken("r"),
         Done("r"),

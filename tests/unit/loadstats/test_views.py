@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from django.test import Client
 
-from loadstats.views import LoadPrompt, LoadStats
+from loadstats.views import LoadPrompt, LoadStatsView
 from tests.unit.partial_node import PartialNode
 
 HTML = {"Accept": "text/html"}
 
 
 def test_the_urls_have_no_trailing_slash() -> None:
-    assert [str(view.url().pattern) for view in (LoadStats, LoadPrompt)] == ["v1/load/stats", "v1/load/prompt"]
+    assert [str(view.url().pattern) for view in (LoadStatsView, LoadPrompt)] == ["v1/load/stats", "v1/load/prompt"]
 
 
 def test_a_cluster_is_asked_for_by_its_query(node: PartialNode) -> None:

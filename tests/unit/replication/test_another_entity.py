@@ -16,7 +16,7 @@ from edge.call import Call, Table
 from edge.errors import InvalidInput
 from replication.admission import Admission
 from replication.buckets import Layout, State
-from replication.entity import Batch, Entity
+from replication.entity import Entity, EventBatch
 from replication.handlers import ReplicaHandlers
 from replication.messages import Push
 from replication.paths import VERSION
@@ -55,7 +55,7 @@ class Names(Entity):
         if any(isinstance(event, Named) and not event.name for event in events):
             raise InvalidInput("name: expected one")
 
-    def apply(self, batch: Batch, now: float, wall_ns: int) -> None:
+    def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         self.names |= {event.name for event in batch.events if isinstance(event, Named)}
 
     def copies(self, bucket: int, now: float) -> Sequence[NameCopy]:

@@ -13,7 +13,7 @@ import pytest
 from msgspec import msgpack
 
 from edge.call import Call, Table
-from loadstats.ledger import Added, Beat, Done, Dropped, FirstToken, Refreshed, Tokens
+from loadstats.ledger import Added, Beat, Done, Dropped, FirstToken, RequestRefreshed, TokensCounted
 from replication.admission import Admission
 from replication.entities.caches import CacheLost, Saved
 from replication.handlers import ReplicaHandlers
@@ -28,8 +28,8 @@ EVENTS = {
     ),
     1: (FirstToken("r1"), "9201a27231"),
     2: (Done("r1"), "9202a27231"),
-    3: (Tokens("r1", 5, 2**31 - 1), "9403a2723105ce7fffffff"),
-    4: (Refreshed("r1", 2**53), "9304a27231cf0020000000000000"),
+    3: (TokensCounted("r1", 5, 2**31 - 1), "9403a2723105ce7fffffff"),
+    4: (RequestRefreshed("r1", 2**53), "9304a27231cf0020000000000000"),
     5: (Beat("gw", 20, 1_700_000_000_000), "9405a2677714cf0000018bcfe56800"),
     6: (Dropped("qwen", "::1"), "9306a47177656ea33a3a31"),
     7: (

@@ -16,7 +16,7 @@ from loadstats.ledger import Added
 from replication.buckets import State, Want
 from replication.entities import Entities, Event
 from replication.entities.caches import CacheLost, ReplicatedCaches, Saved
-from replication.entity import Batch
+from replication.entity import EventBatch
 from replication.messages import Push
 from replication.paths import VERSION
 from replication.replica import Replica
@@ -76,8 +76,8 @@ def test_saves_and_losses_may_be_taken_in_any_order() -> None:
     a.save((1,))
     for events in permutations(told(a)):
         b = Node("b@1")
-        b.caches.apply(Batch(events, "a@1", 1, 0.0), 0.0, 1)
-        b.caches.apply(Batch(events, "a@1", 1, 0.0), 0.0, 1)
+        b.caches.apply(EventBatch(events, "a@1", 1, 0.0), 0.0, 1)
+        b.caches.apply(EventBatch(events, "a@1", 1, 0.0), 0.0, 1)
         while b.index.expire(0.0):
             pass
         assert held(b, 1, 2) == [("10.0.0.1", 1)]
@@ -85,9 +85,9 @@ def test_saves_and_losses_may_be_taken_in_any_order() -> None:
 
 def test_own_stamps_are_later_than_those_seen() -> None:
     a, b = Node("a@1"), Node("b@1")
-    b.caches.apply(Batch([Saved("c", "10.0.0.1", 5000, (1,))], "a@1", 1, 0.0), 0.0, 1)
+    b.caches.apply(EventBatch([Saved("c", "10.0.0.1", 5000, (1,))], "a@1", 1, 0.0), 0.0, 1)
     assert b.stamps.next() > 5000
-    a.caches.apply(Batch([CacheLost("c", "10.0.0.1", 7000)], "b@1", 1, 0.0), 0.0, 1)
+    a.caches.apply(EventBatch([CacheLost("c", "10.0.0.1", 7000)], "b@1", 1, 0.0), 0.0, 1)
     assert a.stamps.next() > 7000
 
 
