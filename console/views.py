@@ -23,6 +23,7 @@ from console.calls import ask
 from console.life import Life, alarm, headline, reasons, steps
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
+from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
 from loadstats.part import LoadStats
@@ -81,7 +82,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         names.sort()
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
-    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_live(request)}
+    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_signals(), **_live(request)}
     return render(request, "console/overview.html", context)
 
 
@@ -101,6 +102,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "stale_seconds": stale_seconds,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
+        **_signals(),
         **_live(request),
     }
     return render(request, "console/cluster.html", context, status=200 if rows else 404)
@@ -171,6 +173,12 @@ def address(name: str) -> str:
 
 def _peers() -> View:
     return ask("/v1/replica/peers", View)
+
+
+def _signals() -> dict[str, Any]:
+    """Return the signals' columns, for the template and as JSON for its script."""
+    shown = columns()
+    return {"columns": shown, "signals": for_scripts(shown)}
 
 
 def _stale_seconds() -> float:
