@@ -20,9 +20,9 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
-from console.life import Life, alarm, headline, reasons, steps
 from console.load import busiest_first, line, span, summarize
-from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
+from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
+from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
@@ -133,24 +133,24 @@ def look_up(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
     if request_id:
         try:
-            told = ask("/v1/load/request", Life, request_id=request_id)
+            seen_here = ask("/v1/load/request", ShownRequest, request_id=request_id)
         except NotFound:
             tombstone_seconds = part(Config).load.tombstone_seconds
             context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
         except InvalidInput as problem:
             context["problem"] = problem
         else:
-            life = replace(told, grace_seconds=part(Config).load.orphan_grace_seconds)
+            shown = replace(seen_here, grace_seconds=part(Config).load.orphan_grace_seconds)
             context |= {
-                "life": life,
-                "alarm": alarm(life),
-                "headline": headline(life),
-                "reasons": reasons(life),
-                "steps": steps(life),
+                "shown": shown,
+                "alarm": alarm(shown),
+                "headline": headline(shown),
+                "reasons": reasons(shown),
+                "steps": steps(shown),
             }
-            context |= {"age": span(life.age_seconds), "left": span(life.remaining_seconds)}
-            context["silent"] = span(life.silent_seconds)
-            context["cluster_address"] = address(life.cluster)
+            context |= {"age": span(shown.age_seconds), "left": span(shown.remaining_seconds)}
+            context["silent"] = span(shown.silent_seconds)
+            context["cluster_address"] = address(shown.cluster)
     return render(request, "console/request.html", context)
 
 
@@ -171,8 +171,8 @@ def address(name: str) -> str:
     return f"{reverse('console:clusters')}{quote(name, safe='')}/"
 
 
-def _peers() -> View:
-    return ask("/v1/replica/peers", View)
+def _peers() -> PeersView:
+    return ask("/v1/replica/peers", PeersView)
 
 
 def _signals() -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _stale_seconds() -> float:
     return part(Config).load.request_expire_seconds / STALE_SHARE
 
 
-def _live(request: HttpRequest, view: View | None = None) -> dict[str, Any]:
+def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:
     """What every live page needs: whether it is to move, how often without JavaScript, and what is wrong."""
     return {
         "still": request.GET.get("refresh") == "off",
