@@ -18,7 +18,7 @@ rows = st.lists(st.builds(Row, st.text(), st.integers(0, 50), st.integers(0, 2**
 
 
 def row(ip: str, requests: int, prompt_length: int = 0, updated_time: int = 0) -> Row:
-    return Row(ip, requests, prompt_length, updated_time)
+    return Row(ip=ip, queued_req_num=requests, prompt_length=prompt_length, updated_time=updated_time)
 
 
 def test_imbalance_is_the_busiest_engine_over_the_mean() -> None:
@@ -50,9 +50,36 @@ def numbers(shown: list[SignalCell]) -> dict[str, int]:
 
 
 def test_phases_tokens_and_orphans_are_added_up() -> None:
-    summary = summarize("c", [Row("a", 3, 9, 0, 2, 700, 1), Row("b", 1, 0, 0, 0, 5, 0)])
+    summary = summarize(
+        "c",
+        [
+            Row(
+                ip="a",
+                queued_req_num=3,
+                prompt_length=9,
+                updated_time=0,
+                prefill_req_num=2,
+                token_num=700,
+                orphaned_req_num=1,
+            ),
+            Row(ip="b", queued_req_num=1, prompt_length=0, updated_time=0, token_num=5),
+        ],
+    )
     assert numbers(summary.cells) == {"requests": 4, "prefill": 2, "prompt": 9, "tokens": 705, "orphaned": 1}
-    shown = line(Row("a", 3, 9, 0, 2, 700, 1), summary, 0, 1.0)
+    shown = line(
+        Row(
+            ip="a",
+            queued_req_num=3,
+            prompt_length=9,
+            updated_time=0,
+            prefill_req_num=2,
+            token_num=700,
+            orphaned_req_num=1,
+        ),
+        summary,
+        0,
+        1.0,
+    )
     assert numbers(shown.cells) == {"requests": 3, "prefill": 2, "prompt": 9, "tokens": 700, "orphaned": 1}
 
 
@@ -100,7 +127,7 @@ def test_a_lines_age_is_since_its_update() -> None:
 def test_an_engine_is_stale_that_holds_requests_and_has_no_news(
     requests: int, orphaned: int, seconds: int, mark: str
 ) -> None:
-    each = Row("a", requests, 0, 0, 0, 0, orphaned)
+    each = Row(ip="a", queued_req_num=requests, prompt_length=0, updated_time=0, orphaned_req_num=orphaned)
     assert line(each, summarize("c", [each]), seconds * 1_000_000_000, 60).mark == mark
 
 
