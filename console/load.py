@@ -4,51 +4,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+
+from console.signal_column import SignalCell, cells, percent
+from loadstats.ledger import SIGNALS, Row, SignalSums
 
 BARS = 40
 
 
-class Row(Protocol):
-    """An engine's numbers, as the ledger gives them."""
+class ClusterSummary(Struct, frozen=True):
+    """A cluster's sums, and how its requests spread.
 
-    @property
-    def engine(self) -> str: ...
-    @property
-    def queued_req_num(self) -> int: ...
-    @property
-    def prompt_length(self) -> int: ...
-    @property
-    def prefill_req_num(self) -> int: ...
-    @property
-    def token_num(self) -> int: ...
-    @property
-    def orphaned_req_num(self) -> int: ...
-    @property
-    def updated_time(self) -> int: ...
-
-
-class Summary(Struct, frozen=True):
-    """A cluster. `spread` is its engines' requests in percent of the busiest's, falling; at most `BARS` of them."""
+    `name`: the cluster's name.
+    `engines`: how many engines it has.
+    `signals`: the sums by signal.
+    `largest`: the largest number of one engine, for each signal of the contract.
+    `spread`: its engines' requests in percent of the busiest's, falling; at most `BARS` of them.
+    """
 
     name: str
     engines: int
-    requests: int
-    prefill: int
-    prompt_length: int
-    tokens: int
-    orphaned: int
-    most_requests: int
-    most_prompt_length: int
+    signals: Mapping[str, int]
+    largest: Mapping[str, int]
     spread: tuple[float, ...]
+
+    @property
+    def cells(self) -> list[SignalCell]:
+        """The sums as pages show them."""
+        return cells(self.signals)
 
     @property
     def imbalance(self) -> float | None:
         """The busiest engine's requests over the mean: 1 is even. None where all are idle."""
-        return self.most_requests * self.engines / self.requests if self.requests else None
+        requests = self.signals["queued_req_num"]
+        return self.largest["queued_req_num"] * self.engines / requests if requests else None
 
     @property
     def outline(self) -> str:
@@ -57,42 +48,30 @@ class Summary(Struct, frozen=True):
         return f"M0 100{steps}V100Z"
 
 
-class Line(Struct, frozen=True):
-    """An engine. The shares are percent of the cluster's largest.
+class EngineLine(Struct, frozen=True):
+    """An engine in its cluster's table.
 
-    It is `stale` where it holds requests and nobody has said anything of them for long. `orphaned` of its requests have
-    lost their gateway.
+    `name`: the engine's name.
+    `cells`: its numbers.
+    `age`: how long ago its row changed.
+    `mark`: orphaned, stale or idle, the most pressing; empty for none of them.
     """
 
     name: str
-    requests: int
-    requests_share: float
-    prefill: int
-    prompt_length: int
-    prompt_share: float
-    tokens: int
-    orphaned: int
+    cells: list[SignalCell]
     age: str
-    stale: bool
+    mark: str
 
 
-def summarize(name: str, rows: Sequence[Row]) -> Summary:
-    """The sums over a cluster's rows, and how they spread."""
+def summarize(name: str, rows: Sequence[Row]) -> ClusterSummary:
+    """Add up a cluster's rows."""
+    sums = SignalSums()
+    sums.add(rows)
     requests = sorted((row.queued_req_num for row in rows), reverse=True)
     most = requests[0] if requests else 0
     bars = min(BARS, len(requests))
-    return Summary(
-        name,
-        len(rows),
-        sum(requests),
-        sum(row.prefill_req_num for row in rows),
-        sum(row.prompt_length for row in rows),
-        sum(row.token_num for row in rows),
-        sum(row.orphaned_req_num for row in rows),
-        most,
-        max((row.prompt_length for row in rows), default=0),
-        tuple(_percent(requests[bar * len(requests) // bars], most) for bar in range(bars)),
-    )
+    spread = tuple(percent(requests[bar * len(requests) // bars], most) for bar in range(bars))
+    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), spread)
 
 
 def busiest_first(rows: Sequence[Row]) -> list[Row]:
@@ -100,21 +79,14 @@ def busiest_first(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=_load, reverse=True)
 
 
-def line(row: Row, summary: Summary, wall_ns: int, stale_seconds: float) -> Line:
-    """A row beside its cluster's, at a wall-clock time."""
+def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float) -> EngineLine:
+    """Return an engine's line, at a wall-clock time.
+
+    The engine is stale if it holds requests and its row did not change for `stale_seconds`.
+    """
     seconds = (wall_ns - row.updated_time) / 1e9
-    return Line(
-        row.engine,
-        row.queued_req_num,
-        _percent(row.queued_req_num, summary.most_requests),
-        row.prefill_req_num,
-        row.prompt_length,
-        _percent(row.prompt_length, summary.most_prompt_length),
-        row.token_num,
-        row.orphaned_req_num,
-        age(seconds),
-        row.queued_req_num > 0 and seconds >= stale_seconds,
-    )
+    numbers = {name: getattr(row, name) for name in SIGNALS}
+    return EngineLine(row.engine, cells(numbers, summary.largest), age(seconds), _mark(row, seconds >= stale_seconds))
 
 
 def age(seconds: float) -> str:
@@ -141,5 +113,9 @@ def _load(row: Row) -> int:
     return (row.queued_req_num << 64) + row.prompt_length
 
 
-def _percent(part: int, whole: int) -> float:
-    return round(100.0 * part / whole, 1) if whole else 0.0
+def _mark(row: Row, silent: bool) -> str:
+    if row.orphaned_req_num:
+        return "orphaned"
+    if not row.queued_req_num:
+        return "idle"
+    return "stale" if silent else ""

@@ -64,7 +64,7 @@ class Peer(Struct, frozen=True):
         return "ok" if self.state == "connected" else "quiet"
 
 
-class View(Struct, frozen=True):
+class PeersView(Struct, frozen=True):
     """What one node knows of all. `vector`: the last event of each life before which it has seen all."""
 
     origin: str = ""
@@ -99,7 +99,7 @@ class Trouble(Struct, frozen=True):
     words: str
 
 
-def troubles(view: View) -> list[Trouble]:
+def troubles(view: PeersView) -> list[Trouble]:
     """What keeps this node and its peers from being equal, the worst first.
 
     Without numbers: this is read aloud when it changes. `peers.js` says the same.
@@ -121,7 +121,7 @@ def troubles(view: View) -> list[Trouble]:
     return found
 
 
-def places(view: View) -> list[Place]:
+def places(view: PeersView) -> list[Place]:
     """The peers one below the other on the right, this node on the left in the middle of them."""
     middle = map_height(view) / 2
     found = []
@@ -132,12 +132,12 @@ def places(view: View) -> list[Place]:
     return found
 
 
-def map_height(view: View) -> int:
+def map_height(view: PeersView) -> int:
     """In the units of `MAP_WIDTH`."""
     return ROW_HEIGHT * max(1, len(view.peers))
 
 
-def seen(view: View) -> list[Seen]:
+def seen(view: PeersView) -> list[Seen]:
     """The watermarks: lives that go on first, then those that are over, each by node."""
     current = {view.origin, *(peer.origin for peer in view.peers)}
     lives = [

@@ -20,9 +20,10 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
-from console.life import Life, alarm, headline, reasons, steps
 from console.load import busiest_first, line, span, summarize
-from console.nodes import MAP_WIDTH, View, map_height, places, seen, troubles
+from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
+from console.request_view import ShownRequest, alarm, headline, reasons, steps
+from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
 from loadstats.part import LoadStats
@@ -81,7 +82,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         names.sort()
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
-    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_live(request)}
+    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_signals(), **_live(request)}
     return render(request, "console/overview.html", context)
 
 
@@ -101,6 +102,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "stale_seconds": stale_seconds,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
+        **_signals(),
         **_live(request),
     }
     return render(request, "console/cluster.html", context, status=200 if rows else 404)
@@ -131,24 +133,24 @@ def look_up(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
     if request_id:
         try:
-            told = ask("/v1/load/request", Life, request_id=request_id)
+            seen_here = ask("/v1/load/request", ShownRequest, request_id=request_id)
         except NotFound:
             tombstone_seconds = part(Config).load.tombstone_seconds
             context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
         except InvalidInput as problem:
             context["problem"] = problem
         else:
-            life = replace(told, grace_seconds=part(Config).load.orphan_grace_seconds)
+            shown = replace(seen_here, grace_seconds=part(Config).load.orphan_grace_seconds)
             context |= {
-                "life": life,
-                "alarm": alarm(life),
-                "headline": headline(life),
-                "reasons": reasons(life),
-                "steps": steps(life),
+                "shown": shown,
+                "alarm": alarm(shown),
+                "headline": headline(shown),
+                "reasons": reasons(shown),
+                "steps": steps(shown),
             }
-            context |= {"age": span(life.age_seconds), "left": span(life.remaining_seconds)}
-            context["silent"] = span(life.silent_seconds)
-            context["cluster_address"] = address(life.cluster)
+            context |= {"age": span(shown.age_seconds), "left": span(shown.remaining_seconds)}
+            context["silent"] = span(shown.silent_seconds)
+            context["cluster_address"] = address(shown.cluster)
     return render(request, "console/request.html", context)
 
 
@@ -169,15 +171,21 @@ def address(name: str) -> str:
     return f"{reverse('console:clusters')}{quote(name, safe='')}/"
 
 
-def _peers() -> View:
-    return ask("/v1/replica/peers", View)
+def _peers() -> PeersView:
+    return ask("/v1/replica/peers", PeersView)
+
+
+def _signals() -> dict[str, Any]:
+    """Return the signals' columns, for the template and as JSON for its script."""
+    shown = columns()
+    return {"columns": shown, "signals": for_scripts(shown)}
 
 
 def _stale_seconds() -> float:
     return part(Config).load.request_expire_seconds / STALE_SHARE
 
 
-def _live(request: HttpRequest, view: View | None = None) -> dict[str, Any]:
+def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:
     """What every live page needs: whether it is to move, how often without JavaScript, and what is wrong."""
     return {
         "still": request.GET.get("refresh") == "off",

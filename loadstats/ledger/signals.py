@@ -152,7 +152,8 @@ def hold_tokens(load: Load, change: int) -> None:
 
 def _declared() -> dict[str, Signal]:
     found = {}
-    for name, hint in get_type_hints(Load, include_extras=True).items():
+    # With the module's names given, an `of` that reads one of them finds it when it is called.
+    for name, hint in get_type_hints(Load, globalns=globals(), include_extras=True).items():
         for note in getattr(hint, "__metadata__", ()):
             if isinstance(note, Signal):
                 found[name] = note

@@ -18,7 +18,7 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from loadstats.live.feed import Feed, Full, Stopped
-from loadstats.live.seat import Seat
+from loadstats.live.subscription import Subscription
 
 logger = logging.getLogger("loadstats.live")
 
@@ -33,7 +33,7 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._cluster: str | None = None
-        self._seat: Seat | None = None
+        self._subscription: Subscription | None = None
         self._writer: asyncio.Task[None] | None = None
 
     async def dispatch(self, message: Mapping[str, Any]) -> None:
@@ -49,14 +49,14 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
         self._cluster = self.scope["url_route"]["kwargs"].get("cluster")
         await self.send({"type": "websocket.accept"})
         try:
-            self._seat = await self._feed.join(self._cluster)
+            self._subscription = await self._feed.join(self._cluster)
         except Full:
             self._feed.meter.refused["full"] += 1
             await self._close(TRY_LATER, "too many clients")
         except Stopped:
             await self._close(GOING_AWAY, "the node stops")
         else:
-            self._writer = asyncio.create_task(self._write(self._seat))
+            self._writer = asyncio.create_task(self._write(self._subscription))
 
     async def _close(self, code: int, reason: str) -> None:
         await self.send({"type": "websocket.close", "code": code, "reason": reason})
@@ -64,16 +64,16 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
     def _disconnect(self) -> None:
         if self._writer is not None:
             self._writer.cancel()
-        if self._seat is not None:
-            self._feed.leave(self._cluster, self._seat)
-            self._seat = None
+        if self._subscription is not None:
+            self._feed.leave(self._cluster, self._subscription)
+            self._subscription = None
 
-    async def _write(self, seat: Seat) -> None:
+    async def _write(self, subscription: Subscription) -> None:
         """Send what is new, at the client's own pace."""
         sent, send = self._feed.meter.sent, self.base_send
         try:
             while True:
-                news = await seat.next()
+                news = await subscription.next()
                 await send({"type": "websocket.send", "text": news.text})
                 sent[news.kind] += 1
         except OSError:

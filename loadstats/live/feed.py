@@ -19,8 +19,8 @@ from typing import Any
 from loadstats.ledger import Ledger
 from loadstats.live.cluster_view import ClusterView
 from loadstats.live.meter import SocketMeter
-from loadstats.live.seat import News, Seat
 from loadstats.live.stream import Stream, group_name
+from loadstats.live.subscription import Message, Subscription
 from loadstats.live.summary_view import SummaryView
 from loadstats.live.view import View
 
@@ -81,29 +81,29 @@ class Feed:
 
     # For sockets
 
-    async def join(self, cluster: str | None) -> Seat:
+    async def join(self, cluster: str | None) -> Subscription:
         """A place in a cluster's stream, or in the summary's. Raises Full or Stopped."""
         if self._stopped:
             raise Stopped
         if self.meter.open >= self._max_clients:
             raise Full
         stream = self._streams.get(cluster) or self._open(cluster)
-        seat = Seat(stream.snapshot, self._fell_back)
-        stream.seats[seat] = None
+        subscription = Subscription(stream.snapshot, self._fell_back)
+        stream.subscriptions[subscription] = None
         self.meter.clients[stream.kind] += 1
         try:
             await asyncio.shield(self._openings[stream])
         except BaseException:
-            self.leave(cluster, seat)
+            self.leave(cluster, subscription)
             raise
-        return seat
+        return subscription
 
-    def leave(self, cluster: str | None, seat: Seat) -> None:
+    def leave(self, cluster: str | None, subscription: Subscription) -> None:
         """Give up a place. The last one ends the stream, and the last stream all work."""
         stream = self._streams[cluster]
-        del stream.seats[seat]
+        del stream.subscriptions[subscription]
         self.meter.clients[stream.kind] -= 1
-        if stream.seats:
+        if stream.subscriptions:
             return
         del self._streams[cluster]
         self._openings.pop(stream).cancel()
@@ -123,7 +123,7 @@ class Feed:
             view = ClusterView(self._ledger, cluster, self._node)
         kind = "summary" if cluster is None else "cluster"
         stream = self._streams[cluster] = Stream(view, group_name(self._node, cluster), kind, self._wall_ns)
-        stream.told_at = asyncio.get_running_loop().time()
+        stream.sent_at = asyncio.get_running_loop().time()
         self._openings[stream] = asyncio.create_task(stream.look())
         self._relays[stream] = relay = asyncio.create_task(self._relay(stream))
         relay.add_done_callback(lambda _: self._relays.pop(stream))
@@ -152,13 +152,13 @@ class Feed:
         if stream not in self._openings or not self._openings[stream].done():
             return
         news = await stream.look()
-        if news is None and now - stream.told_at >= ALIVE_SECONDS:
+        if news is None and now - stream.sent_at >= ALIVE_SECONDS:
             news = stream.alive()
         if news is not None:
-            stream.told_at = now
+            stream.sent_at = now
             await self._send(stream, news, now)
 
-    async def _send(self, stream: Stream, news: News, now: float) -> None:
+    async def _send(self, stream: Stream, news: Message, now: float) -> None:
         """To the group, or past it where it does not work."""
         if stream.channel is not None and now >= self._away_until:
             layer = self._layer()
@@ -197,7 +197,7 @@ class Feed:
             while True:
                 message = await layer.receive(channel)
                 stream.unheard_since = None
-                await stream.hand_out(News(message["kind"], message["version"], message["text"]))
+                await stream.hand_out(Message(message["kind"], message["version"], message["text"]))
         finally:
             stream.channel = None
             with suppress(Exception):

@@ -13,7 +13,7 @@ from hashlib import sha256
 from re import sub
 from typing import TypeVar
 
-from loadstats.live.seat import News, Seat
+from loadstats.live.subscription import Message, Subscription
 from loadstats.live.view import Steps, View, message
 
 T = TypeVar("T")
@@ -47,16 +47,16 @@ class Stream:
     def __init__(self, view: View, group: str, kind: str, wall_ns: Callable[[], int]) -> None:
         self.group = group
         self.kind = kind
-        self.seats: dict[Seat, None] = {}  # a set in order
+        self.subscriptions: dict[Subscription, None] = {}  # a set in order
         self.channel: str | None = None  # this node's member of the group, while it listens
         self.unheard_since: float | None = None  # the loop's time when the group was sent what did not come back yet
-        self.told_at = 0.0  # the loop's time
+        self.sent_at = 0.0  # the loop's time
         self._view = view
         self._wall_ns = wall_ns
         self._version = 0  # 0 before the first look
-        self._snapshot: News | None = None
+        self._snapshot: Message | None = None
 
-    async def look(self) -> News | None:
+    async def look(self) -> Message | None:
         """Read the ledger. The message to send, where something changed."""
         body = await taking_turns(self._view.look())
         if body is None:
@@ -64,24 +64,24 @@ class Stream:
             return None
         self._version += 1
         self._snapshot = None
-        return self._news("changes", body)
+        return self._message("changes", body)
 
-    def snapshot(self) -> News:
+    def snapshot(self) -> Message:
         """All, as of the last look; made once for as many sockets as want it."""
         if self._snapshot is None:
-            self._snapshot = self._news("snapshot", self._view.snapshot())
+            self._snapshot = self._message("snapshot", self._view.snapshot())
         return self._snapshot
 
-    def alive(self) -> News:
+    def alive(self) -> Message:
         """That nothing has changed."""
-        return self._news("alive", self._view.alive())
+        return self._message("alive", self._view.alive())
 
-    def _news(self, kind: str, members: bytes) -> News:
-        return News(kind, self._version, message(kind, self._version, self._wall_ns(), members))
+    def _message(self, kind: str, members: bytes) -> Message:
+        return Message(kind, self._version, message(kind, self._version, self._wall_ns(), members))
 
-    async def hand_out(self, news: News) -> None:
+    async def hand_out(self, message: Message) -> None:
         """Give a message to all sockets, some in each turn of the loop."""
-        for number, seat in enumerate(list(self.seats), 1):
-            seat.put(news)
+        for number, subscription in enumerate(list(self.subscriptions), 1):
+            subscription.put(message)
             if number % PORTION == 0:
                 await asyncio.sleep(0)

@@ -21,7 +21,7 @@ LISTED = 1000  # clusters, first by name: more are nothing to look at, and 200 b
 MOST = 20_000  # engines added up in one look: 2 ms in all
 
 
-class _Told(Struct):
+class SummaryRow(Struct):
     seen: ClusterSnapshot
     row: bytes
 
@@ -34,7 +34,7 @@ class SummaryView:
         self._node = b'"node":%b' % dumps(node).encode()
         self._names: list[str] = []
         self._listed: list[str] = []  # those to tell of, by name
-        self._told: dict[str, _Told] = {}
+        self._sent: dict[str, SummaryRow] = {}
         self._place = 0  # in `_listed`, where the next look begins
         self._looked = False
 
@@ -44,9 +44,9 @@ class SummaryView:
         if names != self._names:
             self._names, self._listed, self._place = names, sorted(names)[:LISTED], 0
         listed = set(self._listed)
-        gone = [name for name in self._told if name not in listed]
+        gone = [name for name in self._sent if name not in listed]
         changed: list[bytes] = []
-        told: dict[str, _Told] = {}
+        sent: dict[str, SummaryRow] = {}
         most = MOST if self._looked else float("inf")  # the first look is for the snapshot and must be whole
         left = len(self._listed)
         work = since = 0
@@ -54,7 +54,7 @@ class SummaryView:
             name = self._listed[self._place]
             self._place = (self._place + 1) % len(self._listed)
             left -= 1
-            before = self._told.get(name)
+            before = self._sent.get(name)
             seen = yield from self._ledger.cluster_snapshot(
                 name, before.seen if before is not None else None, encoded=False
             )
@@ -69,13 +69,13 @@ class SummaryView:
                 since += len(seen.order)
                 if before is None or row != before.row:
                     changed.append(row)
-                told[name] = _Told(seen, row)
+                sent[name] = SummaryRow(seen, row)
             if since > PART:
                 since = 0
                 yield
         for name in gone:
-            del self._told[name]
-        self._told.update(told)
+            del self._sent[name]
+        self._sent.update(sent)
         if not self._looked or not (changed or gone):
             self._looked = True
             return None
@@ -83,7 +83,7 @@ class SummaryView:
 
     def snapshot(self) -> bytes:
         """All clusters that are listed, by name, and how many are not."""
-        rows = [self._told[name].row for name in sorted(self._told)]
+        rows = [self._sent[name].row for name in sorted(self._sent)]
         omitted = max(len(self._names) - LISTED, 0)
         return b'%b,"clusters":[%b],"omitted":%d' % (self._node, b",".join(rows), omitted)
 

@@ -8,13 +8,14 @@ import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
-import { age, brief, count, decimal, imbalance, rate, some } from "./numbers.js";
+import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
 import { byName } from "./order.js";
 import { Palette } from "./palette.js";
 import { Rate } from "./rate.js";
 import { blend, shade } from "./scale.js";
 import { Series } from "./series.js";
-import { alarm, Table, write } from "./table.js";
+import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
+import { Table, write } from "./table.js";
 import { Tiles } from "./tiles.js";
 
 const HOTTEST = 5;
@@ -31,6 +32,7 @@ const KINDS = {
 
 const by = (id) => document.getElementById(id);
 const { socket, requests, staleSeconds } = by("cluster").dataset;
+const signals = signalsOf(by("engines"));
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
 const meter = new Rate();
@@ -42,12 +44,12 @@ const palette = new Palette(() => {
 });
 
 /**
- * @type {{name: string, requests: number, prefill: number, prompt: number, tokens: number, orphaned: number,
- *   updated: number, seconds: number, stale: boolean, hottest: boolean}[]}
+ * The engines, with each signal by its key.
+ * @type {{name: string, updated: number, seconds: number, stale: boolean, hottest: boolean}[]}
  */
 let engines = [];
-const NOTHING = { requests: 0, prefill: 0, prompt: 0, tokens: 0, orphaned: 0, most: 0, mostPrompt: 0, least: Infinity };
-let sum = { ...NOTHING };
+let sum = new Sums(signals);
+let least = 0; // requests of the idlest engine
 
 const field = new Field(by("field"), {
   palette,
@@ -96,11 +98,7 @@ const table = new Table(by("engines"), by("row"), {
   by: "requests",
   values: {
     name: (engine) => engine.name,
-    requests: (engine) => engine.requests,
-    prefill: (engine) => engine.prefill,
-    prompt: (engine) => engine.prompt,
-    tokens: (engine) => engine.tokens,
-    orphaned: (engine) => engine.orphaned,
+    ...sortKeys(signals),
     age: (engine) => -engine.updated,
   },
   show(cells, engine) {
@@ -108,11 +106,7 @@ const table = new Table(by("engines"), by("row"), {
       cells.name.textContent = engine.name;
       cells.name.href = requestsOf(engine);
     }
-    gauge(cells.requests, engine.requests, sum.most);
-    write(cells.prefill, count(engine.prefill));
-    gauge(cells.prompt, engine.prompt, sum.mostPrompt);
-    write(cells.tokens, some(engine.tokens));
-    alarm(cells.orphaned, some(engine.orphaned), engine.orphaned > 0);
+    showCells(signals, cells, engine, sum.most);
     write(cells.age, age(engine.seconds));
     const mark = markOf(engine);
     if (cells.mark.className !== mark) cells.mark.textContent = cells.mark.className = mark;
@@ -130,13 +124,6 @@ function markOf({ stale, orphaned, hottest, requests }) {
   return hottest ? "hottest" : requests ? "" : "idle";
 }
 
-function gauge(cell, value, most) {
-  write(cell, count(value));
-  const bar = cell.nextElementSibling.firstElementChild;
-  const width = most ? ((100 * value) / most).toFixed(1) : "0";
-  if (bar.getAttribute("width") !== width) bar.setAttribute("width", width);
-}
-
 function placed() {
   const before = new Map(engines.map((engine) => [engine.name, engine]));
   engines = [...mirror.rows.keys()].sort(byName).map((name) => before.get(name) ?? { name, hottest: false });
@@ -151,42 +138,27 @@ function placed() {
 
 function read() {
   const now = live.now();
-  sum = { ...NOTHING };
+  sum = new Sums(signals);
+  least = engines.length ? Infinity : 0;
   for (const engine of engines) {
     const row = mirror.rows.get(engine.name);
     if (!row) continue;
-    engine.requests = row.queued_req_num;
-    engine.prefill = row.prefill_req_num ?? 0;
-    engine.prompt = row.prompt_length;
-    engine.tokens = row.token_num ?? 0;
-    engine.orphaned = row.orphaned_req_num ?? 0;
+    take(signals, row, engine);
     engine.updated = row.updated_time / 1e6;
     engine.seconds = Math.max(0, (now - engine.updated) / 1000);
     engine.stale = engine.requests > 0 && engine.seconds >= Number(staleSeconds);
-    sum.requests += engine.requests;
-    sum.prefill += engine.prefill;
-    sum.prompt += engine.prompt;
-    sum.tokens += engine.tokens;
-    sum.orphaned += engine.orphaned;
-    sum.most = Math.max(sum.most, engine.requests);
-    sum.mostPrompt = Math.max(sum.mostPrompt, engine.prompt);
-    sum.least = Math.min(sum.least, engine.requests);
+    sum.add(row);
+    least = Math.min(least, engine.requests);
   }
-  if (!engines.length) sum.least = 0;
 }
 
 function changed() {
   read();
+  showTiles(signals, tiles, sum.total);
   tiles.show({
-    requests: count(sum.requests),
-    prefill: count(sum.prefill),
-    prompt: count(sum.prompt),
-    tokens: some(sum.tokens),
-    orphaned: count(sum.orphaned),
     engines: count(engines.length),
-    imbalance: imbalance(sum.requests ? (sum.most * engines.length) / sum.requests : null),
+    imbalance: imbalance(sum.total.requests ? (sum.most.requests * engines.length) / sum.total.requests : null),
   });
-  tiles.alarm("orphaned", sum.orphaned > 0);
   field.draw();
   table.draw();
 }
@@ -195,8 +167,9 @@ function changed() {
 function sample(now) {
   read();
   const perSecond = meter.at(now, mirror.head.added_total);
-  const mean = engines.length ? sum.requests / engines.length : 0;
-  if (perSecond !== null) series.push(now, sum.requests, sum.most, mean, sum.least, perSecond, sum.prefill);
+  const mean = engines.length ? sum.total.requests / engines.length : 0;
+  const { requests, prefill } = sum.total;
+  if (perSecond !== null) series.push(now, requests, sum.most.requests, mean, least, perSecond, prefill);
   if (live.held) return;
   tiles.show({ rate: rate(perSecond) });
   callOut();
@@ -211,7 +184,7 @@ function callOut() {
     .sort((one, other) => other.requests - one.requests || other.prompt - one.prompt || byName(one.name, other.name))
     .slice(0, HOTTEST);
   for (const engine of engines) engine.hottest = false;
-  if (sum.most > sum.least) hottest[0].hottest = true;
+  if (sum.most.requests > least) hottest[0].hottest = true;
   list(by("hottest"), hottest);
   names(by("idle"), by("idle-count"), engines.filter((engine) => engine.requests === 0));
   for (const mark of ["orphaned", "stale"]) {

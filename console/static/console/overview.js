@@ -5,11 +5,12 @@
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
-import { count, imbalance, rate, some } from "./numbers.js";
+import { count, imbalance, rate } from "./numbers.js";
 import { Rate } from "./rate.js";
 import { Series } from "./series.js";
+import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
 import { draw, outline } from "./spark.js";
-import { alarm, Table, write } from "./table.js";
+import { Table, write } from "./table.js";
 import { Tiles } from "./tiles.js";
 
 const WINDOW_MS = 5 * 60_000;
@@ -17,6 +18,7 @@ const SAMPLES = 150; // of each cluster, one in two seconds: 2.4 KB
 const MOST_KEPT = 200; // clusters whose trend outlasts a visit to another page: 600 KB
 
 const by = (id) => document.getElementById(id);
+const signals = signalsOf(by("clusters"));
 const mirror = new Mirror("clusters", (summary) => summary.cluster);
 const tiles = new Tiles();
 const totals = new Series(3, 300);
@@ -39,11 +41,7 @@ const table = new Table(by("clusters"), by("row"), {
   values: {
     name: (row) => row.name,
     engines: (row) => row.engines,
-    requests: (row) => row.requests,
-    prefill: (row) => row.prefill,
-    prompt: (row) => row.prompt,
-    tokens: (row) => row.tokens,
-    orphaned: (row) => row.orphaned,
+    ...sortKeys(signals),
     rate: (row) => row.rate,
     imbalance: (row) => row.imbalance,
   },
@@ -54,11 +52,7 @@ const table = new Table(by("clusters"), by("row"), {
       cells.name.href = `/console/clusters/${encodeURIComponent(row.name)}/`;
     }
     write(cells.engines, count(row.engines));
-    write(cells.requests, count(row.requests));
-    write(cells.prefill, count(row.prefill));
-    write(cells.prompt, count(row.prompt));
-    write(cells.tokens, some(row.tokens));
-    alarm(cells.orphaned, some(row.orphaned), row.orphaned > 0);
+    showCells(signals, cells, row);
     write(cells.rate, rate(row.rate));
     write(cells.imbalance, imbalance(row.imbalance));
     if (row.drawn !== row.trend || cells.trend.drawn !== row.trend) {
@@ -99,51 +93,37 @@ function read() {
   for (const summary of mirror.rows.values()) {
     const row = clusters.get(summary.cluster);
     row.engines = summary.engines;
-    row.requests = summary.queued_req_num;
-    row.prompt = summary.prompt_length;
-    row.prefill = summary.prefill_req_num ?? 0; // these three are left out where there are none
-    row.tokens = summary.token_num ?? 0;
-    row.orphaned = summary.orphaned_req_num ?? 0;
+    take(signals, summary, row);
     row.imbalance = row.requests ? (summary.max_queued_req_num * row.engines) / row.requests : null;
   }
 }
 
 function sums() {
-  const sum = { requests: 0, prefill: 0, prompt: 0, tokens: 0, orphaned: 0, engines: 0, added: 0 };
+  const sum = new Sums(signals);
+  let [engines, added] = [0, 0];
   for (const summary of mirror.rows.values()) {
-    sum.requests += summary.queued_req_num;
-    sum.prompt += summary.prompt_length;
-    sum.prefill += summary.prefill_req_num ?? 0;
-    sum.tokens += summary.token_num ?? 0;
-    sum.orphaned += summary.orphaned_req_num ?? 0;
-    sum.engines += summary.engines;
-    sum.added += summary.added_total;
+    sum.add(summary);
+    engines += summary.engines;
+    added += summary.added_total;
   }
-  return sum;
+  return { total: sum.total, engines, added };
 }
 
 function changed() {
   read();
-  const sum = sums();
-  tiles.show({
-    requests: count(sum.requests),
-    prompt: count(sum.prompt),
-    tokens: some(sum.tokens),
-    orphaned: count(sum.orphaned),
-    engines: count(sum.engines),
-    clusters: count(clusters.size + (mirror.head.omitted ?? 0)),
-  });
-  write(by("prefill"), count(sum.prefill));
-  tiles.alarm("orphaned", sum.orphaned > 0);
+  const { total, engines } = sums();
+  showTiles(signals, tiles, total);
+  tiles.show({ engines: count(engines), clusters: count(clusters.size + (mirror.head.omitted ?? 0)) });
+  write(by("prefill"), count(total.prefill));
   table.draw();
 }
 
 let odd = false;
 
 function sample(now) {
-  const sum = sums();
-  perSecond = totalRate.at(now, sum.added);
-  if (perSecond !== null) totals.push(now, sum.requests, perSecond, sum.prompt);
+  const { total, added } = sums();
+  perSecond = totalRate.at(now, added);
+  if (perSecond !== null) totals.push(now, total.requests, perSecond, total.prompt);
   odd = !odd;
   for (const [name, row] of clusters) {
     const summary = mirror.rows.get(name);

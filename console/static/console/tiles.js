@@ -12,6 +12,11 @@ export class Tiles {
     }
   }
 
+  /** Whether the page has a tile. */
+  has(name) {
+    return name in this.tiles;
+  }
+
   /** @param {Record<string, string>} texts by tile */
   show(texts) {
     for (const [name, text] of Object.entries(texts)) {

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.load import BARS, age, busiest_first, line, span, summarize
-from loadstats.ledger import Row
+from console.signal_column import SignalCell
+from loadstats.ledger import SIGNALS, Row
 
 rows = st.lists(st.builds(Row, st.text(), st.integers(0, 50), st.integers(0, 2**60), st.just(0)), max_size=120)
 
 
 def row(ip: str, requests: int, prompt_length: int = 0, updated_time: int = 0) -> Row:
-    return Row(ip, requests, prompt_length, updated_time)
+    return Row(ip=ip, queued_req_num=requests, prompt_length=prompt_length, updated_time=updated_time)
 
 
 def test_imbalance_is_the_busiest_engine_over_the_mean() -> None:
@@ -31,24 +32,55 @@ def test_imbalance_is_the_busiest_engine_over_the_mean() -> None:
 def test_a_summary_is_what_its_rows_add_up_to(rows: list[Row]) -> None:
     summary = summarize("c", rows)
     assert summary.engines == len(rows)
-    assert summary.requests == sum(row.queued_req_num for row in rows)
-    assert summary.prompt_length == sum(row.prompt_length for row in rows)
+    for name in SIGNALS:
+        assert summary.signals[name] == sum(getattr(row, name) for row in rows)
     assert len(summary.spread) == min(BARS, len(rows))
     assert list(summary.spread) == sorted(summary.spread, reverse=True)
     assert all(0 <= share <= 100 for share in summary.spread)
     assert summary.outline.count("h1") == len(summary.spread)
     assert all(0 <= float(height) <= 100 for height in findall(r"V([\d.]+)", summary.outline))
-    if summary.requests:
+    if summary.signals["queued_req_num"]:
         assert summary.spread[0] == 100
         assert summary.imbalance is not None
         assert summary.imbalance >= 1 - 1e-9
 
 
+def numbers(shown: list[SignalCell]) -> dict[str, int]:
+    return {each.column.key: each.number for each in shown}
+
+
 def test_phases_tokens_and_orphans_are_added_up() -> None:
-    summary = summarize("c", [Row("a", 3, 9, 0, 2, 700, 1), Row("b", 1, 0, 0, 0, 5, 0)])
-    assert (summary.prefill, summary.tokens, summary.orphaned) == (2, 705, 1)
-    shown = line(Row("a", 3, 9, 0, 2, 700, 1), summary, 0, 1.0)
-    assert (shown.prefill, shown.tokens, shown.orphaned) == (2, 700, 1)
+    summary = summarize(
+        "c",
+        [
+            Row(
+                ip="a",
+                queued_req_num=3,
+                prompt_length=9,
+                updated_time=0,
+                prefill_req_num=2,
+                token_num=700,
+                orphaned_req_num=1,
+            ),
+            Row(ip="b", queued_req_num=1, prompt_length=0, updated_time=0, token_num=5),
+        ],
+    )
+    assert numbers(summary.cells) == {"requests": 4, "prefill": 2, "prompt": 9, "tokens": 705, "orphaned": 1}
+    shown = line(
+        Row(
+            ip="a",
+            queued_req_num=3,
+            prompt_length=9,
+            updated_time=0,
+            prefill_req_num=2,
+            token_num=700,
+            orphaned_req_num=1,
+        ),
+        summary,
+        0,
+        1.0,
+    )
+    assert numbers(shown.cells) == {"requests": 3, "prefill": 2, "prompt": 9, "tokens": 700, "orphaned": 1}
 
 
 @given(rows)
@@ -56,8 +88,7 @@ def test_lines_have_shares_of_the_largest(rows: list[Row]) -> None:
     summary = summarize("c", rows)
     for each in rows:
         shown = line(each, summary, 0, 1.0)
-        assert 0 <= shown.requests_share <= 100
-        assert 0 <= shown.prompt_share <= 100
+        assert all(0 <= cell.share <= 100 for cell in shown.cells)
 
 
 def test_the_busiest_comes_first_and_equals_keep_their_order() -> None:
@@ -89,10 +120,15 @@ def test_a_lines_age_is_since_its_update() -> None:
     assert line(row("a", 1, updated_time=1_000_000_000), summary, 31_000_000_000, 60).age == "30 s"
 
 
-@pytest.mark.parametrize(("requests", "seconds", "stale"), [(1, 59, False), (1, 60, True), (0, 60, False)])
-def test_an_engine_is_stale_that_holds_requests_and_has_no_news(requests: int, seconds: int, stale: bool) -> None:
-    each = row("a", requests)
-    assert line(each, summarize("c", [each]), seconds * 1_000_000_000, 60).stale is stale
+@pytest.mark.parametrize(
+    ("requests", "orphaned", "seconds", "mark"),
+    [(1, 0, 59, ""), (1, 0, 60, "stale"), (0, 0, 60, "idle"), (1, 1, 60, "orphaned"), (1, 1, 0, "orphaned")],
+)
+def test_an_engine_is_stale_that_holds_requests_and_has_no_news(
+    requests: int, orphaned: int, seconds: int, mark: str
+) -> None:
+    each = Row(ip="a", queued_req_num=requests, prompt_length=0, updated_time=0, orphaned_req_num=orphaned)
+    assert line(each, summarize("c", [each]), seconds * 1_000_000_000, 60).mark == mark
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.nodes import ROW_HEIGHT, Peer, View, map_height, places, seen, troubles
+from console.nodes import ROW_HEIGHT, Peer, PeersView, map_height, places, seen, troubles
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from console.nodes import ROW_HEIGHT, Peer, View, map_height, places, seen, trou
     ],
 )
 def test_a_peers_trouble_is_named(peer: Peer, words: str, mood: str) -> None:
-    assert [trouble.words for trouble in troubles(View(peers=(peer,)))] == ([words] if words else [])
+    assert [trouble.words for trouble in troubles(PeersView(peers=(peer,)))] == ([words] if words else [])
     assert peer.mood == mood
 
 
 def test_a_node_that_joins_says_so_after_who_is_lost() -> None:
-    found = troubles(View(joined=False, peers=(Peer("p", "lost"),)))
+    found = troubles(PeersView(joined=False, peers=(Peer("p", "lost"),)))
     assert [trouble.level for trouble in found] == ["bad", "warn"]
 
 
@@ -44,19 +44,19 @@ def test_a_node_that_joins_says_so_after_who_is_lost() -> None:
     ],
 )
 def test_a_place_says_how_its_peer_is(peer: Peer, words: str) -> None:
-    assert [place.words for place in places(View(peers=(peer,)))] == [words]
+    assert [place.words for place in places(PeersView(peers=(peer,)))] == [words]
 
 
 def test_peers_stand_below_each_other_with_their_watermarks() -> None:
-    view = View("n@1", vector={"p@2": 5}, peers=(Peer("p", origin="p@2"), Peer("q")))
+    view = PeersView("n@1", vector={"p@2": 5}, peers=(Peer("p", origin="p@2"), Peer("q")))
     assert map_height(view) == 2 * ROW_HEIGHT
     assert [(place.watermark, place.y) for place in places(view)] == [(5, ROW_HEIGHT / 2), (0, ROW_HEIGHT * 1.5)]
-    assert map_height(View()) == ROW_HEIGHT
+    assert map_height(PeersView()) == ROW_HEIGHT
 
 
 def test_lives_that_go_on_come_first() -> None:
     before, now = "n@18eab78559b6dacf", "n@18eac78559b6dacf"
-    view = View(now, vector={before: 3, now: 4, "p@zz": 9}, peers=(Peer("p", origin="p@zz"),))
+    view = PeersView(now, vector={before: 3, now: 4, "p@zz": 9}, peers=(Peer("p", origin="p@zz"),))
     lives = seen(view)
     assert [(life.node, life.watermark, life.current) for life in lives] == [
         ("n", 4, True),

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from console import views
 from console.calls import ask
-from console.nodes import Peer, View
+from console.nodes import Peer, PeersView
 from edge.errors import NotFound
 from edge.pages import CONTENT_SECURITY_POLICY
 from metadata_center import __version__
@@ -259,7 +259,7 @@ def test_a_node_that_is_alone_says_so(node: PartialNode) -> None:
 
 def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = Peer("10.0.0.2:8080", state="lost", origin="10.0.0.2:8080@2a", last_error="[Errno 111] refused")
-    view = View("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
+    view = PeersView("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
     monkeypatch.setattr(views, "ask", lambda path, expected: view)
     text = page("/console/nodes/")
     assert '<p class="bad">10.0.0.2:8080 is lost: refused</p>' in text

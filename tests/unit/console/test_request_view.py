@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from console.life import Life, alarm, headline, reasons, steps
+from console.request_view import ShownRequest, alarm, headline, reasons, steps
 
 
-def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:80") -> Life:
-    return Life("r", phase, "c", "10.0.0.1", age_seconds, 600, 1200, origin, 42, node)
+def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:80") -> ShownRequest:
+    return ShownRequest("r", phase, "c", "10.0.0.1", age_seconds, 600, 1200, origin, 42, node)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_it_is_told_who_took_it(origin: str, words: str) -> None:
 
 
 def test_its_gateway_says_how_long_it_lives() -> None:
-    life = Life("r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3)
+    life = ShownRequest("r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3)
     assert life.tokens == 10
     assert any("while that sends heartbeats it does not end" in words for words in reasons(life))
     assert alarm(life) == ""
@@ -67,7 +67,7 @@ def test_its_gateway_says_how_long_it_lives() -> None:
 
 
 def test_an_orphan_says_since_when_and_until_when() -> None:
-    orphan = Life("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, grace_seconds=30)
+    orphan = ShownRequest("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, grace_seconds=30)
     assert alarm(orphan) == "Orphaned for 10 s: its gateway gw-1 is silent. Ends in 20 s."
     assert any("gw-1 has fallen silent 10 s ago" in words and "in 20 s" in words for words in reasons(orphan))
     assert orphan.end == "Ends in"
@@ -87,7 +87,7 @@ def test_a_first_token_that_does_not_come_is_an_alarm(phase: str, age_seconds: f
 
 
 def test_a_first_token_that_a_living_gateway_does_not_report_is_one_too() -> None:
-    owned = Life("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
+    owned = ShownRequest("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
     assert alarm(owned) == "No first token for 1 min 30 s, and its gateway gw-1 has not fallen silent."
 
 

@@ -13,10 +13,21 @@ from console.nodes import node_of
 LONG_PREFILL_SECONDS = 60
 
 
-class Life(Struct, frozen=True):
-    """A request as `node` sees it. `phase` is early, prefill, decode or done; without an engine while it is early.
+class ShownRequest(Struct, frozen=True):
+    """A request as a node sees it. The members are those of `GET /v1/load/request`, and one of the console's.
 
-    `grace_seconds` is how long an orphaned one is kept, from the node's configuration.
+    `request_id`: its id.
+    `phase`: early, prefill, decode or done.
+    `cluster`, `ip`: where it runs; empty while it is early.
+    `age_seconds`: since it was reported.
+    `remaining_seconds`: until it expires or is forgotten.
+    `prompt_length`: of its prompt, in the gateway's unit.
+    `origin`, `seq`: the node that took its start, and the number of the event there.
+    `node`: the node that answers.
+    `owner`: the gateway that it names; empty for none.
+    `orphaned`: its gateway is silent.
+    `input_tokens`, `output_tokens`: what it holds on its engine.
+    `grace_seconds`: how long an orphaned request is kept, from the node's configuration.
     """
 
     request_id: str
@@ -71,7 +82,7 @@ class Life(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """A station of a request's life. `state` is "past", "now" or "ahead"."""
+    """A station of a request's shown. `state` is "past", "now" or "ahead"."""
 
     name: str
     state: str
@@ -80,21 +91,21 @@ class Step(Struct, frozen=True):
 STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done", "Over"))
 
 
-def steps(life: Life) -> list[Step]:
+def steps(shown: ShownRequest) -> list[Step]:
     """The stations, and where the request is. An early one is at none of them."""
     names = [phase for phase, _ in STATIONS]
-    at = names.index(life.phase) if life.phase in names else -1
+    at = names.index(shown.phase) if shown.phase in names else -1
     return [
         Step(name, "past" if place < at else "now" if place == at else "ahead")
         for place, (_, name) in enumerate(STATIONS)
     ]
 
 
-def headline(life: Life) -> str:
+def headline(shown: ShownRequest) -> str:
     """What it counts, in one line."""
-    match life.phase:
+    match shown.phase:
         case "prefill":
-            return f"Counts 1 request and a prompt of {life.prompt_length:,}"
+            return f"Counts 1 request and a prompt of {shown.prompt_length:,}"
         case "decode":
             return "Counts 1 request and no prompt any more"
         case "done":
@@ -103,29 +114,29 @@ def headline(life: Life) -> str:
             return "Counts nothing yet"
 
 
-def alarm(life: Life) -> str:
+def alarm(shown: ShownRequest) -> str:
     """Why it most likely counts without being there, in one line; empty where nothing speaks for that."""
-    left = span(life.remaining_seconds)
-    if life.counts and life.orphaned:
-        return f"Orphaned for {span(life.silent_seconds)}: its gateway {life.owner} is silent. Ends in {left}."
-    if life.long_prefill and life.owner:
-        return f"No first token for {span(life.age_seconds)}, and its gateway {life.owner} has not fallen silent."
-    if life.long_prefill:
-        return f"No first token for {span(life.age_seconds)}: its gateway may be gone. Ends in {left} at the latest."
+    left = span(shown.remaining_seconds)
+    if shown.counts and shown.orphaned:
+        return f"Orphaned for {span(shown.silent_seconds)}: its gateway {shown.owner} is silent. Ends in {left}."
+    if shown.long_prefill and shown.owner:
+        return f"No first token for {span(shown.age_seconds)}, and its gateway {shown.owner} has not fallen silent."
+    if shown.long_prefill:
+        return f"No first token for {span(shown.age_seconds)}: its gateway may be gone. Ends in {left} at the latest."
     return ""
 
 
-def reasons(life: Life) -> list[str]:
+def reasons(shown: ShownRequest) -> list[str]:
     """Why it counts what it counts, how that ends, and who says so."""
-    return [*_reported(life), *_ends(life), *_told(life)]
+    return [*_reported(shown), *_ends(shown), *_replicated(shown)]
 
 
-def _reported(life: Life) -> list[str]:
-    ago = f"{span(life.age_seconds)} ago"
-    match life.phase:
+def _reported(shown: ShownRequest) -> list[str]:
+    ago = f"{span(shown.age_seconds)} ago"
+    match shown.phase:
         case "prefill":
             words = f"A gateway reported {ago} that it sent it to this engine. No first token has been reported since."
-            if not life.long_prefill:
+            if not shown.long_prefill:
                 return [words]
             return [
                 words,
@@ -144,28 +155,30 @@ def _reported(life: Life) -> list[str]:
             ]
 
 
-def _ends(life: Life) -> list[str]:
-    left = span(life.remaining_seconds)
-    if life.orphaned:
+def _ends(shown: ShownRequest) -> list[str]:
+    left = span(shown.remaining_seconds)
+    if shown.orphaned:
         return [
-            f"Its gateway {life.owner} has fallen silent {span(life.silent_seconds)} ago. If no heartbeat of it comes, "
-            f"this node ends it in {left}."
+            f"Its gateway {shown.owner} has fallen silent {span(shown.silent_seconds)} ago. "
+            f"If no heartbeat of it comes, this node ends it in {left}."
         ]
-    if life.counts and life.owner:
+    if shown.counts and shown.owner:
         return [
-            f"Its gateway is {life.owner}: while that sends heartbeats it does not end for its age. When they stop it "
-            f"is orphaned, and ends {span(life.grace_seconds)} later. If there have never been any, it ends in {left}."
+            f"Its gateway is {shown.owner}: while that sends heartbeats it does not end for its age. When they stop it "
+            f"is orphaned, and ends {span(shown.grace_seconds)} later. If there have never been any, it ends in {left}."
         ]
-    if life.counts:
+    if shown.counts:
         return [f"If nobody reports its end, this node ends it for its age in {left}."]
-    if life.phase == "done":
+    if shown.phase == "done":
         return [f"It is remembered for another {left}, so that a late or repeated call changes nothing."]
     return [f"If that does not come within {left}, it is forgotten."]
 
 
-def _told(life: Life) -> list[str]:
-    if not life.origin:
+def _replicated(shown: ShownRequest) -> list[str]:
+    if not shown.origin:
         return ["No node put its name to it: this node has no peers, or heard of it the original's way."]
-    if life.home == node_of(life.node) or life.home == life.node:
-        return [f"Its start was reported to this node, and is its event {life.seq:,}."]
-    return [f"Its start was reported to {life.home}, and is that node's event {life.seq:,}. This node was told of it."]
+    if shown.home == node_of(shown.node) or shown.home == shown.node:
+        return [f"Its start was reported to this node, and is its event {shown.seq:,}."]
+    return [
+        f"Its start was reported to {shown.home}, and is that node's event {shown.seq:,}. This node was told of it."
+    ]

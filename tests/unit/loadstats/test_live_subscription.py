@@ -5,35 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from loadstats.live.seat import BACKLOG, News, Seat
+from loadstats.live.subscription import BACKLOG, Message, Subscription
 
 
-def changes(version: int) -> News:
-    return News("changes", version, f"changes {version}")
+def changes(version: int) -> Message:
+    return Message("changes", version, f"changes {version}")
 
 
 class Stream:
-    """Snapshots of one version after the other, and a seat in it."""
+    """Snapshots of one version after the other, and a subscription in it."""
 
     def __init__(self, *versions: int) -> None:
         self._versions = list(versions)
         self.fell_back = 0
-        self.seat = Seat(self._snapshot, self._fall_back)
+        self.subscription = Subscription(self._snapshot, self._fall_back)
 
-    def _snapshot(self) -> News:
+    def _snapshot(self) -> Message:
         version = self._versions.pop(0)
-        return News("snapshot", version, f"snapshot {version}")
+        return Message("snapshot", version, f"snapshot {version}")
 
     def _fall_back(self) -> None:
         self.fell_back += 1
 
-    def take(self, *news: News, wanted: int) -> Sequence[str]:
+    def take(self, *news: Message, wanted: int) -> Sequence[str]:
         """What the socket is sent, where all the news wait when it first asks."""
 
         async def run() -> list[str]:
             for each in news:
-                self.seat.put(each)
-            return [(await asyncio.wait_for(self.seat.next(), 30)).text for _ in range(wanted)]
+                self.subscription.put(each)
+            return [(await asyncio.wait_for(self.subscription.next(), 30)).text for _ in range(wanted)]
 
         return asyncio.run(run())
 
@@ -61,7 +61,7 @@ def test_a_slow_socket_loses_what_does_not_fit() -> None:
 
 def test_a_sign_of_life_tells_of_a_change_that_was_lost() -> None:
     stream = Stream(1, 2)
-    alive = News("alive", 1, "alive 1"), News("alive", 2, "alive 2")
+    alive = Message("alive", 1, "alive 1"), Message("alive", 2, "alive 2")
     assert stream.take(*alive, wanted=3) == ["snapshot 1", "alive 1", "snapshot 2"]
 
 
@@ -69,11 +69,11 @@ def test_it_waits_for_news() -> None:
     stream = Stream(1)
 
     async def run() -> str:
-        await stream.seat.next()
-        waiting = asyncio.ensure_future(stream.seat.next())
+        await stream.subscription.next()
+        waiting = asyncio.ensure_future(stream.subscription.next())
         await asyncio.sleep(0)
         assert not waiting.done()
-        stream.seat.put(changes(2))
+        stream.subscription.put(changes(2))
         return (await asyncio.wait_for(waiting, 30)).text
 
     assert asyncio.run(run()) == "changes 2"
