@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens, refreshes and dropped engines."""
+"""TokensCounted, refreshes and dropped engines."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def in_flight(ledger: Ledger) -> int:
     return ledger.counts().in_flight
 
 
-# Tokens
+# TokensCounted
 
 
 def test_the_larger_number_of_tokens_wins_each_for_itself() -> None:
@@ -128,8 +128,8 @@ def test_tokens_in_any_order_end_the_same_and_with_the_same_digests() -> None:
 def test_a_copy_carries_tokens_and_so_does_a_stub() -> None:
     for event in ([Added("r", "c", "10.0.0.1", 5)], []):
         some, others = make()[0], make()[0]
-        some.replica.apply([*event, Tokens("r", 3, 4)], A, 1, 0.0, 1)
-        others.replica.apply([Added("r", "c", "10.0.0.1", 5), Tokens("r", 1, 6)], A, 1, 0.0, 1)
+        some.replica.apply([*event, TokensCounted("r", 3, 4)], A, 1, 0.0, 1)
+        others.replica.apply([Added("r", "c", "10.0.0.1", 5), TokensCounted("r", 1, 6)], A, 1, 0.0, 1)
         assert merge(others, some) == 1
         assert merge(others, some) == 0
         assert tokens(others) == 9
@@ -219,9 +219,9 @@ def test_a_refresh_that_was_taken_by_a_clock_behind_still_counts_and_one_ahead_s
 def test_a_copy_with_a_later_phase_and_an_older_refresh_shortens_nothing() -> None:
     some, others = make()[0], make()[0]
     for each in (some, others):
-        each.replica.apply([Added("r", "c", "10.0.0.1", 5), Refreshed("r", 1)], A, 1, 0.0, 1)
+        each.replica.apply([Added("r", "c", "10.0.0.1", 5), RequestRefreshed("r", 1)], A, 1, 0.0, 1)
     some.replica.apply([FirstToken("r")], A, 3, 0.0, 1)
-    others.replica.apply([Refreshed("r", 2)], A, 3, 50.0, 1)
+    others.replica.apply([RequestRefreshed("r", 2)], A, 3, 50.0, 1)
     assert merge(others, some, now=50.0, source_now=50.0) == 1
     record = others.find("r")
     assert record is not None
@@ -245,7 +245,7 @@ def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
 def test_a_copy_carries_a_refresh_and_the_ages_of_both() -> None:
     some, others = make()[0], make()[0]
     some.replica.apply([Added("r", "c", "10.0.0.1", 5)], A, 1, 0.0, 1)
-    some.replica.apply([Refreshed("r", 50)], A, 2, 70.0, 1)
+    some.replica.apply([RequestRefreshed("r", 50)], A, 2, 70.0, 1)
     merge(others, some, now=1000.0, source_now=80.0)
     record = others.find("r")
     assert record is not None
@@ -274,7 +274,9 @@ def test_a_refresh_and_tokens_stay_where_another_add_stands() -> None:
     )
     ledger.replica.apply([Added("r", "c", "10.0.0.2", 5)], A, 1, 0.0, 1)
     alone, _ = make()
-    alone.replica.apply([Added("r", "c", "10.0.0.2", 5), Refreshed("r", 50), Tokens("r", 1, 2)], A, 1, 0.0, 1)
+    alone.replica.apply(
+        [Added("r", "c", "10.0.0.2", 5), RequestRefreshed("r", 50), TokensCounted("r", 1, 2)], A, 1, 0.0, 1
+    )
     assert ledger.replica.digests() == alone.replica.digests()
     assert tokens(ledger) == 3
     audit(ledger)
