@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 from threading import Lock
-from typing import Annotated
+from typing import Annotated, Unpack
 from zlib import crc32
 
 from msgspec import Meta, Struct
@@ -32,7 +32,7 @@ from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import Added, Beat, Done, FirstToken, RequestRefreshed, TokensCounted, later_ms
 from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.expiry import Expiry
-from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull, LedgerLimits
+from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull, LedgerLimits, LedgerOptions
 from loadstats.ledger.merging import Merging
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL
@@ -62,7 +62,7 @@ class Mismatch(Exception):
 
 
 class Ledger:
-    """All requests of all clusters. See `LedgerLimits.of` for the arguments.
+    """All requests of all clusters. See `LedgerOptions` for the arguments.
 
     `now` is a monotonic time in seconds, `wall_ns` the wall-clock time in nanoseconds, both from the caller.
 
@@ -71,26 +71,8 @@ class Ledger:
     `requests`: the ledger as people look into it.
     """
 
-    def __init__(
-        self,
-        *,
-        request_seconds: float = 660.0,
-        tombstone_seconds: float = 60.0,
-        stub_seconds: float | None = None,
-        max_records: int = 4_000_000,
-        max_engines: int = 100_000,
-        orphan_seconds: float = 30.0,
-        max_owners: int = 10_000,
-    ) -> None:
-        limits = self._limits = LedgerLimits.of(
-            request_seconds=request_seconds,
-            tombstone_seconds=tombstone_seconds,
-            stub_seconds=stub_seconds,
-            max_records=max_records,
-            max_engines=max_engines,
-            orphan_seconds=orphan_seconds,
-            max_owners=max_owners,
-        )
+    def __init__(self, **options: Unpack[LedgerOptions]) -> None:
+        limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
         self._lock = Lock()
         self._clock = TickClock()

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from msgspec import Struct
 
 BUCKETS = 1024
@@ -21,6 +23,27 @@ class LedgerFull(Exception):
         super().__init__(f"{what} reached its cap of {cap}")
         self.what = what
         self.cap = cap
+
+
+class LedgerOptions(TypedDict, total=False):
+    """What a ledger takes as arguments: the limits of `LedgerLimits`, with times in seconds.
+
+    `request_seconds`: default 660.
+    `tombstone_seconds`: default 60.
+    `stub_seconds`: default as long as tombstones.
+    `orphan_seconds`: default 30.
+    `max_records`: default 4,000,000.
+    `max_engines`: default 100,000.
+    `max_owners`: default 10,000.
+    """
+
+    request_seconds: float
+    tombstone_seconds: float
+    stub_seconds: float
+    orphan_seconds: float
+    max_records: int
+    max_engines: int
+    max_owners: int
 
 
 class LedgerLimits(Struct, frozen=True):
@@ -45,26 +68,15 @@ class LedgerLimits(Struct, frozen=True):
     max_owners: int
 
     @classmethod
-    def of(
-        cls,
-        *,
-        request_seconds: float = 660.0,
-        tombstone_seconds: float = 60.0,
-        stub_seconds: float | None = None,
-        max_records: int = 4_000_000,
-        max_engines: int = 100_000,
-        orphan_seconds: float = 30.0,
-        max_owners: int = 10_000,
-    ) -> LedgerLimits:
-        """Return the limits for these times in seconds, each at least one tick. Stubs stay as long as tombstones where
-        `stub_seconds` is None."""
-        stub_seconds = tombstone_seconds if stub_seconds is None else stub_seconds
+    def of(cls, **options: Unpack[LedgerOptions]) -> LedgerLimits:
+        """Return the limits for these options. Each time is at least one tick."""
+        tombstone_seconds = options.get("tombstone_seconds", 60.0)
         return cls(
-            max(1, round(request_seconds)),
+            max(1, round(options.get("request_seconds", 660.0))),
             max(1, round(tombstone_seconds)),
-            max(1, round(stub_seconds)),
-            max(1, round(orphan_seconds)),
-            max_records,
-            max_engines,
-            max_owners,
+            max(1, round(options.get("stub_seconds", tombstone_seconds))),
+            max(1, round(options.get("orphan_seconds", 30.0))),
+            options.get("max_records", 4_000_000),
+            options.get("max_engines", 100_000),
+            options.get("max_owners", 10_000),
         )
