@@ -81,7 +81,7 @@ class ClusterNode:
         self.process: NodeProcess | None = None
 
     def start(self, **environment: str) -> None:
-        self.process = NodeProcess(["manage.py", "run"], self._folder, self._environment | environment)
+        self.process = NodeProcess(["manage.py", "run"], self._folder, self._environment | environment, covered=False)
         self.process.host, self.process.port = self.address, self.port
 
     def stop(self) -> None:
