@@ -38,7 +38,7 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 
 .PHONY: slow-test
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow --timeout 600 $(PYTEST_ARGS)
 	EXAMPLES=8 $(BIN)/python -m pytest tests/property --timeout 600 $(PYTEST_ARGS)
 
 .PHONY: schema
