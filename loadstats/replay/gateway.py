@@ -34,7 +34,7 @@ class PlayedRequest:
 
 
 class Gateway:
-    """Plays requests, at most `CALLS_AT_ONCE` calls at a time. After a failed call a request's later ones still follow."""
+    """Plays requests, at most `CALLS_AT_ONCE` calls at a time. A failed call does not end its request."""
 
     def __init__(
         self,
