@@ -34,10 +34,11 @@ OLD_NAMES = {
     "Load.RequestExpire": "METADATA_CENTER_LOAD_REQ_EXPIRE",
 }
 
-# What Kubernetes puts into every pod beside a Service named metadata-center. METADATA_CENTER_PORT counts only with a
-# URL in it: if a person sets it to 8080, the error suggests METADATA_CENTER_HTTP_PORT.
-_KUBERNETES = re.compile(
-    r"METADATA_CENTER_(SERVICE_HOST=.*|SERVICE_PORT(_[A-Z0-9_]+)?=.*|PORT=\w+://.*"
+# What Kubernetes puts into every pod of a namespace for each Service in it ("service links"). Names begin with the
+# Service's, which may be metadata-center, metadata-center-0 or metadata-center-http. A name that ends in _PORT counts
+# only with such a URL: if a person sets METADATA_CENTER_PORT to 8080, the error suggests METADATA_CENTER_HTTP_PORT.
+_SERVICE_LINK = re.compile(
+    r"[A-Z0-9_]+_(SERVICE_HOST=.*|SERVICE_PORT(_[A-Z0-9_]+)?=.*|PORT=(tcp|udp|sctp)://.*"
     r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)",
     re.DOTALL,
 )
@@ -55,14 +56,16 @@ def read_environment(environ: Mapping[str, str], members: Iterable[Member]) -> I
     """
     known = {variable(member): member for member in members}
     for name, text in sorted(environ.items()):
-        if text and name in known:
+        if not text or _SERVICE_LINK.fullmatch(f"{name}={text}"):
+            continue
+        if name in known:
             member = known[name]
             value = [item for item in map(str.strip, text.split(",")) if item] if member.is_list else text
             try:
                 yield ChosenValue(member, member.convert(value, strict=False), f"environment {name}")
             except ValueError as problem:
                 raise ConfigError(f"environment {name}: {problem}") from None
-        elif text and name.startswith(PREFIX) and name != CONFIG_FILE and not _KUBERNETES.fullmatch(f"{name}={text}"):
+        elif name.startswith(PREFIX) and name != CONFIG_FILE:
             raise ConfigError(f"environment {name}: unknown variable{_suggestion(name, known.values())}")
 
 
