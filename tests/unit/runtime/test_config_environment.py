@@ -9,8 +9,9 @@ import re
 import pytest
 
 from runtime.config import Config, ConfigError, load
-from runtime.config.environment import variable
-from runtime.config.member import members
+from runtime.config.environment import SECOND_NAMES, variable, variables
+from runtime.config.member import Member, members
+from runtime.config.report import render
 
 
 def refusal(name: str, text: str) -> str:
@@ -22,7 +23,7 @@ def refusal(name: str, text: str) -> str:
 
 
 def test_every_member_has_one_variable_of_its_own() -> None:
-    names = [variable(member) for member in members()]
+    names = [name for member in members() for name in variables(member)]
     assert len(set(names)) == len(names)
     assert "METADATA_CENTER_PPROF_ENABLE" in names
     assert "METADATA_CENTER_HTTP_MAX_BODY_BYTES" in names
@@ -53,6 +54,42 @@ def test_the_names_of_existing_deployments_work() -> None:
     assert (replication.dial_timeout_seconds, replication.request_timeout_seconds) == (0.001, 0.002)
     assert (replication.idle_timeout_seconds, replication.keepalive_seconds) == (180, 4)
     assert (config.load.gc_interval_seconds, config.load.request_expire_seconds) == (6, 90)
+
+
+def test_a_second_name_sets_the_same_member() -> None:
+    names = {
+        "METADATA_CENTER_CACHE_GC_INTERVAL": "7s",
+        "METADATA_CENTER_CACHE_EXPIRE": "1h30m",
+        "METADATA_CENTER_CACHE_TOPK": "5",
+    }
+    loaded = load(None, names)
+    kvcache = loaded.config.kvcache
+    assert (kvcache.gc_interval_seconds, kvcache.block_expire_seconds, kvcache.top_k) == (7, 5400, 5)
+    assert {source for source in loaded.sources.values() if source != "default"} == {f"environment {n}" for n in names}
+    assert sorted(names) == sorted(SECOND_NAMES.values())
+
+
+@pytest.mark.parametrize("member", [each for each in members() if len(variables(each)) > 1], ids=lambda each: each.path)
+def test_two_names_of_a_member_may_be_set_to_the_same_and_to_nothing_else(member: Member) -> None:
+    own, second = variables(member)
+    one, same, other = ("60s", "1m", "61s") if member.is_duration else ("7", "7", "8")
+    assert load(None, {own: one, second: same}).config == load(None, {own: one}).config != Config()
+    assert load(None, {own: one, second: ""}).config == load(None, {own: "", second: one}).config
+    with pytest.raises(ConfigError) as caught:
+        load(None, {own: one, second: other})
+    assert str(caught.value) == f"environment {own}: differs from {second}, which means the same; keep one"
+    # In front of a file both count, as one does.
+    assert refusal(second, "soon").startswith("expected ")
+
+
+@pytest.mark.parametrize("text", ["true", "0", "nonsense"])
+def test_the_go_version_s_debug_mode_is_accepted_and_noted(text: str) -> None:
+    loaded = load(None, {"METADATA_CENTER_DEBUG_MODE": text})
+    assert loaded.config == Config()
+    (note,) = loaded.notes
+    assert note.startswith("environment METADATA_CENTER_DEBUG_MODE: accepted, without effect; ")
+    assert render(loaded).endswith(f"\n\n# {note}")
+    assert load(None, {"METADATA_CENTER_DEBUG_MODE": ""}).notes == load(None, {}).notes == ()
 
 
 def test_values_of_every_kind_are_read_from_text() -> None:
