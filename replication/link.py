@@ -149,7 +149,7 @@ class PeerLink:
             await self._wait(None if due is None else due - now)
             return
         try:
-            status, body = await self._connection.ask("POST", paths.PUSH, _encode(push))
+            status, body = await self._connection.ask("POST", paths.PUSH, push.encode())
             if status == 200:
                 took = sender.took(_known(_read_ack(body)), self._now())
                 if took is not None:
