@@ -34,6 +34,7 @@ from metadata_center import __version__
 from metadata_center.metrics import NodeCollector
 from metadata_center.part import NodeItself
 from replication.part import Replication
+from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.health import Health, PartState
 from runtime.identity import Identity
@@ -61,7 +62,8 @@ class Node:
         self._logs = logs
         port = config.http.port if http_port is None else http_port
         self._identity = Identity(f"{config.node.address or socket.gethostname()}:{port}", __version__)
-        self._health = Health(time)
+        self._cold = ColdStart(config.load.request_expire_seconds)
+        self._health = Health(time, self._cold.since)
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
