@@ -76,7 +76,7 @@ class Node:
             engine_closed=caches.handlers.engine_gone,
         )
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold)
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
@@ -94,11 +94,12 @@ class Node:
             read_timeout_seconds=config.http.read_timeout_seconds,
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
+            cold_seconds=self._cold.seconds,
         )
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
-            NodeCollector(self._health, self._celery, logs),
+            NodeCollector(self._health, self._cold, self._celery, logs),
             EdgeCollector(self.lanes),
             *(collector for part in self._parts for collector in part.collectors()),
         ]

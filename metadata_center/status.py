@@ -37,6 +37,7 @@ ColdSince = Annotated[
     str | None,
     Meta(
         description="since when the node may lack what was reported before it began; null if it lacks nothing",
+        examples=["2026-11-23T13:22:03.446Z"],
         extra_json_schema={"format": "date-time"},
     ),
 ]

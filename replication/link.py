@@ -71,6 +71,7 @@ class PeerLink:
     `name`: its address and port as text.
     `sender`: what it has of our journal.
     `pulling`: buckets still to come of the pull under way.
+    `cold`: whether the peer began with nothing and may still lack what was reported before, as it last said.
     `lost_events`: events that a peer of the Go version's kind did not take.
 
     `observe` is called with the seconds that a push's first event took, `stepped` after each push, done or failed. The
@@ -92,6 +93,7 @@ class PeerLink:
         self.sender = sender
         self.pulling = 0
         self.lost_events = 0
+        self.cold = False
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)
@@ -134,6 +136,7 @@ class PeerLink:
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
+        self.cold = self._pulls.cold
         if status != 200:
             raise Refused(path, status)
         return answer
@@ -151,6 +154,7 @@ class PeerLink:
         try:
             status, body = await self._connection.ask("POST", paths.PUSH, _encode(push))
             if status == 200:
+                self.cold = self._connection.cold
                 took = sender.took(_known(_read_ack(body)), self._now())
                 if took is not None:
                     self._observe(took)

@@ -22,6 +22,7 @@ from replication.journal import Journal
 from replication.link import PeerLink
 from replication.replica import Replica
 from replication.sender import LinkState, Sender
+from runtime.cold_start import ColdStart
 from runtime.health import PartState
 
 logger = logging.getLogger("replication")
@@ -34,7 +35,8 @@ class Links:
     """The set of links.
 
     `connect` makes a connection to a peer. `join_seconds` caps how long a starting node waits for its peers. `observe`
-    is called with the seconds that a push's first event took.
+    is called with the seconds that a push's first event took. `cold` is noted as filled once a peer has filled this
+    node; None stands for a node that lacks nothing.
 
     `anti_entropy`: what joins the peers and mends what differs.
     `tasks`: each link's task, by peer.
@@ -50,6 +52,7 @@ class Links:
         join_seconds: float,
         random: Random,
         observe: Callable[[float], None],
+        cold: ColdStart | None = None,
     ) -> None:
         self._replica = replica
         self._journal = journal
@@ -64,7 +67,9 @@ class Links:
         self._idle: set[PeerLink] = set()  # those that wait for the journal
         self._waking = False  # the idle ones are about to be woken
         self.tasks: dict[Peer, asyncio.Task[None]] = {}
-        self.anti_entropy = AntiEntropy(replica, self._links.values, join_seconds=join_seconds, random=random)
+        self.anti_entropy = AntiEntropy(
+            replica, self._links.values, join_seconds=join_seconds, random=random, cold=cold or ColdStart(0.0)
+        )
 
     # From any thread
 
