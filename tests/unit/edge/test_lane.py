@@ -720,10 +720,10 @@ async def test_every_answer_of_a_cold_node_says_for_how_long_it_has_been_cold(se
     assert server.lanes.check_cold()
     assert not server.lanes.check_cold()
     server.lanes.date(b"Sat, 28 Nov 2026 09:00:00 GMT")
-    transport = await server.speak(add(1), add(2), post(b"no"), get(), post(b"", b"Content-Length: 1"))
+    transport = await server.speak(add(1), add(2), post(b"no"), get(), b"no HTTP at all\r\n\r\n")
     found = answers(transport.written)
     assert [answer.status for answer in found] == [200, 200, 400, 200, 400]
-    last = answers((await server.speak(add(3, b"Connection: close"))).written)
+    last = answers((await server.speak(get(b"c", b"Connection: close"))).written)
     assert {answer.headers["x-metadata-center-cold"] for answer in found + last} == {"7"}
     unchanged = await server.speak(get(b"c", b"If-None-Match: " + found[3].headers["etag"].encode()))
     (answer,) = answers(unchanged.written)
