@@ -96,6 +96,7 @@ class Node:
             write_timeout_seconds=config.http.write_timeout_seconds,
             cold_seconds=self._cold.seconds,
         )
+        self._cold.on_filled = self.lanes.check_cold
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
@@ -157,6 +158,15 @@ class Node:
         self._health.draining()
         for part in self._parts:
             part.drain()
+
+    def flush(self) -> None:
+        """Begin to hand on what was taken from clients."""
+        for part in self._parts:
+            part.flush()
+
+    def flushed(self) -> bool:
+        """Return whether all of that is where it belongs."""
+        return all(part.flushed() for part in self._parts)
 
     def stop(self) -> None:
         """Stop every part, the last started first."""
