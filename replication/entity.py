@@ -67,7 +67,8 @@ class Entity(ABC):
 
     @abstractmethod
     def check(self, events: Sequence[Any]) -> None:
-        """Check this entity's own among the events. Raises InvalidInput for a wrong one."""
+        """Check this entity's own among the events. Raises InvalidInput if one is wrong: then each is checked by
+        itself, and the wrong ones are left out."""
 
     @abstractmethod
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
@@ -134,6 +135,12 @@ class Entity(ABC):
     def kept(self) -> bool:
         """Whether this node keeps any of it. If not, nothing is pulled."""
         return True
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """How long what one event reported may live here. Until then peers are not told that a left-out one was
+        seen."""
+        return 0.0
 
     def hold(self, behind: bool, now: float) -> None:  # noqa: B027 most have nothing to do
         """React to whether some peer and this node may not know all of each other's events."""

@@ -118,6 +118,11 @@ class ReplicatedRequests(Entity):
         """False for as long as a request may live after the ledger had no room for one."""
         return self._replica.complete
 
+    @property
+    def lifetime_seconds(self) -> float:
+        """As long as a request may live."""
+        return self._replica.request_seconds
+
     def hold(self, behind: bool, now: float) -> None:
         """Let tombstones stay while a peer is behind, and for as long again afterwards.
 
