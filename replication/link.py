@@ -25,9 +25,9 @@ from replication.entity import Entity
 from replication.features import NOTHING
 from replication.legacy import LegacyPeer
 from replication.messages import Ack, Push
+from replication.own_faults import OwnFaults
 from replication.paths import VERSION
 from replication.sender import LinkState, Sender
-from replication.trouble import Trouble
 
 logger = logging.getLogger("replication")
 
@@ -113,7 +113,7 @@ class PeerLink:
         self.failed_pulls = 0
         self.pull_failures = 0
         self.pull_error = ""
-        self.unwritten = Trouble()
+        self.unwritten = OwnFaults()
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)

@@ -24,10 +24,10 @@ from replication.features import FEATURES, NAMES, NOTHING
 from replication.journal import Journal
 from replication.left_out import LeftOut
 from replication.messages import Ack, Push
+from replication.own_faults import OwnFaults
 from replication.paths import VERSION
 from replication.pending import PendingPulls
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
-from replication.trouble import Trouble
 
 # Three signs of life missed.
 SILENCE_SECONDS = 3 * SIGN_OF_LIFE_SECONDS
@@ -55,7 +55,7 @@ class Replica:
         self.joined = False
         self.taken_events = 0
         self.left_out = LeftOut()
-        self.unanswered = Trouble()
+        self.unanswered = OwnFaults()
         self.gaps: set[str] = set()
         self._vector: dict[str, int] = {}
         self._heard: dict[str, float] = {}  # when each node last pushed

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A fault of this node's own share in replication, so that it is seen. Pure; any thread may read.
+"""Faults of this node's own share in replication, so that they are seen. Pure; any thread may read.
 
 Such a fault has nothing to do with the network: what a message should carry cannot be written. The peers get nothing of
 it, and cannot know.
@@ -13,7 +13,7 @@ from math import inf
 SHOWN_SECONDS = 60.0
 
 
-class Trouble:
+class OwnFaults:
     """The faults so far.
 
     `times`: how often it happened.
