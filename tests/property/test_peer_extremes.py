@@ -58,7 +58,10 @@ COPY = ["q", 0, 600, "c", "10.0.0.2", 7, "e@0", 3, "gw", 5, 6, NOW_MS, 9]
 BUCKET = zlib.crc32(b"q") % 1024
 CACHE_BUCKET = zlib.crc32(b"c\x0010.0.0.2") % 256
 MESSAGES: dict[str, list[Any]] = {
-    **{f"push {name}": [1, "e@1", 1, 1, 5, [event, [2, "t"]], [0, 1]] for name, event in EVENTS.items()},
+    **{
+        f"push {name}": [1, "e@1", 1, 1, 5, [event, [0, "t", "c", "10.0.0.4", 7]], [0, 1]]
+        for name, event in EVENTS.items()
+    },
     "summary": [1, "e@1", True, {"e@1": 3, "f@1": 5}, [1] * 1024, {"gw": [NOW_MS, 20]}, ["causes"]],
     "state requests": [1, [[BUCKET, [COPY]]]],
     "state caches": [1, True, [["c", "10.0.0.3", 30, 7]], [[CACHE_BUCKET, [["c", "10.0.0.2", 50, 7, [1, 2]]]]]],
@@ -253,10 +256,17 @@ def _held(node: Node, now: float) -> dict[tuple[str, str], set[int]]:
 
 
 def fresh(kind: str, cluster: Cluster) -> Any:
-    """A message of this kind; each push of a new life, so that it is news."""
+    """A message of this kind: each push of a new life, each add and copy of a new request, so that it is news."""
     message = deepcopy(MESSAGES[kind])
+    life = next(cluster.lives)
     if kind.startswith("push"):
-        message[1] = f"e@{next(cluster.lives)}"
+        message[1] = f"e@{life}"
+        message[5][1][1] = f"t{life}"
+        if kind == "push added":
+            message[5][0][1] = f"r{life}"
+    elif kind == "state requests":
+        name = f"q{life}"
+        message[1][0] = [zlib.crc32(name.encode()) % 1024, [[name, *COPY[1:]]]]
     return message
 
 
@@ -281,6 +291,19 @@ def test_each_field_at_each_extreme(kind: str, *, known: bool) -> None:
             put(message, path, value)
             cluster.take(kind, message)
             cluster.now += 1
+        cluster.check()
+
+
+def test_a_vector_of_extremes_and_then_events_of_that_life() -> None:
+    for seen in NUMBERS:
+        cluster = Cluster()
+        summary = deepcopy(MESSAGES["summary"])
+        summary[3] = {"e@1": seen, "f@1": 5}
+        cluster.take("summary", summary)
+        for first in NUMBERS:
+            message = deepcopy(MESSAGES["push added"])
+            message[2] = first
+            cluster.take("push added", message)
         cluster.check()
 
 
