@@ -59,7 +59,13 @@ class ReplicatedRequests(Entity):
     events: ClassVar[frozenset[type]] = frozenset(
         {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped}
     )
-    always: ClassVar[Mapping[type[Struct], int]] = {Done: 1}
+    always: ClassVar[Mapping[type[Struct], int]] = {
+        Added: 5,
+        FirstToken: 1,
+        Done: 1,
+        TokensCounted: 3,
+        RequestRefreshed: 2,
+    }
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours
