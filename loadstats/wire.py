@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from edge.body import INT64, MAX_NAME, Addresses, EngineAddress, Name
 from edge.errors import InvalidInput
-from loadstats.ledger import EngineName, Match
+from loadstats.ledger import MAX_ATTEMPT, EngineName, Match
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 
@@ -23,6 +23,9 @@ Port = Annotated[int, Meta(ge=1, le=65_535, description="of an engine that share
 DpRank = Annotated[int, Meta(ge=0, le=65_535, description="data-parallel rank of an engine that shares its port")]
 Owner = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="the gateway that sends heartbeats for it")]
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Attempt = Annotated[
+    int, Meta(ge=1, le=MAX_ATTEMPT, description="of the request; absent: the latest that the node knows")
+]
 MAX_REQUEST_IDS = 1000  # of one refresh: 2 ms
 MAX_TTL_SECONDS = 86_400
 MAX_ENGINE_NAMES = 100_000
@@ -43,12 +46,14 @@ class Add(Struct, gc=False):
     dp_rank: DpRank | None = None
     owner: Owner | None = None
     match: Match | None = None
+    attempt: Attempt | None = None
 
 
 class Ended(Struct, gc=False):
     """`DELETE /v1/load/prompt` and `DELETE /v1/load/stats`: a request's prefill, or the request, is over."""
 
     request_id: RequestId
+    attempt: Attempt | None = None
 
 
 class Tokens(Struct, gc=False):
@@ -57,13 +62,15 @@ class Tokens(Struct, gc=False):
     request_id: RequestId
     input_tokens: TokenNum = 0
     output_tokens: TokenNum = 0
+    attempt: Attempt | None = None
 
 
 class Refresh(Struct):
-    """`PUT /v1/load/refresh`: requests that are still under way, one or several."""
+    """`PUT /v1/load/refresh`: requests that are still under way, one or several. `attempt` is that of `request_id`."""
 
     request_id: RequestId | None = None
     request_ids: Annotated[list[RequestId], Meta(max_length=MAX_REQUEST_IDS)] = []
+    attempt: Attempt | None = None
 
 
 class Refreshed(Struct):
