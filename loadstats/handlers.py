@@ -36,6 +36,7 @@ class Calls(Protocol):
         wall_ns: int,
         owner: str,
         match: Match | None,
+        incarnation: str,
     ) -> object: ...
 
     def first_token(self, request_id: str, now: float, wall_ns: int) -> object: ...
@@ -76,6 +77,8 @@ class LoadHandlers:
         is answered 200, even where cluster, engine or length differ. Members that are not named here are ignored.
         With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
         is in `data`.
+        Where `incarnation` is the latest of `owner`, what the gateway's lives before it left is orphaned; where a later
+        one is known, this request is.
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
@@ -114,7 +117,15 @@ def report_add(ledger: Calls, check_address: Callable[[str], None], body: Add, n
         engine = str(EngineName(engine, body.port, body.dp_rank))
     try:
         ledger.add(
-            body.request_id, body.cluster, engine, body.prompt_length or 0, now, wall_ns, body.owner or "", body.match
+            body.request_id,
+            body.cluster,
+            engine,
+            body.prompt_length or 0,
+            now,
+            wall_ns,
+            body.owner or "",
+            body.match,
+            body.incarnation or "",
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None

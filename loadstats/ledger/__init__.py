@@ -12,8 +12,19 @@ from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.engine_name import EngineName
-from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, RequestRefreshed, TokensCounted
+from loadstats.ledger.event import (
+    Added,
+    Beat,
+    Done,
+    Dropped,
+    Event,
+    FirstToken,
+    FromIncarnation,
+    RequestRefreshed,
+    TokensCounted,
+)
 from loadstats.ledger.event_sink import EventSink
+from loadstats.ledger.incarnation_copy import IncarnationCopy
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
 from loadstats.ledger.legacy import LegacyLedgerAdapter
 from loadstats.ledger.limits import BUCKETS, LedgerFull
@@ -52,6 +63,8 @@ __all__ = [
     "EventSink",
     "Filter",
     "FirstToken",
+    "FromIncarnation",
+    "IncarnationCopy",
     "Ledger",
     "LedgerCounts",
     "LedgerFull",

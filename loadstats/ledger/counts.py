@@ -17,7 +17,7 @@ class LedgerCounts:
     `stubs`: requests known only from calls that overtook their add.
     `engines`: engines listed.
     `owners`: gateways that were named.
-    `orphans`: requests in flight whose owner has lapsed.
+    `orphans`: requests in flight whose owner has lapsed or started anew.
 
     Happened so far:
     `added`, `first_tokens`, `done`: moves of requests.
@@ -26,6 +26,7 @@ class LedgerCounts:
     `repeated`: calls that changed nothing.
     `forgotten`: early calls not remembered because the ledger was full.
     `repaired`: records that differed from a peer's and were mended.
+    `superseded`: incarnations of gateways that gave way to another one.
     """
 
     in_flight: int = 0
@@ -42,6 +43,7 @@ class LedgerCounts:
     owners: int = 0
     orphans: int = 0
     released: int = 0
+    superseded: int = 0
 
     def clear_held(self) -> None:
         """Nothing is held any more."""

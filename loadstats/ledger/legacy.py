@@ -24,6 +24,7 @@ class LegacyLedgerAdapter:
         wall_ns: int,
         owner: str = "",
         match: object = None,
+        incarnation: str = "",
     ) -> None:
         """Add a request."""
         self._replica.apply([Added(request_id, cluster, engine, prompt_length)], None, 0, now, wall_ns)

@@ -16,6 +16,7 @@ from loadstats.ledger.clock import TickClock
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.event import Event
 from loadstats.ledger.expiry import Expiry
+from loadstats.ledger.incarnation_copy import copy_of
 from loadstats.ledger.limits import SLICE, LedgerLimits
 from loadstats.ledger.merging import Covers, Merging
 from loadstats.ledger.owners import Owners
@@ -105,7 +106,7 @@ class LedgerReplica:
         """Return everything in a bucket, tombstones and stubs too."""
         with self._lock:
             tick = self._clock.at(now)
-            return [RequestCopy.of(record, tick) for record in self._records.buckets[bucket].values()]
+            return [copy_of(record, tick) for record in self._records.buckets[bucket].values()]
 
     def merge(
         self, bucket: int, copies: Sequence[RequestCopy], *, theirs: Covers, ours: Covers, now: float, wall_ns: int
@@ -136,6 +137,28 @@ class LedgerReplica:
                 tick = self._clock.at(now)
                 for name, (stamp_ms, remaining_seconds) in part:
                     self._merging.beat(name, stamp_ms, tick + remaining_seconds, tick, heard=False)
+
+    def incarnations(self, now: float) -> dict[str, tuple[int, dict[str, int]]]:
+        """Return gateways by name: for how many seconds their incarnations are remembered, and when each of these was
+        first seen, in wall-clock ms."""
+        found = {}
+        with self._lock:
+            owners = list(self._owners)
+        for part in _slices(owners):
+            with self._lock:
+                tick = self._clock.at(now)
+                for owner in part:
+                    if owner.present is not None:
+                        found[owner.name] = self._owners.told(owner, tick)
+        return found
+
+    def merge_incarnations(self, owners: Mapping[str, tuple[int, Mapping[str, int]]], now: float) -> None:
+        """Merge what a peer knows of gateways' incarnations, in the form of `incarnations`."""
+        for part in _slices(list(owners.items())):
+            with self._lock:
+                tick = self._clock.at(now)
+                for name, (remaining_seconds, seen) in part:
+                    self._merging.incarnations(name, seen, remaining_seconds, tick)
 
 
 def _slices(them: list[T]) -> Iterator[list[T]]:

@@ -96,6 +96,7 @@ class PickHandlers:
                 self._now(),
                 self._wall_ns(),
                 body.owner or "",
+                body.incarnation or "",
             )
         except NoCandidates:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None

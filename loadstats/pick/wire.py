@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 from edge.body import EngineAddress, Hash, Name
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
-from loadstats.wire import DpRank, Owner, Port, PromptLength, RequestId
+from loadstats.wire import DpRank, Incarnation, Owner, Port, PromptLength, RequestId
 
 MAX_HASHES = 16_384
 MAX_WEIGHT = 1_000_000
@@ -80,6 +80,7 @@ class Pick(Struct, gc=False):
     share: Annotated[float, Meta(ge=0, le=1, description="of the candidates, those that count as best")] | None = None
     max_queued: Annotated[int, Meta(ge=0, le=MAX_QUEUED, description="no engine that has so many")] | None = None
     owner: Owner | None = None
+    incarnation: Incarnation | None = None
 
 
 class QuickPick(Pick, gc=False):

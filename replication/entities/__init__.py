@@ -19,7 +19,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from replication.entities.caches import CacheEvent, ReplicatedCaches
-from replication.entities.requests import Digests, Owners, ReplicatedRequests, RequestEvent
+from replication.entities.requests import Digests, OwnerIncarnations, Owners, ReplicatedRequests, RequestEvent
 
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
 Number = Annotated[int, Meta(ge=0)]
@@ -43,6 +43,7 @@ class Summary(Struct, frozen=True, array_like=True):
     `vector`: for each origin the last event before which it has seen all.
     `digests`: of the requests' buckets.
     `owners`: the gateways that it knows, and how long each still lives.
+    `incarnations`: of those that name them: how long they are remembered, and when each was first seen.
     """
 
     version: int
@@ -51,3 +52,4 @@ class Summary(Struct, frozen=True, array_like=True):
     vector: Annotated[dict[OriginName, Number], Meta(max_length=1024)]
     digests: Digests
     owners: Owners = {}
+    incarnations: OwnerIncarnations = {}

@@ -93,7 +93,10 @@ def test_a_push_that_is_served() -> None:
 
 
 def test_a_summary() -> None:
-    summary = Served().ask(b"/v1/replica/summary")
+    served = Served().ask(b"/v1/replica/summary")
+    assert served[:1].hex() == "97"
+    assert served.endswith(b"\x80"), "no incarnations"
+    summary = b"\x96" + served[1:-1]
     assert summary[:8].hex() == SUMMARY_BEGINS
     assert (len(summary), f"{zlib.crc32(summary):08x}") == SUMMARY
 
