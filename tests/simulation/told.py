@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loadstats.ledger import Added, Beat, Done, Event, FirstToken, RequestRefreshed, TokensCounted
+from loadstats.ledger import Added, Beat, Done, Event, FirstToken, FromIncarnation, RequestRefreshed, TokensCounted
 
 
 class View(NamedTuple):
@@ -20,6 +20,7 @@ class View(NamedTuple):
     owner: str
     tokens: tuple[int, int]
     refreshed_ms: int
+    incarnation: str = ""
 
 
 @dataclass
@@ -33,9 +34,16 @@ class Told:
     tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
     refreshed: dict[str, int] = field(default_factory=dict)
     beats: dict[str, int] = field(default_factory=dict)
+    incarnations: dict[tuple[str, int], str] = field(default_factory=dict)  # that an add named, by its dot
+    seen: dict[str, dict[str, int]] = field(default_factory=dict)  # by owner, when each was first seen at the earliest
 
     def note(self, dot: tuple[str, int], event: Event) -> None:
         match event:
+            case FromIncarnation(incarnation, since_ms, report):
+                self.incarnations[dot] = incarnation
+                seen = self.seen.setdefault(report.owner, {})
+                seen[incarnation] = min(seen.get(incarnation, since_ms), since_ms)
+                self.note(dot, report)
             case Added(request_id):
                 self.adds[request_id] = min(self.adds.get(request_id, (dot, event)), (dot, event), key=lambda it: it[0])
             case FirstToken(request_id):
@@ -54,9 +62,15 @@ class Told:
         """Whether it ended, or its engine was dropped by a node that knew it there."""
         return request_id in self.ended or self.dropped.get(request_id) == self.adds[request_id][0]
 
+    def superseded(self, request_id: str) -> bool:
+        """Whether a later incarnation of its gateway was seen."""
+        dot, add = self.adds[request_id]
+        seen, incarnation = self.seen.get(add.owner, {}), self.incarnations.get(dot)
+        return incarnation is not None and max(seen, key=lambda each: (seen[each], each)) != incarnation
+
     def view(self, request_id: str) -> View:
         """A request that is under way, as every node must have it."""
-        _, add = self.adds[request_id]
+        dot, add = self.adds[request_id]
         return View(
             add.cluster,
             add.engine,
@@ -65,4 +79,5 @@ class Told:
             add.owner,
             self.tokens.get(request_id, (0, 0)),
             self.refreshed.get(request_id, 0),
+            self.incarnations.get(dot, ""),
         )
