@@ -287,6 +287,13 @@ class Ledger:
                 self._owners.settle(tick, wall_ns, SLICE)
             return True
 
+    def names_at(self, cluster: str, ip: str) -> list[str]:
+        """Return the names of an address's engines in a cluster, the one without port and rank first, listed or not."""
+        with self._lock:
+            found = self._engines.clusters.get(cluster)
+            engines = [] if found is None else list(found.engines.values())
+        return [ip, *(engine.name for engine in engines if engine.parts.ip == ip and engine.name != ip)]
+
     def drop(self, cluster: str, engine: str) -> int | None:
         """Forget an engine and its requests. Returns how many those are; None if there is no such engine.
 
