@@ -134,7 +134,7 @@ class LoadOwner(HandlerViewSet):
     inputs: ClassVar = {"PUT": Heartbeat}
     outputs: ClassVar = {"PUT": None}
     errors: ClassVar = {"PUT": {TooMany: None}}
-    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30}
+    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30, "incarnation": "7d1f"}
 
 
 TAKEN = [{"code": 200}, {"code": 200}, {"code": 200, "unknown": ["demo-2"]}]

@@ -36,7 +36,7 @@ class RequestView(Struct, frozen=True, gc=False):
     `remaining_seconds`: until it expires, or is forgotten if it is over.
     `origin`, `seq`: the node that took its add, as `node@epoch`, and the number of the event; empty and 0 if unknown.
     `owner`: the gateway that answers for it while it is in flight.
-    `orphaned`: whether that gateway has fallen silent.
+    `orphaned`: whether that gateway has fallen silent, or has started anew since.
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `attempt`: which attempt of the request it is about.
     `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where

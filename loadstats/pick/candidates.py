@@ -24,7 +24,7 @@ class Candidates:
     """Reads the candidates of calls and remembers them by cluster."""
 
     def __init__(self) -> None:
-        self._read: Callable[[bytes], Pick] = Body(Pick).read
+        self._read: Callable[[bytes], Pick] = Body(Pick, watched=False).read
         self._addresses = Addresses()
         self._ips: dict[str, str] = {}  # addresses of names that were found to be right
         self._lists: dict[tuple[str, bytes], CandidateNames] = {}
