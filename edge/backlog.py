@@ -45,6 +45,7 @@ class Backlog:
     def serve(self, worker: Worker) -> None:
         """Let a connection work at once, as long as its share lasts. What is left waits."""
         if worker in self._waiting:
+            worker.wait()
             return
         ends = self._clock() + SHARE_NS
         for _ in range(SHARE_STEPS):

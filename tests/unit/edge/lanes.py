@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane import Lane
 from edge.lane_state import LaneState
+from edge.websocket import Socket
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
@@ -163,7 +165,8 @@ class Server:
         self.connections = Connections(self.lanes)
         self.pages = pages or Pages()
         self.app = HandlerApp(self.dispatcher, self.pages, max_body_bytes=defaults["max_body_bytes"])
-        self.config = uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False)
+        ws: Any = partial(Socket, shared=self.lanes)
+        self.config = uvicorn.Config(self.app, ws=ws, lifespan="off", log_config=None, access_log=False)
         self.config.load()
         self.state = self.lanes.server_state
 
