@@ -12,6 +12,7 @@ from collections.abc import Callable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from edge.backlog import Backlog
 from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
@@ -24,6 +25,7 @@ class LaneState:
 
     `dispatcher`: serves the routes.
     `heads`: the heads seen lately.
+    `backlog`: connections with requests that wait for their turn.
     `max_header_bytes`, `max_body_bytes`: of one request.
     `read_timeout_seconds`: from a request's first byte to its last.
     `idle_timeout_seconds`: between two requests.
@@ -50,6 +52,7 @@ class LaneState:
     ) -> None:
         self.dispatcher = dispatcher
         self.heads = Heads()
+        self.backlog = Backlog()
         self.max_header_bytes = max_header_bytes
         self.max_body_bytes = max_body_bytes
         self.read_timeout_seconds = read_timeout_seconds
