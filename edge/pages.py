@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -31,13 +31,14 @@ from edge.errors import (
     NotFound,
 )
 from runtime.config import Config
-from runtime.metrics.exposition import stream
+from runtime.metrics.exposition import pieces
 from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
+METRICS = "/metrics"
 
 # Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
 CONTENT_SECURITY_POLICY = (
@@ -48,12 +49,12 @@ CONTENT_SECURITY_POLICY = (
 
 @csrf_exempt  # refused by its method, in the envelope
 @never_cache
-async def metrics(request: HttpRequest) -> HttpResponseBase:
+def metrics(request: HttpRequest) -> HttpResponse:
     """`GET /metrics`: Prometheus text, or OpenMetrics where the scraper asks for it."""
     if request.method not in READS:
         return problem_response(request, _not_read(request))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return StreamingHttpResponse(stream(REGISTRY.collect(), encode), content_type=content_type)
+    return HttpResponse(pieces(REGISTRY.collect(), encode), content_type=content_type)
 
 
 def page(view: View[Parameters]) -> View[Parameters]:

@@ -27,6 +27,11 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
+from edge.page_app import PageApp
+from edge.page_handler import PageHandler
+from edge.page_metrics import PagesCollector
+from edge.page_threads import PageThreads
+from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
@@ -47,6 +52,7 @@ logger = logging.getLogger("metadata_center.node")
 # How long a busy thread keeps the interpreter when the event loop wants it. Measured: one CPU-bound thread beside the
 # loop leaves it 2,000 calls/s at Python's 5 ms, 15,700 at 0.2 ms.
 SWITCH_SECONDS = 0.0002
+SCRAPES = 16  # that wait while one is gathered
 
 
 class Node:
@@ -93,17 +99,21 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
         )
+        self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
+        self._scrapes = PageThreads(1, SCRAPES, name="scrape")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._celery, logs),
             EdgeCollector(self.lanes),
+            PagesCollector(self._pages, self._scrapes),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
         self._running = ExitStack()
 
-    def application(self, pages: Asgi) -> Asgi:
-        """Return the ASGI application: the handlers in front of `pages`, and the websockets beside them."""
+    def application(self) -> Asgi:
+        """Return the ASGI application: the handlers in front of Django's pages, and the websockets beside them."""
+        pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
             "websocket": self._load.sockets(),
@@ -129,6 +139,8 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
+            running.callback(self._pages.close)
+            running.callback(self._scrapes.close)
             running.enter_context(publish(self.published()))
             for collector in self._collectors:
                 REGISTRY.register(collector)

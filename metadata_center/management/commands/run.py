@@ -10,7 +10,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.management.base import BaseCommand
 from django.template.loader import get_template
 from django.urls import get_resolver
@@ -42,7 +41,7 @@ class Command(BaseCommand):
             node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
                 config,
-                node.application(get_asgi_application()),
+                node.application(),
                 node.lanes,
                 on_drain=node.drain,
                 parts=tuple(node.loop_parts()),
