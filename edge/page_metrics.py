@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -14,10 +14,10 @@ from edge.page_threads import PageThreads
 
 
 class PagesCollector(Collector):
-    """Pages by how they fared, those of scrapes apart."""
+    """Pages by how they fared. `kinds` names the threads."""
 
-    def __init__(self, pages: PageThreads, scrapes: PageThreads) -> None:
-        self._kinds = {"page": pages, "scrape": scrapes}
+    def __init__(self, kinds: Mapping[str, PageThreads]) -> None:
+        self._kinds = kinds
 
     def collect(self) -> Iterator[Metric]:
         working = GaugeMetricFamily(

@@ -52,7 +52,11 @@ logger = logging.getLogger("metadata_center.node")
 # How long a busy thread keeps the interpreter when the event loop wants it. Measured: one CPU-bound thread beside the
 # loop leaves it 2,000 calls/s at Python's 5 ms, 15,700 at 0.2 ms.
 SWITCH_SECONDS = 0.0002
-SCRAPES = 16  # that wait while one is gathered
+# Scrapes and log-ins have a thread each, so that neither people's pages nor a flood of passwords, each half a second of
+# hashing, holds up the other. So many may wait for it.
+SCRAPES = 16
+LOG_INS = 16
+LOG_IN = "/admin/login/"
 
 
 class Node:
@@ -101,19 +105,20 @@ class Node:
         )
         self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
         self._scrapes = PageThreads(1, SCRAPES, name="scrape")
+        self._log_ins = PageThreads(1, LOG_INS, name="log-in")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._celery, logs),
             EdgeCollector(self.lanes),
-            PagesCollector(self._pages, self._scrapes),
+            PagesCollector({"page": self._pages, "scrape": self._scrapes, "log-in": self._log_ins}),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
         self._running = ExitStack()
 
     def application(self) -> Asgi:
         """Return the ASGI application: the handlers in front of Django's pages, and the websockets beside them."""
-        pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes})
+        pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
             "websocket": self._load.sockets(),
@@ -139,8 +144,8 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
-            running.callback(self._pages.close)
-            running.callback(self._scrapes.close)
+            for threads in (self._pages, self._scrapes, self._log_ins):
+                running.callback(threads.close)
             running.enter_context(publish(self.published()))
             for collector in self._collectors:
                 REGISTRY.register(collector)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that ask a node for pages as fast as they are answered, in a process of their own.
 
-`python -m tests.attacks.page_flood HOST PORT CLIENTS`: it writes a line when every client has been answered once, floods
-until its standard input ends, and then writes how often each status was answered, as JSON.
+`python -m tests.attacks.page_flood HOST PORT CLIENTS`: it writes a line when as many answers came as there are clients,
+floods until its standard input ends, and then writes how often each status was answered, as JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Client:
         self._login = login
         self._turn = turn
         self._statuses = statuses
-        self.answered = asyncio.Event()
 
     async def run(self) -> None:
         """Ask until cancelled, on a connection that is kept for as long as the node keeps it."""
@@ -47,7 +46,6 @@ class Client:
                     writer.write(self._login if self._turn % 2 else get)
                     status, headers, _ = await read_answer(reader)
                     self._statuses[status] += 1
-                    self.answered.set()
                     if headers.get("connection") == "close":
                         break
             except (ConnectionError, asyncio.IncompleteReadError):
@@ -76,13 +74,15 @@ async def flood(host: str, port: int, number: int) -> None:
     login = await wrong_login(host, port)
     clients = [Client(host, port, login, turn, statuses) for turn in range(number)]
     tasks = [asyncio.create_task(client.run()) for client in clients]
-    await asyncio.gather(*(client.answered.wait() for client in clients))
-    print("flooding", flush=True)
+    while statuses.total() < number:
+        await asyncio.sleep(0.05)
+    sys.stdout.write("flooding\n")
+    sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    print(json.dumps(statuses), flush=True)
+    sys.stdout.write(json.dumps(statuses))
 
 
 if __name__ == "__main__":
