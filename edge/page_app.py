@@ -22,7 +22,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
 from edge.errors import Unavailable
 from edge.kept_pages import KeptPages, PageAnswer
-from edge.page_threads import Full, PageThreads
+from edge.page_threads import NoRoom, PageThreads
 from edge.pages import CONTENT_SECURITY_POLICY
 
 RETRY_SECONDS = 2
@@ -84,7 +84,7 @@ class PageApp:
         threads = self._own.get(scope["path"], self._threads)
         try:
             answer = await threads.run(partial(self._pages.answer, scope, body), left)
-        except Full:
+        except NoRoom:
             await asyncio.wait((left,), timeout=REFUSAL_SECONDS)
             if left.done():
                 return None

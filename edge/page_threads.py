@@ -20,7 +20,7 @@ from asgiref.sync import sync_to_async
 T = TypeVar("T")
 
 
-class Full(Exception):
+class NoRoom(Exception):
     """As many pages wait as may."""
 
 
@@ -55,7 +55,7 @@ class PageThreads:
     async def run(self, work: Callable[[], T], left: asyncio.Future[None]) -> T | None:
         """Return what `work` returns. None if the client is gone, which ends `left`, before its turn comes.
 
-        Raises Full at once where there is no room. Work that has begun goes on to its end, whoever leaves.
+        Raises NoRoom at once where there is no room. Work that has begun goes on to its end, whoever leaves.
         """
         if not await self._turn(left):
             self.dropped += 1
@@ -70,7 +70,7 @@ class PageThreads:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, left: asyncio.Future[None]) -> bool:
-        """Wait for a thread. Returns whether there is one, else the client has left. Raises Full."""
+        """Wait for a thread. Returns whether there is one, else the client has left. Raises NoRoom."""
         if left.done():
             return False
         if self._free:
@@ -78,7 +78,7 @@ class PageThreads:
             return True
         if len(self._waiting) >= self._queue:
             self.refused += 1
-            raise Full
+            raise NoRoom
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[turn] = None
         given = False

@@ -41,6 +41,7 @@ from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.config import Config
 from runtime.health import Health, PartState
+from runtime.health_watch import HealthWatch
 from runtime.identity import Identity
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
@@ -127,7 +128,7 @@ class Node:
 
     def loop_parts(self) -> Iterable[LoopPart]:
         """Return what the server starts and stops on its loop."""
-        return [each for part in self._parts for each in part.loop_parts()]
+        return [HealthWatch(self._health), *(each for part in self._parts for each in part.loop_parts())]
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from edge.page_threads import Full, PageThreads
+from edge.page_threads import NoRoom, PageThreads
 
 Check = Callable[[PageThreads], Awaitable[None]]
 
@@ -66,7 +66,7 @@ def test_no_more_is_worked_on_than_there_are_threads_and_no_more_waits_than_may(
         await until(lambda: work.begun == 2)
         assert (pages.working, pages.waiting) == (2, 3)
         for _ in range(4):
-            with pytest.raises(Full):
+            with pytest.raises(NoRoom):
                 await pages.run(work, stays())
         assert pages.refused == 4
         work.release.set()
