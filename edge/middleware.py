@@ -11,12 +11,13 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
 from edge.kept_pages import MadeOnce
+from edge.pages import READS, not_allowed
 from runtime.running import part
 
 
@@ -35,6 +36,8 @@ class EdgeMiddleware:
         arrival = arrival_of(request, dispatcher.trace_ids)
         request.trace_id = arrival.trace_id  # type: ignore[attr-defined]
         response = self._get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            response = not_allowed(request, response)
         trace_id = arrival.trace_id.decode("latin-1")
         response["X-Trace-ID"] = trace_id
         match = request.resolver_match
@@ -55,6 +58,8 @@ class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
         """Return the file's answer. The largest, Swagger UI's script, has 1.6 MB."""
+        if request.method not in READS:
+            return HttpResponseNotAllowed(READS)
         answer = static_file.get_response(request.method, request.META)
         with answer.file or BytesIO() as file:
             return MadeOnce(file.read(), status=int(answer.status), headers=dict(answer.headers))

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -126,6 +126,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
     return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
+    words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
+    return problem_response(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+
+
+def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
+    """Return the answer for a method that a view refuses. Django's own has no words."""
+    allow = tuple(each.strip() for each in response["Allow"].split(","))
+    return problem_response(
+        request, MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -3,9 +3,9 @@
 """The state of each part of the node, and since when it is in it.
 
 Any thread may call; one lock guards the register. While it is watched (`health_watch.py`) the parts are probed every
-second, and whoever asks gets what was seen last: a change is dated and logged when it happened, to the second, and not when
-somebody asks. Where nobody watches, as under servers other than ours, every question is a look. Probes run under the
-lock and must not block.
+second, and whoever asks gets what was seen last: a change is dated and logged when it happened, to the second, and not
+when somebody asks. Where nobody watches, as under servers other than ours, every question is a look. Probes run under
+the lock and must not block.
 
 Always holds: only an essential part can take the node out of rotation. Any other makes it "degraded" at most.
 """

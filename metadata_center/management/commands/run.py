@@ -74,7 +74,7 @@ def load_pages() -> None:
         "metadata_center/admin/dashboard.html",
         "edge/admin/confirm.html",
         "loadstats/admin/requests.html",
-        "admin/login.html",
+        "metadata_center/admin/login.html",
         "problem.html",
     ):
         get_template(name)
