@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -52,7 +52,7 @@ CONTENT_SECURITY_POLICY = (
 def metrics(request: HttpRequest) -> HttpResponse:
     """`GET /metrics`: Prometheus text, or OpenMetrics where the scraper asks for it."""
     if request.method not in READS:
-        return problem_response(request, _not_read(request))
+        return problem_response(request, _other_method(request))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(pieces(REGISTRY.collect(), encode), content_type=content_type)
 
@@ -65,7 +65,7 @@ def page(view: View[Parameters]) -> View[Parameters]:
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
         if request.method not in READS:
-            return problem_response(request, _not_read(request))
+            return problem_response(request, _other_method(request))
         return locked(view(request, *args, **kwargs))
 
     return guarded
@@ -111,8 +111,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404; 405 for the path of a call that has no page, as those between nodes."""
     allow = tuple(route.method for route in part(Dispatcher).table if route.path == request.path)
     if allow and request.method not in allow:
-        problem = MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
-        return problem_response(request, problem)
+        return problem_response(request, _other_method(request, allow))
     return problem_response(request, NotFound(f"{request.path}: no such path"))
 
 
@@ -136,10 +135,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
     """Return the answer for a method that a view refuses. Django's own has no words."""
-    allow = tuple(each.strip() for each in response["Allow"].split(","))
-    return problem_response(
-        request, MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
-    )
+    return problem_response(request, _other_method(request, response["Allow"].split(", ")))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -172,5 +168,6 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     return Response(body, status=status)
 
 
-def _not_read(request: HttpRequest) -> MethodNotAllowed:
-    return MethodNotAllowed(f"{request.method}: expected one of {', '.join(READS)}", allow=READS)
+def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:
+    allowed = tuple(allow)
+    return MethodNotAllowed(f"{request.method}: expected one of {', '.join(allowed)}", allow=allowed)

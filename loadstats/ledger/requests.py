@@ -37,6 +37,9 @@ class RequestView(Struct, frozen=True, gc=False):
     `owner`: the gateway that answers for it while it is in flight.
     `orphaned`: whether that gateway has fallen silent.
     `input_tokens`, `output_tokens`: what it holds on its engine.
+    `heartbeats`: whether that gateway has ever sent one; without any it is never orphaned, and ends for its age.
+    `cause`: why it is over: gateway, operator, age, silence, engine_drop or elsewhere; empty while it is not, and where
+    nobody said why.
     """
 
     request_id: str
@@ -52,6 +55,8 @@ class RequestView(Struct, frozen=True, gc=False):
     orphaned: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    heartbeats: bool = False
+    cause: str = ""
 
 
 class Filter(Struct, frozen=True):
@@ -179,6 +184,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         extras is not None and extras.orphaned,
         0 if extras is None else extras.input_tokens,
         0 if extras is None else extras.output_tokens,
+        extras is not None and extras.owner is not None and extras.owner.beat_ms > 0,
     )
 
 
