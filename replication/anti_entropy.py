@@ -18,6 +18,7 @@ from typing import Any
 from edge.errors import InvalidInput
 from replication.entities import Summary
 from replication.entity import Entity
+from replication.fault import sentence
 from replication.link import FAULTS, PeerLink, Refused
 from replication.pull import Pull
 from replication.replica import Replica, node_of
@@ -169,7 +170,7 @@ class AntiEntropy:
                         await asyncio.sleep(0)
             pull.done(self._names())
         except (*FAULTS, Refused, InvalidInput) as error:
-            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, str(error) or type(error).__name__)
+            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, sentence(error))
             if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
                 pull.give_up(self._names())
             return False

@@ -21,6 +21,7 @@ from replication.buckets import State, Want
 from replication.client import BadAnswer, Connection
 from replication.entities import Summary
 from replication.entity import Entity
+from replication.fault import refusal, sentence
 from replication.legacy import LegacyPeer
 from replication.messages import Ack
 from replication.paths import VERSION
@@ -46,7 +47,7 @@ class Refused(Exception):
     """The peer answered, and not with 200. `old`: it does not know the path."""
 
     def __init__(self, path: str, status: int) -> None:
-        super().__init__(f"{path}: status {status}")
+        super().__init__(f"it answered {status} to {path}")
         self.old = status in UNKNOWN_PATH
 
 
@@ -158,9 +159,9 @@ class PeerLink:
                 self._probe_at = self._now() + PROBE_SECONDS
                 sender.failed("speaks the original's protocol", self._now(), legacy=True)
             else:
-                sender.failed(f"status {status}: {body[:200].decode('utf-8', 'replace')}", self._now())
+                sender.failed(refusal(status, body), self._now())
         except FAULTS as error:
-            sender.failed(str(error) or type(error).__name__, self._now())
+            sender.failed(sentence(error), self._now())
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short."""

@@ -52,7 +52,7 @@ class Sender:
     `joined`: whether the peer has caught up, as it last said.
     `failures`: pushes that failed since the last success.
     `last_error`: why the last one failed; empty once a push succeeds.
-    `sent_events`: events that the peer has acknowledged.
+    `sent_events`: events that the peer has acknowledged, each once, whatever lives it has acknowledged them in.
     """
 
     def __init__(self, journal: Journal, random: Callable[[], float]) -> None:
@@ -66,6 +66,7 @@ class Sender:
         self.failures = 0
         self.since = 0.0
         self.sent_events = 0
+        self._counted = 0  # up to which event they are counted
         # The last event, when the push was sent, when its first was taken: None where it holds none.
         self._in_flight: tuple[int, float, float | None] | None = None
         self._next_at = 0.0
@@ -138,13 +139,14 @@ class Sender:
         self.last_error = ""
         self.origin = ack.origin
         self.joined = ack.joined
-        advanced = ack.watermark - self.acknowledged
-        self.acknowledged = min(ack.watermark, self._journal.latest)
+        watermark = min(ack.watermark, self._journal.latest)
+        advanced = watermark - self.acknowledged
+        self.acknowledged = watermark
         if advanced <= 0 and self.lag_events and last > self.acknowledged:
             self._next_at = sent + SIGN_OF_LIFE_SECONDS  # it must pull what we no longer have: let it
             return None
-        self.sent_events += max(0, advanced)
-        return now - taken if taken is not None and advanced > 0 and last <= ack.watermark else None
+        self._count(max(0, watermark - self._counted))
+        return now - taken if taken is not None and advanced > 0 and last <= watermark else None
 
     def take_all(self) -> list[Event]:
         """The next events for a peer that acknowledges nothing: they count as sent."""
@@ -153,8 +155,13 @@ class Sender:
             return []
         events, _ = self._journal.read(first, MAX_EVENTS)
         self.acknowledged = first + len(events) - 1
-        self.sent_events += len(events)
+        self._count(len(events))
         return events
+
+    def _count(self, events: int) -> None:
+        """Count events that the peer has now. A peer that starts anew and is sent them again counts once."""
+        self.sent_events += events
+        self._counted = max(self._counted, self.acknowledged)
 
     def failed(self, reason: str, now: float, *, legacy: bool = False) -> None:
         """The push did not get through, or the peer does not know it (`legacy`)."""
