@@ -21,7 +21,7 @@ from replication.link import FAULTS, Refused
     ("error", "words"),
     [
         (TimeoutError("no answer for 1 s"), "no answer for 1 s"),
-        (TimeoutError(), "no answer in time"),
+        (TimeoutError(), "the connection failed"),
         (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), "no answer from its address"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "connection refused: nothing listens there"),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "it closed the connection"),
@@ -48,7 +48,7 @@ def test_no_fault_is_told_by_the_name_of_its_class(kind: type[Exception]) -> Non
         words = sentence(error)
         assert 5 < len(words) < 300
         assert "\n" not in words
-        assert not any(each.__name__ in words for each in (kind, *FAULTS))
+        assert not any(each.__name__ in words for each in (kind, *FAULTS) if each is not zlib.error)
         assert "Errno" not in words
 
 
