@@ -11,9 +11,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 Django must be set up first
 
@@ -26,4 +26,4 @@ log_notes(settings.LOADED)
 node.start()
 atexit.register(node.stop)
 
-application = node.application(pages)
+application = node.application()

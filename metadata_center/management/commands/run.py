@@ -10,7 +10,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.management.base import BaseCommand
 from django.template.loader import get_template
 from django.urls import get_resolver
@@ -44,7 +43,7 @@ class Command(BaseCommand):
             node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
                 config,
-                node.application(get_asgi_application()),
+                node.application(),
                 node.lanes,
                 on_drain=node.drain,
                 flush=node.flush,
@@ -79,7 +78,7 @@ def load_pages() -> None:
         "metadata_center/admin/dashboard.html",
         "edge/admin/confirm.html",
         "loadstats/admin/requests.html",
-        "admin/login.html",
+        "metadata_center/admin/login.html",
         "problem.html",
     ):
         get_template(name)
