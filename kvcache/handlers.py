@@ -11,7 +11,8 @@ from typing import Protocol
 
 from msgspec.json import encode
 
-from edge.body import MAX_HASH, Addresses, Body
+from edge.addresses import Addresses
+from edge.body import MAX_HASH, Body
 from edge.call import NULL, Call, Route
 from edge.errors import InvalidInput
 from kvcache.index import CacheIndex
@@ -55,7 +56,7 @@ class CacheHandlers:
         self._read_save = Body(CacheSave).read
         self._read_query = Body(CacheQuery).read
         self._read_drop = Body(CacheDrop).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
@@ -72,8 +73,7 @@ class CacheHandlers:
         last use. Members that are not named here are ignored.
         """
         body = self._read_save(call.body)
-        self._check_address(body.ip)
-        self.keep(body.cluster, body.ip, _checked(body.prompt_hash))
+        self.keep(body.cluster, self._canonical(body.ip), _checked(body.prompt_hash))
         return NULL
 
     def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
@@ -105,13 +105,12 @@ class CacheHandlers:
         are not named here are ignored.
         """
         body = self._read_drop(call.body)
-        if body.ip is not None:
-            self._check_address(body.ip)
+        ip = None if body.ip is None else self._canonical(body.ip)
         if self._index is not None:
             now, stamp = self._now(), self.stamps.next()
-            self._index.drop(body.cluster, body.ip, stamp, now)
+            self._index.drop(body.cluster, ip, stamp, now)
             if self.journal is not None:
-                self.journal.dropped(body.cluster, body.ip, stamp, now)
+                self.journal.dropped(body.cluster, ip, stamp, now)
         return NULL
 
     def engine_gone(self, cluster: str, ip: str) -> None:

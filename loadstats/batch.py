@@ -15,7 +15,8 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
@@ -99,7 +100,7 @@ class BatchHandlers:
         self._read = Body(Batch).read
         self._read_list = Body(_Unread).read
         self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
         self._take: dict[type, Callable[[Any, float, int], bytes]] = {
             AddOperation: self._add,
             PromptOperation: self._first_token,
@@ -147,7 +148,7 @@ class BatchHandlers:
         return self._take[type(read)](read, now, wall_ns)
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        report_add(self._ledger, self._check_address, operation, now, wall_ns)
+        report_add(self._ledger, self._canonical, operation, now, wall_ns)
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:

@@ -12,12 +12,12 @@ from typing import Annotated
 from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.json import encode
 
-from edge.body import MAX_NAME, Addresses, Body, EngineAddress, Name
+from edge.addresses import Addresses
+from edge.body import MAX_NAME, Body, DpRank, EngineAddress, Name, Port
 from edge.call import AsyncHandler, Call, Route, query_value
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import EngineName, Ledger
-from loadstats.wire import DpRank, Port
 
 ENGINE = "/v1/load/engine"
 CLUSTERS = "/v1/load/clusters"
@@ -58,7 +58,7 @@ class EngineHandlers:
         self._now = now
         self._wall_ns = wall_ns
         self._read_drop = Body(EngineDrop).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -74,8 +74,7 @@ class EngineHandlers:
         that is sent to it later opens it anew. An engine that is not listed is answered 404.
         """
         body = self._read_drop(call.body)
-        self._check_address(body.ip)
-        name = str(EngineName(body.ip, body.port, body.dp_rank))
+        name = str(EngineName(self._canonical(body.ip), body.port, body.dp_rank))
         ended = self._ledger.drop(body.cluster, name)
         if ended is None:
             raise NotFound(f"ip: cluster {body.cluster!r} has no engine {name}")

@@ -36,7 +36,7 @@ from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.config import Config
 from runtime.health import Health, PartState
-from runtime.identity import Identity
+from runtime.identity import Identity, node_name
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
@@ -60,7 +60,7 @@ class Node:
         self._config = config
         self._logs = logs
         port = config.http.port if http_port is None else http_port
-        self._identity = Identity(f"{config.node.address or socket.gethostname()}:{port}", __version__)
+        self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._health = Health(time)
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 

@@ -6,12 +6,12 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, RequestRefreshed, TokensCounted
 from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.ledger import Ledger, Match, Mismatch

@@ -20,6 +20,7 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
@@ -27,7 +28,6 @@ from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.drops import EngineDrops
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import Added, Beat, Done, FirstToken, RequestRefreshed, TokensCounted, later_ms
 from loadstats.ledger.event_sink import EventSink

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from kvcache.index import BUCKETS, CacheCopy, CacheDropped, CacheIndex
 from replication.buckets import Layout, State
@@ -24,6 +25,8 @@ MAX_HASHES = 16_384  # of one save, as for clients
 ClusterName = Annotated[str, Meta(min_length=1, max_length=256)]
 Address = Annotated[str, Meta(min_length=1, max_length=64)]
 Stamp = Annotated[int, Meta(ge=0)]
+
+CopyT = TypeVar("CopyT", CacheCopy, CacheDropped)
 
 
 class Saved(Struct, frozen=True, array_like=True, tag=7, gc=False):
@@ -62,7 +65,8 @@ class ReplicatedCaches(Entity):
 
     `journal_event` takes down an event at a time, with its size in bytes.
     `seen` takes each stamp that a peer made.
-    `check_address` raises InvalidInput for what is no engine's address, as for clients.
+    `engine_name` returns an engine's name in its one form, whatever a peer calls it. It raises InvalidInput for what is
+    no engine's name, as for clients.
     """
 
     name = "caches"
@@ -80,12 +84,12 @@ class ReplicatedCaches(Entity):
         index: CacheIndex | None,
         journal_event: Callable[[CacheEvent, float, int], None],
         seen: Callable[[int], None],
-        check_address: Callable[[str], None],
+        engine_name: Callable[[str], str],
     ) -> None:
         self._index = index
         self._journal_event = journal_event
         self._seen = seen
-        self._check_address = check_address
+        self._engine_name = engine_name
 
     # What clients report: this is the cache handlers' CacheEventSink
 
@@ -102,7 +106,7 @@ class ReplicatedCaches(Entity):
     def check(self, events: Sequence[Any]) -> None:
         for event in events:
             if isinstance(event, Saved | CacheLost) and event.ip is not None:
-                self._check_address(event.ip)
+                self._engine_name(event.ip)
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         index = self._index
@@ -113,9 +117,11 @@ class ReplicatedCaches(Entity):
                 self._seen(event.stamp)
                 age = max(0.0, batch.age_seconds - seconds)
                 if isinstance(event, Saved):
-                    index.save(event.cluster, event.ip, event.hashes, now, event.stamp, age)
+                    engine = self._engine_name(event.ip)
+                    index.save(event.cluster, engine, event.hashes, now, event.stamp, age)
                 else:
-                    index.drop(event.cluster, event.ip, event.stamp, now, age)
+                    lost = None if event.ip is None else self._engine_name(event.ip)
+                    index.drop(event.cluster, lost, event.stamp, now, age)
 
     def copies(self, bucket: int, now: float) -> Sequence[CacheCopy]:
         return [] if self._index is None else list(self._index.copies(bucket, now))
@@ -134,14 +140,21 @@ class ReplicatedCaches(Entity):
         index = self._index
         if index is None:
             return
-        for lost in state.before:
+        drops = [lost if lost.ip is None else self._named(lost) for lost in state.before]
+        for lost in drops:
             self._seen(lost.stamp)
-        index.merge_drops(state.before, now)
+        index.merge_drops(drops, now)
         for _, copies in state.buckets:
             for copy in copies:
-                self._check_address(copy.ip)
-                self._seen(copy.stamp)
-                yield index.merge([copy], now)
+                named = self._named(copy)
+                self._seen(named.stamp)
+                yield index.merge([named], now)
+
+    def _named(self, item: CopyT) -> CopyT:
+        """Return a copy with its engine's name in its one form. Raises InvalidInput if it is no name."""
+        assert item.ip is not None
+        name = self._engine_name(item.ip)
+        return item if name == item.ip else replace(item, ip=name)
 
     @property
     def kept(self) -> bool:

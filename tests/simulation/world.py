@@ -81,8 +81,8 @@ class SimNode:
         self.ledger.journal = self.journal
         self.index = CacheIndex()
         self.stamps = Stamps(self.wall_ns)
-        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, lambda ip: None)
-        self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda ip: None), self.caches))
+        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, lambda name: name)
+        self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda name: name), self.caches))
         self.pending = self.replica.pending[self.caches.name]
         self.senders: dict[str, Sender] = {}
         self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
