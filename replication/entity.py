@@ -16,7 +16,7 @@ divided into buckets, which peers ask for at its path. How it takes part in pull
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
 from replication.buckets import Layout, State
@@ -73,6 +73,11 @@ class Entity(ABC):
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         """Take in this entity's own events of a batch that was checked."""
 
+    def for_peer(self, event: Any, features: Set[str]) -> Any:
+        """Return one of this entity's events as a peer with these features understands it. What cannot be said to it
+        becomes `NOTHING`."""
+        return event
+
     # What peers pull
 
     @abstractmethod
@@ -82,6 +87,14 @@ class Entity(ABC):
     def size(self, copies: Sequence[Any]) -> int:
         """Return how much of an answer these copies take."""
         return len(copies)
+
+    def copies_for_peer(self, copies: Sequence[Any], features: Set[str]) -> Sequence[Any]:
+        """Return copies, or what comes before them, as a peer with these features understands them. What cannot be
+        said to it is left out.
+
+        A new member at the end of a copy needs nothing here: older nodes ignore it.
+        """
+        return copies
 
     def before(self, now: float) -> Sequence[Any]:
         """Return what a peer must merge before any bucket."""

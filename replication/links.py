@@ -158,7 +158,7 @@ class Links:
     def _link(self, address: str, port: int) -> PeerLink:
         return PeerLink(
             f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
-            Sender(self._journal, self._random.random),
+            Sender(self._journal, self._random.random, self._replica.for_peer),
             lambda: self._connect(address, port),
             now=monotonic,
             observe=self._observe,

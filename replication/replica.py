@@ -11,13 +11,14 @@ before it moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import inf
 
 from edge.errors import InvalidInput
 from replication.buckets import State, Want
-from replication.entities import Summary
+from replication.entities import Event, Summary
 from replication.entity import Entity, EventBatch
+from replication.features import FEATURES, NAMES
 from replication.journal import Journal
 from replication.messages import Ack, Push
 from replication.paths import VERSION
@@ -69,6 +70,21 @@ class Replica:
         """Return the watermarks, our own included."""
         return {**self._vector, self.origin: self._journal.latest}
 
+    # What is pushed to peers
+
+    def for_peer(self, events: list[Event], features: Set[str]) -> list[Event]:
+        """Return events as a peer with these features understands them: as many, in the same order."""
+        if features >= FEATURES:
+            return events
+        return [self._for_peer(event, features) for event in events]
+
+    def _for_peer(self, event: Event, features: Set[str]) -> Event:
+        for entity in self.entities:
+            if type(event) in entity.events:
+                said: Event = entity.for_peer(event, features)
+                return said
+        return event
+
     # What peers push
 
     def take(self, push: Push, now: float, wall_ns: int) -> Ack:
@@ -93,7 +109,7 @@ class Replica:
             self._advance(push.origin, last)
         elif push.origin not in self._vector:
             self._advance(push.origin, watermark)
-        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined)
+        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES)
 
     def _check(self, push: Push) -> list[Entity]:
         """Return the entities that a push has events of. Raises InvalidInput if it cannot be applied."""
@@ -118,7 +134,7 @@ class Replica:
         """
         vector = self.vector() if all(entity.complete for entity in self.entities) else {}
         members = {name: value for entity in self.entities for name, value in entity.summary(now).items()}
-        return Summary(VERSION, self.origin, self.joined, vector, **members)
+        return Summary(VERSION, self.origin, self.joined, vector, **members, features=NAMES)
 
     def state(self, name: str, want: Want, now: float) -> State:
         """Return the first of the buckets wanted of an entity, as many as make one answer. Raises InvalidInput for
@@ -129,16 +145,17 @@ class Replica:
         """
         _check_version(want.version)
         entity = self.entity(name)
+        features = frozenset(want.features)
         buckets = []
         size = 0
         for bucket in want.buckets:
-            copies = entity.copies(bucket, now)
+            copies = entity.copies_for_peer(entity.copies(bucket, now), features)
             buckets.append((bucket, copies))
             size += entity.size(copies)
             if size >= entity.answer_size:
                 break
         whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
-        return State(VERSION, buckets, entity.before(now), whole)
+        return State(VERSION, buckets, entity.copies_for_peer(entity.before(now), features), whole)
 
     def entity(self, name: str) -> Entity:
         """Return the entity of this name."""

@@ -8,10 +8,11 @@ acknowledged they go: at once where pushes are few, else a little later, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from enum import StrEnum
 
 from replication.entities import Event
+from replication.features import NO_FEATURES
 from replication.journal import Journal
 from replication.messages import MAX_EVENTS, Ack, Push
 from replication.paths import VERSION
@@ -33,6 +34,14 @@ SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
 
 
+ForPeer = Callable[[list[Event], Set[str]], list[Event]]
+
+
+def as_they_are(events: list[Event], features: Set[str]) -> list[Event]:
+    """Return events for a peer that understands all of them."""
+    return events
+
+
 class LinkState(StrEnum):
     """How a peer is spoken to."""
 
@@ -50,18 +59,23 @@ class Sender:
     `acknowledged`: the last event before which the peer has all of ours.
     `origin`: the peer's own, as it last said.
     `joined`: whether the peer has caught up, as it last said.
+    `features`: what the peer understands, as it last said.
     `failures`: pushes that failed since the last success.
     `last_error`: why the last one failed; empty once a push succeeds.
     `sent_events`: events that the peer has acknowledged.
+
+    `for_peer` returns events as a peer with some features understands them.
     """
 
-    def __init__(self, journal: Journal, random: Callable[[], float]) -> None:
+    def __init__(self, journal: Journal, random: Callable[[], float], for_peer: ForPeer = as_they_are) -> None:
         self._journal = journal
         self._random = random
+        self._for_peer = for_peer
         self.state = LinkState.NEW
         self.acknowledged = 0
         self.origin = ""
         self.joined = False
+        self.features = NO_FEATURES
         self.last_error = ""
         self.failures = 0
         self.since = 0.0
@@ -111,6 +125,7 @@ class Sender:
             age_ms = max(0, int((now - taken) * 1000))
             later_seconds = journal.later_seconds(first, len(events))
             self._in_flight = (first + len(events) - 1, now, taken)
+            events = self._for_peer(events, self.features)
         else:  # first find out what the peer has
             events, age_ms, later_seconds = [], int(self.lag_seconds(now) * 1000), []
             self._in_flight = (first - 1, now, None)
@@ -138,6 +153,7 @@ class Sender:
         self.last_error = ""
         self.origin = ack.origin
         self.joined = ack.joined
+        self.features = frozenset(ack.features)
         advanced = ack.watermark - self.acknowledged
         self.acknowledged = min(ack.watermark, self._journal.latest)
         if advanced <= 0 and self.lag_events and last > self.acknowledged:
@@ -154,7 +170,7 @@ class Sender:
         events, _ = self._journal.read(first, MAX_EVENTS)
         self.acknowledged = first + len(events) - 1
         self.sent_events += len(events)
-        return events
+        return self._for_peer(events, NO_FEATURES)
 
     def failed(self, reason: str, now: float, *, legacy: bool = False) -> None:
         """The push did not get through, or the peer does not know it (`legacy`)."""

@@ -18,6 +18,7 @@ from replication.buckets import Want
 from replication.entities import Summary
 from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
+from replication.features import NAMES
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
 from replication.messages import Ack, Push
@@ -59,7 +60,7 @@ def test_a_push_is_taken_and_acknowledged() -> None:
     door = Door()
     push = Push(VERSION, "b@1", 1, 1, 0, [Added("r", "c", "10.0.0.1", 5), Done("s")])
     ack = msgpack.decode(door.call("POST", paths.PUSH, msgpack.encode(push)), type=Ack)
-    assert ack == Ack(VERSION, "a@1", 2, False)
+    assert ack == Ack(VERSION, "a@1", 2, False, NAMES)
     assert door.node.live() == {"r"}
 
 
