@@ -96,6 +96,8 @@ class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_blocks: Positive = field(default=4_000_000, name="MaxBlocks")
     # 65,536 blocks of 512 bytes are about 8 million tokens.
     max_engine_blocks: Positive = field(default=65_536, name="MaxEngineBlocks")
+    # Engines in the answer to a query that does not say.
+    top_k: Annotated[int, Meta(ge=1, le=1000)] = field(default=10, name="TopK")
 
 
 class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

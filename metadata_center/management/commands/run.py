@@ -17,6 +17,7 @@ from django.urls import get_resolver
 
 from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
+from metadata_center.configuration import log_notes
 from metadata_center.node import Node
 from runtime.config import Config, ConfigError
 from runtime.logs import configure
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             raise refused("HTTP", http.host, http.port, error) from None
         with listener:
             logs = configure(config.log)
+            log_notes(settings.LOADED)
             node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
                 config,
