@@ -16,6 +16,7 @@ from edge.errors import InvalidInput
 
 MAX_NAME = 256
 MAX_HASH = 2**64 - 1
+ONE_FORM = "in its one form: RFC 5952, IPv4 inside IPv6 as IPv4"  # of an address in answers
 INT64 = {"format": "int64"}  # for generators of clients
 
 # msgspec's own bounds end at 2**63 - 1; the handlers check the upper one.

@@ -71,7 +71,7 @@ class Node:
             name,
             cached=caches.lengths,
             keep=caches.handlers.keep,
-            engine_closed=caches.handlers.engine_gone,
+            forget=caches.handlers.forget,
         )
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery)

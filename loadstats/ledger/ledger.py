@@ -69,11 +69,14 @@ class Ledger:
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
     `requests`: the ledger as people look into it.
+    `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
+        anything else knew the engine.
     """
 
     def __init__(self, **options: Unpack[LedgerOptions]) -> None:
         limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
+        self.on_dropped: Callable[[str, str], bool] | None = None
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
@@ -96,15 +99,6 @@ class Ledger:
     @incarnation.setter
     def incarnation(self, value: bytes) -> None:
         self._engines.incarnation = value
-
-    @property
-    def on_closed(self) -> Callable[[str, str], object] | None:
-        """Called with cluster and name of an engine that is no longer listed, under the lock: it must be quick."""
-        return self._engines.on_closed
-
-    @on_closed.setter
-    def on_closed(self, value: Callable[[str, str], object] | None) -> None:
-        self._engines.on_closed = value
 
     # What clients report
 
@@ -160,7 +154,7 @@ class Ledger:
             record = self._buckets[crc % BUCKETS].get(request_id)
             if record is not None and record.engine is not None:
                 self._counts.repeated += 1
-                return Reserved(record.engine.parts.ip, record.engine.encode(), None)
+                return Reserved(record.engine.name, record.engine.parts.ip, record.engine.encode(), None)
             view = view_of(self._engines.clusters.get(cluster), names, crc)
             choice = choose(view)
             if choice is None:
@@ -170,7 +164,7 @@ class Ledger:
             listed = engine.cluster
             assert listed is not None  # an engine with a request is in its cluster
             listed.refresh(1)  # the last that changed is this one
-            return Reserved(engine.parts.ip, listed.encoded[engine.index], choice.score)
+            return Reserved(engine.name, engine.parts.ip, listed.encoded[engine.index], choice.score)
 
     def first_token(self, request_id: str, now: float, wall_ns: int) -> bool:
         """End a request's prefill. Returns False if that was known, or the request is done."""
@@ -257,12 +251,15 @@ class Ledger:
                 self.journal.append(Beat(owner, ttl_seconds, stamp_ms), now)
 
     def drop(self, cluster: str, engine: str) -> int | None:
-        """Forget an engine and its requests. Returns how many those are; None if there is no such engine.
+        """Forget an engine, its requests and what else is known of it. Returns how many requests those are; None if
+        nothing knew the engine.
 
         It is no longer listed at once. `lapse` ends the requests one by one, and so on every node.
         """
         with self._lock:
-            return self._drops.drop(cluster, engine)
+            ended = self._drops.drop(cluster, engine)
+        known = self.on_dropped is not None and self.on_dropped(cluster, engine)
+        return 0 if ended is None and known else ended
 
     def journal_event(self, event: object, now: float, size: int) -> None:
         """Journal what another part took from its clients, in one line with the ledger's own events. `size` is its

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from loadstats.ledger import Added, Beat, Done, Event, FirstToken, RequestRefreshed, TokensCounted
+from replication.entities.caches import CacheEvent, CacheLost, Saved
 
 
 class View(NamedTuple):
@@ -33,8 +34,10 @@ class Told:
     tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
     refreshed: dict[str, int] = field(default_factory=dict)
     beats: dict[str, int] = field(default_factory=dict)
+    saved: dict[tuple[str, str, int], int] = field(default_factory=dict)  # by cluster, engine and block: the last stamp
+    lost: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
-    def note(self, dot: tuple[str, int], event: Event) -> None:
+    def note(self, dot: tuple[str, int], event: Event | CacheEvent) -> None:
         match event:
             case Added(request_id):
                 self.adds[request_id] = min(self.adds.get(request_id, (dot, event)), (dot, event), key=lambda it: it[0])
@@ -49,6 +52,12 @@ class Told:
                 self.refreshed[request_id] = max(self.refreshed.get(request_id, 0), stamp_ms)
             case Beat(owner, _, stamp_ms):
                 self.beats[owner] = max(self.beats.get(owner, 0), stamp_ms)
+            case Saved(cluster, engine, stamp, hashes):
+                for block in hashes:
+                    place = cluster, engine, block
+                    self.saved[place] = max(self.saved.get(place, 0), stamp)
+            case CacheLost(cluster, engine, stamp):
+                self.lost[cluster, engine] = max(self.lost.get((cluster, engine), 0), stamp)
 
     def over(self, request_id: str) -> bool:
         """Whether it ended, or its engine was dropped by a node that knew it there."""
