@@ -19,6 +19,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
+from msgspec import Struct
+
 from replication.buckets import Layout, State
 
 
@@ -48,6 +50,7 @@ class Entity(ABC):
     `buckets`: how many buckets it has.
     `layout`: how its Want and State travel.
     `events`: the types of its events.
+    `always`: of those with members that an older release does not know, how many members are always sent; see `Brief`.
     `answer_size`: when an answer is full, in what `size` counts.
     `compared`: whether it has digests in the Summary and is repaired by them; see the module.
     `stepwise`: whether the loop may turn between two steps of a merge.
@@ -59,6 +62,7 @@ class Entity(ABC):
     buckets: ClassVar[int]
     layout: ClassVar[Layout]
     events: ClassVar[frozenset[type]]
+    always: ClassVar[Mapping[type[Struct], int]] = {}
     answer_size: ClassVar[int]
     compared: ClassVar[bool]
     stepwise: ClassVar[bool]

@@ -35,7 +35,8 @@ class ReplicaHandlers:
     """The calls between nodes.
 
     `takers` maps the Go version's event types to the handlers of the client calls that they repeat. `links` returns the
-    peers as they are. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds.
+    peers as they are. `cold_since` returns since when this node is cold, None if it is not. `now` is monotonic seconds,
+    `wall_ns` wall-clock nanoseconds.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ReplicaHandlers:
         links: Callable[[], Sequence[PeerLink]],
         takers: Mapping[str, Handler],
         *,
+        cold_since: Callable[[], str | None] = lambda: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -53,6 +55,7 @@ class ReplicaHandlers:
         self._links = links
         self._takers = {name.encode(): handler for name, handler in takers.items()}
         self._expected = ", ".join(takers)
+        self._cold_since = cold_since
         self._now = now
         self._wall_ns = wall_ns
         self._read_push = Decoder(Push).decode
@@ -109,6 +112,7 @@ class ReplicaHandlers:
         return {
             "origin": self._replica.origin,
             "joined": self._replica.joined,
+            "cold_since": self._cold_since(),
             "vector": self._replica.vector(),
             "peers": [_report(link, now) for link in self._links()],
         }

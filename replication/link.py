@@ -11,6 +11,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec import DecodeError, ValidationError
@@ -71,6 +72,7 @@ class PeerLink:
     `name`: its address and port as text.
     `sender`: what it has of our journal.
     `pulling`: buckets still to come of the pull under way.
+    `cold`: whether the peer began with nothing and may still lack what was reported before, as it last said.
     `lost_events`: events that a peer of the Go version's kind did not take.
 
     `observe` is called with the seconds that a push's first event took, `stepped` after each push, done or failed. The
@@ -92,6 +94,7 @@ class PeerLink:
         self.sender = sender
         self.pulling = 0
         self.lost_events = 0
+        self.cold = False
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)
@@ -102,10 +105,28 @@ class PeerLink:
         self._reported = sender.state
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
         self._idle = idle
+        self._hurried = asyncio.Event()
+        self._pushing_old = False  # events that count as sent are still on their way to a peer of the Go version
+        self._patience = 0  # at so many failures the flush ends; see `flush`
 
     def wake(self) -> None:
         """The journal has something new."""
         self._news.set()
+
+    def flush(self) -> None:
+        """Hand on what the journal holds. A peer that is lost is tried once more, at once, and any other twice."""
+        sender = self.sender
+        self._patience = sender.failures + (1 if sender.state is LinkState.LOST else 2)
+        sender.hurry()
+        self._hurried.set()
+
+    @property
+    def flushed(self) -> bool:
+        """Whether the peer has all that the journal holds, or has shown since `flush` that it cannot be reached."""
+        sender = self.sender
+        if sender.state is LinkState.LOST and sender.failures >= self._patience:
+            return True
+        return not sender.lag_events and not self._pushing_old
 
     def close(self) -> None:
         """Drop the connections."""
@@ -134,6 +155,7 @@ class PeerLink:
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
+        self.cold = self._pulls.cold
         if status != 200:
             raise Refused(path, status)
         return answer
@@ -149,8 +171,9 @@ class PeerLink:
             await self._wait(None if due is None else due - now)
             return
         try:
-            status, body = await self._connection.ask("POST", paths.PUSH, _encode(push))
+            status, body = await self._connection.ask("POST", paths.PUSH, push.encode())
             if status == 200:
+                self.cold = self._connection.cold
                 took = sender.took(_known(_read_ack(body)), self._now())
                 if took is not None:
                     self._observe(took)
@@ -163,9 +186,16 @@ class PeerLink:
             sender.failed(str(error) or type(error).__name__, self._now())
 
     async def _wait(self, seconds: float | None) -> None:
-        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short."""
+        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short, unless
+        a flush begins."""
         if seconds is not None and self.sender.lag_events:
-            await asyncio.sleep(max(0.0, seconds))
+            if self.sender.state is LinkState.CONNECTED:  # some milliseconds, and often
+                await asyncio.sleep(max(0.0, seconds))
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, seconds)):
+                        await self._hurried.wait()
+                self._hurried.clear()
             return
         self._idle.add(self)
         try:
@@ -184,7 +214,11 @@ class PeerLink:
         if not events:
             await self._wait(1.0)
             return
-        self.lost_events += await self._legacy.push(events)
+        self._pushing_old = True
+        try:
+            self.lost_events += await self._legacy.push(events)
+        finally:
+            self._pushing_old = False
 
     def _report(self) -> None:
         """Log one line for each change of state, none for each event."""

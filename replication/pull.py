@@ -63,6 +63,11 @@ class Pull:
         return any(entity.compared for entity in self._entities)
 
     @property
+    def fills(self) -> bool:
+        """Whether all that the peer holds of the compared entities is in when it is done."""
+        return self._whole and self.compares
+
+    @property
     def left(self) -> int:
         """Buckets still to come."""
         return sum(len(buckets) for _, buckets in self._wanted)

@@ -46,6 +46,13 @@ class Standing(Struct):
 
     origin: Annotated[str, Meta(description="this life of this node")]
     joined: Annotated[bool, Meta(description="it has caught up with its peers, or is alone")]
+    cold_since: Annotated[
+        str | None,
+        Meta(
+            description="since when it may lack what was reported before it began; null if it lacks nothing",
+            extra_json_schema={"format": "date-time"},
+        ),
+    ]
     vector: Annotated[
         dict[str, int], Meta(description="for each origin, the last event before which this node has seen all")
     ]
@@ -77,6 +84,7 @@ class ReplicaPeers(HandlerViewSet):
     examples: ClassVar = {
         "origin": "10.0.0.8:8080@18eab1234c6e0797",
         "joined": True,
+        "cold_since": None,
         "vector": {"10.0.0.8:8080@18eab1234c6e0797": 41},
         "peer": "10.0.0.8:8080",
         "state": "connected",

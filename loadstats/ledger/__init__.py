@@ -8,6 +8,7 @@ the same state everywhere.
 
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.cause import CAUSES, Cause
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
@@ -28,6 +29,7 @@ from loadstats.ledger.totals import ClusterTotals, SignalSums
 
 __all__ = [
     "BUCKETS",
+    "CAUSES",
     "CONTRACT",
     "EARLY",
     "IN_FLIGHT",
@@ -39,6 +41,7 @@ __all__ = [
     "Beat",
     "CandidateNames",
     "CandidateView",
+    "Cause",
     "Cluster",
     "ClusterSnapshot",
     "ClusterTotals",

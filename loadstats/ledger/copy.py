@@ -8,7 +8,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from loadstats.ledger.event import LATEST_MS, TokenNum
+from loadstats.ledger.cause import GATEWAY
+from loadstats.ledger.event import LATEST_MS, EndCause, TokenNum
+from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import Record
 
 
@@ -19,6 +21,7 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     `cluster`, `engine`: where it runs; both empty for a stub.
     `origin`, `seq`: the dot of its add; empty and 0 for a record without one.
     `age_seconds`: since its add.
+    `cause`: why it ended, a byte as in `cause.py`. Without a meaning while it has not.
     """
 
     request_id: Annotated[str, Meta(min_length=1, max_length=256)]
@@ -34,6 +37,7 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     output_tokens: TokenNum = 0
     refreshed_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
     age_seconds: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    cause: EndCause = GATEWAY
 
     @classmethod
     def of(cls, record: Record, tick: int) -> RequestCopy:
@@ -54,4 +58,5 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
             0 if extras is None else extras.output_tokens,
             0 if extras is None else extras.refreshed_ms,
             tick - record.since_tick,
+            record.cause if record.phase is DONE else GATEWAY,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from zlib import crc32
 
+from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
@@ -72,8 +73,8 @@ class Merging:
                 self._added(event, origin, seq, tick, wall_ns, age_seconds)
             case FirstToken(request_id):
                 self._phase(crc32(request_id.encode()), request_id, DECODE, tick, wall_ns)
-            case Done(request_id):
-                self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns)
+            case Done(request_id, cause):
+                self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns, cause)
             case TokensCounted(request_id, input_tokens, output_tokens):
                 crc = crc32(request_id.encode())
                 self._records.hold(crc, request_id, input_tokens, output_tokens, tick, wall_ns)
@@ -107,7 +108,8 @@ class Merging:
                 continue
             if record.request_id not in present and theirs(record.origin.name, record.seq):
                 record.engine.changed(wall_ns)
-                self._records.end(crc32(record.request_id.encode()), record, tick)
+                self._records.end(crc32(record.request_id.encode()), record, tick, ELSEWHERE)
+                self._counts.count_end(ELSEWHERE)
                 changed += 1
         self._counts.repaired += changed
         return changed
@@ -164,7 +166,7 @@ class Merging:
         if copy.input_tokens or copy.output_tokens:
             changed = self._records.hold(crc, copy.request_id, copy.input_tokens, copy.output_tokens, tick, wall_ns)
         if copy.phase != PREFILL:
-            self._phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns)
+            self._phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns, copy.cause)
         record = records.get(copy.request_id)
         if record is None:
             return 0
@@ -232,17 +234,19 @@ class Merging:
         except LedgerFull:
             return None
 
-    def _phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int) -> None:
+    def _phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int, cause: int = UNKNOWN) -> None:
         record = self._records.buckets[crc % BUCKETS].get(request_id)
         if record is None:
-            self._records.remember(crc, request_id, phase, tick)
+            self._records.remember(crc, request_id, phase, tick, cause if phase is DONE else UNKNOWN)
         elif record.phase < phase:
             engine = record.engine
             if phase is DONE:
-                self._counts.done += 1
-                self._records.end(crc, record, tick)
+                self._counts.count_end(cause)
+                self._records.end(crc, record, tick, cause)
             else:
                 self._counts.first_tokens += engine is not None
                 self._records.decode(crc, record)
             if engine is not None:
                 engine.changed(wall_ns, tick)
+        elif phase is DONE:
+            record.cause = better_known(record.cause, cause)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from loadstats.ledger import (
@@ -26,6 +26,7 @@ from loadstats.ledger import (
     RequestRefreshed,
     TokensCounted,
 )
+from replication.brief import Brief
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 
@@ -62,10 +63,11 @@ class ReplicatedRequests(Entity):
     path = "/v1/replica/state"
     unit = "records"
     buckets = BUCKETS
-    layout = Layout(RequestCopy, BUCKETS)
+    layout = Layout(RequestCopy, BUCKETS, brief=Brief({RequestCopy: 13}))
     events: ClassVar[frozenset[type]] = frozenset(
         {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped}
     )
+    always: ClassVar[Mapping[type[Struct], int]] = {Done: 1}
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours

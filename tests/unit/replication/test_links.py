@@ -33,6 +33,7 @@ from replication.links import Links
 from replication.messages import Ack
 from replication.paths import VERSION
 from replication.sender import LinkState, Sender
+from runtime.cold_start import ColdStart
 from runtime.health import PartState
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
@@ -40,7 +41,9 @@ from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_pee
 class Peer(Node):
     """A node with its links. `join_seconds` is long: who is ready has joined."""
 
-    def __init__(self, name: str, *, join_seconds: float = 60.0, **options: float) -> None:
+    def __init__(
+        self, name: str, *, join_seconds: float = 60.0, cold: ColdStart | None = None, **options: float
+    ) -> None:
         super().__init__(f"{name}@1", **options)  # type: ignore[arg-type]
         self.lags: list[float] = []
         self.admission = Admission("")
@@ -52,18 +55,20 @@ class Peer(Node):
             join_seconds=join_seconds,
             random=Random(1),
             observe=self.lags.append,
+            cold=cold,
         )
+        self.cold = cold or ColdStart(0.0)
         table = Table(ReplicaHandlers(self.replica, self.admission, self.links.links, {}).routes())
         self.server = RawPeer(lambda line, body: self._serve(table, line, body))
 
-    @staticmethod
-    def _serve(table: Table, line: bytes, body: bytes) -> bytes:
+    def _serve(self, table: Table, line: bytes, body: bytes) -> bytes:
         method, path, _ = line.split()
         route = table.find(method, path)
         if route is None:
             return http(404)
         try:
-            return http(200, route.handler(Call(b"", body, {}, client="127.0.0.1")))
+            said = [b"X-Metadata-Center-Cold: %d" % self.cold.seconds()] if self.cold.seconds() else []
+            return http(200, route.handler(Call(b"", body, {}, client="127.0.0.1")), *said)
         except InvalidInput as error:
             return http(400, error.reason.encode())
 
