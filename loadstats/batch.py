@@ -21,8 +21,8 @@ from edge.call import AsyncHandler, Call, Route
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
 from loadstats.handlers import report_add
-from loadstats.ledger import Ledger, Row
-from loadstats.wire import Add, Ended, RequestId, Tokens
+from loadstats.ledger import LATEST, Ledger, Row
+from loadstats.wire import Add, Attempt, Ended, RequestId, Tokens
 
 BATCH = "/v1/load/batch"
 MAX_OPERATIONS = 10_000
@@ -54,6 +54,7 @@ class RefreshOperation(Struct, tag_field="op", tag="refresh", gc=False):
     """As `PUT /v1/load/refresh` with one request."""
 
     request_id: RequestId
+    attempt: Attempt | None = None
 
 
 Operation = AddOperation | PromptOperation | DeleteOperation | TokensOperation | RefreshOperation
@@ -152,19 +153,26 @@ class BatchHandlers:
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.first_token(operation.request_id, now, wall_ns)
+        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST)
         return OK
 
     def _done(self, operation: DeleteOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.done(operation.request_id, now, wall_ns)
+        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST)
         return OK
 
     def _tokens(self, operation: TokensOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.tokens(operation.request_id, operation.input_tokens, operation.output_tokens, now, wall_ns)
+        self._ledger.tokens(
+            operation.request_id,
+            operation.input_tokens,
+            operation.output_tokens,
+            now,
+            wall_ns,
+            operation.attempt or LATEST,
+        )
         return OK
 
     def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int) -> bytes:
-        if self._ledger.refresh(operation.request_id, now, wall_ns):
+        if self._ledger.refresh(operation.request_id, now, wall_ns, operation.attempt or LATEST):
             return KNOWN
         return encode(Taken(200, unknown=[operation.request_id]))
 

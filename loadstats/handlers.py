@@ -17,7 +17,7 @@ from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.errors import Conflict, ContractError, TooMany
-from loadstats.ledger import EngineName, LedgerFull, Match, Mismatch
+from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
 from loadstats.wire import Add, Ended
 
@@ -37,11 +37,13 @@ class Calls(Protocol):
         wall_ns: int,
         owner: str,
         match: Match | None,
+        *,
+        attempt: int,
     ) -> object: ...
 
-    def first_token(self, request_id: str, now: float, wall_ns: int) -> object: ...
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
 
-    def done(self, request_id: str, now: float, wall_ns: int) -> object: ...
+    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int) -> object: ...
 
 
 class LoadHandlers:
@@ -76,7 +78,8 @@ class LoadHandlers:
         The engine has one request more, and its `prompt_length` grows. An id that is known already changes nothing and
         is answered 200, even where cluster, engine or length differ. Members that are not named here are ignored.
         With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
-        is in `data`.
+        is in `data`. With an `attempt` that is larger than the known one the request starts again: it counts on this
+        engine and no longer on the one before, also after its end.
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
@@ -91,7 +94,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.first_token(body.request_id, self._now(), self._wall_ns())
+        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST)
         return NULL
 
     def done(self, call: Call) -> bytes:
@@ -103,7 +106,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.done(body.request_id, self._now(), self._wall_ns())
+        self._ledger.done(body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST)
         return NULL
 
 
@@ -114,7 +117,15 @@ def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: f
         engine = str(EngineName(engine, body.port, body.dp_rank))
     try:
         ledger.add(
-            body.request_id, body.cluster, engine, body.prompt_length or 0, now, wall_ns, body.owner or "", body.match
+            body.request_id,
+            body.cluster,
+            engine,
+            body.prompt_length or 0,
+            now,
+            wall_ns,
+            body.owner or "",
+            body.match,
+            attempt=body.attempt or LATEST,
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None

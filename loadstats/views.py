@@ -96,6 +96,7 @@ class LoadPick(HandlerViewSet):
         "prefill_req_num": 1,
         "score": 0.6,
         "cache_length": 1,
+        "attempt": 1,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from edge.body import INT64, MAX_NAME, DpRank, EngineAddress, Name, Port
-from loadstats.ledger import Match
+from loadstats.ledger import MAX_ATTEMPT, Match
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 
@@ -19,6 +19,9 @@ Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema=I
 
 Owner = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="the gateway that sends heartbeats for it")]
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Attempt = Annotated[
+    int, Meta(ge=1, le=MAX_ATTEMPT, description="of the request; absent: the latest that the node knows")
+]
 MAX_REQUEST_IDS = 1000  # of one refresh: 2 ms
 MAX_TTL_SECONDS = 86_400
 
@@ -38,12 +41,14 @@ class Add(Struct, gc=False):
     dp_rank: DpRank | None = None
     owner: Owner | None = None
     match: Match | None = None
+    attempt: Attempt | None = None
 
 
 class Ended(Struct, gc=False):
     """`DELETE /v1/load/prompt` and `DELETE /v1/load/stats`: a request's prefill, or the request, is over."""
 
     request_id: RequestId
+    attempt: Attempt | None = None
 
 
 class Tokens(Struct, gc=False):
@@ -52,13 +57,15 @@ class Tokens(Struct, gc=False):
     request_id: RequestId
     input_tokens: TokenNum = 0
     output_tokens: TokenNum = 0
+    attempt: Attempt | None = None
 
 
 class Refresh(Struct):
-    """`PUT /v1/load/refresh`: requests that are still under way, one or several."""
+    """`PUT /v1/load/refresh`: requests that are still under way, one or several. `attempt` is that of `request_id`."""
 
     request_id: RequestId | None = None
     request_ids: Annotated[list[RequestId], Meta(max_length=MAX_REQUEST_IDS)] = []
+    attempt: Attempt | None = None
 
 
 class Refreshed(Struct):

@@ -9,7 +9,7 @@ buckets]`. `docs/protocol.md` describes both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct
@@ -85,17 +85,9 @@ class Layout:
     `copy`: the struct of a copy.
     `buckets`: how many buckets the entity has.
     `before`: the struct of what comes before the buckets, at most `MAX_BEFORE` of them; None for the plain layout.
-    `brief`: returns a copy as it is encoded; None: as it is.
     """
 
-    def __init__(
-        self,
-        copy: type[Struct],
-        buckets: int,
-        before: type[Struct] | None = None,
-        brief: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self._brief = brief
+    def __init__(self, copy: type[Struct], buckets: int, before: type[Struct] | None = None) -> None:
         number = Annotated[int, Meta(ge=0, lt=buckets)]
         numbers = Annotated[list[number], Meta(min_length=1, max_length=buckets)]
         pairs = Annotated[list[tuple[number, list[copy]]], Meta(max_length=buckets)]  # type: ignore[valid-type]
@@ -122,9 +114,6 @@ class Layout:
 
     def write_state(self, state: State) -> bytes:
         """Encode a State."""
-        buckets = state.buckets
-        if self._brief is not None:
-            buckets = [(bucket, list(map(self._brief, copies))) for bucket, copies in buckets]
         if self._plain:
-            return _encode((state.version, buckets))
-        return _encode((state.version, state.whole, state.before, buckets))
+            return _encode((state.version, state.buckets))
+        return _encode((state.version, state.whole, state.before, state.buckets))

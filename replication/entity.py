@@ -19,8 +19,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
-from msgspec import Struct
-
 from replication.buckets import Layout, State
 
 
@@ -50,7 +48,6 @@ class Entity(ABC):
     `buckets`: how many buckets it has.
     `layout`: how its Want and State travel.
     `events`: the types of its events.
-    `always`: of those with members that an older release does not know, how many members are always sent; see `Brief`.
     `answer_size`: when an answer is full, in what `size` counts.
     `compared`: whether it has digests in the Summary and is repaired by them; see the module.
     `stepwise`: whether the loop may turn between two steps of a merge.
@@ -62,7 +59,6 @@ class Entity(ABC):
     buckets: ClassVar[int]
     layout: ClassVar[Layout]
     events: ClassVar[frozenset[type]]
-    always: ClassVar[Mapping[type[Struct], int]] = {}
     answer_size: ClassVar[int]
     compared: ClassVar[bool]
     stepwise: ClassVar[bool]
@@ -71,7 +67,8 @@ class Entity(ABC):
 
     @abstractmethod
     def check(self, events: Sequence[Any]) -> None:
-        """Check this entity's own among the events. Raises InvalidInput for a wrong one."""
+        """Check this entity's own among the events. Raises InvalidInput if one is wrong: then each is checked by
+        itself, and the wrong ones are left out."""
 
     @abstractmethod
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
@@ -138,6 +135,12 @@ class Entity(ABC):
     def kept(self) -> bool:
         """Whether this node keeps any of it. If not, nothing is pulled."""
         return True
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """How long what one event reported may live here. Until then peers are not told that a left-out one was
+        seen."""
+        return 0.0
 
     def hold(self, behind: bool, now: float) -> None:  # noqa: B027 most have nothing to do
         """React to whether some peer and this node may not know all of each other's events."""

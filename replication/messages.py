@@ -11,15 +11,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.msgpack import Encoder
-from msgspec.structs import replace
 
-from replication.entities import Event, Number, OriginName, brief_event
+from replication.entities import Event, Number, OriginName
 from replication.features import FeatureNames
 
 MAX_EVENTS = 1024  # of one push: 1.5 ms of the receiver's loop
-
-_encode = Encoder().encode
 
 
 class Push(Struct, frozen=True, array_like=True):
@@ -42,10 +38,6 @@ class Push(Struct, frozen=True, array_like=True):
     age_ms: Number
     events: Annotated[list[Event], Meta(max_length=MAX_EVENTS)]
     later_seconds: Annotated[list[Number], Meta(max_length=MAX_EVENTS)] = []
-
-    def encode(self) -> bytes:
-        """Return it as msgpack."""
-        return _encode(replace(self, events=list(map(brief_event, self.events))))
 
 
 class Ack(Struct, frozen=True, array_like=True):

@@ -13,7 +13,18 @@ from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
-from loadstats.ledger.event import Added, Beat, Done, Dropped, Event, FirstToken, RequestRefreshed, TokensCounted
+from loadstats.ledger.event import (
+    LATEST,
+    MAX_ATTEMPT,
+    Added,
+    Beat,
+    Done,
+    Dropped,
+    Event,
+    FirstToken,
+    RequestRefreshed,
+    TokensCounted,
+)
 from loadstats.ledger.event_sink import EventSink
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
 from loadstats.ledger.legacy import LegacyLedgerAdapter
@@ -33,6 +44,8 @@ __all__ = [
     "CONTRACT",
     "EARLY",
     "IN_FLIGHT",
+    "LATEST",
+    "MAX_ATTEMPT",
     "MAX_CANDIDATES",
     "NAMES",
     "OURS",

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from loadstats.ledger.clock import TickClock
-from loadstats.ledger.copy import RequestCopy
+from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.event import Event
 from loadstats.ledger.expiry import Expiry
 from loadstats.ledger.limits import SLICE, LedgerLimits
@@ -56,6 +56,11 @@ class LedgerReplica:
     def tombstone_seconds(self) -> int:
         """How long an ended request is remembered."""
         return self._limits.tombstone_ticks
+
+    @property
+    def request_seconds(self) -> int:
+        """How long a request that was not ended lives."""
+        return self._limits.request_ticks
 
     @property
     def holding(self) -> bool:
@@ -108,12 +113,22 @@ class LedgerReplica:
             return [RequestCopy.of(record, tick) for record in self._records.buckets[bucket].values()]
 
     def merge(
-        self, bucket: int, copies: Sequence[RequestCopy], *, theirs: Covers, ours: Covers, now: float, wall_ns: int
+        self,
+        bucket: int,
+        copies: Sequence[RequestCopy],
+        *,
+        theirs: Covers,
+        ours: Covers,
+        now: float,
+        wall_ns: int,
+        attempts: bool = True,
     ) -> int:
         """Merge a peer's whole bucket. Returns how many records changed here. See `Merging.bucket`."""
         with self._lock:
             tick = self._clock.at(now)
-            return self._merging.bucket(bucket, copies, theirs=theirs, ours=ours, tick=tick, wall_ns=wall_ns)
+            return self._merging.bucket(
+                bucket, copies, theirs=theirs, ours=ours, tick=tick, wall_ns=wall_ns, attempts=attempts
+            )
 
     def owners(self, now: float) -> dict[str, tuple[int, int]]:
         """Return gateways by name: the stamp of the last heartbeat in wall-clock ms, and for how many seconds that
@@ -126,7 +141,7 @@ class LedgerReplica:
                 tick = self._clock.at(now)
                 for owner in part:
                     if owner.beat_ms:
-                        found[owner.name] = owner.beat_ms, owner.due_tick - tick
+                        found[owner.name] = owner.beat_ms, max(owner.due_tick - tick, -LATEST_AGE_SECONDS)
         return found
 
     def merge_owners(self, owners: Mapping[str, tuple[int, int]], now: float) -> None:

@@ -38,6 +38,7 @@ class RequestView(Struct, frozen=True, gc=False):
     `owner`: the gateway that answers for it while it is in flight.
     `orphaned`: whether that gateway has fallen silent.
     `input_tokens`, `output_tokens`: what it holds on its engine.
+    `attempt`: which attempt of the request it is about.
     `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where
     that is unknown.
     """
@@ -56,6 +57,7 @@ class RequestView(Struct, frozen=True, gc=False):
     input_tokens: int = 0
     output_tokens: int = 0
     cause: str = ""
+    attempt: int = 1
 
 
 class Filter(Struct, frozen=True):
@@ -184,6 +186,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         0 if extras is None else extras.input_tokens,
         0 if extras is None else extras.output_tokens,
         name_of(record.cause),
+        1 if extras is None else extras.attempt,
     )
 
 

@@ -18,7 +18,6 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-from replication.brief import Brief
 from replication.entities.caches import CacheEvent, ReplicatedCaches
 from replication.entities.requests import Digests, Owners, ReplicatedRequests, RequestEvent
 from replication.features import FeatureNames
@@ -27,9 +26,6 @@ OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
 Number = Annotated[int, Meta(ge=0)]
 
 Event = RequestEvent | CacheEvent
-
-brief_event = Brief({**ReplicatedRequests.always, **ReplicatedCaches.always})
-"""Returns an event as it is encoded."""
 
 
 class Entities(NamedTuple):

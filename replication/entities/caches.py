@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from edge.engine_name import address_in
 from kvcache.index import BUCKETS, CacheCopy, CacheDropped, CacheIndex
+from kvcache.stamps import LATEST_STAMP
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 from replication.features import ENGINE_CACHES, NOTHING
@@ -29,7 +30,7 @@ MAX_HASHES = 16_384  # of one save, as for clients
 
 ClusterName = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
-Stamp = Annotated[int, Meta(ge=0)]
+Stamp = Annotated[int, Meta(ge=0, le=LATEST_STAMP)]
 
 CopyT = TypeVar("CopyT", CacheCopy, CacheDropped)
 
@@ -151,12 +152,16 @@ class ReplicatedCaches(Entity):
         index = self._index
         if index is None:
             return
-        drops = [lost if lost.engine is None else self._named(lost) for lost in state.before]
+        drops = [
+            lost if lost.engine is None else self._named(lost) for lost in state.before if lost.stamp <= LATEST_STAMP
+        ]
         for lost in drops:
             self._seen(lost.stamp)
         index.merge_drops(drops, now)
         for _, copies in state.buckets:
             for copy in copies:
+                if copy.stamp > LATEST_STAMP:
+                    continue  # an event of this stamp is left out too
                 named = self._named(copy)
                 self._seen(named.stamp)
                 yield index.merge([named], now)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 from msgspec.structs import replace
 
 from loadstats.ledger import (
@@ -26,7 +26,6 @@ from loadstats.ledger import (
     RequestRefreshed,
     TokensCounted,
 )
-from replication.brief import Brief
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 
@@ -63,11 +62,10 @@ class ReplicatedRequests(Entity):
     path = "/v1/replica/state"
     unit = "records"
     buckets = BUCKETS
-    layout = Layout(RequestCopy, BUCKETS, brief=Brief({RequestCopy: 13}))
+    layout = Layout(RequestCopy, BUCKETS)
     events: ClassVar[frozenset[type]] = frozenset(
         {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped}
     )
-    always: ClassVar[Mapping[type[Struct], int]] = {Done: 1}
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours
@@ -132,6 +130,11 @@ class ReplicatedRequests(Entity):
     def complete(self) -> bool:
         """False for as long as a request may live after the ledger had no room for one."""
         return self._replica.complete
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """As long as a request may live."""
+        return self._replica.request_seconds
 
     def hold(self, behind: bool, now: float) -> None:
         """Let tombstones stay while a peer is behind, and for as long again afterwards.

@@ -20,6 +20,7 @@ import msgspec
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from loadstats.ledger import Ledger, Origin, Phase
+from loadstats.ledger.record import attempt_of
 from replication.anti_entropy import PENDING_SHARE
 from replication.buckets import State
 from replication.entities import Entities, Summary
@@ -389,6 +390,13 @@ def live(ledger: Ledger) -> dict[str, View]:
         tokens = (0, 0) if more is None else (more.input_tokens, more.output_tokens)
         refreshed = 0 if more is None else more.refreshed_ms
         found[record.request_id] = View(
-            engine.cluster.name, engine.name, int(record.phase), record.prompt_length, owner, tokens, refreshed
+            engine.cluster.name,
+            engine.name,
+            int(record.phase),
+            record.prompt_length,
+            owner,
+            tokens,
+            refreshed,
+            attempt_of(record),
         )
     return found

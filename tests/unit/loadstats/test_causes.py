@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from loadstats.ledger import BUCKETS, CAUSES, Added, Beat, Cause, Done, Event, Ledger, Origin, RequestCopy
 from loadstats.ledger.cause import better_known, name_of
 from loadstats.metrics import LoadCollector
-from replication.entities import brief_event
 from tests.audit import audit
 
 A = Origin.of("a@1")
@@ -131,7 +130,7 @@ def test_the_ends_that_are_journalled_say_their_cause(name: str) -> None:
     ledger.journal = notes = Notes()
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
     ENDS[name](ledger)
-    events = [msgpack.decode(msgpack.encode(brief_event(event)), type=Event) for event in notes.events]
+    events = [msgpack.decode(msgpack.encode(event), type=Event) for event in notes.events]
     peer.replica.apply(events, notes.origin, 1, 0.0, 1)
     assert cause(peer) == name
     assert peer.counts().ended() == ledger.counts().ended()

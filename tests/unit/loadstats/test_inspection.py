@@ -241,6 +241,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
         "input_tokens": 0,
         "output_tokens": 0,
         "cause": "",
+        "attempt": 1,
         "node": "node:80",
     }
 
