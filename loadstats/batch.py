@@ -15,7 +15,8 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
@@ -106,7 +107,7 @@ class BatchHandlers:
         self._read = Body(Batch).read
         self._read_list = Body(_Unread).read
         self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
         self._take: dict[type, Callable[[Any, float, int], bytes]] = {
             AddOperation: self._add,
             PromptOperation: self._first_token,
@@ -155,7 +156,7 @@ class BatchHandlers:
         return self._take[type(read)](read, now, wall_ns)
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        report_add(self._ledger, self._check_address, operation, now, wall_ns)
+        report_add(self._ledger, self._canonical, operation, now, wall_ns)
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
@@ -183,7 +184,7 @@ class BatchHandlers:
         return encode(Taken(200, unknown=[operation.request_id]))
 
     def _drop(self, operation: DropOperation, now: float, wall_ns: int) -> bytes:
-        return encode(Taken(200, ended=drop_engines(self._ledger, self._check_address, operation)))
+        return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
 
 
 def _refused(problem: ContractError) -> bytes:

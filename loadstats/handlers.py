@@ -13,7 +13,8 @@ from typing import Protocol
 
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.errors import Conflict, ContractError, TooMany
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
@@ -62,7 +63,7 @@ class LoadHandlers:
         self._wall_ns = wall_ns
         self._read_add = Body(Add).read
         self._read_ended = Body(Ended).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -86,7 +87,7 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        report_add(self._ledger, self._check_address, body, self._now(), self._wall_ns())
+        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns())
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -113,10 +114,9 @@ class LoadHandlers:
         return NULL
 
 
-def report_add(ledger: Calls, check_address: Callable[[str], None], body: Add, now: float, wall_ns: int) -> None:
+def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int) -> None:
     """Report a request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
-    engine = body.ip
-    check_address(engine)
+    engine = canonical(body.ip)
     if body.port is not None or body.dp_rank is not None:
         engine = str(EngineName(engine, body.port, body.dp_rank))
     try:

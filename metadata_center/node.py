@@ -43,7 +43,7 @@ from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
-from runtime.identity import Identity
+from runtime.identity import Identity, node_name
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
@@ -72,7 +72,7 @@ class Node:
         self._config = config
         self._logs = logs
         port = config.http.port if http_port is None else http_port
-        self._identity = Identity(f"{config.node.address or socket.gethostname()}:{port}", __version__)
+        self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
@@ -84,7 +84,7 @@ class Node:
             name,
             cached=caches.lengths,
             keep=caches.handlers.keep,
-            engine_closed=caches.handlers.engine_gone,
+            forget=caches.handlers.forget,
         )
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery, self._cold)

@@ -20,6 +20,7 @@ from django.http import HttpRequest
 
 from edge.errors import InvalidInput, NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
+from loadstats.admin.typed_engine import as_listed
 from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cause, Cursor, Filter, RequestView
 from loadstats.models import Request
 from loadstats.part import LoadStats
@@ -97,7 +98,7 @@ class RequestAdmin(LiveAdmin):
             return {**context, "searched": True, "lines": _lines([seen] if seen else [])}
         start = _cursor(request.GET.get("bucket", ""), request.GET.get("after", ""))
         shown = inspection.page(
-            Filter(asked["cluster"], asked["ip"], PHASES[phase][1], age),
+            Filter(asked["cluster"], as_listed(asked["ip"]), PHASES[phase][1], age),
             start,
             monotonic(),
             most=PER_PAGE,

@@ -6,13 +6,13 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import CAUSES, Cause
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.event import (
     LATEST,
     MAX_ATTEMPT,

@@ -23,6 +23,7 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import GATEWAY
 from loadstats.ledger.clock import TickClock
@@ -31,7 +32,6 @@ from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.drops import EngineDrops
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import (
     LATEST,
@@ -84,11 +84,14 @@ class Ledger:
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
     `requests`: the ledger as people look into it.
+    `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
+        anything else knew the engine.
     """
 
     def __init__(self, **options: Unpack[LedgerOptions]) -> None:
         limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
+        self.on_dropped: Callable[[str, str], bool] | None = None
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
@@ -111,15 +114,6 @@ class Ledger:
     @incarnation.setter
     def incarnation(self, value: bytes) -> None:
         self._engines.incarnation = value
-
-    @property
-    def on_closed(self) -> Callable[[str, str], object] | None:
-        """Called with cluster and name of an engine that is no longer listed, under the lock: it must be quick."""
-        return self._engines.on_closed
-
-    @on_closed.setter
-    def on_closed(self, value: Callable[[str, str], object] | None) -> None:
-        self._engines.on_closed = value
 
     # What clients report
 
@@ -192,7 +186,7 @@ class Ledger:
                 stays = record.phase is not DONE and is_candidate(before, cluster, names)
                 if attempt <= known if attempt else stays:
                     self._counts.repeated += 1
-                    return Reserved(before.parts.ip, before.encode(), None, known)
+                    return Reserved(before.name, before.parts.ip, before.encode(), None, known)
                 attempt = attempt or known + 1
                 if attempt > MAX_ATTEMPT:
                     raise LedgerFull("attempts", MAX_ATTEMPT)
@@ -209,7 +203,9 @@ class Ledger:
             listed = engine.cluster
             assert listed is not None  # an engine with a request is in its cluster
             listed.refresh(2)  # since the view only this one changed, and the one of the attempt before
-            reserved = Reserved(engine.parts.ip, listed.encoded[engine.index], choice.score, attempt_of(record))
+            reserved = Reserved(
+                engine.name, engine.parts.ip, listed.encoded[engine.index], choice.score, attempt_of(record)
+            )
             if incarnation:  # changes other rows
                 self._owners.settle(self._clock.at(now), wall_ns, SLICE)
             return reserved
@@ -342,12 +338,15 @@ class Ledger:
         return [ip, *(engine.name for engine in engines if engine.parts.ip == ip and engine.name != ip)]
 
     def drop(self, cluster: str, engine: str) -> int | None:
-        """Forget an engine and its requests. Returns how many those are; None if there is no such engine.
+        """Forget an engine, its requests and what else is known of it. Returns how many requests those are; None if
+        nothing knew the engine.
 
         It is no longer listed at once. `lapse` ends the requests one by one, and so on every node.
         """
         with self._lock:
-            return self._drops.drop(cluster, engine)
+            ended = self._drops.drop(cluster, engine)
+        known = self.on_dropped is not None and self.on_dropped(cluster, engine)
+        return 0 if ended is None and known else ended
 
     def journal_event(self, event: object, now: float, size: int) -> None:
         """Journal what another part took from its clients, in one line with the ledger's own events. `size` is its

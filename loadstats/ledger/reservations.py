@@ -67,12 +67,14 @@ class EngineChoice(NamedTuple):
 class Reserved(NamedTuple):
     """The engine that a request is on.
 
+    `name`: the engine's name.
     `ip`: the engine's address.
     `row`: the engine's row as JSON, with this request.
     `score`: the engine's score; None if the request was on the engine before.
     `attempt`: which attempt of the request it is on the engine for.
     """
 
+    name: str
     ip: str
     row: bytes
     score: float | None

@@ -29,7 +29,7 @@ PICK = "/v1/load/pick"
 Cached = Callable[[str, tuple[int, ...]], CachedLengths | None]
 """Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if none holds any."""
 Keep = Callable[[str, str, tuple[int, ...]], object]
-"""Notes that the engine of a cluster at an address holds a prompt."""
+"""Notes that an engine of a cluster, by its name, holds a prompt."""
 
 
 class PickHandlers:
@@ -50,7 +50,7 @@ class PickHandlers:
         random: Random,
         *,
         cached: Cached = lambda cluster, hashes: None,
-        keep: Keep = lambda cluster, ip, hashes: None,
+        keep: Keep = lambda cluster, engine, hashes: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -107,9 +107,9 @@ class PickHandlers:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
         if reserved is None:
             raise TooMany(f"max_queued: every candidate has {options.max_queued} requests or more")
-        length = 0 if lengths is None else lengths.at(reserved.ip)
+        length = 0 if lengths is None else lengths.at(reserved.name, reserved.ip)
         if body.save and body.prompt_hash and reserved.score is not None:
-            self._keep(body.cluster, reserved.ip, body.prompt_hash)
+            self._keep(body.cluster, reserved.name, body.prompt_hash)
         return b'%b,"score":%b,"cache_length":%d,"attempt":%d}' % (
             reserved.row[:-1],
             encode(reserved.score),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from edge.body import EngineAddress, Hash, Name
+from edge.body import DpRank, EngineAddress, Hash, Name, Port
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
-from loadstats.wire import Attempt, DpRank, Incarnation, Owner, Port, PromptLength, RequestId
+from loadstats.wire import Attempt, Incarnation, Owner, PromptLength, RequestId
 
 MAX_HASHES = 16_384
 MAX_WEIGHT = 1_000_000

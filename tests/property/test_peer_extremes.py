@@ -251,7 +251,7 @@ def _held(node: Node, now: float) -> dict[tuple[str, str], set[int]]:
     held: dict[tuple[str, str], set[int]] = {}
     for bucket in range(256):
         for copy in node.index.copies(bucket, now):
-            held.setdefault((copy.cluster, copy.ip), set()).update(copy.hashes)
+            held.setdefault((copy.cluster, copy.engine), set()).update(copy.hashes)
     return held
 
 

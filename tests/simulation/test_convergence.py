@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.audit import audit, nothing_left
-from tests.simulation.caches import Caches
+from tests.simulation.caches import CLUSTER, Caches
 from tests.simulation.gateways import REFRESH_SECONDS, Gateways
 from tests.simulation.restarts import RestartingGateways
 from tests.simulation.world import Faults, World
@@ -178,7 +178,7 @@ def crashing_caches_history(seed: int) -> int:
     survived = caches.survived()
     for node in world.nodes.values():
         held = caches.held(node)
-        assert not {(ip, block) for ip, block in survived if block not in held.get(ip, ())}
+        assert not {(engine, block) for engine, block in survived if block not in held.get((CLUSTER, engine), ())}
     return len(survived)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from loadstats.ledger import Added, Beat, Done, Event, FirstToken, FromIncarnation, RequestRefreshed, TokensCounted
+from replication.entities.caches import CacheEvent, CacheLost, Saved
 
 Dot = tuple[str, int]
 Attempt = tuple[str, int]
@@ -42,8 +43,10 @@ class Told:
     beats: dict[str, int] = field(default_factory=dict)
     incarnations: dict[tuple[str, int], str] = field(default_factory=dict)  # that an add named, by its dot
     seen: dict[str, dict[str, int]] = field(default_factory=dict)  # by owner, when each was first seen at the earliest
+    saved: dict[tuple[str, str, int], int] = field(default_factory=dict)  # by cluster, engine and block: the last stamp
+    lost: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
-    def note(self, dot: Dot, event: Event) -> None:
+    def note(self, dot: Dot, event: Event | CacheEvent) -> None:
         if isinstance(event, FromIncarnation):
             self.incarnations[dot] = event.incarnation
             seen = self.seen.setdefault(event.event.owner, {})
@@ -53,6 +56,13 @@ class Told:
             self._note((event.request_id, event.attempt), dot, event)
         elif isinstance(event, Beat):
             self.beats[event.owner] = max(self.beats.get(event.owner, 0), event.stamp_ms)
+        elif isinstance(event, Saved):
+            for block in event.hashes:
+                place = event.cluster, event.engine, block
+                self.saved[place] = max(self.saved.get(place, 0), event.stamp)
+        elif isinstance(event, CacheLost):
+            lost = event.cluster, event.engine
+            self.lost[lost] = max(self.lost.get(lost, 0), event.stamp)
 
     def _note(self, of: Attempt, dot: Dot, event: Added | FirstToken | Done | TokensCounted | RequestRefreshed) -> None:
         self.latest[of[0]] = max(of[1], self.latest.get(of[0], 0))

@@ -32,8 +32,8 @@ class Caches:
         self.asked.append((cluster, hashes))
         return Lengths(max(self.credit.values(), default=0), 0, self.credit, (), "")
 
-    def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
-        self.kept.append((cluster, ip, hashes))
+    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
+        self.kept.append((cluster, engine, hashes))
 
 
 class Client:
@@ -260,7 +260,7 @@ def test_the_chosen_engine_holds_the_prompt_where_the_call_says_so() -> None:
     some = ["10.0.0.1:80"]
     for save in (None, False, True, True):
         client.pick(candidates=some, prompt_hash=[1, 2], **({} if save is None else {"save": save}))
-    assert caches.kept == [("c", "10.0.0.1", (1, 2))] * 2
+    assert caches.kept == [("c", "10.0.0.1:80", (1, 2))] * 2
     client.pick(candidates=some, save=True)
     client.pick(request_id="r1", prompt_hash=[1, 2], save=True)  # it was there before
     assert len(caches.kept) == 2
