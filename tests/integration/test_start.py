@@ -14,19 +14,22 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import pytest
 
 from tests.nodes import ROOT, NodeProcess, running_node
+from tests.ports import free_port
 
 PASSWORD = "long enough and of no one"
 FREE_PORTS = "[HTTP]\nHost = '127.0.0.1'\nPort = 0\n[PProf]\nPort = 0\n"
 
 
-def manage(*words: str, **environment: str) -> subprocess.Popen[str]:
-    """A command as a user starts it in a checkout, with nothing of ours in its environment."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("METADATA_CENTER")}
+def manage(*words: str, covered: bool = True, **environment: str) -> subprocess.Popen[str]:
+    """A command as a user starts it in a checkout, with nothing of ours in its environment; seen by coverage or not."""
+    dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), *words],
         env=inherited | environment,
@@ -160,3 +163,53 @@ def test_a_node_whose_accounts_can_not_be_read_counts_load_all_the_same(tmp_path
     said, _ = failed.communicate(timeout=60)
     assert (failed.returncode, said.count("\n")) == (2, 1)
     assert said.startswith("metadata-center: [Node] DataDir: cannot open people's accounts in ")
+
+
+def interrupted(folder: Path, cpu_seconds: float, *words: str) -> tuple[int, str]:
+    """The exit code and the output of a command that got Ctrl-C when it had used so much CPU time."""
+    folder.mkdir()
+    file = configuration(folder)
+    # Coverage would start before our first line, and Ctrl-C in it is a traceback.
+    process = manage("-c", file, *words, covered=False)
+    while process.poll() is None and cpu_time(process.pid) < cpu_seconds:
+        sleep(0.002)  # between two looks, not in place of one
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=100)
+    return process.returncode, output
+
+
+def cpu_time(pid: int) -> float:
+    """In seconds. A moment of a start is told by it, however busy the machine is."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_quiet(code: int, output: str) -> None:
+    """Ended by the signal, or cleanly. Lines of the log are all that it may have said."""
+    assert code in {0, -signal.SIGINT}, output
+    assert not re.search("Traceback|Interrupt|Exception|Error", output), output
+
+
+# Before about 0.04 s of CPU time Python starts, and none of our code can run.
+@pytest.mark.parametrize("cpu_seconds", [0.08, 0.4, 1.2])
+def test_ctrl_c_while_a_node_starts_is_quiet(tmp_path: Path, cpu_seconds: float) -> None:
+    assert_quiet(*interrupted(tmp_path / "node", cpu_seconds, "run"))
+
+
+def test_ctrl_c_while_a_command_starts_is_quiet(tmp_path: Path) -> None:
+    for place, words in enumerate((["migrate"], ["dumpdata"])):
+        assert_quiet(*interrupted(tmp_path / str(place), 0.3, *words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "createsuperuser", "migrate", "run_cluster"])
+def test_ctrl_c_at_any_moment_of_a_start_is_quiet(tmp_path: Path, command: str) -> None:
+    port = ["--port", str(free_port(["127.0.0.1", "127.0.0.2", "127.0.0.3"], count=2))]
+    for step in range(1, 33):
+        folder = tmp_path / str(step)
+        code, output = interrupted(folder, step / 10, command, *(port if command == "run_cluster" else []))
+        if command in {"migrate", "createsuperuser"} and code not in {0, -signal.SIGINT}:
+            assert command == "createsuperuser"  # it has ended by itself: without a terminal it can't ask
+            assert "TTY" in output or "cancelled" in output
+        else:
+            assert_quiet(code, output)
