@@ -11,12 +11,15 @@ from pathlib import Path
 
 from metadata_center import __version__
 from metadata_center.configuration import load_configuration
+from runtime.data_folder import DataFolder
 from runtime.secret import secret_key
 
 LOADED = load_configuration(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
 CONFIG = LOADED.config
 
 DATA_DIR = Path(CONFIG.node.data_dir).resolve()
+DATA_FOLDER = DataFolder(DATA_DIR)
+DATA_FOLDER.prepare("people.sqlite3", "secret.key")
 
 DEBUG = CONFIG.web.debug
 SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")

@@ -40,7 +40,7 @@ def part(kind: type[T]) -> T:
     """Return the running node's part of this class. Raises NotRunning."""
     found = optional_part(kind)
     if found is None:
-        raise NotRunning(f"no node with a {kind.__name__} runs in this process: start one with `manage.py run`")
+        raise NotRunning(f"no node with a {kind.__name__} runs in this process: start one with `run`")
     return found
 
 
