@@ -16,6 +16,8 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
 
+_COLD = COLD_HEADER.lower()
+
 
 class LaneState:
     """What all connections of a server share.
@@ -32,6 +34,8 @@ class LaneState:
     `cold`: for how many seconds the node has been cold, as the answers say at the moment; 0 if they do not.
     `server_state`: uvicorn's open connections, and Django's tasks.
     `ok_start`, `internal_start`: the head of a 200 up to the trace id, for clients and for other nodes.
+
+    `cold_seconds` returns for how many seconds the node has been cold, 0 if it is not (`runtime/cold_start.py`).
     """
 
     def __init__(
@@ -62,12 +66,10 @@ class LaneState:
         self.server_state = ServerState()
         self.date(b"")
 
-    def check_cold(self) -> bool:
-        """Bring what answers say of a cold node up to date. Returns whether that has changed."""
-        if self._cold_seconds() == self.cold:
-            return False
-        self.date(self._date)
-        return True
+    def check_cold(self) -> None:
+        """Bring up to date what answers say of a cold node."""
+        if self._cold_seconds() != self.cold:
+            self.date(self._date)
 
     def date(self, date: bytes) -> None:
         """Set the `Date` of the answers to come; once a second is enough."""
@@ -76,6 +78,9 @@ class LaneState:
         line = b"Date: %b\r\n" % date if date else b""
         if self.cold:  # a node that is not cold sends no byte of this
             line += b"%b: %d\r\n" % (COLD_HEADER, self.cold)
+        others = [each for each in self.server_state.default_headers if each[0] != _COLD]
+        cold = [(_COLD, b"%d" % self.cold)] if self.cold else []
+        self.server_state.default_headers = others + cold  # of uvicorn's answers
         self._starts = {
             status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
             for status in range(200, 600)

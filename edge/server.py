@@ -21,7 +21,6 @@ import uvicorn
 
 from edge.asgi import Asgi
 from edge.connections import Connections
-from edge.envelope import COLD_HEADER
 from edge.lane import Lane
 from edge.lane_state import LaneState
 from edge.part import LoopPart
@@ -103,7 +102,6 @@ class NodeServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then start what lives on the loop."""
         asyncio.get_running_loop().set_exception_handler(log_loop_error)
-        self._say_cold()
         self._connections.sweep(monotonic())  # before the first connection, which would else seem as old as the machine
         await super().startup(sockets)
         for part in self._parts:
@@ -114,19 +112,11 @@ class NodeServer(uvicorn.Server):
         leave = await super().on_tick(counter)
         if counter % 10 == 0:
             self.lanes.date(dict(self.server_state.default_headers).get(b"date", b""))
-            self._say_cold()
-        elif self.lanes.check_cold():
-            self._say_cold()
+        else:
+            self.lanes.check_cold()
         self._connections.sweep(monotonic())
         self.lanes.dispatcher.flush()
         return leave
-
-    def _say_cold(self) -> None:
-        """Let uvicorn's answers say of a cold node what the lanes' do."""
-        name = COLD_HEADER.lower()
-        others = [each for each in self.server_state.default_headers if each[0] != name]
-        cold = [(name, b"%d" % self.lanes.cold)] if self.lanes.cold else []
-        self.server_state.default_headers = others + cold
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Report the stop on /readyz, serve until no more calls come, then close. The drain time bounds it."""

@@ -96,6 +96,7 @@ class Node:
             write_timeout_seconds=config.http.write_timeout_seconds,
             cold_seconds=self._cold.seconds,
         )
+        self._cold.on_filled = self.lanes.check_cold
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [

@@ -24,6 +24,7 @@ class ColdStart:
 
     `expire_seconds`: how long a request is kept that nobody ends (`[Load] RequestExpire`). What was in flight when the
         node began has ended or expired by then, so the node lacks nothing any more.
+    `on_filled`: called at once when the node was filled, on the event loop.
     `now` returns monotonic seconds, which decide. `wall` returns seconds since 1970, which are shown.
     """
 
@@ -39,6 +40,7 @@ class ColdStart:
         self._ends = self._began + expire_seconds
         self._since = rfc3339(wall())
         self._filled = False
+        self.on_filled: Callable[[], object] = lambda: None
 
     def seconds(self) -> int:
         """Return for how many seconds the node has been cold, rounded up: at least 1. Returns 0 if it is not cold."""
@@ -54,3 +56,4 @@ class ColdStart:
         if self.seconds():
             logger.info("no longer cold: filled from %s", source)
         self._filled = True
+        self.on_filled()

@@ -717,8 +717,7 @@ async def test_a_patient_handler_that_breaks_costs_its_own_request_only(server: 
 @asynchronous
 async def test_every_answer_of_a_cold_node_says_for_how_long_it_has_been_cold(server: Server) -> None:
     server.cold = 7
-    assert server.lanes.check_cold()
-    assert not server.lanes.check_cold()
+    server.lanes.check_cold()
     server.lanes.date(b"Sat, 28 Nov 2026 09:00:00 GMT")
     transport = await server.speak(add(1), add(2), post(b"no"), get(), b"no HTTP at all\r\n\r\n")
     found = answers(transport.written)
@@ -734,10 +733,10 @@ async def test_every_answer_of_a_cold_node_says_for_how_long_it_has_been_cold(se
 async def test_a_node_that_is_not_cold_sends_no_byte_more(server: Server) -> None:
     before = await server.speak(add(1, b"TraceId: t"))
     server.cold = 8
-    assert server.lanes.check_cold()
+    server.lanes.check_cold()
     cold = await server.speak(add(1, b"TraceId: t"))
     assert len(cold.written) == len(before.written) + len(b"X-Metadata-Center-Cold: 8\r\n")
     server.cold = 0
-    assert server.lanes.check_cold()
+    server.lanes.check_cold()
     after = await server.speak(add(1, b"TraceId: t"))
     assert after.written == before.written

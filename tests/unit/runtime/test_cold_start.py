@@ -46,9 +46,12 @@ def test_it_is_not_once_all_that_was_before_has_expired(cold: ColdStart, clock: 
 
 
 def test_it_is_not_once_it_was_filled(cold: ColdStart, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    found: list[int] = []
     with caplog.at_level(logging.INFO):
         clock.now += 5
+        cold.on_filled = lambda: found.append(cold.seconds())
         cold.filled("10.0.0.2:8080")
+        assert found == [0]
         cold.filled("10.0.0.3:8080")
     assert (cold.seconds(), cold.since()) == (0, None)
     assert caplog.messages == ["no longer cold: filled from 10.0.0.2:8080"]
