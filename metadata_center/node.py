@@ -159,6 +159,15 @@ class Node:
         for part in self._parts:
             part.drain()
 
+    def flush(self) -> None:
+        """Begin to hand on what was taken from clients."""
+        for part in self._parts:
+            part.flush()
+
+    def flushed(self) -> bool:
+        """Return whether all of that is where it belongs."""
+        return all(part.flushed() for part in self._parts)
+
     def stop(self) -> None:
         """Stop every part, the last started first."""
         self._health.draining()

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec import DecodeError, ValidationError
@@ -104,10 +105,28 @@ class PeerLink:
         self._reported = sender.state
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
         self._idle = idle
+        self._hurried = asyncio.Event()
+        self._pushing_old = False  # events that count as sent are still on their way to a peer of the Go version
+        self._patience = 0  # at so many failures the flush ends; see `flush`
 
     def wake(self) -> None:
         """The journal has something new."""
         self._news.set()
+
+    def flush(self) -> None:
+        """Hand on what the journal holds. A peer that is lost is tried once more, at once, and any other twice."""
+        sender = self.sender
+        self._patience = sender.failures + (1 if sender.state is LinkState.LOST else 2)
+        sender.hurry()
+        self._hurried.set()
+
+    @property
+    def flushed(self) -> bool:
+        """Whether the peer has all that the journal holds, or has shown since `flush` that it cannot be reached."""
+        sender = self.sender
+        if sender.state is LinkState.LOST and sender.failures >= self._patience:
+            return True
+        return not sender.lag_events and not self._pushing_old
 
     def close(self) -> None:
         """Drop the connections."""
@@ -167,9 +186,16 @@ class PeerLink:
             sender.failed(str(error) or type(error).__name__, self._now())
 
     async def _wait(self, seconds: float | None) -> None:
-        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short."""
+        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short, unless
+        a flush begins."""
         if seconds is not None and self.sender.lag_events:
-            await asyncio.sleep(max(0.0, seconds))
+            if self.sender.state is LinkState.CONNECTED:  # some milliseconds, and often
+                await asyncio.sleep(max(0.0, seconds))
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, seconds)):
+                        await self._hurried.wait()
+                self._hurried.clear()
             return
         self._idle.add(self)
         try:
@@ -188,7 +214,11 @@ class PeerLink:
         if not events:
             await self._wait(1.0)
             return
-        self.lost_events += await self._legacy.push(events)
+        self._pushing_old = True
+        try:
+            self.lost_events += await self._legacy.push(events)
+        finally:
+            self._pushing_old = False
 
     def _report(self) -> None:
         """Log one line for each change of state, none for each event."""

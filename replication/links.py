@@ -117,14 +117,26 @@ class Links:
         self._rewire()
         self.anti_entropy.start()
 
+    def flush(self) -> None:
+        """Begin to hand on what the journal holds. Clients report no more."""
+        for link in self._links.values():
+            link.flush()
+
+    def flushed(self) -> bool:
+        """Return whether every peer that can be reached has acknowledged all that the journal holds."""
+        return all(link.flushed for link in self._links.values())
+
     async def stop(self) -> None:
-        """End all links. What the journal still holds is pushed first, to peers that take it at once."""
+        """End all links. What was not acknowledged by then is in the log."""
         self._journal.on_append = lambda: None
-        for _ in range(20):
-            senders = [link.sender for link in self._links.values()]
-            if not any(sender.state is LinkState.CONNECTED and sender.lag_events for sender in senders):
-                break
-            await asyncio.sleep(0.025)
+        for link in self.links():
+            if link.sender.lag_events:
+                logger.warning(
+                    "peer %s: %s, stopped with %d events that it has not acknowledged",
+                    link.name,
+                    link.sender.state,
+                    link.sender.lag_events,
+                )
         work = self.anti_entropy.work
         tasks = [*self.tasks.values(), *([work] if work is not None else [])]
         for task in tasks:

@@ -116,6 +116,13 @@ class Replication(AppPart):
     def checks(self) -> Iterable[HealthCheck]:
         return [] if self._alone else [HealthCheck("replication", True, self.links.state)]
 
+    def flush(self) -> None:
+        self.links.flush()
+
+    def flushed(self) -> bool:
+        """Return whether every peer that can be reached has what this node's clients reported."""
+        return self.links.flushed()
+
     def stop(self) -> None:
         """Keep no journal any longer. The links stop with the event loop."""
         self._ledger.journal = None

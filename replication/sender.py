@@ -91,6 +91,10 @@ class Sender:
         """A link begins, perhaps after another that ended with a push in flight."""
         self._in_flight = None
 
+    def hurry(self) -> None:
+        """Let the next push go at once, although the last ones failed."""
+        self._next_at = 0.0
+
     def due(self, now: float) -> float | None:
         """When to call `poll` next: a time, now or later; None while a push is in flight."""
         if self._in_flight is not None:

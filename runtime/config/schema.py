@@ -141,6 +141,9 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
+    # A stopping node waits at most this long for its peers to acknowledge what it answered 200. It ends on top of
+    # DrainTimeout; without slow peers it takes some milliseconds.
+    flush_timeout_seconds: Seconds = field(default=3.0, name="FlushTimeout")
     # Between two looks at what differs between peers. Each costs 8 KB and 0.2 ms.
     reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 

@@ -45,6 +45,8 @@ class Command(BaseCommand):
                 node.application(get_asgi_application()),
                 node.lanes,
                 on_drain=node.drain,
+                flush=node.flush,
+                flushed=node.flushed,
                 parts=tuple(node.loop_parts()),
             )
             server.config.load()
