@@ -36,6 +36,8 @@ class LaneState:
     `cold`: for how many seconds the node has been cold, as the answers say at the moment; 0 if they do not.
     `server_state`: uvicorn's open connections, and Django's tasks.
     `ok_start`, `internal_start`: the head of a 200 up to the trace id, for clients and for other nodes.
+
+    `cold_seconds` returns for how many seconds the node has been cold, 0 if it is not (`runtime/cold_start.py`).
     """
 
     def __init__(

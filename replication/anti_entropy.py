@@ -39,6 +39,8 @@ class AntiEntropy:
     `work`: the join or pull under way, or the last one; None before the first.
     `suspects`: for each peer by name, the buckets that differed at the last pull from it, by entity.
     `asked`: names of peers that everything is to be pulled from, because a person said so.
+
+    `cold` is noted as filled once everything was pulled from a peer that lacks nothing.
     """
 
     def __init__(

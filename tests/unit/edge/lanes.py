@@ -14,7 +14,7 @@ import uvicorn
 
 from edge.asgi import HandlerApp, Receive, Scope, Send
 from edge.backlog import Backlog
-from edge.call import Table
+from edge.call import Route, Table
 from edge.connections import Connections
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
@@ -137,9 +137,9 @@ def answers(written: bytes, head_only: Iterable[int] = ()) -> list[Answer]:
 
 
 class Server:
-    """The parts a lane needs, and lanes on demand."""
+    """The parts a lane needs, and lanes on demand. It serves `routes` beside those of the load."""
 
-    def __init__(self, pages: Any = None, **limits: Any) -> None:
+    def __init__(self, pages: Any = None, *, routes: Iterable[Route] = (), **limits: Any) -> None:
         self.ledger = Ledger()
         self.now = 1000.0
         self.cold = 0  # for how many seconds the node has been cold
@@ -152,7 +152,8 @@ class Server:
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
         )
-        self.dispatcher = Dispatcher(Table(route for part in handlers for route in part.routes()), TraceIds(1))
+        load = [route for part in handlers for route in part.routes()]
+        self.dispatcher = Dispatcher(Table([*load, *routes]), TraceIds(1))
         defaults: dict[str, Any] = {
             "max_header_bytes": 4096,
             "max_body_bytes": 2048,
