@@ -18,7 +18,7 @@ from typing import Any
 from edge.errors import InvalidInput
 from replication.entities import Summary
 from replication.entity import Entity
-from replication.link import FAULTS, PeerLink, Refused
+from replication.link import FAILING_PULLS, FAULTS, PeerLink, Refused
 from replication.pull import Pull
 from replication.replica import Replica, node_of
 from replication.sender import LinkState
@@ -127,6 +127,9 @@ class AntiEntropy:
             for link, each in zip(links, found, strict=True)
             if isinstance(each, Summary)
         ]
+        for link, each in zip(links, found, strict=True):
+            if isinstance(each, BaseException) and not (isinstance(each, Refused) and each.old):
+                link.pull_failed(f"summary: {_reason(each)}")
         if ahead:
             *_, source = max(ahead, key=lambda each: each[:3])
             if await self._pull(source, Pull(self._replica, self._replica.compared, source.name)):
@@ -168,19 +171,40 @@ class AntiEntropy:
                     if entity.stepwise:
                         await asyncio.sleep(0)
             pull.done(self._names())
-        except (*FAULTS, Refused, InvalidInput) as error:
-            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, str(error) or type(error).__name__)
-            if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
-                pull.give_up(self._names())
+        except Exception as error:
+            self._failed(link, pull, error)
             return False
         finally:
             link.pulling = 0
             pull.close()
+        link.pulled()
         if pull.compares:
             self.suspects[link.name] = pull.differing
         if report := pull.report(monotonic() - began):
             logger.info("peer %s: %s", link.name, report)
         return True
 
+    def _failed(self, link: PeerLink, pull: Pull, error: Exception) -> None:
+        """Note that a pull was not finished."""
+        if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
+            pull.give_up(self._names())
+            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+            return
+        link.pull_failed(f"{pull.what}: {_reason(error)}")
+        logger.log(_level(link.pull_failures), "peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+        if not isinstance(error, (*FAULTS, Refused, InvalidInput)):
+            logger.error("peer %s: a pull failed through a fault of this node", link.name, exc_info=error)
+
     def _is_peer(self, link: PeerLink) -> bool:
         return link in self.links()
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _level(failures: int) -> int:
+    """Return at which level the so-manieth failure in a row is logged: a warning now and then once pulls fail."""
+    if failures < FAILING_PULLS:
+        return logging.INFO
+    return logging.WARNING if failures == FAILING_PULLS or failures % 10 == 0 else logging.DEBUG

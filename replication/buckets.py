@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from edge.errors import InvalidInput
+from replication.features import FEATURES, FeatureNames
 
 BucketsT = TypeVar("BucketsT")
 BeforeT = TypeVar("BeforeT")
@@ -30,10 +31,12 @@ class Want(Struct, frozen=True, array_like=True):
 
     `version`: the protocol's.
     `buckets`: their numbers, in the order in which the answers are wanted.
+    `features`: what the asking node understands; see `features.py`.
     """
 
     version: int
     buckets: list[int]
+    features: FeatureNames = []
 
     def rest(self, state: State) -> list[int]:
         """Return what is still wanted after an answer. Raises InvalidInput if the answer is no progress."""
@@ -50,17 +53,20 @@ class State(Struct, frozen=True):
     `buckets`: pairs of a bucket's number and all copies in it.
     `before`: what is to be merged before the buckets.
     `whole`: whether the sender holds all that its watermarks cover, but for what it has evicted.
+    `features`: what the sender understands, by its Summary. It is not sent with a State.
     """
 
     version: int
     buckets: Sequence[tuple[int, Sequence[Any]]]
     before: Sequence[Any] = ()
     whole: bool = True
+    features: frozenset[str] = FEATURES
 
 
 class _WantOnWire(Struct, Generic[BucketsT], frozen=True, array_like=True):
     version: int
     buckets: BucketsT
+    features: FeatureNames = []
 
 
 class _PlainState(Struct, Generic[BucketsT], frozen=True, array_like=True):
@@ -107,7 +113,7 @@ class Layout:
     def read_want(self, body: bytes) -> Want:
         """Decode a Want. Raises msgspec's DecodeError or ValidationError."""
         message = self._read_want(body)
-        return Want(message.version, message.buckets)
+        return Want(message.version, message.buckets, message.features)
 
     def read_state(self, body: bytes) -> State:
         """Decode a State. Raises msgspec's DecodeError or ValidationError."""

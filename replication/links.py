@@ -91,12 +91,25 @@ class Links:
 
     def state(self) -> tuple[PartState, str]:
         """Return how the links are, as a probe for `Health`."""
+        links = self.links()
         if not self._replica.joined:
-            return PartState.STARTING, "catching up with peers"
-        lost = [link.name for link in self.links() if link.sender.state is LinkState.LOST]
-        if lost:
-            return PartState.DEGRADED, f"lost: {', '.join(lost)}"
-        return PartState.OK, f"{len(self._links)} peers"
+            errors = [f"{link.name}: {link.pull_error}" for link in links if link.pull_error]
+            return PartState.STARTING, "; ".join(["catching up with peers", *errors])
+        if wrong := self._wrong(links):
+            return PartState.DEGRADED, "; ".join(wrong)
+        return PartState.OK, f"{len(links)} peers"
+
+    def _wrong(self, links: Sequence[PeerLink]) -> list[str]:
+        """Return what is not as it should be, for people."""
+        now = monotonic()
+        wrong = []
+        if lost := [link.name for link in links if link.sender.state is LinkState.LOST]:
+            wrong.append(f"lost: {', '.join(lost)}")
+        wrong += [f"{link.name}: {link.pull_error}" for link in links if link.pulls_fail]
+        wrong += [f"{link.name}: {reason}" for link in links if (reason := link.unwritten.lately(now))]
+        if reason := self._replica.unanswered.lately(now):
+            wrong.append(reason)
+        return wrong
 
     def links(self) -> list[PeerLink]:
         """Return the links, by name."""
@@ -158,7 +171,7 @@ class Links:
     def _link(self, address: str, port: int) -> PeerLink:
         return PeerLink(
             f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
-            Sender(self._journal, self._random.random),
+            Sender(self._journal, self._random.random, self._replica.for_peer),
             lambda: self._connect(address, port),
             now=monotonic,
             observe=self._observe,

@@ -15,6 +15,7 @@ from msgspec.msgpack import Encoder
 from msgspec.structs import replace
 
 from replication.entities import Event, Number, OriginName, brief_event
+from replication.features import FeatureNames
 
 MAX_EVENTS = 1024  # of one push: 1.5 ms of the receiver's loop
 
@@ -54,9 +55,11 @@ class Ack(Struct, frozen=True, array_like=True):
     `origin`: the receiver's own. Another one than last time says that it began anew.
     `watermark`: every event of the sender up to this number is in.
     `joined`: whether the receiver has caught up and is ready.
+    `features`: what the receiver understands; see `features.py`.
     """
 
     version: int
     origin: OriginName
     watermark: Number
     joined: bool
+    features: FeatureNames = []

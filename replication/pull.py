@@ -15,9 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from replication.buckets import State, Want
 from replication.entities import Summary
 from replication.entity import Entity
+from replication.features import NAMES
 from replication.paths import VERSION
 from replication.replica import Replica
 
@@ -104,7 +107,7 @@ class Pull:
 
     def want(self) -> Want | None:
         """Return what to ask for next, of `entity`; None when all is in."""
-        return Want(VERSION, self._wanted[0][1]) if self._wanted else None
+        return Want(VERSION, self._wanted[0][1], NAMES) if self._wanted else None
 
     def take(self, state: State, now: float, wall_ns: int) -> Iterator[int]:
         """Merge the answer to the last want, step by step. Yields how much each step changed. Raises InvalidInput for
@@ -114,7 +117,10 @@ class Pull:
         assert want is not None
         rest = want.rest(state)
         self._all_whole = self._all_whole and state.whole
-        vector = self._summary.vector if self._summary is not None else {}
+        vector: Mapping[str, int] = {}
+        if self._summary is not None:
+            vector = self._summary.vector
+            state = replace(state, features=frozenset(self._summary.features))
         for changed in self._replica.merge(self.entity, state, vector, now, wall_ns):
             self.changed += changed
             yield changed

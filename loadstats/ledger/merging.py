@@ -14,7 +14,7 @@ from zlib import crc32
 
 from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
 from loadstats.ledger.cluster import Engine
-from loadstats.ledger.copy import RequestCopy
+from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.engines import Engines
@@ -208,7 +208,7 @@ class Merging:
         if record is None or attempt_of(record) != copy.attempt:
             return 0
         if copy.refreshed_ms and _is_live(record):
-            due = tick + copy.remaining_seconds
+            due = tick + min(copy.remaining_seconds, self._limits.request_ticks)  # as long as a refresh holds
             changed |= self._records.renew(crc, record, copy.refreshed_ms, due, heard=False)
         state = _state(record)
         if state == known:
@@ -221,7 +221,7 @@ class Merging:
         """Make what is new here as old as its copy. It falls due when the copy does, if that is earlier."""
         due = tick + copy.remaining_seconds
         if record.engine is not None and record.phase is not DONE:
-            record.since_tick = min(record.since_tick, tick - copy.age_seconds)
+            record.since_tick = min(record.since_tick, tick - min(copy.age_seconds, LATEST_AGE_SECONDS))
             if record.extras is not None and (owner := record.extras.owner) is not None and owner.beat_ms:
                 due = record.since_tick + self._limits.request_ticks  # there it may be due as an orphan
         if due < record.due_tick and (record.extras is None or not record.extras.orphaned):

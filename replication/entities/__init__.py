@@ -6,7 +6,7 @@ To add an entity, touch two files:
 
 1. Write its own file beside this one: a subclass of `replication.entity.Entity`, and the structs of its events.
 2. Add it here: to `Entities`, its events to `Event`, and, if it is compared, its digests to the end of `Summary`, with
-   a default for peers that do not send them.
+   a default for peers that do not send them. Nodes of older releases do not know it: give it a feature.
 
 The journal, pushes, pulls, paths and logs follow from that. Whoever makes `Entities` hands in what the entity keeps its
 data in.
@@ -21,6 +21,7 @@ from msgspec import Meta, Struct
 from replication.brief import Brief
 from replication.entities.caches import CacheEvent, ReplicatedCaches
 from replication.entities.requests import Digests, Owners, ReplicatedRequests, RequestEvent
+from replication.features import FeatureNames
 
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
 Number = Annotated[int, Meta(ge=0)]
@@ -47,6 +48,7 @@ class Summary(Struct, frozen=True, array_like=True):
     `vector`: for each origin the last event before which it has seen all.
     `digests`: of the requests' buckets.
     `owners`: the gateways that it knows, and how long each still lives.
+    `features`: what the node understands; see `features.py`.
     """
 
     version: int
@@ -55,3 +57,4 @@ class Summary(Struct, frozen=True, array_like=True):
     vector: Annotated[dict[OriginName, Number], Meta(max_length=1024)]
     digests: Digests
     owners: Owners = {}
+    features: FeatureNames = []

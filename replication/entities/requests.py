@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from loadstats.ledger import (
     BUCKETS,
     Added,
     Beat,
+    Cause,
     Done,
     Dropped,
     FirstToken,
@@ -28,6 +30,7 @@ from loadstats.ledger import (
 from replication.brief import Brief
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
+from replication.features import ATTEMPTS, CAUSES
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped
 
@@ -96,14 +99,16 @@ class ReplicatedRequests(Entity):
             for copy in copies:
                 if copy.cluster:
                     self._check_engine(copy.engine)
+        causes, attempts = CAUSES in state.features, ATTEMPTS in state.features
         yield sum(
             self._replica.merge(
                 bucket,
-                copies,
+                copies if causes else [replace(copy, cause=Cause.UNKNOWN) for copy in copies],
                 theirs=lambda origin, seq: seq <= theirs.get(origin, 0),
                 ours=lambda origin, seq: seq <= ours.get(origin, 0),
                 now=now,
                 wall_ns=wall_ns,
+                attempts=attempts,
             )
             for bucket, copies in state.buckets
         )
@@ -125,6 +130,11 @@ class ReplicatedRequests(Entity):
     def complete(self) -> bool:
         """False for as long as a request may live after the ledger had no room for one."""
         return self._replica.complete
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """As long as a request may live."""
+        return self._replica.request_seconds
 
     def hold(self, behind: bool, now: float) -> None:
         """Let tombstones stay while a peer is behind, and for as long again afterwards.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wire is version 1, byte for byte: every message as it was before records and caches shared one mechanism.
 
-The bytes were made by commit e10058d. They are changed only together with the version.
+The bytes were made by commit e10058d. They are changed only together with the version. Since then an Ack, a Summary and
+a Want end with features: nodes of the releases before ignore that member, and what they send is read without it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from loadstats.ledger import Added, Beat, Done, Dropped, FirstToken, RequestRefr
 from replication.admission import Admission
 from replication.entities import brief_event
 from replication.entities.caches import CacheLost, Saved
+from replication.features import NAMES
 from replication.handlers import ReplicaHandlers
 from replication.messages import Ack, Push
 from replication.paths import VERSION
@@ -54,8 +56,13 @@ def test_a_push_and_its_ack() -> None:
     assert push.encode().hex() == PUSH
     assert msgpack.decode(bytes.fromhex(PUSH), type=Push) == push
     ack = Ack(VERSION, "10.0.0.2:8080@18b7", 3, True)
-    assert msgpack.encode(ack).hex() == ACK
+    assert msgpack.encode(ack).hex() == with_features(ACK, [])
     assert msgpack.decode(bytes.fromhex(ACK), type=Ack) == ack
+
+
+def with_features(golden: str, features: list[str]) -> str:
+    """Return a golden array with one more member at its end."""
+    return f"{int(golden[:2], 16) + 1:02x}{golden[2:]}{msgpack.encode(features).hex()}"
 
 
 class Served:
@@ -90,11 +97,15 @@ class Served:
 
 
 def test_a_push_that_is_served() -> None:
-    assert Served().ask(b"/v1/replica/push", bytes.fromhex(PUSH)).hex() == SERVED_ACK
+    assert Served().ask(b"/v1/replica/push", bytes.fromhex(PUSH)).hex() == with_features(SERVED_ACK, NAMES)
 
 
 def test_a_summary() -> None:
-    summary = Served().ask(b"/v1/replica/summary")
+    served = Served().ask(b"/v1/replica/summary")
+    features = msgpack.encode(NAMES)
+    assert served[:1].hex() == "97"
+    assert served.endswith(features)
+    summary = b"\x96" + served.removesuffix(features)[1:]
     assert summary[:8].hex() == SUMMARY_BEGINS
     assert (len(summary), f"{zlib.crc32(summary):08x}") == SUMMARY
 
