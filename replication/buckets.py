@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from edge.errors import InvalidInput
-from replication.features import FeatureNames
+from replication.features import FEATURES, FeatureNames
 
 BucketsT = TypeVar("BucketsT")
 BeforeT = TypeVar("BeforeT")
@@ -53,12 +53,14 @@ class State(Struct, frozen=True):
     `buckets`: pairs of a bucket's number and all copies in it.
     `before`: what is to be merged before the buckets.
     `whole`: whether the sender holds all that its watermarks cover, but for what it has evicted.
+    `features`: what the sender understands, by its Summary. It is not sent with a State.
     """
 
     version: int
     buckets: Sequence[tuple[int, Sequence[Any]]]
     before: Sequence[Any] = ()
     whole: bool = True
+    features: frozenset[str] = FEATURES
 
 
 class _WantOnWire(Struct, Generic[BucketsT], frozen=True, array_like=True):

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from replication.buckets import State, Want
 from replication.entities import Summary
 from replication.entity import Entity
@@ -120,7 +122,10 @@ class Pull:
         assert want is not None
         rest = want.rest(state)
         self._all_whole = self._all_whole and state.whole
-        vector = self._summary.vector if self._summary is not None else {}
+        vector: Mapping[str, int] = {}
+        if self._summary is not None:
+            vector = self._summary.vector
+            state = replace(state, features=frozenset(self._summary.features))
         for changed in self._replica.merge(self.entity, state, vector, now, wall_ns):
             self.changed += changed
             yield changed

@@ -18,6 +18,7 @@ from loadstats.ledger import (
     BUCKETS,
     Added,
     Beat,
+    Cause,
     Done,
     Dropped,
     FirstToken,
@@ -29,6 +30,7 @@ from loadstats.ledger import (
 )
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
+from replication.features import ATTEMPTS, CAUSES
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
 
@@ -113,14 +115,16 @@ class ReplicatedRequests(Entity):
     ) -> Iterator[int]:
         """Merge all the buckets in one step. Yields how many records changed."""
         buckets = [(bucket, [self._named(copy) for copy in copies]) for bucket, copies in state.buckets]
+        causes, attempts = CAUSES in state.features, ATTEMPTS in state.features
         yield sum(
             self._replica.merge(
                 bucket,
-                copies,
+                copies if causes else [replace(copy, cause=Cause.UNKNOWN) for copy in copies],
                 theirs=lambda origin, seq: seq <= theirs.get(origin, 0),
                 ours=lambda origin, seq: seq <= ours.get(origin, 0),
                 now=now,
                 wall_ns=wall_ns,
+                attempts=attempts,
             )
             for bucket, copies in buckets
         )
