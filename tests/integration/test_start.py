@@ -208,8 +208,6 @@ def test_ctrl_c_at_any_moment_of_a_start_is_quiet(tmp_path: Path, command: str) 
     for step in range(1, 33):
         folder = tmp_path / str(step)
         code, output = interrupted(folder, step / 10, command, *(port if command == "run_cluster" else []))
-        if command in {"migrate", "createsuperuser"} and code not in {0, -signal.SIGINT}:
-            assert command == "createsuperuser"  # it has ended by itself: without a terminal it can't ask
-            assert "TTY" in output or "cancelled" in output
-        else:
-            assert_quiet(code, output)
+        if command == "createsuperuser" and code in {1, 130}:  # it handles Ctrl-C itself: "Operation cancelled."
+            code = 0
+        assert_quiet(code, output)
