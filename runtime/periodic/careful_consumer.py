@@ -17,6 +17,9 @@ from celery.worker.consumer import Consumer
 logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 200
+MESSAGE_FAULTS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a malformed message raises. Celery takes a KeyError for a fault of the connection to Redis: the worker
+would connect anew and take the same message again, without end."""
 
 
 class CarefulConsumer(Consumer):
@@ -36,9 +39,9 @@ class CarefulConsumer(Consumer):
         def take_or_drop(message: Any) -> None:
             try:
                 take(message)
-            except broken:
-                raise  # not the message's fault
             except Exception as error:
+                if isinstance(error, broken) and not isinstance(error, MESSAGE_FAULTS):
+                    raise  # not the message's fault
                 logger.warning(
                     "a message is dropped: %s: %s; its body: %.*r",
                     type(error).__name__,

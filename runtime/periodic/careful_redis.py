@@ -15,6 +15,8 @@ from typing import Any
 
 from kombu.transport import redis
 
+from runtime.periodic.careful_consumer import MESSAGE_FAULTS
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,9 +39,9 @@ class CarefulChannel(redis.Channel):
         passed_on: tuple[type[BaseException], ...] = (Empty, *self.connection_errors, *self.connection.channel_errors)
         try:
             return deliver()
-        except passed_on:
-            raise
         except Exception as error:
+            if isinstance(error, passed_on) and not isinstance(error, MESSAGE_FAULTS):
+                raise
             logger.warning("what is no message is dropped: %s: %s", type(error).__name__, error)
             return True
 
