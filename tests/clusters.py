@@ -24,12 +24,12 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import msgpack
 
-from loadstats.ledger import BUCKETS
+from loadstats.ledger import BUCKETS, RequestCopy
 from replication.buckets import Want
 from replication.entities import Summary
 from replication.entities.requests import ReplicatedRequests
 from replication.paths import VERSION
-from tests.nodes import NodeProcess
+from tests.nodes import ROOT, NodeProcess
 from tests.ports import free_port
 
 SECONDS = 60.0
@@ -68,6 +68,7 @@ class ClusterNode:
         self._folder = folder
         self.address = address
         self.port = port
+        self.source = ROOT  # the checkout that the next process runs
         self._environment = {
             "POD_IP": address,
             "METADATA_CENTER_HTTP_HOST": address,
@@ -81,7 +82,9 @@ class ClusterNode:
         self.process: NodeProcess | None = None
 
     def start(self, **environment: str) -> None:
-        self.process = NodeProcess(["manage.py", "run"], self._folder, self._environment | environment, covered=False)
+        self.process = NodeProcess(
+            ["manage.py", "run"], self._folder, self._environment | environment, covered=False, source=self.source
+        )
         self.process.host, self.process.port = self.address, self.port
 
     def stop(self) -> None:
@@ -141,6 +144,14 @@ class ClusterNode:
 
     def live(self, prefix: str = "") -> dict[str, Live]:
         """All requests that are not over and whose ids begin so."""
+        return {
+            request_id: Live(copy.cluster, copy.engine, copy.prompt_length, copy.phase)
+            for request_id, copy in self.copies().items()
+            if request_id.startswith(prefix)
+        }
+
+    def copies(self) -> dict[str, RequestCopy]:
+        """All requests that are not over, as they travel, without what grows with time."""
         found = {}
         wanted = list(range(BUCKETS))
         while wanted:
@@ -149,8 +160,8 @@ class ClusterNode:
             wanted = wanted[len(state.buckets) :]
             for _, copies in state.buckets:
                 for copy in copies:
-                    if copy.cluster and copy.phase < 2 and copy.request_id.startswith(prefix):
-                        found[copy.request_id] = Live(copy.cluster, copy.engine, copy.prompt_length, copy.phase)
+                    if copy.cluster and copy.phase < 2:
+                        found[copy.request_id] = msgspec.structs.replace(copy, remaining_seconds=0, age_seconds=0)
         return found
 
     def many(self, requests: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
@@ -283,6 +294,10 @@ class Cluster:
             peer["state"] == "connected" and peer["lag_events"] == 0 for node in self.nodes for peer in node.peers()
         )
 
+    def connected_but_for_lag(self) -> bool:
+        """Each node pushes to all others."""
+        return all(peer["state"] == "connected" for node in self.nodes for peer in node.peers())
+
     def equal(self) -> bool:
         """All nodes hold the same."""
         first, *others = (node.summary() for node in self.nodes)
@@ -321,6 +336,7 @@ def running_cluster(
     wires: bool = False,
     others: Sequence[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
+    source: Path = ROOT,
 ) -> Iterator[Cluster]:
     """Nodes that know each other by a fixed list, through wires or not, and the `others` (address:port) besides.
 
@@ -339,6 +355,7 @@ def running_cluster(
             if "META_DATA_CENTER_SVC_DISC_HOST" in environment:
                 own = {}
             nodes.append(ClusterNode(folder / f"n{a}", address, port, {**own, **environment}))
+            nodes[-1].source = source
             stack.callback(nodes[-1].stop)
         cluster = Cluster(nodes, lines)
         for node in nodes:

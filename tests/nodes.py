@@ -27,16 +27,23 @@ class NodeProcess:
 
     `covered`: coverage sees the process too, where the tests run under it. It makes a busy node about twice as slow, so
     nodes whose speed is tested do without.
+    `source`: the checkout that it runs; another release's, where nodes of two are tested together.
     """
 
     def __init__(
-        self, command: Sequence[str], folder: Path, environment: dict[str, str], *, covered: bool = True
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: dict[str, str],
+        *,
+        covered: bool = True,
+        source: Path = ROOT,
     ) -> None:
         dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         self.process = subprocess.Popen(
             [sys.executable, *command],
-            cwd=ROOT,
+            cwd=source,
             env=inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from celery import Celery
 from django.utils.module_loading import autodiscover_modules
+from kombu.transport import redis
 
 from runtime.config.error import ConfigError
 from runtime.config.schema import Config
+from runtime.periodic.careful_redis import CarefulTransport
 from runtime.periodic.runs import TrackedTask
 
 # Without a host Celery warns at each start.
@@ -42,11 +44,15 @@ def build_app(config: Config, node_name: str) -> Celery:
         task_cls=TrackedTask,
     )
     try:
-        transport: str = app.connection_for_write().transport.driver_type
+        found = app.connection_for_write().transport
+        transport: str = found.driver_type
+        is_plain_redis = type(found) is redis.Transport  # its Sentinel has a transport of its own
     except (ImportError, KeyError, ValueError) as error:
         # Not the URL itself: it may hold a password.
         raise ConfigError(f"[Celery] Broker: {error.args[0] if error.args else error!r}") from None
     outside = transport != "memory"
+    if is_plain_redis:
+        app.conf.broker_transport = CarefulTransport
     app.conf.update(
         # A node's tasks work on its own ledger, so no other node may take them.
         task_default_queue=f"metadata-center.{node_name}",

@@ -27,6 +27,7 @@ from kombu.asynchronous import set_event_loop
 from kombu.exceptions import OperationalError
 
 from runtime.health import PartState
+from runtime.periodic.careful_consumer import CarefulConsumer
 from runtime.periodic.pool import DaemonPool
 from runtime.periodic.runs import TaskRun, TaskRuns
 from runtime.periodic.schedule import PeriodicTask, beat_schedule
@@ -135,6 +136,7 @@ class EmbeddedCelery:
                 app=self._app,
                 hostname=f"worker@{self._app.conf.task_default_queue}",
                 pool=DaemonPool,
+                consumer_cls=CarefulConsumer,
                 concurrency=self._threads,
                 without_mingle=True,
                 without_gossip=True,
