@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 CONFIG ?= configs/config.toml
+# How many tests run at once: as many as there are cores.
+JOBS   ?= auto
 
 .DEFAULT_GOAL := help
 
@@ -34,12 +36,12 @@ run-cluster: $(VENV)/base.stamp ## three nodes that find each other by DNS: 127.
 .PHONY: unit-test
 unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: slow-test
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
-	$(BIN)/python -m pytest -m slow --timeout 600 $(PYTEST_ARGS)
-	EXAMPLES=8 $(BIN)/python -m pytest tests/property --timeout 600 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m slow --timeout 600 $(PYTEST_ARGS)
+	EXAMPLES=8 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
 
 .PHONY: schema
 schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers

@@ -5,14 +5,19 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from discovery.dns import DnsDiscovery, resolver_at, system_resolver
+from discovery.resolv_conf import PATH, read_resolv_conf
 from discovery.service import ServiceDiscovery
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
 from runtime.config.schema import DiscoverySettings
+
+logger = logging.getLogger(__name__)
 
 
 def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> ServiceDiscovery | None:
@@ -26,6 +31,8 @@ def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> Service
         return StaticDiscovery(config.hosts)
     if config.host:
         own = config.nameservers
+        if not own:
+            _warn_of_skipped_entries()
         return DnsDiscovery(
             config.host,
             partial(resolver_at, own) if own else system_resolver,
@@ -33,6 +40,13 @@ def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> Service
             monotonic=monotonic,
         )
     return None
+
+
+def _warn_of_skipped_entries() -> None:
+    """Log once what every look-up will leave out."""
+    with suppress(OSError):  # a look-up that fails says so
+        for entry in read_resolv_conf().skipped:
+            logger.warning("%s: %r can't be used and is skipped", PATH, entry)
 
 
 def _custom(config: DiscoverySettings) -> ServiceDiscovery:

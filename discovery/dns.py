@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from typing import Final
 
 import dns.exception
@@ -23,6 +24,7 @@ from dns.asyncresolver import Resolver
 from msgspec import Struct
 
 from discovery.host import Host
+from discovery.resolv_conf import PATH, read_resolv_conf
 from discovery.service import LookupFailed
 from runtime.config.endpoint import canonical_address, parse_endpoint
 
@@ -40,9 +42,13 @@ MAX_REASON_CHARACTERS: Final = 300
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
-def system_resolver() -> Resolver:
-    """Return a resolver with the system's nameservers and search domains, read now: they may change."""
-    return Resolver()
+def system_resolver(path: str = PATH) -> Resolver:
+    """Return a resolver with the system's nameservers and search domains, read now: they may change.
+
+    Entries that can't be used are left out. Raises OSError if the file can't be read, and
+    `dns.resolver.NoResolverConfiguration` if it has no usable nameserver.
+    """
+    return Resolver(StringIO(read_resolv_conf(path).text))
 
 
 def resolver_at(nameservers: Sequence[str]) -> Resolver:

@@ -53,7 +53,12 @@ class HandlerApp:
             await self._pages(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let Django answer. A body that is too large is cut off before Django spools it."""
+        """Let Django answer, unless the node is closed: pages change things too. A body that is too large is cut off
+        before Django spools it."""
+        if self._dispatcher.closed:
+            trace_id = self._dispatcher.trace_ids.fresh()
+            await _answer(send, *self._dispatcher.refuse_stopping(trace_id), CONTENT_TYPE, trace_id)
+            return
         size = 0
         started = False
 

@@ -26,6 +26,11 @@ class Connections:
             if lane.cycle is not None:
                 lane.cycle.keep_alive = False
 
+    def busy(self) -> bool:
+        """Return whether Django or an async handler works on a request that is complete."""
+        cycles = (lane.cycle for lane in self._lanes())
+        return any(cycle is not None and not cycle.more_body and not cycle.response_complete for cycle in cycles)
+
     def sweep(self, now: float) -> None:
         """Set the clock, in monotonic seconds, and close what has timed out."""
         self._state.now = now

@@ -14,7 +14,7 @@ from edge import envelope
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
 from edge.domains import Domains
 from edge.envelope import TraceIds
-from edge.errors import ContractError, InternalError
+from edge.errors import ContractError, InternalError, Unavailable
 from runtime.metrics.meter import PageMeters
 
 logger = logging.getLogger("edge")
@@ -43,6 +43,7 @@ class Dispatcher:
     `access`: the access log; None if there is none.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
+    `closed`: clients' calls are refused. Those of other nodes are served on.
     """
 
     def __init__(self, table: Table, trace_ids: TraceIds, access: AccessRecorder | None = None) -> None:
@@ -51,9 +52,16 @@ class Dispatcher:
         self.access = access
         self.pages = PageMeters()
         self.domains = Domains()
+        self.closed = False
+
+    def close(self) -> None:
+        """Refuse every client's call from now on, with 503. What is being served is served to its end."""
+        self.closed = True
 
     def serve(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
         """Return status and body of the answer. Never raises."""
+        if self.closed and not route.internal:
+            return self.refuse_stopping(trace_id)
         try:
             data = route.handler(call)
         except Exception as problem:
@@ -64,6 +72,8 @@ class Dispatcher:
         self, async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes
     ) -> tuple[int, bytes]:
         """Return the same from a route's `async_handler`. Runs on the event loop."""
+        if self.closed and not route.internal:
+            return self.refuse_stopping(trace_id)
         try:
             data = await async_handler.handler(call)
         except Exception as problem:
@@ -85,6 +95,10 @@ class Dispatcher:
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:
         """Return status and body of an error."""
         return problem.status, envelope.error(problem, envelope.json_text(trace_id))
+
+    def refuse_stopping(self, trace_id: bytes) -> tuple[int, bytes]:
+        """Return status and body of the answer to a client of a closed node."""
+        return self.refuse(Unavailable("this node stops: call another one"), trace_id)
 
     def flush(self) -> None:
         """Write the access lines gathered so far. The lane's server does so ten times a second."""

@@ -15,6 +15,8 @@ from edge.errors import ContractError
 CONTENT_TYPE = b"application/json; charset=utf-8"
 INTERNAL_TYPE = b"application/msgpack"
 MAX_TRACE_BYTES = 256
+COLD_HEADER = b"X-Metadata-Center-Cold"
+"""For how many seconds the node has been cold. Absent from the answers of a node that is not."""
 
 _plain = regex(rb"[A-Za-z0-9_.:/+=@-]*").fullmatch
 

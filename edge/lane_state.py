@@ -7,12 +7,16 @@ Owned by the event loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from edge.dispatcher import Dispatcher
-from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
+from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
+
+_COLD = COLD_HEADER.lower()
 
 
 class LaneState:
@@ -27,6 +31,7 @@ class LaneState:
     `now`: a coarse monotonic clock in seconds, set by `Connections.sweep`.
     `draining`: answers say `Connection: close` from now on.
     `served`: requests of clients answered.
+    `cold`: for how many seconds the node has been cold, as the answers say at the moment; 0 if they do not.
     `server_state`: uvicorn's open connections, and Django's tasks.
     `ok_start`, `internal_start`: the head of a 200 up to the trace id, for clients and for other nodes.
     """
@@ -41,6 +46,7 @@ class LaneState:
         idle_timeout_seconds: float,
         write_timeout_seconds: float,
         now: float = 0.0,
+        cold_seconds: Callable[[], int] = lambda: 0,
     ) -> None:
         self.dispatcher = dispatcher
         self.heads = Heads()
@@ -52,12 +58,27 @@ class LaneState:
         self.now = now
         self.draining = False
         self.served = 0
+        self.cold = 0
+        self._cold_seconds = cold_seconds
+        self._date = b""
         self.server_state = ServerState()
         self.date(b"")
 
+    def check_cold(self) -> None:
+        """Bring up to date what answers say of a cold node."""
+        if self._cold_seconds() != self.cold:
+            self.date(self._date)
+
     def date(self, date: bytes) -> None:
         """Set the `Date` of the answers to come; once a second is enough."""
+        self._date = date
+        self.cold = self._cold_seconds()
         line = b"Date: %b\r\n" % date if date else b""
+        if self.cold:  # a node that is not cold sends no byte of this
+            line += b"%b: %d\r\n" % (COLD_HEADER, self.cold)
+        others = [each for each in self.server_state.default_headers if each[0] != _COLD]
+        cold = [(_COLD, b"%d" % self.cold)] if self.cold else []
+        self.server_state.default_headers = others + cold  # of uvicorn's answers
         self._starts = {
             status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
             for status in range(200, 600)

@@ -69,5 +69,12 @@ class AppPart:
     def drain(self) -> None:
         """Prepare to stop: calls that wait are answered. Called on the event loop."""
 
+    def flush(self) -> None:
+        """Begin to hand on what was taken from clients. No more is taken from now on. Called on the event loop."""
+
+    def flushed(self) -> bool:
+        """Return whether all of that is where it belongs. Asked on the event loop again and again, after `flush`."""
+        return True
+
     def stop(self) -> None:
         """End all work. Called once, on the main thread, after the event loop has ended."""

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""uvicorn's server with the lane in it: the sockets, the clock of its connections, and a stop that drains first.
+"""uvicorn's server with the lane in it: the sockets, the clock of its connections, and a stop that loses no call.
+
+Always holds at a stop: what was answered 200 is flushed before the server closes, and what comes after the flush began
+is refused. So no call counts that was not answered 200, and none is answered 200 that does not count.
 
 Everything but `listen` runs on the event loop.
 """
@@ -28,6 +31,7 @@ from edge.websocket import Socket
 from runtime.config import Config
 
 BACKLOG = 2048
+LAST_SECONDS = 1  # that a request in progress gets at least, to be answered
 QUIET_SECONDS = 0.3  # without a hot request: clients no longer send to a draining node
 
 
@@ -58,6 +62,8 @@ class NodeServer(uvicorn.Server):
 
     `lanes`: what its connections share.
     `on_drain`: called once, when the first signal to stop has come.
+    `flush`: called once, when no more calls of clients are answered.
+    `flushed`: returns whether all that was taken from clients is where it belongs. Asked after `flush`.
     `parts`: live on the loop. They start when it listens and stop when it no longer does.
     """
 
@@ -68,13 +74,18 @@ class NodeServer(uvicorn.Server):
         lanes: LaneState,
         *,
         on_drain: Callable[[], None] = lambda: None,
+        flush: Callable[[], None] = lambda: None,
+        flushed: Callable[[], bool] = lambda: True,
         parts: Sequence[LoopPart] = (),
     ) -> None:
         self.lanes = lanes
         self._connections = Connections(lanes)
         self._parts = parts
         self._on_drain = on_drain
+        self._flush = flush
+        self._flushed = flushed
         self._drain_seconds = config.http.drain_timeout_seconds
+        self._flush_seconds = config.replication.flush_timeout_seconds
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
@@ -112,12 +123,17 @@ class NodeServer(uvicorn.Server):
         leave = await super().on_tick(counter)
         if counter % 10 == 0:
             self.lanes.date(dict(self.server_state.default_headers).get(b"date", b""))
+        else:
+            self.lanes.check_cold()
         self._connections.sweep(monotonic())
         self.lanes.dispatcher.flush()
         return leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Report the stop on /readyz, serve until no more calls come, then close. The drain time bounds it."""
+        """Report the stop on /readyz and serve until no more calls come. Then refuse them, flush and close.
+
+        The drain time bounds how long it serves, the flush time how long it flushes.
+        """
         self._on_drain()
         self._connections.drain()
         ends = monotonic() + self._drain_seconds
@@ -127,12 +143,22 @@ class NodeServer(uvicorn.Server):
             await self.on_tick(1)
             if self.lanes.served != served:
                 served, quiet_since = self.lanes.served, now
+        self.lanes.dispatcher.close()
+        await self._wait(lambda: not self._connections.busy(), max(ends, monotonic() + LAST_SECONDS))
+        self._flush()
+        await self._wait(self._flushed, monotonic() + self._flush_seconds)
         for part in self._parts:
             await part.stop()
-        self.config.timeout_graceful_shutdown = max(1, round(ends - monotonic()))
+        self.config.timeout_graceful_shutdown = max(LAST_SECONDS, round(ends - monotonic()))
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()  # its client did not read its answer in time
+
+    async def _wait(self, condition: Callable[[], bool], until: float) -> None:
+        """Go on serving until a condition holds, a time has come or a second signal does."""
+        while not self.force_exit and not condition() and monotonic() < until:
+            await asyncio.sleep(0.01)
+            await self.on_tick(1)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

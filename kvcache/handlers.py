@@ -42,14 +42,21 @@ class CacheHandlers:
 
     `journal`: takes what clients reported; None in a node that is alone.
     `stamps`: this node's stamps.
+    `topk`: how many engines a query is answered with, if it does not say.
     """
 
     journal: CacheEventSink | None = None
 
     def __init__(
-        self, index: CacheIndex | None, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
+        self,
+        index: CacheIndex | None,
+        *,
+        now: Callable[[], float] = monotonic,
+        wall_ns: Callable[[], int] = time_ns,
+        topk: int = TOPK,
     ) -> None:
         self._index = index
+        self._topk = topk
         self._now = now
         self.stamps = Stamps(wall_ns)
         self._read_save = Body(CacheSave).read
@@ -94,7 +101,7 @@ class CacheHandlers:
         hashes = _checked(body.prompt_hash)
         if self._index is None or not hashes:
             return NOWHERE
-        found = self._index.query(body.cluster, hashes, body.topk or TOPK)
+        found = self._index.query(body.cluster, hashes, body.topk or self._topk)
         return encode(CacheLocations([CacheLocation(ip, length) for ip, length in found]))
 
     def drop(self, call: Call) -> bytes:

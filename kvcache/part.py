@@ -30,7 +30,7 @@ class KVCache(AppPart):
     def __init__(self, config: Config) -> None:
         self._gc_interval_seconds = config.kvcache.gc_interval_seconds
         self.index = _build_index(config)
-        self.handlers = CacheHandlers(self.index)
+        self.handlers = CacheHandlers(self.index, topk=config.kvcache.top_k)
 
     def lengths(self, cluster: str, hashes: tuple[int, ...]) -> Lengths | None:
         """Return how much of a prompt the engines of a cluster hold; None where none of them holds any."""

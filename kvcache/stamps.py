@@ -11,6 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+LATEST_STAMP = 2**62
+"""Of what peers take: nanoseconds until 2116."""
+FOLLOWED_STAMP = LATEST_STAMP - 2**60
+"""The last stamp that a node stamps later than. From there on there are 36 years of nanoseconds, one for each save."""
+
 
 class Stamps:
     """One node's stamps."""
@@ -23,10 +28,10 @@ class Stamps:
     def next(self) -> int:
         """Return a stamp later than all before."""
         with self._lock:
-            self._last = max(self._wall_ns(), self._last + 1)
+            self._last = min(max(self._wall_ns(), self._last + 1), LATEST_STAMP)
             return self._last
 
     def seen(self, stamp: int) -> None:
-        """Note a stamp that a peer made."""
+        """Note a stamp that a peer made. One from after 2079 is followed no further: stamps must not run out."""
         with self._lock:
-            self._last = max(self._last, stamp)
+            self._last = max(self._last, min(stamp, FOLLOWED_STAMP))

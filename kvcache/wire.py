@@ -30,11 +30,11 @@ class CacheSave(Struct, gc=False):
 
 
 class CacheQuery(Struct, gc=False):
-    """`POST /v1/cache/query`: who holds the prompt. A `topk` of 0 is the default too, as Go's zero value."""
+    """`POST /v1/cache/query`: who holds the prompt. A `topk` of 0 is the node's default too, as Go's zero value."""
 
     cluster: Name
     prompt_hash: PromptHash | None
-    topk: Annotated[int, Meta(ge=0, le=MAX_TOPK, description="engines at most; 0: 10")] | None = TOPK
+    topk: Annotated[int, Meta(ge=0, le=MAX_TOPK, description="engines at most; 0: `[KVCache] TopK`")] | None = None
 
 
 class CacheDrop(Struct, gc=False):

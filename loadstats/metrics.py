@@ -79,6 +79,12 @@ class LoadCollector(Collector):
         for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten", "repaired", "released"):
             events.add_metric([name.removesuffix("s")], getattr(counts, name))
         yield events
+        ended = CounterMetricFamily(
+            "metadata_center_ledger_ended", "Requests that ended since the start, by cause.", labels=["cause"]
+        )
+        for cause, number in counts.ended().items():
+            ended.add_metric([cause], number)
+        yield ended
 
 
 class WaitCollector(Collector):

@@ -49,7 +49,8 @@ class Found(RequestView, frozen=True, kw_only=True):
     `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
     `age_seconds` is since its start, `remaining_seconds` until it is ended for its age, or forgotten once it is over.
     `origin` is the node that was told of it, `seq` which of that node's events it was. `owner` is the gateway whose
-    heartbeats keep it from expiring, `orphaned` whether they have stopped.
+    heartbeats keep it from expiring, `orphaned` whether they have stopped. `cause` is why it ended: gateway, operator,
+    age, silence, engine_drop or elsewhere.
     """
 
     node: str

@@ -17,10 +17,12 @@ pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 Django must be set up first
 
+from metadata_center.configuration import log_notes  # noqa: E402
 from metadata_center.node import Node  # noqa: E402
 from runtime.logs import configure  # noqa: E402
 
 node = Node(settings.CONFIG, configure(settings.CONFIG.log))
+log_notes(settings.LOADED)
 node.start()
 atexit.register(node.stop)
 

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from metadata_center import __version__
+from runtime.cold_start import ColdStart
 from runtime.health import Health
 from runtime.logs import Logs
 from runtime.metrics.aliases import with_aliases
@@ -23,8 +24,9 @@ from runtime.periodic import EmbeddedCelery
 class NodeCollector(Collector):
     """The node's parts, its recurring tasks and its logs."""
 
-    def __init__(self, health: Health, celery: EmbeddedCelery, logs: Logs) -> None:
+    def __init__(self, health: Health, cold: ColdStart, celery: EmbeddedCelery, logs: Logs) -> None:
         self._health = health
+        self._cold = cold
         self._celery = celery
         self._logs = logs
 
@@ -33,6 +35,11 @@ class NodeCollector(Collector):
         yield from with_aliases(version)
         yield from with_aliases(
             GaugeMetricFamily("metadata_center_node_ready", "1 where /readyz says 200.", value=self._health.ready())
+        )
+        yield GaugeMetricFamily(
+            "metadata_center_node_cold_seconds",
+            "For how long the node may have lacked what was reported before it began; 0 if it lacks nothing.",
+            value=self._cold.seconds(),
         )
         parts = GaugeMetricFamily("metadata_center_part_alive", "1 where the part is ok.", labels=["part"])
         for name, alive in self._health.alive().items():

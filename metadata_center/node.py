@@ -34,6 +34,7 @@ from metadata_center import __version__
 from metadata_center.metrics import NodeCollector
 from metadata_center.part import NodeItself
 from replication.part import Replication
+from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.health import Health, PartState
 from runtime.identity import Identity
@@ -61,7 +62,8 @@ class Node:
         self._logs = logs
         port = config.http.port if http_port is None else http_port
         self._identity = Identity(f"{config.node.address or socket.gethostname()}:{port}", __version__)
-        self._health = Health(time)
+        self._cold = ColdStart(config.load.request_expire_seconds)
+        self._health = Health(time, self._cold.since)
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
@@ -74,7 +76,7 @@ class Node:
             engine_closed=caches.handlers.engine_gone,
         )
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold)
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
@@ -92,11 +94,13 @@ class Node:
             read_timeout_seconds=config.http.read_timeout_seconds,
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
+            cold_seconds=self._cold.seconds,
         )
+        self._cold.on_filled = self.lanes.check_cold
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
-            NodeCollector(self._health, self._celery, logs),
+            NodeCollector(self._health, self._cold, self._celery, logs),
             EdgeCollector(self.lanes),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
@@ -154,6 +158,15 @@ class Node:
         self._health.draining()
         for part in self._parts:
             part.drain()
+
+    def flush(self) -> None:
+        """Begin to hand on what was taken from clients."""
+        for part in self._parts:
+            part.flush()
+
+    def flushed(self) -> bool:
+        """Return whether all of that is where it belongs."""
+        return all(part.flushed() for part in self._parts)
 
     def stop(self) -> None:
         """Stop every part, the last started first."""

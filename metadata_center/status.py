@@ -33,10 +33,21 @@ class Part(Struct, frozen=True):
     essential: bool
 
 
+ColdSince = Annotated[
+    str | None,
+    Meta(
+        description="since when the node may lack what was reported before it began; null if it lacks nothing",
+        examples=["2026-11-23T13:22:03.446Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+
+
 class Ready(Struct, frozen=True):
     """A node that should be sent requests."""
 
     status: Annotated[Literal["ready", "degraded"], Meta(examples=["ready"])]
+    cold_since: ColdSince
     parts: list[Part]
 
 
@@ -44,6 +55,7 @@ class Unready(Struct, frozen=True):
     """A node that should be sent none."""
 
     status: Annotated[Literal["starting", "stopping", "failed"], Meta(examples=["stopping"])]
+    cold_since: ColdSince
     parts: list[Part]
 
 

@@ -18,10 +18,11 @@ from typing import Any
 from edge.errors import InvalidInput
 from replication.entities import Summary
 from replication.entity import Entity
-from replication.link import FAULTS, PeerLink, Refused
+from replication.link import FAILING_PULLS, FAULTS, PeerLink, Refused
 from replication.pull import Pull
 from replication.replica import Replica, node_of
 from replication.sender import LinkState
+from runtime.cold_start import ColdStart
 
 logger = logging.getLogger("replication")
 
@@ -46,8 +47,10 @@ class AntiEntropy:
         *,
         join_seconds: float,
         random: Random,
+        cold: ColdStart,
     ) -> None:
         self._replica = replica
+        self._cold = cold
         self._join_seconds = join_seconds
         self._random = random
         self.links = links
@@ -67,14 +70,14 @@ class AntiEntropy:
         self._replica.gone(name, self._names())
 
     def sweep(self) -> None:
-        """Begin one pull, unless one is under way: of everything if a person asked or a gap was seen, else of an entity
-        that is still to be pulled, else of what differs."""
+        """Begin one pull, unless one is under way: of everything if a person asked, a gap was seen or a peer can fill
+        this cold node, else of an entity that is still to be pulled, else of what differs."""
         if self.work is not None and not self.work.done():
             return
         able = [link for link in self.links() if link.sender.state is LinkState.CONNECTED]
         gaps = [link for link in able if node_of(link.sender.origin) in self._replica.gaps]
         asked = [link for link in able if link.name in self.asked]
-        if urgent := asked or gaps:
+        if urgent := asked or gaps or self._fillers(able):
             link = self._random.choice(urgent)
             self.asked.discard(link.name)
             self._begin(self._resync(link))
@@ -83,6 +86,10 @@ class AntiEntropy:
             self._begin(self._pull_later(link, [entity]))
         elif able:
             self._begin(self._repair(self._random.choice(able)))
+
+    def _fillers(self, able: Collection[PeerLink]) -> list[PeerLink]:
+        """Return the peers that have what this node lacks because it began with nothing."""
+        return [link for link in able if link.sender.joined and not link.cold] if self._cold.seconds() else []
 
     def _begin(self, what: Coroutine[Any, Any, None]) -> None:
         self.work = asyncio.get_running_loop().create_task(what)
@@ -123,12 +130,15 @@ class AntiEntropy:
         links = list(self.links())
         found = await asyncio.gather(*(link.summary() for link in links), return_exceptions=True)
         ahead = [
-            (each.joined, sum(each.vector.values()), link.name, link)
+            (each.joined, not link.cold, sum(each.vector.values()), link.name, link)
             for link, each in zip(links, found, strict=True)
             if isinstance(each, Summary)
         ]
+        for link, each in zip(links, found, strict=True):
+            if isinstance(each, BaseException) and not (isinstance(each, Refused) and each.old):
+                link.pull_failed(f"summary: {_reason(each)}")
         if ahead:
-            *_, source = max(ahead, key=lambda each: each[:3])
+            *_, source = max(ahead, key=lambda each: each[:4])
             if await self._pull(source, Pull(self._replica, self._replica.compared, source.name)):
                 self._replica.joined = True
                 return source
@@ -160,7 +170,9 @@ class AntiEntropy:
             return False
         began = monotonic()
         try:
-            pull.begin(await link.summary() if pull.compares else None, monotonic())
+            summary = await link.summary() if pull.compares else None
+            fills = pull.fills and summary is not None and summary.joined and not link.cold  # as it was before the pull
+            pull.begin(summary, monotonic())
             while (want := pull.want()) is not None:
                 link.pulling = pull.left
                 entity = pull.entity
@@ -168,19 +180,42 @@ class AntiEntropy:
                     if entity.stepwise:
                         await asyncio.sleep(0)
             pull.done(self._names())
-        except (*FAULTS, Refused, InvalidInput) as error:
-            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, str(error) or type(error).__name__)
-            if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
-                pull.give_up(self._names())
+        except Exception as error:
+            self._failed(link, pull, error)
             return False
         finally:
             link.pulling = 0
             pull.close()
+        if fills:
+            self._cold.filled(link.name)
+        link.pulled()
         if pull.compares:
             self.suspects[link.name] = pull.differing
         if report := pull.report(monotonic() - began):
             logger.info("peer %s: %s", link.name, report)
         return True
 
+    def _failed(self, link: PeerLink, pull: Pull, error: Exception) -> None:
+        """Note that a pull was not finished."""
+        if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
+            pull.give_up(self._names())
+            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+            return
+        link.pull_failed(f"{pull.what}: {_reason(error)}")
+        logger.log(_level(link.pull_failures), "peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+        if not isinstance(error, (*FAULTS, Refused, InvalidInput)):
+            logger.error("peer %s: a pull failed through a fault of this node", link.name, exc_info=error)
+
     def _is_peer(self, link: PeerLink) -> bool:
         return link in self.links()
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _level(failures: int) -> int:
+    """Return at which level the so-manieth failure in a row is logged: a warning now and then once pulls fail."""
+    if failures < FAILING_PULLS:
+        return logging.INFO
+    return logging.WARNING if failures == FAILING_PULLS or failures % 10 == 0 else logging.DEBUG

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from edge.errors import InvalidInput
+from replication.features import FeatureNames
 
 BucketsT = TypeVar("BucketsT")
 BeforeT = TypeVar("BeforeT")
@@ -30,10 +31,12 @@ class Want(Struct, frozen=True, array_like=True):
 
     `version`: the protocol's.
     `buckets`: their numbers, in the order in which the answers are wanted.
+    `features`: what the asking node understands; see `features.py`.
     """
 
     version: int
     buckets: list[int]
+    features: FeatureNames = []
 
     def rest(self, state: State) -> list[int]:
         """Return what is still wanted after an answer. Raises InvalidInput if the answer is no progress."""
@@ -61,6 +64,7 @@ class State(Struct, frozen=True):
 class _WantOnWire(Struct, Generic[BucketsT], frozen=True, array_like=True):
     version: int
     buckets: BucketsT
+    features: FeatureNames = []
 
 
 class _PlainState(Struct, Generic[BucketsT], frozen=True, array_like=True):
@@ -99,7 +103,7 @@ class Layout:
     def read_want(self, body: bytes) -> Want:
         """Decode a Want. Raises msgspec's DecodeError or ValidationError."""
         message = self._read_want(body)
-        return Want(message.version, message.buckets)
+        return Want(message.version, message.buckets, message.features)
 
     def read_state(self, body: bytes) -> State:
         """Decode a State. Raises msgspec's DecodeError or ValidationError."""

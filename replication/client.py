@@ -15,6 +15,9 @@ from typing import cast
 
 import httptools
 
+from edge.envelope import COLD_HEADER
+
+_COLD = COLD_HEADER.lower()
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -29,6 +32,7 @@ class _Answers(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.waiting: Future[tuple[int, bytes]] | None = None
         self.keep_alive = True
+        self.cold = False
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
 
@@ -50,6 +54,11 @@ class _Answers(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._body = bytearray()
+        self.cold = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == _COLD:
+            self.cold = True
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -70,7 +79,10 @@ class _Answers(asyncio.Protocol):
 
 
 class Connection:
-    """A connection to `address`:`port`. It is opened when first needed, and again after a fault."""
+    """A connection to `address`:`port`. It is opened when first needed, and again after a fault.
+
+    `cold`: whether the last answer said that the peer is cold.
+    """
 
     def __init__(
         self,
@@ -90,6 +102,7 @@ class Connection:
         self._head = f"Host: {host}:{port}\r\n".encode() + headers
         self._tls = tls
         self._answers: _Answers | None = None
+        self.cold = False
 
     async def ask(self, method: str, path: str, body: bytes = b"", headers: bytes = b"") -> tuple[int, bytes]:
         """Return status and body of the answer. Raises OSError or BadAnswer; the connection is gone then."""
@@ -106,6 +119,7 @@ class Connection:
         except BaseException:
             self.close()
             raise
+        self.cold = answers.cold
         if not answers.keep_alive:
             self.close()
         return answer

@@ -16,7 +16,7 @@ divided into buckets, which peers ask for at its path. How it takes part in pull
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
 from replication.buckets import Layout, State
@@ -67,11 +67,17 @@ class Entity(ABC):
 
     @abstractmethod
     def check(self, events: Sequence[Any]) -> None:
-        """Check this entity's own among the events. Raises InvalidInput for a wrong one."""
+        """Check this entity's own among the events. Raises InvalidInput if one is wrong: then each is checked by
+        itself, and the wrong ones are left out."""
 
     @abstractmethod
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         """Take in this entity's own events of a batch that was checked."""
+
+    def for_peer(self, event: Any, features: Set[str]) -> Any:
+        """Return one of this entity's events as a peer with these features understands it. What cannot be said to it
+        becomes `NOTHING`."""
+        return event
 
     # What peers pull
 
@@ -82,6 +88,14 @@ class Entity(ABC):
     def size(self, copies: Sequence[Any]) -> int:
         """Return how much of an answer these copies take."""
         return len(copies)
+
+    def copies_for_peer(self, copies: Sequence[Any], features: Set[str]) -> Sequence[Any]:
+        """Return copies, or what comes before them, as a peer with these features understands them. What cannot be
+        said to it is left out.
+
+        A new member at the end of a copy needs nothing here: older nodes ignore it.
+        """
+        return copies
 
     def before(self, now: float) -> Sequence[Any]:
         """Return what a peer must merge before any bucket."""
@@ -121,6 +135,12 @@ class Entity(ABC):
     def kept(self) -> bool:
         """Whether this node keeps any of it. If not, nothing is pulled."""
         return True
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """How long what one event reported may live here. Until then peers are not told that a left-out one was
+        seen."""
+        return 0.0
 
     def hold(self, behind: bool, now: float) -> None:  # noqa: B027 most have nothing to do
         """React to whether some peer and this node may not know all of each other's events."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from time import monotonic, time_ns
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import DecodeError, Struct, ValidationError
-from msgspec.msgpack import Decoder, Encoder
+from msgspec.msgpack import Encoder
 
 from edge.call import Call, Handler, Route
 from edge.errors import InvalidInput
@@ -23,10 +23,10 @@ from replication import paths
 from replication.admission import Admission
 from replication.entity import Entity
 from replication.link import PeerLink
-from replication.messages import Push
+from replication.push_reader import UNREADABLE, PushReader
 from replication.replica import Replica
 
-MessageT = TypeVar("MessageT", bound=Struct)
+MessageT = TypeVar("MessageT")
 
 _encode = Encoder().encode
 
@@ -35,7 +35,8 @@ class ReplicaHandlers:
     """The calls between nodes.
 
     `takers` maps the Go version's event types to the handlers of the client calls that they repeat. `links` returns the
-    peers as they are. `now` is monotonic seconds, `wall_ns` wall-clock nanoseconds.
+    peers as they are. `cold_since` returns since when this node is cold, None if it is not. `now` is monotonic seconds,
+    `wall_ns` wall-clock nanoseconds.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ReplicaHandlers:
         links: Callable[[], Sequence[PeerLink]],
         takers: Mapping[str, Handler],
         *,
+        cold_since: Callable[[], str | None] = lambda: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -53,22 +55,43 @@ class ReplicaHandlers:
         self._links = links
         self._takers = {name.encode(): handler for name, handler in takers.items()}
         self._expected = ", ".join(takers)
+        self._cold_since = cold_since
         self._now = now
         self._wall_ns = wall_ns
-        self._read_push = Decoder(Push).decode
+        self._pushes = PushReader()
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
         return (
             Route("POST", paths.EVENT, self._guard(self.event)),
-            Route("POST", paths.PUSH, self._guard(self.push), internal=True),
-            Route("POST", paths.SUMMARY, self._guard(self.summary), internal=True),
+            Route("POST", paths.PUSH, self._guard(self._seen(self.push, "a push is not answered")), internal=True),
+            Route("POST", paths.SUMMARY, self._guard(self._seen(self.summary, "no summary")), internal=True),
             *(
-                Route("POST", each.path, self._guard(self._state(each)), internal=True)
+                Route(
+                    "POST",
+                    each.path,
+                    self._guard(self._seen(self._state(each), f"no {each.name} given")),
+                    internal=True,
+                )
                 for each in self._replica.entities
             ),
             Route("GET", paths.PEERS, self.peers),
         )
+
+    def _seen(self, handler: Handler, what: str) -> Handler:
+        """Return the handler so that its failures through a fault of this node are noted."""
+
+        @wraps(handler)
+        def seen(call: Call) -> bytes:
+            try:
+                return handler(call)
+            except InvalidInput:
+                raise
+            except Exception as error:
+                self._replica.unanswered.note(what, error, self._now())
+                raise
+
+        return seen
 
     def event(self, call: Call) -> bytes:
         """`POST /v1/replica/event`: a client's call, repeated by a peer of the Go version's kind.
@@ -83,7 +106,8 @@ class ReplicaHandlers:
 
     def push(self, call: Call) -> bytes:
         """`POST /v1/replica/push`: a peer's events, acknowledged by watermark."""
-        return _encode(self._replica.take(_read(self._read_push, call.body), self._now(), self._wall_ns()))
+        push, unread = _read(self._pushes.read, call.body)
+        return _encode(self._replica.take(push, self._now(), self._wall_ns(), unread))
 
     def summary(self, call: Call) -> bytes:
         """`POST /v1/replica/summary`: watermarks and digests."""
@@ -109,7 +133,10 @@ class ReplicaHandlers:
         return {
             "origin": self._replica.origin,
             "joined": self._replica.joined,
+            "cold_since": self._cold_since(),
             "vector": self._replica.vector(),
+            "left_out_events": self._replica.left_out.events,
+            "left_out": [each._asdict() for each in list(self._replica.left_out.latest)],
             "peers": [_report(link, now) for link in self._links()],
         }
 
@@ -117,7 +144,7 @@ class ReplicaHandlers:
 def _read(decode: Callable[[bytes], MessageT], body: bytes) -> MessageT:
     try:
         return decode(body)
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"body: {error}") from None
 
 
@@ -135,5 +162,8 @@ def _report(link: PeerLink, now: float) -> dict[str, Any]:
         "sent_events": sender.sent_events,
         "lost_events": link.lost_events,
         "pulling_buckets": link.pulling,
-        "last_error": sender.last_error,
+        "failed_pulls": link.failed_pulls,
+        "refused_events": sender.refused_events,
+        "unwritten_pushes": link.unwritten.times,
+        "last_error": link.last_error,
     }

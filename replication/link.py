@@ -11,18 +11,22 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec import DecodeError, ValidationError
 from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import replace
 
 from replication import paths
 from replication.buckets import State, Want
 from replication.client import BadAnswer, Connection
-from replication.entities import Summary
+from replication.entities import Event, Summary
 from replication.entity import Entity
+from replication.features import NOTHING
 from replication.legacy import LegacyPeer
-from replication.messages import Ack
+from replication.messages import Ack, Push
+from replication.own_faults import OwnFaults
 from replication.paths import VERSION
 from replication.sender import LinkState, Sender
 
@@ -40,6 +44,9 @@ _read_summary = Decoder(Summary).decode
 FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, RecursionError, zlib.error)
 # What a server answers to a path that it does not know: such a peer is of the Go version's kind.
 UNKNOWN_PATH = frozenset({404, 405, 501})
+# What one answers to a push that is wrong or too large to it. All others pass by themselves.
+REFUSED = frozenset({400, 413})
+FAILING_PULLS = 3
 
 
 class Refused(Exception):
@@ -65,13 +72,26 @@ def _unpacked(packed: bytes) -> bytes:
     return body
 
 
+def _is_writable(event: Event) -> bool:
+    try:
+        _encode(event)
+    except Exception:
+        return False
+    return True
+
+
 class PeerLink:
     """One peer.
 
     `name`: its address and port as text.
     `sender`: what it has of our journal.
     `pulling`: buckets still to come of the pull under way.
+    `cold`: whether the peer began with nothing and may still lack what was reported before, as it last said.
     `lost_events`: events that a peer of the Go version's kind did not take.
+    `failed_pulls`: pulls that failed.
+    `pull_failures`: those since the last one that succeeded.
+    `pull_error`: why the last one failed; empty once a pull succeeds.
+    `unwritten`: pushes with an event that cannot be written. The event is left out.
 
     `observe` is called with the seconds that a push's first event took, `stepped` after each push, done or failed. The
     link is in `idle` while it waits to be woken.
@@ -92,6 +112,11 @@ class PeerLink:
         self.sender = sender
         self.pulling = 0
         self.lost_events = 0
+        self.cold = False
+        self.failed_pulls = 0
+        self.pull_failures = 0
+        self.pull_error = ""
+        self.unwritten = OwnFaults()
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)
@@ -102,10 +127,28 @@ class PeerLink:
         self._reported = sender.state
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
         self._idle = idle
+        self._hurried = asyncio.Event()
+        self._pushing_old = False  # events that count as sent are still on their way to a peer of the Go version
+        self._patience = 0  # at so many failures the flush ends; see `flush`
 
     def wake(self) -> None:
         """The journal has something new."""
         self._news.set()
+
+    def flush(self) -> None:
+        """Hand on what the journal holds. A peer that is lost is tried once more, at once, and any other twice."""
+        sender = self.sender
+        self._patience = sender.failures + (1 if sender.state is LinkState.LOST else 2)
+        sender.hurry()
+        self._hurried.set()
+
+    @property
+    def flushed(self) -> bool:
+        """Whether the peer has all that the journal holds, or has shown since `flush` that it cannot be reached."""
+        sender = self.sender
+        if sender.state is LinkState.LOST and sender.failures >= self._patience:
+            return True
+        return not sender.lag_events and not self._pushing_old
 
     def close(self) -> None:
         """Drop the connections."""
@@ -121,8 +164,32 @@ class PeerLink:
                 await self._step()
                 self._stepped()
                 self._report()
+        except Exception as error:
+            self.sender.failed(f"its link ended: {type(error).__name__}: {error}", self._now())
+            raise
         finally:
             self.close()
+
+    @property
+    def last_error(self) -> str:
+        """Why the peer is not, or not wholly, spoken with; empty if it is."""
+        return self.sender.last_error or self.pull_error or self.unwritten.lately(self._now())
+
+    @property
+    def pulls_fail(self) -> bool:
+        """Whether several pulls in a row failed: one may, on a busy network."""
+        return self.pull_failures >= FAILING_PULLS
+
+    def pull_failed(self, reason: str) -> None:
+        """Note that a pull from this peer failed."""
+        self.failed_pulls += 1
+        self.pull_failures += 1
+        self.pull_error = f"not pulled: {reason}"
+
+    def pulled(self) -> None:
+        """Note that a pull from this peer succeeded."""
+        self.pull_failures = 0
+        self.pull_error = ""
 
     async def summary(self) -> Summary:
         """Return the peer's Summary. Raises one of FAULTS or Refused."""
@@ -134,6 +201,7 @@ class PeerLink:
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
+        self.cold = self._pulls.cold
         if status != 200:
             raise Refused(path, status)
         return answer
@@ -149,8 +217,9 @@ class PeerLink:
             await self._wait(None if due is None else due - now)
             return
         try:
-            status, body = await self._connection.ask("POST", paths.PUSH, _encode(push))
+            status, body = await self._connection.ask("POST", paths.PUSH, self._written(push))
             if status == 200:
+                self.cold = self._connection.cold
                 took = sender.took(_known(_read_ack(body)), self._now())
                 if took is not None:
                     self._observe(took)
@@ -158,14 +227,31 @@ class PeerLink:
                 self._probe_at = self._now() + PROBE_SECONDS
                 sender.failed("speaks the original's protocol", self._now(), legacy=True)
             else:
-                sender.failed(f"status {status}: {body[:200].decode('utf-8', 'replace')}", self._now())
+                reason = f"status {status}: {body[:200].decode('utf-8', 'replace')}"
+                (sender.refused if status in REFUSED else sender.failed)(reason, self._now())
         except FAULTS as error:
             sender.failed(str(error) or type(error).__name__, self._now())
 
+    def _written(self, push: Push) -> bytes:
+        """Return a push as it travels, with `NOTHING` for each event that cannot be written."""
+        try:
+            return _encode(push)
+        except Exception as error:
+            logger.exception("peer %s: a push cannot be written; an event is left out", self.name)
+            self.unwritten.note("an event cannot be written", error, self._now())
+            return _encode(replace(push, events=[event if _is_writable(event) else NOTHING for event in push.events]))
+
     async def _wait(self, seconds: float | None) -> None:
-        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short."""
+        """Wait until the journal has news, at most this long. A wait for the next push's turn is not cut short, unless
+        a flush begins."""
         if seconds is not None and self.sender.lag_events:
-            await asyncio.sleep(max(0.0, seconds))
+            if self.sender.state is LinkState.CONNECTED:  # some milliseconds, and often
+                await asyncio.sleep(max(0.0, seconds))
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, seconds)):
+                        await self._hurried.wait()
+                self._hurried.clear()
             return
         self._idle.add(self)
         try:
@@ -184,7 +270,11 @@ class PeerLink:
         if not events:
             await self._wait(1.0)
             return
-        self.lost_events += await self._legacy.push(events)
+        self._pushing_old = True
+        try:
+            self.lost_events += await self._legacy.push(events)
+        finally:
+            self._pushing_old = False
 
     def _report(self) -> None:
         """Log one line for each change of state, none for each event."""

@@ -22,6 +22,7 @@ from replication.journal import Journal
 from replication.link import PeerLink
 from replication.replica import Replica
 from replication.sender import LinkState, Sender
+from runtime.cold_start import ColdStart
 from runtime.health import PartState
 
 logger = logging.getLogger("replication")
@@ -34,7 +35,8 @@ class Links:
     """The set of links.
 
     `connect` makes a connection to a peer. `join_seconds` caps how long a starting node waits for its peers. `observe`
-    is called with the seconds that a push's first event took.
+    is called with the seconds that a push's first event took. `cold` is noted as filled once a peer has filled this
+    node; None stands for a node that lacks nothing.
 
     `anti_entropy`: what joins the peers and mends what differs.
     `tasks`: each link's task, by peer.
@@ -50,6 +52,7 @@ class Links:
         join_seconds: float,
         random: Random,
         observe: Callable[[float], None],
+        cold: ColdStart | None = None,
     ) -> None:
         self._replica = replica
         self._journal = journal
@@ -64,7 +67,9 @@ class Links:
         self._idle: set[PeerLink] = set()  # those that wait for the journal
         self._waking = False  # the idle ones are about to be woken
         self.tasks: dict[Peer, asyncio.Task[None]] = {}
-        self.anti_entropy = AntiEntropy(replica, self._links.values, join_seconds=join_seconds, random=random)
+        self.anti_entropy = AntiEntropy(
+            replica, self._links.values, join_seconds=join_seconds, random=random, cold=cold or ColdStart(0.0)
+        )
 
     # From any thread
 
@@ -91,12 +96,25 @@ class Links:
 
     def state(self) -> tuple[PartState, str]:
         """Return how the links are, as a probe for `Health`."""
+        links = self.links()
         if not self._replica.joined:
-            return PartState.STARTING, "catching up with peers"
-        lost = [link.name for link in self.links() if link.sender.state is LinkState.LOST]
-        if lost:
-            return PartState.DEGRADED, f"lost: {', '.join(lost)}"
-        return PartState.OK, f"{len(self._links)} peers"
+            errors = [f"{link.name}: {link.pull_error}" for link in links if link.pull_error]
+            return PartState.STARTING, "; ".join(["catching up with peers", *errors])
+        if wrong := self._wrong(links):
+            return PartState.DEGRADED, "; ".join(wrong)
+        return PartState.OK, f"{len(links)} peers"
+
+    def _wrong(self, links: Sequence[PeerLink]) -> list[str]:
+        """Return what is not as it should be, for people."""
+        now = monotonic()
+        wrong = []
+        if lost := [link.name for link in links if link.sender.state is LinkState.LOST]:
+            wrong.append(f"lost: {', '.join(lost)}")
+        wrong += [f"{link.name}: {link.pull_error}" for link in links if link.pulls_fail]
+        wrong += [f"{link.name}: {reason}" for link in links if (reason := link.unwritten.lately(now))]
+        if reason := self._replica.unanswered.lately(now):
+            wrong.append(reason)
+        return wrong
 
     def links(self) -> list[PeerLink]:
         """Return the links, by name."""
@@ -112,14 +130,26 @@ class Links:
         self._rewire()
         self.anti_entropy.start()
 
+    def flush(self) -> None:
+        """Begin to hand on what the journal holds. Clients report no more."""
+        for link in self._links.values():
+            link.flush()
+
+    def flushed(self) -> bool:
+        """Return whether every peer that can be reached has acknowledged all that the journal holds."""
+        return all(link.flushed for link in self._links.values())
+
     async def stop(self) -> None:
-        """End all links. What the journal still holds is pushed first, to peers that take it at once."""
+        """End all links. What was not acknowledged by then is in the log."""
         self._journal.on_append = lambda: None
-        for _ in range(20):
-            senders = [link.sender for link in self._links.values()]
-            if not any(sender.state is LinkState.CONNECTED and sender.lag_events for sender in senders):
-                break
-            await asyncio.sleep(0.025)
+        for link in self.links():
+            if link.sender.lag_events:
+                logger.warning(
+                    "peer %s: %s, stopped with %d events that it has not acknowledged",
+                    link.name,
+                    link.sender.state,
+                    link.sender.lag_events,
+                )
         work = self.anti_entropy.work
         tasks = [*self.tasks.values(), *([work] if work is not None else [])]
         for task in tasks:
@@ -158,7 +188,7 @@ class Links:
     def _link(self, address: str, port: int) -> PeerLink:
         return PeerLink(
             f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
-            Sender(self._journal, self._random.random),
+            Sender(self._journal, self._random.random, self._replica.for_peer),
             lambda: self._connect(address, port),
             now=monotonic,
             observe=self._observe,

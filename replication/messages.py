@@ -13,6 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from replication.entities import Event, Number, OriginName
+from replication.features import FeatureNames
 
 MAX_EVENTS = 1024  # of one push: 1.5 ms of the receiver's loop
 
@@ -46,9 +47,11 @@ class Ack(Struct, frozen=True, array_like=True):
     `origin`: the receiver's own. Another one than last time says that it began anew.
     `watermark`: every event of the sender up to this number is in.
     `joined`: whether the receiver has caught up and is ready.
+    `features`: what the receiver understands; see `features.py`.
     """
 
     version: int
     origin: OriginName
     watermark: Number
     joined: bool
+    features: FeatureNames = []

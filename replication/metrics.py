@@ -46,6 +46,14 @@ class ReplicationCollector(Collector):
             "Events that a peer of the original's kind did not take.",
             labels=["peer"],
         )
+        failed_pulls = CounterMetricFamily(
+            "metadata_center_replication_failed_pulls", "Pulls from the peer that failed.", labels=["peer"]
+        )
+        unsent = CounterMetricFamily(
+            "metadata_center_replication_unsent_events",
+            "Events that the peer refused by themselves, and pushes with an event that could not be written.",
+            labels=["peer"],
+        )
         now = monotonic()
         for link in self._links():
             sender, peer = link.sender, [link.name]
@@ -55,8 +63,10 @@ class ReplicationCollector(Collector):
             gauges["pulling_buckets"].add_metric(peer, link.pulling)
             sent.add_metric(peer, sender.sent_events)
             lost.add_metric(peer, link.lost_events)
+            failed_pulls.add_metric(peer, link.failed_pulls)
+            unsent.add_metric(peer, sender.refused_events + link.unwritten.times)
         yield from gauges.values()
-        yield from (sent, lost)
+        yield from (sent, lost, failed_pulls, unsent)
         yield GaugeMetricFamily(
             "metadata_center_replication_joined", "1 once this node has caught up.", value=self._replica.joined
         )
@@ -65,6 +75,16 @@ class ReplicationCollector(Collector):
         )
         yield CounterMetricFamily(
             "metadata_center_replication_taken_events", "Events taken from peers.", value=self._replica.taken_events
+        )
+        yield CounterMetricFamily(
+            "metadata_center_replication_left_out_events",
+            "Events of peers that could not be taken.",
+            value=self._replica.left_out.events,
+        )
+        yield CounterMetricFamily(
+            "metadata_center_replication_unanswered_calls",
+            "Calls of peers that failed through a fault of this node.",
+            value=self._replica.unanswered.times,
         )
         lag = HistogramMetricFamily(
             "metadata_center_replication_lag_seconds",

@@ -36,6 +36,7 @@ from replication.links import Links
 from replication.metrics import ReplicationCollector
 from replication.paths import SECRET_HEADER
 from replication.replica import Replica
+from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
 from runtime.periodic import PeriodicTask
@@ -47,9 +48,13 @@ class Replication(AppPart):
     `node`: this node's name among them.
     `links`: the links to the peers.
     `handlers`: the calls between nodes.
+
+    `cold`: noted as filled once a peer has filled this node.
     """
 
-    def __init__(self, config: Config, node: str, load: LoadStats, caches: KVCache, discovery: Discovery) -> None:
+    def __init__(
+        self, config: Config, node: str, load: LoadStats, caches: KVCache, discovery: Discovery, cold: ColdStart
+    ) -> None:
         self._config = config
         self._alone = discovery.directory is None
         self._ledger = ledger = load.ledger
@@ -70,6 +75,7 @@ class Replication(AppPart):
             join_seconds=config.replication.join_timeout_seconds,
             random=Random(),  # noqa: S311 jitter and whom to ask first
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
+            cold=cold,
         )
         legacy = LoadHandlers(LegacyLedgerAdapter(ledger.replica))
         self.handlers = ReplicaHandlers(
@@ -81,6 +87,7 @@ class Replication(AppPart):
                 "load.stats.delete": legacy.done,
                 "load.prompt.delete": legacy.first_token,
             },
+            cold_since=cold.since,
         )
         secret = config.replication.secret
         self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
@@ -108,6 +115,13 @@ class Replication(AppPart):
 
     def checks(self) -> Iterable[HealthCheck]:
         return [] if self._alone else [HealthCheck("replication", True, self.links.state)]
+
+    def flush(self) -> None:
+        self.links.flush()
+
+    def flushed(self) -> bool:
+        """Return whether every peer that can be reached has what this node's clients reported."""
+        return self.links.flushed()
 
     def stop(self) -> None:
         """Keep no journal any longer. The links stop with the event loop."""

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from replication.buckets import State, Want
 from replication.entities import Summary
 from replication.entity import Entity
+from replication.features import NAMES
 from replication.paths import VERSION
 from replication.replica import Replica
 
@@ -62,6 +63,11 @@ class Pull:
         return any(entity.compared for entity in self._entities)
 
     @property
+    def fills(self) -> bool:
+        """Whether all that the peer holds of the compared entities is in when it is done."""
+        return self._whole and self.compares
+
+    @property
     def left(self) -> int:
         """Buckets still to come."""
         return sum(len(buckets) for _, buckets in self._wanted)
@@ -104,7 +110,7 @@ class Pull:
 
     def want(self) -> Want | None:
         """Return what to ask for next, of `entity`; None when all is in."""
-        return Want(VERSION, self._wanted[0][1]) if self._wanted else None
+        return Want(VERSION, self._wanted[0][1], NAMES) if self._wanted else None
 
     def take(self, state: State, now: float, wall_ns: int) -> Iterator[int]:
         """Merge the answer to the last want, step by step. Yields how much each step changed. Raises InvalidInput for

@@ -11,15 +11,20 @@ before it moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import inf
+from types import MappingProxyType
 
 from edge.errors import InvalidInput
+from replication.bounds import LATEST_SEQ, OLDEST_SECONDS
 from replication.buckets import State, Want
-from replication.entities import Summary
+from replication.entities import Event, Summary
 from replication.entity import Entity, EventBatch
+from replication.features import FEATURES, NAMES, NOTHING
 from replication.journal import Journal
+from replication.left_out import LeftOut
 from replication.messages import Ack, Push
+from replication.own_faults import OwnFaults
 from replication.paths import VERSION
 from replication.pending import PendingPulls
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
@@ -28,6 +33,7 @@ from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
 SILENCE_SECONDS = 3 * SIGN_OF_LIFE_SECONDS
 # Origins are nodes' lives. One that is over matters as long as a record of it may live.
 MAX_ORIGINS = 256
+NONE_UNREAD: Mapping[int, str] = MappingProxyType({})
 
 
 class Replica:
@@ -38,6 +44,8 @@ class Replica:
     `joined`: whether this node has caught up with its peers.
     `gaps`: nodes whose journals no longer hold what this node misses.
     `taken_events`: how many events of peers were applied.
+    `left_out`: the events of peers that could not be taken.
+    `unanswered`: calls of peers that failed through a fault of this node.
     """
 
     def __init__(self, journal: Journal, entities: Sequence[Entity]) -> None:
@@ -46,6 +54,8 @@ class Replica:
         self.pending = {entity.name: PendingPulls() for entity in entities if not entity.compared}
         self.joined = False
         self.taken_events = 0
+        self.left_out = LeftOut()
+        self.unanswered = OwnFaults()
         self.gaps: set[str] = set()
         self._vector: dict[str, int] = {}
         self._heard: dict[str, float] = {}  # when each node last pushed
@@ -69,44 +79,81 @@ class Replica:
         """Return the watermarks, our own included."""
         return {**self._vector, self.origin: self._journal.latest}
 
+    # What is pushed to peers
+
+    def for_peer(self, events: list[Event], features: Set[str]) -> list[Event]:
+        """Return events as a peer with these features understands them: as many, in the same order."""
+        if features >= FEATURES:
+            return events
+        return [self._for_peer(event, features) for event in events]
+
+    def _for_peer(self, event: Event, features: Set[str]) -> Event:
+        for entity in self.entities:
+            if type(event) in entity.events:
+                said: Event = entity.for_peer(event, features)
+                return said
+        return event
+
     # What peers push
 
-    def take(self, push: Push, now: float, wall_ns: int) -> Ack:
-        """Apply a peer's events. Raises InvalidInput, and applies nothing, if one of them is wrong."""
-        concerned = self._check(push)
+    def take(self, push: Push, now: float, wall_ns: int, unread: Mapping[int, str] = NONE_UNREAD) -> Ack:
+        """Apply a peer's events. Each that cannot be taken is left out, as are those that could not be read: `unread`
+        says why by their index, and `NOTHING` is in their place.
+
+        Raises InvalidInput, and applies nothing, if the push itself is wrong.
+        """
+        _check_push(push, self.origin)
         if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
             self._heard[node_of(push.origin)] = now
         watermark = self._vector.get(push.origin, 0)
         if push.oldest > watermark + 1:
-            self.gaps.add(node_of(push.origin))
+            if len(self.gaps) < MAX_ORIGINS:
+                self.gaps.add(node_of(push.origin))
         else:
             self.gaps.discard(node_of(push.origin))
         first = push.first
         if news := push.events[max(0, watermark + 1 - first) :]:
-            self.taken_events += len(news)
-            seq, later = first + len(push.events) - len(news), push.later_seconds[-len(news) :]
-            batch = EventBatch(news, push.origin, seq, push.age_ms / 1000, later)
+            skipped = len(push.events) - len(news)
+            refused = {index - skipped: reason for index, reason in unread.items() if index >= skipped}
+            concerned = self._concerned(news)
+            news = self._checked(news, concerned, refused)
+            seq, later = first + skipped, push.later_seconds[-len(news) :]
+            self.taken_events += len(news) - len(refused)
+            batch = EventBatch(news, push.origin, seq, min(push.age_ms / 1000, OLDEST_SECONDS), later)
             for entity in concerned:
                 entity.apply(batch, now, wall_ns)
+            until = now + max((entity.lifetime_seconds for entity in self.entities), default=0.0)
+            for index, reason in sorted(refused.items()):
+                self.left_out.add(push.origin, seq + index, reason, until)
         last = first + len(push.events) - 1
         if first <= watermark + 1 and last > watermark:
             self._advance(push.origin, last)
         elif push.origin not in self._vector:
             self._advance(push.origin, watermark)
-        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined)
+        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES)
 
-    def _check(self, push: Push) -> list[Entity]:
-        """Return the entities that a push has events of. Raises InvalidInput if it cannot be applied."""
-        _check_version(push.version)
-        if push.origin == self.origin:
-            raise InvalidInput("origin: this is ourselves")
-        if len(push.later_seconds) not in (0, len(push.events)):
-            raise InvalidInput("later_seconds: expected one for each event, or none")
-        kinds = set(map(type, push.events))
-        concerned = [entity for entity in self.entities if not kinds.isdisjoint(entity.events)]
-        for entity in concerned:
-            entity.check(push.events)
-        return concerned
+    def _concerned(self, events: Sequence[Event]) -> list[Entity]:
+        """Return the entities that have some of the events."""
+        kinds = set(map(type, events))
+        return [entity for entity in self.entities if not kinds.isdisjoint(entity.events)]
+
+    @staticmethod
+    def _checked(events: list[Event], concerned: Sequence[Entity], refused: dict[int, str]) -> list[Event]:
+        """Return the events, with `NOTHING` for each that cannot be taken. Adds those to `refused`."""
+        try:
+            for entity in concerned:
+                entity.check(events)
+        except InvalidInput:
+            checked = list(events)
+            for index, event in enumerate(events):
+                try:
+                    for entity in concerned:
+                        entity.check([event])
+                except InvalidInput as error:
+                    checked[index] = NOTHING
+                    refused[index] = error.reason
+            return checked
+        return events
 
     # What peers compare and pull
 
@@ -116,9 +163,10 @@ class Replica:
         A node that lately had no room for what peers reported says that it has seen nothing: no peer must take what is
         missing here for ended.
         """
-        vector = self.vector() if all(entity.complete for entity in self.entities) else {}
+        complete = all(entity.complete for entity in self.entities)
+        vector = self.left_out.seen(self.vector(), now) if complete else {}
         members = {name: value for entity in self.entities for name, value in entity.summary(now).items()}
-        return Summary(VERSION, self.origin, self.joined, vector, **members)
+        return Summary(VERSION, self.origin, self.joined, vector, **members, features=NAMES)
 
     def state(self, name: str, want: Want, now: float) -> State:
         """Return the first of the buckets wanted of an entity, as many as make one answer. Raises InvalidInput for
@@ -129,16 +177,17 @@ class Replica:
         """
         _check_version(want.version)
         entity = self.entity(name)
+        features = frozenset(want.features)
         buckets = []
         size = 0
         for bucket in want.buckets:
-            copies = entity.copies(bucket, now)
+            copies = entity.copies_for_peer(entity.copies(bucket, now), features)
             buckets.append((bucket, copies))
             size += entity.size(copies)
             if size >= entity.answer_size:
                 break
         whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
-        return State(VERSION, buckets, entity.before(now), whole)
+        return State(VERSION, buckets, entity.copies_for_peer(entity.before(now), features), whole)
 
     def entity(self, name: str) -> Entity:
         """Return the entity of this name."""
@@ -158,7 +207,7 @@ class Replica:
         """Raise our watermarks to a peer's, after all buckets of the compared entities were merged. The others are
         still to be pulled from it."""
         for origin, seen in summary.vector.items():
-            if origin != self.origin and seen > self._vector.get(origin, -1):
+            if origin != self.origin and self._vector.get(origin, -1) < seen <= LATEST_SEQ:
                 self._advance(origin, seen)
         self.gaps.discard(node_of(summary.origin))
         for entity in self.pulled_later:
@@ -198,6 +247,19 @@ class Replica:
 def node_of(origin: str) -> str:
     """Return the node whose life an origin is."""
     return origin.rpartition("@")[0]
+
+
+def _check_push(push: Push, ours: str) -> None:
+    """Check what is around a push's events. Raises InvalidInput if it cannot be applied."""
+    _check_version(push.version)
+    if push.origin == ours:
+        raise InvalidInput("origin: this is ourselves")
+    if len(push.later_seconds) not in (0, len(push.events)):
+        raise InvalidInput("later_seconds: expected one for each event, or none")
+    if push.first + len(push.events) > LATEST_SEQ:
+        raise InvalidInput(f"first: expected at most {LATEST_SEQ} with the events")
+    if push.oldest > LATEST_SEQ:
+        raise InvalidInput(f"oldest: expected at most {LATEST_SEQ}")
 
 
 def _check_version(version: int) -> None:

@@ -8,10 +8,11 @@ acknowledged they go: at once where pushes are few, else a little later, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from enum import StrEnum
 
 from replication.entities import Event
+from replication.features import NO_FEATURES, NOTHING
 from replication.journal import Journal
 from replication.messages import MAX_EVENTS, Ack, Push
 from replication.paths import VERSION
@@ -33,6 +34,14 @@ SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
 
 
+ForPeer = Callable[[list[Event], Set[str]], list[Event]]
+
+
+def as_they_are(events: list[Event], features: Set[str]) -> list[Event]:
+    """Return events for a peer that understands all of them."""
+    return events
+
+
 class LinkState(StrEnum):
     """How a peer is spoken to."""
 
@@ -50,24 +59,34 @@ class Sender:
     `acknowledged`: the last event before which the peer has all of ours.
     `origin`: the peer's own, as it last said.
     `joined`: whether the peer has caught up, as it last said.
+    `features`: what the peer understands, as it last said.
     `failures`: pushes that failed since the last success.
     `last_error`: why the last one failed; empty once a push succeeds.
     `sent_events`: events that the peer has acknowledged.
+    `refused_events`: events that the peer refused, each by itself, and that it was sent `NOTHING` for.
+
+    `for_peer` returns events as a peer with some features understands them.
     """
 
-    def __init__(self, journal: Journal, random: Callable[[], float]) -> None:
+    def __init__(self, journal: Journal, random: Callable[[], float], for_peer: ForPeer = as_they_are) -> None:
         self._journal = journal
         self._random = random
+        self._for_peer = for_peer
         self.state = LinkState.NEW
         self.acknowledged = 0
         self.origin = ""
         self.joined = False
+        self.features = NO_FEATURES
         self.last_error = ""
         self.failures = 0
         self.since = 0.0
         self.sent_events = 0
+        self.refused_events = 0
         # The last event, when the push was sent, when its first was taken: None where it holds none.
         self._in_flight: tuple[int, float, float | None] | None = None
+        self._carried = 0  # events in flight
+        self._most = MAX_EVENTS  # of the next push; fewer after one that was refused
+        self._refused = 0  # the number of the last event that the peer refused by itself
         self._next_at = 0.0
         self._polled_at = 0.0
         self._saved = float(SAVED)  # pushes that may go without a wait
@@ -91,6 +110,10 @@ class Sender:
         """A link begins, perhaps after another that ended with a push in flight."""
         self._in_flight = None
 
+    def hurry(self) -> None:
+        """Let the next push go at once, although the last ones failed."""
+        self._next_at = 0.0
+
     def due(self, now: float) -> float | None:
         """When to call `poll` next: a time, now or later; None while a push is in flight."""
         if self._in_flight is not None:
@@ -107,13 +130,18 @@ class Sender:
         journal = self._journal
         first = max(self.acknowledged + 1, journal.oldest)
         if self.state is LinkState.CONNECTED and first <= journal.latest:
-            events, taken = journal.read(first, MAX_EVENTS)
+            events, taken = journal.read(first, self._most)
             age_ms = max(0, int((now - taken) * 1000))
             later_seconds = journal.later_seconds(first, len(events))
             self._in_flight = (first + len(events) - 1, now, taken)
+            events = self._for_peer(events, self.features)
+            if first <= self._refused < first + len(events):
+                events = [*events]
+                events[self._refused - first] = NOTHING
         else:  # first find out what the peer has
             events, age_ms, later_seconds = [], int(self.lag_seconds(now) * 1000), []
             self._in_flight = (first - 1, now, None)
+        self._carried = len(events)
         self._next_at = now + self._gather_seconds(len(events), now - self._polled_at)
         self._polled_at = now
         return Push(VERSION, journal.origin.name, first, journal.oldest, age_ms, events, later_seconds)
@@ -138,13 +166,17 @@ class Sender:
         self.last_error = ""
         self.origin = ack.origin
         self.joined = ack.joined
-        advanced = ack.watermark - self.acknowledged
-        self.acknowledged = min(ack.watermark, self._journal.latest)
+        self.features = frozenset(ack.features)
+        watermark = min(ack.watermark, self._journal.latest)
+        advanced = watermark - self.acknowledged
+        self.acknowledged = watermark
         if advanced <= 0 and self.lag_events and last > self.acknowledged:
             self._next_at = sent + SIGN_OF_LIFE_SECONDS  # it must pull what we no longer have: let it
             return None
         self.sent_events += max(0, advanced)
-        return now - taken if taken is not None and advanced > 0 and last <= ack.watermark else None
+        if advanced > 0 and self._most < MAX_EVENTS:
+            self._most = min(MAX_EVENTS, 2 * self._most)
+        return now - taken if taken is not None and advanced > 0 and last <= watermark else None
 
     def take_all(self) -> list[Event]:
         """The next events for a peer that acknowledges nothing: they count as sent."""
@@ -154,7 +186,20 @@ class Sender:
         events, _ = self._journal.read(first, MAX_EVENTS)
         self.acknowledged = first + len(events) - 1
         self.sent_events += len(events)
-        return events
+        return self._for_peer(events, NO_FEATURES)
+
+    def refused(self, reason: str, now: float) -> None:
+        """The peer refused the push: something in it is wrong to it, or the whole is too large.
+
+        Half as many events are sent next. One that is refused by itself is sent no more: else nothing would ever get
+        there again. Nodes of this release leave out what they cannot take; those before it refuse the whole push.
+        """
+        if self._carried > 1:
+            self._most = self._carried // 2
+        elif self._carried and self._in_flight is not None and self._refused != self._in_flight[0]:
+            self._refused = self._in_flight[0]
+            self.refused_events += 1
+        self.failed(reason, now)
 
     def failed(self, reason: str, now: float, *, legacy: bool = False) -> None:
         """The push did not get through, or the peer does not know it (`legacy`)."""

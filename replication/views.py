@@ -24,6 +24,14 @@ class Event(Struct):
     prompt_length: int | None = None
 
 
+class LeftOutOf(Struct):
+    """An event of a peer that could not be taken."""
+
+    origin: Annotated[str, Meta(description="the life of the node that sent it")]
+    seq: Annotated[int, Meta(description="its number among that one's")]
+    reason: Annotated[str, Meta(description="why it could not be taken")]
+
+
 class PeerLag(Struct):
     """A peer as this node sees it."""
 
@@ -38,7 +46,10 @@ class PeerLag(Struct):
     sent_events: Annotated[int, Meta(description="acknowledged since this node started")]
     lost_events: Annotated[int, Meta(description="not taken by a peer of the Go version's kind")]
     pulling_buckets: Annotated[int, Meta(description="still to come of a pull from it, of 1,024")]
-    last_error: Annotated[str, Meta(description="why it was lost; empty once it is connected again")]
+    failed_pulls: Annotated[int, Meta(description="pulls from it that failed")]
+    refused_events: Annotated[int, Meta(description="events that it refused and was sent no more")]
+    unwritten_pushes: Annotated[int, Meta(description="pushes to it with an event that could not be written")]
+    last_error: Annotated[str, Meta(description="why it was lost, or what failed lately; empty once all is well")]
 
 
 class Standing(Struct):
@@ -46,9 +57,18 @@ class Standing(Struct):
 
     origin: Annotated[str, Meta(description="this life of this node")]
     joined: Annotated[bool, Meta(description="it has caught up with its peers, or is alone")]
+    cold_since: Annotated[
+        str | None,
+        Meta(
+            description="since when it may lack what was reported before it began; null if it lacks nothing",
+            extra_json_schema={"format": "date-time"},
+        ),
+    ]
     vector: Annotated[
         dict[str, int], Meta(description="for each origin, the last event before which this node has seen all")
     ]
+    left_out_events: Annotated[int, Meta(description="events of peers that could not be taken, since the start")]
+    left_out: Annotated[list[LeftOutOf], Meta(description="the last of those, 16 at most")]
     peers: list[PeerLag]
 
 
@@ -77,7 +97,10 @@ class ReplicaPeers(HandlerViewSet):
     examples: ClassVar = {
         "origin": "10.0.0.8:8080@18eab1234c6e0797",
         "joined": True,
+        "cold_since": None,
         "vector": {"10.0.0.8:8080@18eab1234c6e0797": 41},
+        "left_out_events": 0,
+        "left_out": [],
         "peer": "10.0.0.8:8080",
         "state": "connected",
         "since_seconds": 3.362,

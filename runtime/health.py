@@ -48,10 +48,12 @@ class HealthReport(TypedDict):
     """The state of the node.
 
     `status`: ready, degraded, starting, stopping or failed. A ready or degraded node takes requests.
+    `cold_since`: since when the node may lack what was reported before it began; None if it lacks nothing.
     `parts`: the parts, in the order in which they were added.
     """
 
     status: str
+    cold_since: str | None
     parts: list[PartReport]
 
 
@@ -72,10 +74,12 @@ class Health:
     """The register.
 
     `clock` returns the wall time in seconds since 1970. It dates what people read; no decision depends on it.
+    `cold_since` returns what the method of that name returns.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], cold_since: Callable[[], str | None] = lambda: None) -> None:
         self._clock = clock
+        self._cold_since = cold_since
         self._lock = Lock()
         self._parts: dict[str, _RegisteredPart] = {}
         self._draining = False
@@ -92,12 +96,21 @@ class Health:
         with self._lock:
             self._draining = True
 
+    def cold_since(self) -> str | None:
+        """Return since when the node may lack what was reported before it began, as RFC 3339 writes it.
+
+        Returns None if it lacks nothing: a peer filled it, or all that was before has expired (`cold_start.py`). The
+        node's status does not depend on it. For pages that warn people; any thread may call.
+        """
+        return self._cold_since()
+
     def report(self) -> HealthReport:
         """Probe every part. Returns what `/readyz` shows."""
         with self._lock:
             self._look()
             return {
                 "status": self._status(),
+                "cold_since": self._cold_since(),
                 "parts": [
                     {
                         "name": part.name,

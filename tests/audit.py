@@ -32,6 +32,7 @@ def audit(ledger: Ledger) -> None:
     due = {record.request_id: tick for tick, record in ledger._records._due}
     assert due == {record.request_id: record.due_tick for record in records}
     for record in records:
+        assert record.phase is Phase.DONE or not record.cause
         if record.extras is not None:
             assert record.extras.record is record
             assert record.phase is not Phase.DONE

@@ -35,6 +35,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Leave the databases' names alone: a test's is in the memory of its own process."""
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real traces and contract cases beside the checkout, where there is one."""
     if not SHARED.is_dir():

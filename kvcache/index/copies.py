@@ -33,8 +33,9 @@ from kvcache.index.store import CacheStore
 _MASK = 2**64 - 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
-Stamp = Annotated[int, Meta(ge=0, le=2**62)]  # nanoseconds until 2116: what a peer says cannot make them overflow
-Seconds = Annotated[int, Meta(ge=0, le=2**31)]
+Stamp = Annotated[int, Meta(ge=0)]  # who takes copies in passes over those of impossible stamps
+Seconds = Annotated[int, Meta(ge=0)]
+LATEST_AGE_SECONDS = 2**31  # what is written; it grows while it is here
 
 
 class CacheCopy(Struct, frozen=True, array_like=True, gc=False):
@@ -97,16 +98,20 @@ class CacheCopies:
                     lost = max(engine.floor, self._store.drops.last(cluster, ip))
                     runs = [(run.hashes, touch) for run, touch in engine.runs.items() if touch.stamp > lost]
                 for hashes, touch in runs:
-                    yield CacheCopy(cluster, ip, touch.stamp, max(0, tick - touch.tick), hashes)
+                    yield CacheCopy(cluster, ip, touch.stamp, _age(tick, touch.tick), hashes)
 
     def drops(self, now: float) -> list[CacheDropped]:
         """The drops that are remembered, those heard of longest ago first."""
         with self._lock:
             tick = self._store.at(now)
             return [
-                CacheDropped(cluster, ip, drop.stamp, max(0, tick - drop.tick))
+                CacheDropped(cluster, ip, drop.stamp, _age(tick, drop.tick))
                 for (cluster, ip), drop in self._store.drops
             ]
+
+
+def _age(tick: int, since: int) -> int:
+    return min(max(0, tick - since), LATEST_AGE_SECONDS)
 
 
 def fingerprint(engine: CachedEngine) -> int:

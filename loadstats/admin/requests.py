@@ -19,7 +19,7 @@ from django.http import HttpRequest
 
 from edge.errors import InvalidInput, NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
-from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cursor, Filter, RequestView
+from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cause, Cursor, Filter, RequestView
 from loadstats.models import Request
 from loadstats.part import LoadStats
 from runtime.running import part
@@ -64,7 +64,7 @@ class EndRequest(Operation):
 
     def perform(self, values: Values) -> str:
         seen = _find(values)
-        part(LoadStats).ledger.done(seen.request_id, monotonic(), time_ns())
+        part(LoadStats).ledger.done(seen.request_id, monotonic(), time_ns(), Cause.OPERATOR)
         place = f" on {seen.ip} in {seen.cluster}" if seen.cluster else ""
         return f"Request {seen.request_id}{place} was ended in phase {seen.phase}, {seen.age_seconds} s old."
 

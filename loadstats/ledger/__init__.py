@@ -7,6 +7,7 @@ the same state everywhere.
 """
 
 from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.cause import CAUSES, Cause
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
@@ -39,6 +40,7 @@ from loadstats.ledger.totals import ClusterTotals, SignalSums
 
 __all__ = [
     "BUCKETS",
+    "CAUSES",
     "CONTRACT",
     "EARLY",
     "IN_FLIGHT",
@@ -50,6 +52,7 @@ __all__ = [
     "Beat",
     "CandidateNames",
     "CandidateView",
+    "Cause",
     "Cluster",
     "ClusterSnapshot",
     "ClusterTotals",

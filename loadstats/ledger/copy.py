@@ -8,8 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from loadstats.ledger.event import LATEST_MS, TokenNum
+from loadstats.ledger.cause import GATEWAY
+from loadstats.ledger.event import LATEST_MS, EndCause, TokenNum
+from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import Record
+
+LATEST_AGE_SECONDS = 2**31
 
 
 class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
@@ -19,11 +23,15 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     `cluster`, `engine`: where it runs; both empty for a stub.
     `origin`, `seq`: the dot of its add; empty and 0 for a record without one.
     `age_seconds`: since its add.
+    `cause`: why it ended, a byte as in `cause.py`. Without a meaning while it has not.
+
+    What grows with time is read without a bound and written within the one that the wire has had from the start
+    (`LATEST_AGE_SECONDS`): a copy of ours is never refused, whatever a peer said of the record.
     """
 
     request_id: Annotated[str, Meta(min_length=1, max_length=256)]
     phase: Annotated[int, Meta(ge=0, le=2)]
-    remaining_seconds: Annotated[int, Meta(ge=0, le=2**31)]
+    remaining_seconds: Annotated[int, Meta(ge=0)]
     cluster: Annotated[str, Meta(max_length=256)] = ""
     engine: Annotated[str, Meta(max_length=64)] = ""
     prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
@@ -33,7 +41,8 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     input_tokens: TokenNum = 0
     output_tokens: TokenNum = 0
     refreshed_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
-    age_seconds: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    age_seconds: Annotated[int, Meta(ge=0)] = 0
+    cause: EndCause = GATEWAY
 
     @classmethod
     def of(cls, record: Record, tick: int) -> RequestCopy:
@@ -43,7 +52,7 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
         return cls(
             record.request_id,
             record.phase,
-            max(0, record.due_tick - tick),
+            min(max(0, record.due_tick - tick), LATEST_AGE_SECONDS),
             "" if cluster is None else cluster.name,
             "" if engine is None else engine.name,
             record.prompt_length,
@@ -53,5 +62,6 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
             0 if extras is None else extras.input_tokens,
             0 if extras is None else extras.output_tokens,
             0 if extras is None else extras.refreshed_ms,
-            tick - record.since_tick,
+            min(max(0, tick - record.since_tick), LATEST_AGE_SECONDS),
+            record.cause if record.phase is DONE else GATEWAY,
         )

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadstats.ledger.cause import CAUSES, Cause, cause_of
+
 
 @dataclass(slots=True)
 class LedgerCounts:
@@ -20,9 +22,11 @@ class LedgerCounts:
     `orphans`: requests in flight whose owner has lapsed or started anew.
 
     Happened so far:
-    `added`, `first_tokens`, `done`: moves of requests.
-    `expired`: requests ended by age instead of by a client.
-    `released`: of those, orphans that were not ended within the grace.
+    `added`, `first_tokens`, `done`: moves of requests by clients.
+    `ended_by_operator`, `ended_by_drop`: of `done`, those that no gateway asked for.
+    `expired`: requests ended by age.
+    `released`: requests ended because their gateway was silent for longer than the grace.
+    `ended_elsewhere`: requests that a peer no longer had.
     `repeated`: calls that changed nothing.
     `forgotten`: early calls not remembered because the ledger was full.
     `repaired`: records that differed from a peer's and were mended.
@@ -44,6 +48,35 @@ class LedgerCounts:
     orphans: int = 0
     released: int = 0
     superseded: int = 0
+    ended_by_operator: int = 0
+    ended_by_drop: int = 0
+    ended_elsewhere: int = 0
+
+    def count_end(self, cause: int) -> None:
+        """Count the end of a request. `cause` is a byte as in `cause.py`."""
+        match cause_of(cause):
+            case Cause.AGE:
+                self.expired += 1
+            case Cause.SILENCE:
+                self.released += 1
+            case Cause.ELSEWHERE:
+                self.ended_elsewhere += 1
+            case known:
+                self.done += 1
+                self.ended_by_operator += known == Cause.OPERATOR
+                self.ended_by_drop += known == Cause.ENGINE_DROP
+
+    def ended(self) -> dict[str, int]:
+        """Return how many requests ended, by the name of the cause."""
+        numbers = {
+            Cause.GATEWAY: self.done - self.ended_by_operator - self.ended_by_drop,
+            Cause.OPERATOR: self.ended_by_operator,
+            Cause.AGE: self.expired,
+            Cause.SILENCE: self.released,
+            Cause.ENGINE_DROP: self.ended_by_drop,
+            Cause.ELSEWHERE: self.ended_elsewhere,
+        }
+        return {CAUSES[cause]: number for cause, number in numbers.items()}
 
     def clear_held(self) -> None:
         """Nothing is held any more."""

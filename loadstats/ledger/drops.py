@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from loadstats.ledger.cause import ENGINE_DROP
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.engines import Engines
@@ -55,9 +56,9 @@ class EngineDrops:
         ]
         events: list[Done | Dropped] = []
         for record in gone[:most]:
-            self._counts.done += 1
-            self._records.end(crc32(record.request_id.encode()), record, tick)
-            events.append(Done(record.request_id))
+            self._counts.count_end(ENGINE_DROP)
+            self._records.end(crc32(record.request_id.encode()), record, tick, ENGINE_DROP)
+            events.append(Done(record.request_id, ENGINE_DROP))
         if len(gone) <= most:
             self._bucket = (self._bucket + 1) % BUCKETS
             self._buckets_left -= 1

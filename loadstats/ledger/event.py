@@ -12,10 +12,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from loadstats.ledger.cause import GATEWAY, MAX_CAUSE
+
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 LATEST_MS = 2**53
+EndCause = Annotated[int, Meta(ge=0, le=MAX_CAUSE)]  # a byte as in `cause.py`
 Milliseconds = Annotated[int, Meta(ge=1, le=LATEST_MS)]  # wall clock
 
 
@@ -41,9 +44,10 @@ class FirstToken(Struct, frozen=True, array_like=True, tag=1, gc=False):
 
 
 class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """A client ended a request."""
+    """A client ended a request, or an engine's drop did."""
 
     request_id: Name
+    cause: EndCause = GATEWAY
 
 
 class TokensCounted(Struct, frozen=True, array_like=True, tag=3, gc=False):

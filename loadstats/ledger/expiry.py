@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from loadstats.ledger.cause import AGE, SILENCE
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.limits import LedgerLimits
@@ -40,11 +41,10 @@ class Expiry:
             elif ticks := self.reprieve(record, tick):
                 self._due.move(record, tick + ticks)
             else:
-                self._counts.expired += 1
-                if record.extras is not None and record.extras.orphaned:
-                    self._counts.released += 1
+                cause = SILENCE if record.extras is not None and record.extras.orphaned else AGE
+                self._counts.count_end(cause)
                 engine = record.engine
-                self._records.end(crc32(record.request_id.encode()), record, tick)
+                self._records.end(crc32(record.request_id.encode()), record, tick, cause)
                 engine.changed(wall_ns)
             handled += 1
         return handled

@@ -21,6 +21,7 @@ from zlib import crc32
 from msgspec import Meta, Struct
 
 from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.cause import GATEWAY
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
@@ -210,25 +211,28 @@ class Ledger:
                 self.journal.append(FirstToken(request_id), now)
             return True
 
-    def done(self, request_id: str, now: float, wall_ns: int) -> bool:
-        """End a request. Returns False if that was known."""
+    def done(self, request_id: str, now: float, wall_ns: int, cause: int = GATEWAY) -> bool:
+        """End a request. Returns False if that was known. `cause` is why, a byte as in `cause.py`."""
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
             tick = self._clock.at(now)
             if record is None:
-                if self._records.remember(crc, request_id, DONE, tick) is None:
+                if self._records.remember(crc, request_id, DONE, tick, cause) is None:
                     return False
             elif record.phase is DONE:
                 self._counts.repeated += 1
                 return False
             else:
-                self._counts.done += 1
+                if cause is GATEWAY:
+                    self._counts.done += 1
+                else:
+                    self._counts.count_end(cause)
                 if (engine := record.engine) is not None:
                     engine.changed(wall_ns, tick)
-                self._records.end(crc, record, tick)
+                self._records.end(crc, record, tick, cause)
             if self.journal is not None:
-                self.journal.append(Done(request_id), now)
+                self.journal.append(Done(request_id, cause), now)
             return True
 
     def tokens(self, request_id: str, input_tokens: int, output_tokens: int, now: float, wall_ns: int) -> bool:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
+from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
 from loadstats.ledger.cluster import Engine
-from loadstats.ledger.copy import RequestCopy
+from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.engines import Engines
@@ -85,8 +86,8 @@ class Merging:
                 self._added(event, origin, seq, tick, wall_ns, age_seconds)
             case FirstToken(request_id):
                 self._phase(crc32(request_id.encode()), request_id, DECODE, tick, wall_ns)
-            case Done(request_id):
-                self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns)
+            case Done(request_id, cause):
+                self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns, cause)
             case TokensCounted(request_id, input_tokens, output_tokens):
                 crc = crc32(request_id.encode())
                 self._records.hold(crc, request_id, input_tokens, output_tokens, tick, wall_ns)
@@ -122,7 +123,8 @@ class Merging:
                 continue
             if record.request_id not in present and theirs(record.origin.name, record.seq):
                 record.engine.changed(wall_ns)
-                self._records.end(crc32(record.request_id.encode()), record, tick)
+                self._records.end(crc32(record.request_id.encode()), record, tick, ELSEWHERE)
+                self._counts.count_end(ELSEWHERE)
                 changed += 1
         self._counts.repaired += changed
         return changed
@@ -214,12 +216,12 @@ class Merging:
         if copy.input_tokens or copy.output_tokens:
             changed = self._records.hold(crc, copy.request_id, copy.input_tokens, copy.output_tokens, tick, wall_ns)
         if copy.phase != PREFILL:
-            self._phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns)
+            self._phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns, copy.cause)
         record = records.get(copy.request_id)
         if record is None:
             return 0
         if copy.refreshed_ms and record.engine is not None and record.phase is not DONE:
-            due = tick + copy.remaining_seconds
+            due = tick + min(copy.remaining_seconds, self._limits.request_ticks)  # as long as a refresh holds
             changed |= self._records.renew(crc, record, copy.refreshed_ms, due, heard=False)
         if (record.phase, record.engine, record.seq) == known:
             return int(changed)
@@ -231,14 +233,16 @@ class Merging:
         """Make what is new here as old as its copy. It falls due when the copy does, if that is earlier."""
         due = tick + copy.remaining_seconds
         if record.engine is not None and record.phase is not DONE:
-            record.since_tick = min(record.since_tick, tick - copy.age_seconds)
+            record.since_tick = min(record.since_tick, tick - min(copy.age_seconds, LATEST_AGE_SECONDS))
             if (
                 record.extras is not None
+                and not record.extras.superseded
                 and (owner := record.extras.owner) is not None
                 and (owner.beat_ms or owner.present is not None)
             ):
                 due = record.since_tick + self._limits.request_ticks  # there it may be due as an orphan
-        if due < record.due_tick and (record.extras is None or not record.extras.orphaned):
+        extras = record.extras
+        if due < record.due_tick and (extras is None or extras.superseded or not extras.orphaned):
             self._due.move(record, max(due, tick))
 
     def _add(
@@ -287,17 +291,19 @@ class Merging:
         except LedgerFull:
             return None
 
-    def _phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int) -> None:
+    def _phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int, cause: int = UNKNOWN) -> None:
         record = self._records.buckets[crc % BUCKETS].get(request_id)
         if record is None:
-            self._records.remember(crc, request_id, phase, tick)
+            self._records.remember(crc, request_id, phase, tick, cause if phase is DONE else UNKNOWN)
         elif record.phase < phase:
             engine = record.engine
             if phase is DONE:
-                self._counts.done += 1
-                self._records.end(crc, record, tick)
+                self._counts.count_end(cause)
+                self._records.end(crc, record, tick, cause)
             else:
                 self._counts.first_tokens += engine is not None
                 self._records.decode(crc, record)
             if engine is not None:
                 engine.changed(wall_ns, tick)
+        elif phase is DONE:
+            record.cause = better_known(record.cause, cause)

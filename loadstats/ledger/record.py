@@ -138,6 +138,7 @@ class Record(Link, gc=False):
     `origin`, `seq`: the dot of its add, that is the node that took it and the number of the event; None and 0 where
     the record is not replicated.
     `extras`: what only some requests have.
+    `cause`: why it ended, a byte as in `cause.py`; 0 while it has not.
     """
 
     request_id: str = ""
@@ -149,6 +150,7 @@ class Record(Link, gc=False):
     origin: Origin | None = None
     seq: int = 0
     extras: RecordExtras | None = None
+    cause: int = 0
 
 
 def fingerprint(record: Record, crc: int) -> int:

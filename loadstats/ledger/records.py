@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from loadstats.ledger.cause import UNKNOWN
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
@@ -79,13 +80,16 @@ class Records:
         self._due.move(record, tick + self._request_ticks)
         self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
 
-    def remember(self, crc: int, request_id: str, phase: Phase, tick: int) -> Record | None:
-        """Leave a stub for a call that overtook its add. Returns None, and leaves none, where the ledger is full."""
+    def remember(self, crc: int, request_id: str, phase: Phase, tick: int, cause: int = 0) -> Record | None:
+        """Leave a stub for a call that overtook its add. Returns None, and leaves none, where the ledger is full.
+
+        `cause` is why the request ended, if it did.
+        """
         if self.size >= self._limits.max_records:
             self._counts.forgotten += 1
             return None
         due = tick + self._limits.stub_ticks
-        record = Record(None, None, request_id, None, 0, phase, tick, due)
+        record = Record(None, None, request_id, None, 0, phase, tick, due, cause=cause)
         self.buckets[crc % BUCKETS][request_id] = record
         self.size += 1
         self._counts.stubs += 1
@@ -106,9 +110,10 @@ class Records:
         else:
             record.phase = DECODE
 
-    def end(self, crc: int, record: Record, tick: int) -> None:
-        """Move a record to done: it no longer counts and becomes a tombstone."""
+    def end(self, crc: int, record: Record, tick: int, cause: int) -> None:
+        """Move a record to done: it no longer counts and becomes a tombstone that knows the cause."""
         engine = record.engine
+        record.cause = cause
         if engine is None:
             record.phase = DONE
             record.extras = None
@@ -132,7 +137,7 @@ class Records:
         kept = None
         if extras is not None:
             kept = RecordExtras(None, None, record, extras.input_tokens, extras.output_tokens, extras.refreshed_ms)
-        self.end(crc, record, tick)
+        self.end(crc, record, tick, UNKNOWN)
         engine.changed(wall_ns)
         self._counts.tombstones -= 1
         self._counts.stubs += 1

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from loadstats.ledger.clock import TickClock
-from loadstats.ledger.copy import RequestCopy
+from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.event import Event
 from loadstats.ledger.expiry import Expiry
 from loadstats.ledger.incarnation_copy import copy_of
@@ -57,6 +57,11 @@ class LedgerReplica:
     def tombstone_seconds(self) -> int:
         """How long an ended request is remembered."""
         return self._limits.tombstone_ticks
+
+    @property
+    def request_seconds(self) -> int:
+        """How long a request that was not ended lives."""
+        return self._limits.request_ticks
 
     @property
     def holding(self) -> bool:
@@ -127,7 +132,7 @@ class LedgerReplica:
                 tick = self._clock.at(now)
                 for owner in part:
                     if owner.beat_ms:
-                        found[owner.name] = owner.beat_ms, owner.due_tick - tick
+                        found[owner.name] = owner.beat_ms, max(owner.due_tick - tick, -LATEST_AGE_SECONDS)
         return found
 
     def merge_owners(self, owners: Mapping[str, tuple[int, int]], now: float) -> None:

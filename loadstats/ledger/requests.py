@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
+from loadstats.ledger.cause import name_of
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.limits import BUCKETS, SLICE
 from loadstats.ledger.phase import Phase
@@ -37,6 +38,8 @@ class RequestView(Struct, frozen=True, gc=False):
     `owner`: the gateway that answers for it while it is in flight.
     `orphaned`: whether that gateway has fallen silent, or has started anew since.
     `input_tokens`, `output_tokens`: what it holds on its engine.
+    `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where
+    that is unknown.
     """
 
     request_id: str
@@ -52,6 +55,7 @@ class RequestView(Struct, frozen=True, gc=False):
     orphaned: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    cause: str = ""
 
 
 class Filter(Struct, frozen=True):
@@ -179,6 +183,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         extras is not None and extras.orphaned,
         0 if extras is None else extras.input_tokens,
         0 if extras is None else extras.output_tokens,
+        name_of(record.cause),
     )
 
 

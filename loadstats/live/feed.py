@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The streams that sockets listen to. While anybody does, the ledger is looked at once per interval; else nothing runs.
+"""The streams that sockets listen to. The ledger is read once per interval while there are sockets, and never else.
 
-Owned by the event loop that the sockets are on; any server's will do. One message is made for each stream that changed,
-sent once to its group in Channels' layer, and handed to the stream's sockets by the one member that this node has in
-it. A layer that fails is passed by: sockets of this node need it for nothing.
+Owned by the event loop that the sockets are on, ours or another server's. Each stream that changed makes one message.
+It is sent once to the stream's group in Channels' layer. This node has one member in the group, which hands the message
+to the stream's sockets. If the layer fails, messages go straight to the sockets.
 """
 
 from __future__ import annotations
@@ -26,21 +26,30 @@ from loadstats.live.view import View
 
 logger = logging.getLogger("loadstats.live")
 
-ALIVE_SECONDS = 5.0  # of silence, until a stream says that it is there
-LAYER_SECONDS = 1.0  # how long a layer may take, there and back
-AWAY_SECONDS = 5.0  # how long a layer that failed is left alone
+ALIVE_SECONDS = 5.0  # without a change, until a stream sends a sign of life
+LAYER_SECONDS = 1.0  # how long a message may take through the layer and back
+AWAY_SECONDS = 5.0  # how long a layer that failed is not used
 
 
 class Full(Exception):
-    """As many sockets as may be are open."""
+    """The limit of sockets is reached."""
 
 
 class Stopped(Exception):
-    """The node stops."""
+    """The node is stopping."""
 
 
 class Feed:
-    """`node` is this node's name; `layer` gives the channel layer (Channels has no types)."""
+    """Sends streams to sockets.
+
+    `ledger`: what streams show.
+    `node`: this node's name.
+    `layer`: returns the channel layer. Channels has no types.
+    `interval_seconds`: the time between two looks at the ledger.
+    `max_clients`: how many sockets may be open at once.
+    `wall_ns`: the clock that messages show, in wall-clock nanoseconds.
+    `meter`: counts of sockets and messages.
+    """
 
     def __init__(
         self,
@@ -69,10 +78,10 @@ class Feed:
     # As a part of the server's loop
 
     def start(self) -> None:
-        """Nothing: the first socket starts what runs, also on a loop that is not our server's."""
+        """Do nothing. The first socket starts the ticker, also on the loop of another server."""
 
     async def stop(self) -> None:
-        """No more news, and no more sockets. The server closes those that are open."""
+        """Stop all streams and take no more sockets. The server closes those that are open."""
         self._stopped = True
         tasks = [*self._relays.values(), *([self._ticker] if self._ticker is not None else [])]
         for task in tasks:
@@ -82,7 +91,7 @@ class Feed:
     # For sockets
 
     async def join(self, cluster: str | None) -> Subscription:
-        """A place in a cluster's stream, or in the summary's. Raises Full or Stopped."""
+        """Subscribe to a cluster's stream, or with None to the summary. Raises Full and Stopped."""
         if self._stopped:
             raise Stopped
         if self.meter.open >= self._max_clients:
@@ -99,7 +108,7 @@ class Feed:
         return subscription
 
     def leave(self, cluster: str | None, subscription: Subscription) -> None:
-        """Give up a place. The last one ends the stream, and the last stream all work."""
+        """End a subscription. The last one ends its stream, and the last stream ends the ticker."""
         stream = self._streams[cluster]
         del stream.subscriptions[subscription]
         self.meter.clients[stream.kind] -= 1
@@ -134,7 +143,7 @@ class Feed:
     # Out to the group
 
     async def _tick(self) -> None:
-        """Once per interval: what changed, to all who listen."""
+        """Send what changed, once per interval."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -144,7 +153,7 @@ class Feed:
                 except Exception:
                     logger.exception("group %s: a look failed; the next one is in %g s", stream.group, self._interval)
                 await asyncio.sleep(0)
-            # Where there is more to do than fits into an interval, others still get their turn.
+            # If a look takes longer than an interval, the rest of the node still gets its share of the loop.
             await asyncio.sleep(max(self._interval - (loop.time() - began), self._interval / 5))
 
     async def _step(self, stream: Stream) -> None:
@@ -159,7 +168,7 @@ class Feed:
             await self._send(stream, news, now)
 
     async def _send(self, stream: Stream, news: Message, now: float) -> None:
-        """To the group, or past it where it does not work."""
+        """Send a message to the group, or straight to the sockets if the layer does not work."""
         if stream.channel is not None and now >= self._away_until:
             layer = self._layer()
             try:
@@ -180,7 +189,7 @@ class Feed:
     # Back from the group
 
     async def _relay(self, stream: Stream) -> None:
-        """Be this node's member of the stream's group, and hand what comes to the sockets."""
+        """Receive the group's messages as its member in this node, and hand them to the sockets."""
         while True:
             try:
                 await self._listen(stream)

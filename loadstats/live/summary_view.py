@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All clusters in a row each, for `/ws/load/`. Pure; used by one event loop.
+"""All clusters, one row each, for `/ws/load/`. Pure; used by one event loop.
 
-A look costs what changed: a cluster whose revision is the same is not read. It is also bounded: where more engines
-changed than `MOST` it goes on in the next look, so that 100,000 engines are a matter of half a second and not of one
-long stall.
+A look costs what changed: a cluster of the same revision is not read. It is also bounded: after `MOST` changed engines
+the rest waits for the next look. So 100,000 engines take half a second in small steps and stall nothing.
 """
 
 from __future__ import annotations
@@ -17,29 +16,31 @@ from msgspec import Struct
 from loadstats.ledger import CONTRACT, OURS, ClusterSnapshot, Ledger, SignalSums
 from loadstats.live.view import PART, Steps
 
-LISTED = 1000  # clusters, first by name: more are nothing to look at, and 200 bytes each in every snapshot
+LISTED = 1000  # clusters, the first by name; each takes 200 bytes of every snapshot
 MOST = 20_000  # engines added up in one look: 2 ms in all
 
 
 class SummaryRow(Struct):
+    """A cluster's row as it was sent, and what it was made of."""
+
     seen: ClusterSnapshot
     row: bytes
 
 
 class SummaryView:
-    """`node` is the name of this node."""
+    """The rows of all clusters. `node` is this node's name."""
 
     def __init__(self, ledger: Ledger, node: str) -> None:
         self._ledger = ledger
         self._node = b'"node":%b' % dumps(node).encode()
         self._names: list[str] = []
-        self._listed: list[str] = []  # those to tell of, by name
+        self._listed: list[str] = []  # the clusters that are shown, by name
         self._sent: dict[str, SummaryRow] = {}
         self._place = 0  # in `_listed`, where the next look begins
         self._looked = False
 
     def look(self) -> Steps[bytes | None]:
-        """Clusters whose numbers changed and those that went."""
+        """Read what changed. Returns the changed and the gone clusters as JSON members; None if there are none."""
         names = self._ledger.clusters()
         if names != self._names:
             self._names, self._listed, self._place = names, sorted(names)[:LISTED], 0
@@ -82,20 +83,20 @@ class SummaryView:
         return b'"clusters":[%b],"gone":[%b]' % (b",".join(changed), b",".join(dumps(name).encode() for name in gone))
 
     def snapshot(self) -> bytes:
-        """All clusters that are listed, by name, and how many are not."""
+        """Return all listed clusters by name, and how many are not listed, as JSON members."""
         rows = [self._sent[name].row for name in sorted(self._sent)]
         omitted = max(len(self._names) - LISTED, 0)
         return b'%b,"clusters":[%b],"omitted":%d' % (self._node, b",".join(rows), omitted)
 
     def alive(self) -> bytes:
-        """Nothing more."""
+        """Return the members of a sign of life: there are none."""
         return b""
 
 
 def _row(name: str, seen: ClusterSnapshot) -> Generator[None, None, bytes]:
-    """Return the cluster's sums as JSON. Each engine is of one moment, the whole is not.
+    """Return the cluster's sums as JSON. Each engine's numbers are of one moment; engines may be of different ones.
 
-    A signal of the contract comes with the largest of an engine, another one only where it is not 0.
+    A signal of the contract comes with its largest value of one engine. Others come if their sum is not 0.
     """
     sums = SignalSums()
     engines = seen.order

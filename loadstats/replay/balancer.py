@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The choice a gateway makes with a node's answer: the least loaded engine. Pure."""
+"""How a gateway picks from a node's answer: the least loaded engine. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .engines import ReplayEngine
 
 
 def least_loaded(engines: Sequence[str], rows: Iterable[ReplayEngine], rng: random.Random) -> str:
-    """The engine with the fewest queued requests, then the shortest prompts; among equals any.
+    """Return the engine with the fewest queued requests, then the shortest prompts. Among equals, any.
 
     An engine without a row is idle; a row of an engine not in `engines` does not count.
     """

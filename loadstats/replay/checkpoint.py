@@ -29,7 +29,7 @@ _READY_POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class FoundDifference:
-    """What differed where, at the checkpoint of this number."""
+    """The differences found at one checkpoint."""
 
     checkpoint: int
     target: str
@@ -39,7 +39,10 @@ class FoundDifference:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One node at one checkpoint: its rows and what differed. No rows: it took no requests, `skipped` says why."""
+    """One node at one checkpoint: its rows and the differences.
+
+    If it took no requests it has no rows, and `skipped` says why.
+    """
 
     rows: list[ReplayEngine] | None
     found: list[FoundDifference]
@@ -49,7 +52,7 @@ class Look:
 
 @dataclass(slots=True)
 class Witness:
-    """One node as the checkpoints saw it. `settled` are the seconds it took to agree, one for each time it did."""
+    """One node over all checkpoints. `settled` has the seconds until it agreed, once for each time."""
 
     node: NodeClient
     passed: int = 0
@@ -60,7 +63,7 @@ class Witness:
 
 
 class Checkpoints:
-    """Takes checkpoints of the nodes by their targets, and keeps what they found."""
+    """Takes checkpoints of the nodes and keeps their results."""
 
     def __init__(
         self,
@@ -88,13 +91,13 @@ class Checkpoints:
         self.imbalance: list[float] = []
 
     async def every(self, seconds: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Take one after each `seconds`, until cancelled."""
+        """Take a checkpoint every `seconds` until cancelled."""
         while True:
             await sleep(seconds)
             await self.take()
 
     async def take(self) -> None:
-        """Compare the nodes' numbers with the client's count, now."""
+        """Compare the nodes' numbers with the client's count now."""
         try:
             await self._clock.stop()
             await self._compare({each.name: each.expectations for each in self._clusters})
@@ -102,7 +105,7 @@ class Checkpoints:
             self._clock.go()
 
     async def take_last(self) -> None:
-        """All requests are over: all nodes must be there and show zeros, whatever failed before."""
+        """Take the last checkpoint: every node must answer and show zeros, whatever failed before."""
         await asyncio.gather(*(self._await_ready(each) for each in self.witnesses.values()))
         await self._compare({each.name: Expectations() for each in self._clusters})
         self.missing = [target for target, each in self.witnesses.items() if self.taken in each.skipped]
@@ -145,7 +148,7 @@ class Checkpoints:
         self.first_differences += look.found[: KEPT_DIFFERENCES - len(self.first_differences)]
 
     async def _look(self, number: int, target: str, node: NodeClient, expected: Mapping[str, Expectations]) -> Look:
-        """What a node shows once it agrees or its time is up."""
+        """Return what a node shows once it agrees, or when its time is up."""
         began = self._read_clock()
         while True:
             try:

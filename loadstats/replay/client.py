@@ -30,7 +30,7 @@ CALLS_AT_ONCE = 16
 
 
 class CallFailed(Exception):
-    """The call had no answer, or another than success. What the node did with it is unknown."""
+    """A call failed: no answer, or a status other than 2xx. Whether the node carried it out is unknown."""
 
 
 class _Ack(Struct):
@@ -59,7 +59,7 @@ _decode_loads = msgspec.json.Decoder(_Loads).decode
 
 
 def connect(target: str) -> aiohttp.ClientSession:
-    """A session of one gateway with one node; the caller closes it."""
+    """Return a session of one gateway with one node. The caller closes it."""
     return aiohttp.ClientSession(
         target,
         connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE, keepalive_timeout=60.0),
@@ -70,17 +70,17 @@ def connect(target: str) -> aiohttp.ClientSession:
 
 
 class NodeClient:
-    """A gateway's connections to one node. All calls raise `CallFailed`."""
+    """A gateway's connections to one node. Every call raises `CallFailed`."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def query(self, cluster: str, trace_id: str = "") -> list[ReplayEngine]:
-        """The load of the cluster's engines; empty for a cluster the node does not know."""
+        """Return the load of a cluster's engines; empty for an unknown cluster."""
         return (await self.send(_query(cluster, trace_id), _decode_loads)).data or []
 
     async def ready(self) -> None:
-        """Return where the node says that it takes requests, or does not know the question, as the Go version."""
+        """Return whether the node is ready. The Go version has no such call and counts as ready."""
         try:
             async with self._session.get("/readyz") as response:
                 if response.status not in {200, 404}:
@@ -89,7 +89,7 @@ class NodeClient:
             raise CallFailed(_reason(error)) from error
 
     async def send(self, call: _Call, decode: Callable[[bytes], Answer]) -> Answer:
-        """The answer to a call."""
+        """Return the answer to a call."""
         try:
             request = self._session.request(
                 call.method, call.path, params=call.params, data=call.data, headers={"TraceId": call.trace_id}
@@ -114,21 +114,21 @@ class Client:
         ]
 
     async def query(self, cluster: str, trace_id: str = "") -> list[ReplayEngine]:
-        """The load of the cluster's engines; empty for a cluster the node does not know."""
+        """Return the load of a cluster's engines; empty for an unknown cluster."""
         return (await self._call(cluster, _query(cluster, trace_id), _decode_loads)).data or []
 
     async def add(self, cluster: str, request_id: str, engine: str, prompt_length: int) -> None:
-        """A request begins on an engine."""
+        """Report a request's start on an engine."""
         body = {"cluster": cluster, "request_id": request_id, "prompt_length": prompt_length, "ip": engine}
         call = _Call(ReplayCall.ADD, "POST", "/v1/load/stats", request_id, data=_encode(body))
         await self._call(cluster, call, _decode_ack)
 
     async def first_token(self, request_id: str) -> None:
-        """Its prefill is over."""
+        """Report a request's first token."""
         await self._delete(ReplayCall.FIRST_TOKEN, "/v1/load/prompt", request_id)
 
     async def done(self, request_id: str) -> None:
-        """It is over."""
+        """Report a request's end."""
         await self._delete(ReplayCall.DONE, "/v1/load/stats", request_id)
 
     async def _delete(self, operation: ReplayCall, path: str, request_id: str) -> None:
@@ -136,7 +136,7 @@ class Client:
         await self._call("", _Call(operation, "DELETE", path, request_id, data=body), _decode_ack)
 
     async def _call(self, cluster: str, call: _Call, decode: Callable[[bytes], Answer]) -> Answer:
-        """By the node that `cluster` hashes to, or else the next one."""
+        """Make a call at the node that `cluster` hashes to, or at the next one."""
         started = self._read_clock()
         first = node_of(cluster, len(self._nodes))
         try:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 
 class PlayClock:
-    """`read` gives real seconds from any zero; `sleep` waits for real seconds."""
+    """Counts played seconds. `read` returns real seconds from any zero; `sleep` waits for real seconds."""
 
     def __init__(self, read: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._read = read
@@ -28,18 +28,18 @@ class PlayClock:
         self._idle.set()
 
     def now(self) -> float:
-        """Seconds played since the start, without those spent stopped."""
+        """Return the seconds played since the start, without pauses."""
         return (self._read() if self._stopped_at is None else self._stopped_at) - self._zero
 
     async def until(self, due: float) -> None:
-        """Return once `due` seconds have been played; at once when they have been."""
+        """Wait until `due` seconds have been played."""
         while (left := due - self.now()) > 0:
             await self._sleep(left)
             await self._running.wait()
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
-        """Around each call to the node: waits while the clock is stopped."""
+        """Wrap a call to a node: wait while the clock is stopped."""
         while not self._running.is_set():
             await self._running.wait()
         self._calls += 1
@@ -52,14 +52,14 @@ class PlayClock:
                 self._idle.set()
 
     async def stop(self) -> None:
-        """Stand still: no new call begins, and those in flight have ended when this returns."""
+        """Stop the clock. No new call begins, and all in flight have ended when this returns."""
         if self._stopped_at is None:
             self._stopped_at = self._read()
             self._running.clear()
         await self._idle.wait()
 
     def go(self) -> None:
-        """Play on."""
+        """Start the clock again."""
         if self._stopped_at is not None:
             self._zero += self._read() - self._stopped_at
             self._stopped_at = None

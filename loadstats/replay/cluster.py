@@ -13,7 +13,7 @@ from .expectations import Expectations
 
 @dataclass(frozen=True, slots=True)
 class ReplayCluster:
-    """An engine is of one cluster only."""
+    """A cluster with its engines. An engine belongs to one cluster only."""
 
     name: str
     engines: Sequence[str]
@@ -21,6 +21,6 @@ class ReplayCluster:
 
 
 def clusters_of(names: Sequence[str], engines: int) -> list[ReplayCluster]:
-    """The engines are dealt to the clusters in turn; there are at least as many."""
+    """Deal the engines to the clusters in turn. There are at least as many engines as clusters."""
     all_engines = addresses(engines)
     return [ReplayCluster(name, all_engines[index :: len(names)]) for index, name in enumerate(names)]

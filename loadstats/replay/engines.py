@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The engines of a replay: made-up addresses, what a node says of one, and how long one takes over a request. Pure."""
+"""The engines of a replay: invented addresses, their rows, and their service times. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_ENGINES = 100_000
 
 
 class ReplayEngine(Struct, frozen=True, gc=False):
-    """One engine's row in a node's answer; its further members are not looked at."""
+    """One engine's row in a node's answer. Further members are ignored."""
 
     ip: str
     queued_req_num: int
@@ -22,14 +22,14 @@ class ReplayEngine(Struct, frozen=True, gc=False):
 
 
 def addresses(engines: int) -> list[str]:
-    """`engines` addresses out of 10.0.0.0/8, always the same."""
+    """Return `engines` addresses of 10.0.0.0/8, always the same."""
     first = int(IPv4Address("10.0.0.1"))
     return [str(IPv4Address(first + index)) for index in range(engines)]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceTimes:
-    """How long an engine takes: a straight line through the tokens, near what one large GPU server does.
+    """An engine's service time: linear in the tokens, close to one large GPU server.
 
     `speed` is how many times faster than such a server the modelled engines are.
     """
@@ -39,9 +39,9 @@ class ServiceTimes:
     decode_seconds_per_token: float = 0.02
 
     def prefill(self, input_tokens: int) -> float:
-        """Seconds from the request's start to its first token."""
+        """Return the seconds from a request's start to its first token."""
         return input_tokens * self.prefill_seconds_per_token / self.speed
 
     def decode(self, output_tokens: int) -> float:
-        """Seconds from the first token to the last."""
+        """Return the seconds from the first token to the last."""
         return output_tokens * self.decode_seconds_per_token / self.speed

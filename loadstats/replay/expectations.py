@@ -27,7 +27,7 @@ class _Span:
 
 @dataclass(slots=True)
 class _Count:
-    """Of an engine or of one request."""
+    """The numbers of an engine or of one request."""
 
     queued: _Span = field(default_factory=_Span)
     prompt: _Span = field(default_factory=_Span)
@@ -35,7 +35,7 @@ class _Count:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One number of one engine that a node showed and the client did not expect."""
+    """One number of one engine that differs from the client's count."""
 
     engine: str
     member: str
@@ -44,26 +44,26 @@ class Difference:
 
 
 class Expectations:
-    """The client's count. `sure` says whether the call was answered with success."""
+    """The client's own count. `sure` says whether a call succeeded."""
 
     def __init__(self) -> None:
         self._engines: dict[str, _Count] = {}
         self._requests: dict[str, tuple[_Count, _Count]] = {}
 
     def added(self, request_id: str, engine: str, prompt_length: int, *, sure: bool) -> None:
-        """`POST stats` has been called."""
+        """Count a request's start."""
         total, own = self._engines.setdefault(engine, _Count()), _Count()
         self._requests[request_id] = total, own
         _move(total.queued, own.queued, 1 if sure else 0, 1)
         _move(total.prompt, own.prompt, prompt_length if sure else 0, prompt_length)
 
     def first_token(self, request_id: str, *, sure: bool) -> None:
-        """`DELETE prompt` has been called."""
+        """Count a request's first token."""
         total, own = self._requests[request_id]
         _move(total.prompt, own.prompt, 0, 0 if sure else own.prompt.high)
 
     def done(self, request_id: str, *, sure: bool) -> None:
-        """`DELETE stats` has been called. Unless it is sure the request stays open."""
+        """Count a request's end. If the call failed, the request stays open."""
         total, own = self._requests[request_id]
         _move(total.queued, own.queued, 0, 0 if sure else own.queued.high)
         _move(total.prompt, own.prompt, 0, 0 if sure else own.prompt.high)
@@ -72,11 +72,11 @@ class Expectations:
 
     @property
     def open_requests(self) -> list[str]:
-        """Ids that a node may still count."""
+        """Return the ids that a node may still count."""
         return list(self._requests)
 
     def differences(self, rows: Iterable[ReplayEngine]) -> list[Difference]:
-        """Where a node's answer is not what is expected. An engine it does not list counts as zeros."""
+        """Return where a node's answer differs from the count. An engine that is not listed counts as zeros."""
         queued: Counter[str] = Counter()
         prompt: Counter[str] = Counter()
         for row in rows:

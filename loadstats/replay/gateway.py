@@ -23,7 +23,7 @@ from .measures import Measures
 
 @dataclass(frozen=True, slots=True)
 class PlayedRequest:
-    """One request as a gateway plays it: when it arrives and what its engine takes over it, in seconds played."""
+    """One request as a gateway plays it: its arrival and its service times, in played seconds."""
 
     cluster: ReplayCluster
     request_id: str
@@ -34,7 +34,7 @@ class PlayedRequest:
 
 
 class Gateway:
-    """Makes at most `CALLS_AT_ONCE` calls at a time. After a failed call a life goes on with the next one."""
+    """Plays requests, at most `CALLS_AT_ONCE` calls at a time. A failed call does not end its request."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Gateway:
         self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def begin(self, request: PlayedRequest, due: float | None = None) -> None:
-        """Ask for the loads, pick the least loaded engine, add the request to it. Notes how long after `due`."""
+        """Read the loads, pick the least loaded engine, and add the request to it. Records how late that is."""
         cluster = request.cluster
         rows = await self._loads(request, due)
         engine = least_loaded(cluster.engines, rows, self._rng)
@@ -60,18 +60,18 @@ class Gateway:
             self._measures.begin()
 
     async def first_token(self, request: PlayedRequest) -> None:
-        """The prefill is over."""
+        """Report the first token."""
         async with self._turn():
             sure = await _answered(self._client.first_token(request.request_id))
             request.cluster.expectations.first_token(request.request_id, sure=sure)
 
     async def done(self, request: PlayedRequest) -> None:
-        """The request is over."""
+        """Report the end."""
         await self.close(request.cluster, request.request_id)
         self._measures.end()
 
     async def close(self, cluster: ReplayCluster, request_id: str) -> None:
-        """End what the nodes may still count of a request."""
+        """End a request that a node may still count."""
         async with self._turn():
             sure = await _answered(self._client.done(request_id))
             cluster.expectations.done(request_id, sure=sure)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class ReplayCall(StrEnum):
-    """The calls of a request's life, in their order."""
+    """The calls of one request, in order."""
 
     QUERY = "GET stats"
     ADD = "POST stats"
@@ -23,7 +23,7 @@ class ReplayCall(StrEnum):
 
 @dataclass(slots=True)
 class TargetMeasures:
-    """Of one node, over all gateways. `failed_over`: calls meant for it that the next node got."""
+    """Counts of one node over all gateways. `failed_over`: its calls that went to the next node."""
 
     calls: int = 0
     failures: Counter[tuple[ReplayCall, str]] = field(default_factory=Counter)
@@ -32,7 +32,7 @@ class TargetMeasures:
 
 
 class Measures:
-    """Grows by eight bytes a call; a trace's bound is its own. `targets` are the nodes in the order they are listed."""
+    """Measures of one replay, at eight bytes a call. `targets` are the nodes in their listed order."""
 
     def __init__(self, targets: Sequence[str] = ()) -> None:
         self.targets = {target: TargetMeasures() for target in targets}
@@ -45,39 +45,39 @@ class Measures:
         self.most_open = 0
 
     def took(self, operation: ReplayCall, seconds: float) -> None:
-        """A call came back, with success or not, from the last node that was tried."""
+        """Record a call that was answered, with success or not, by the last node tried."""
         self.seconds[operation].append(seconds)
 
     def failed(self, operation: ReplayCall, reason: str) -> None:
-        """A call had no answer, or another than success, from any node that was tried."""
+        """Record a call that failed at one node."""
         self.errors[operation, reason] += 1
 
     def begin(self) -> None:
-        """A request was added."""
+        """Count a request that began."""
         self.begun += 1
         self.most_open = max(self.most_open, self.open)
 
     def end(self) -> None:
-        """A request is over."""
+        """Count a request that ended."""
         self.ended += 1
 
     @property
     def open(self) -> int:
-        """Requests in flight."""
+        """How many requests are in flight."""
         return self.begun - self.ended
 
     @property
     def calls(self) -> int:
-        """Calls made."""
+        """How many calls were made."""
         return sum(len(each) for each in self.seconds.values())
 
     def errors_of(self, operation: ReplayCall) -> int:
-        """Failed calls of one operation."""
+        """Return how many calls of one operation failed."""
         return sum(count for (failed, _), count in self.errors.items() if failed is operation)
 
 
 def percentiles(values: Sequence[float], shares: Sequence[float]) -> list[float]:
-    """The smallest value that a `share` (0 < share ≤ 1) of all values do not exceed, for each of `shares`.
+    """Return the quantile of each of `shares` (0 < share ≤ 1): the smallest value that so many values do not exceed.
 
     NaN where there are no values.
     """

@@ -16,7 +16,7 @@ WINDOW = 128
 
 
 async def scheduled(gateway: Gateway, lives: Sequence[PlayedRequest], clock: PlayClock) -> None:
-    """Each request begins when it arrives and ends when its engine is done with it."""
+    """Play each request at its own times."""
     async with asyncio.TaskGroup() as playing:
         for request in lives:
             await clock.until(request.arrives)
@@ -32,7 +32,7 @@ async def _live(gateway: Gateway, request: PlayedRequest, clock: PlayClock) -> N
 
 
 async def flat_out(gateway: Gateway, lives: Sequence[PlayedRequest], rng: random.Random, window: int = WINDOW) -> None:
-    """One call after the other, whatever the lives' times; `window` requests are open and move on in random order."""
+    """Play call after call without waiting. `window` requests are open and move on in random order."""
     prefilling: list[PlayedRequest] = []
     decoding: list[PlayedRequest] = []
 

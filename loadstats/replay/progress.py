@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a replay has come: a bar on a terminal, else a line per tenth. Runs on the replay's loop until cancelled."""
+"""The progress of a replay: a bar on a terminal, else a line for each tenth. Runs on the loop until cancelled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFRESH_SECONDS = 0.25
 async def show_progress(
     measures: Measures, planned: int, console: Console, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
-    """Show `measures` out of `planned` requests. Refreshes on the loop: a thread of its own would only disturb it."""
+    """Show how many of the `planned` requests are done. Runs on the loop: a thread would disturb the measurement."""
     show = _bar if console.is_terminal else _lines
     await show(measures, planned, console, sleep)
 

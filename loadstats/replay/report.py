@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a replay found: the table, the verdict and the exit code. Pure but for printing to the console it is given."""
+"""The result of a replay: the table, the verdict and the exit code. Prints to a console that the caller passes in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """`planned` is the trace's number of requests; `wall_seconds` runs from the first to the last answer."""
+    """The result of a replay of `planned` requests. `wall_seconds` is the time from the first to the last answer."""
 
     measures: Measures
     checkpoints: Checkpoints
@@ -36,7 +36,7 @@ class ReplayReport:
 
     @property
     def verdict(self) -> str:
-        """One line: requests, errors, differences, and the nodes that were not there at the end."""
+        """Return one line: requests, errors, differences, and nodes missing at the end."""
         begun = f"{self.measures.begun:,}"
         if self.interrupted:
             begun = f"interrupted: {begun} of {self.planned:,}"
@@ -47,19 +47,19 @@ class ReplayReport:
 
     @property
     def clean(self) -> bool:
-        """No difference, all nodes there at the end, and no error but where errors are allowed."""
+        """Whether no number differed, every node answered at the end, and no error happened that is not allowed."""
         errors = 0 if self.allow_errors else self.measures.errors.total()
         return not (errors or self.checkpoints.differences or self.checkpoints.missing)
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C as shells have it, else 0 when clean and 1 when not."""
+        """The exit code: 130 after Ctrl-C, as in shells; else 0 if clean, 1 if not."""
         if self.interrupted:
             return 130
         return 0 if self.clean else 1
 
     def print(self, console: Console) -> None:
-        """The whole report; the verdict is its last line."""
+        """Print the whole report. The verdict is its last line."""
         console.print(self._operations(), self._facts(), sep="\n")
         if len(self.checkpoints.witnesses) > 1:
             console.print(self._targets())
@@ -113,7 +113,7 @@ class ReplayReport:
         return table
 
     def _troubles(self) -> Iterator[str]:
-        """What single nodes were the cause of: calls that failed there, checkpoints they were left out of."""
+        """Print what single nodes caused: failed calls and checkpoints without them."""
         for target, witness in self.checkpoints.witnesses.items():
             if len(self.checkpoints.witnesses) > 1:
                 for (operation, reason), count in self.measures.targets[target].failures.most_common():

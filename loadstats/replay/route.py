@@ -16,7 +16,7 @@ BREAKER_SECONDS = 5.0
 
 
 def fnv32a(text: str) -> int:
-    """The 32-bit FNV-1a hash (http://www.isthe.com/chongo/tech/comp/fnv/)."""
+    """Return the 32-bit FNV-1a hash. Source: http://www.isthe.com/chongo/tech/comp/fnv/."""
     value = 0x811C9DC5
     for byte in text.encode():
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
@@ -24,12 +24,12 @@ def fnv32a(text: str) -> int:
 
 
 def node_of(cluster: str, nodes: int) -> int:
-    """The place in the sorted list of the node that is called first."""
+    """Return the place, in the sorted list, of the node that is called first."""
     return fnv32a(cluster) % nodes
 
 
 def cluster_names(name: str, clusters: int, nodes: int) -> list[str]:
-    """Names that are dealt to the nodes in turn; `name` itself where it is the only one."""
+    """Return names that hash to the nodes in turn; `name` itself if one is enough."""
     if clusters == 1:
         return [name]
     found: list[str] = []
@@ -43,7 +43,7 @@ def cluster_names(name: str, clusters: int, nodes: int) -> list[str]:
 
 
 class Breaker:
-    """Of one gateway for one node: opens after `BREAKER_FAILURES` failures without a success between them.
+    """One gateway's circuit breaker for one node. It opens after `BREAKER_FAILURES` failures in a row.
 
     When its time is over it lets calls through again; the next failure opens it again, a success closes it. `now` is in
     seconds.
@@ -57,15 +57,15 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether calls go straight to the next node."""
+        """Whether calls skip this node."""
         return self._failures >= BREAKER_FAILURES and self._now() < self._open_until
 
     def succeeded(self) -> None:
-        """A call was answered with success."""
+        """Record a success."""
         self._failures = 0
 
     def failed(self) -> None:
-        """A call was not. One that was still in flight when the breaker opened does not open it again."""
+        """Record a failure. A call that was in flight when the breaker opened does not open it again."""
         if self.is_open:
             return
         self._failures += 1

@@ -29,12 +29,12 @@ from .trace import TraceRequest
 
 
 class ReplayRefused(Exception):
-    """The replay cannot begin; the text says why."""
+    """The replay cannot begin. The text says why."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to play, where and how. `speed` None is flat out; `run_id` must be a new one for every run.
+    """What to play, where and how. Without a `speed` it runs flat out. `run_id` must be new for every run.
 
     A node remembers ended requests for a while, so ids that were used before would be taken as over. `engines` are
     dealt to `clusters` clusters, whose names begin with `cluster`.
@@ -59,7 +59,7 @@ class Plan:
 async def replay(
     plan: Plan, console: Console, stop: asyncio.Event, read_clock: Callable[[], float] = time.perf_counter
 ) -> ReplayReport:
-    """Play `plan`; `stop` ends it early. Raises `ReplayRefused` before anything has been played."""
+    """Play a plan. `stop` ends it early. Raises `ReplayRefused` before the first call."""
     targets = sorted(plan.targets)
     measures, clock = Measures(targets), PlayClock(read_clock)
     clusters = clusters_of(cluster_names(plan.cluster, plan.clusters, len(targets)), plan.engines)

@@ -24,7 +24,7 @@ _OUTPUT = (150, 0.9, 1000)
 
 
 def sample_trace(rng: random.Random, requests: int = REQUESTS, seconds: float = SECONDS) -> list[TraceRequest]:
-    """`requests` requests, the last of them `seconds` after the first."""
+    """Return a trace of `requests` requests over `seconds` seconds."""
     at, bursting, drawn = 0.0, False, []
     for _ in range(requests):
         drawn.append((at, _length(rng, *_INPUT), _length(rng, *_OUTPUT)))

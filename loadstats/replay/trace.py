@@ -31,7 +31,7 @@ Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class TraceRequest(Struct, frozen=True, gc=False):
-    """One request: when it arrives, counted from the trace's first, and its length in tokens."""
+    """One request: its arrival in seconds after the first, and its length in tokens."""
 
     at_seconds: float
     input_tokens: int
@@ -39,7 +39,7 @@ class TraceRequest(Struct, frozen=True, gc=False):
 
 
 class TraceError(ValueError):
-    """A trace that cannot be played; the text names file and line."""
+    """A trace cannot be played. The text names file and line."""
 
 
 class _MooncakeLine(Struct, gc=False):
@@ -55,7 +55,7 @@ class _AzureLine(Struct, gc=False, rename={"context_tokens": "ContextTokens", "g
 
 
 def read_trace(path: Path) -> list[TraceRequest]:
-    """The trace in `path`. Raises `TraceError`, also where the file cannot be read."""
+    """Read the trace of a file. Raises `TraceError`, also if the file cannot be read."""
     try:
         with path.open("rb") as file:
             return parse_trace(file, str(path))
@@ -64,7 +64,7 @@ def read_trace(path: Path) -> list[TraceRequest]:
 
 
 def parse_trace(file: BinaryIO, name: str) -> list[TraceRequest]:
-    """The trace in an open file; `name` stands for it in errors."""
+    """Read the trace of an open file. `name` is its name in errors."""
     lines = _numbered_lines(file, name)
     number, first = next(lines, (0, b""))
     if not first:
@@ -78,7 +78,7 @@ def parse_trace(file: BinaryIO, name: str) -> list[TraceRequest]:
 
 
 def in_order(requests: Iterable[TraceRequest], name: str) -> list[TraceRequest]:
-    """Sorted by time, and the times moved so that the first is 0."""
+    """Return the requests sorted by time, with times moved so that the first is 0."""
     trace: list[TraceRequest] = []
     for request in requests:
         if len(trace) == MAX_REQUESTS:

@@ -6,7 +6,7 @@ To add an entity, touch two files:
 
 1. Write its own file beside this one: a subclass of `replication.entity.Entity`, and the structs of its events.
 2. Add it here: to `Entities`, its events to `Event`, and, if it is compared, its digests to the end of `Summary`, with
-   a default for peers that do not send them.
+   a default for peers that do not send them. Nodes of older releases do not know it: give it a feature.
 
 The journal, pushes, pulls, paths and logs follow from that. Whoever makes `Entities` hands in what the entity keeps its
 data in.
@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 
 from replication.entities.caches import CacheEvent, ReplicatedCaches
 from replication.entities.requests import Digests, OwnerIncarnations, Owners, ReplicatedRequests, RequestEvent
+from replication.features import FeatureNames
 
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
 Number = Annotated[int, Meta(ge=0)]
@@ -44,6 +45,7 @@ class Summary(Struct, frozen=True, array_like=True):
     `digests`: of the requests' buckets.
     `owners`: the gateways that it knows, and how long each still lives.
     `incarnations`: of those that name them: how long they are remembered, and when each was first seen.
+    `features`: what the node understands; see `features.py`.
     """
 
     version: int
@@ -53,3 +55,4 @@ class Summary(Struct, frozen=True, array_like=True):
     digests: Digests
     owners: Owners = {}
     incarnations: OwnerIncarnations = {}
+    features: FeatureNames = []

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from kvcache.index import BUCKETS, CacheCopy, CacheDropped, CacheIndex
+from kvcache.stamps import LATEST_STAMP
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 
@@ -23,7 +24,7 @@ MAX_HASHES = 16_384  # of one save, as for clients
 
 ClusterName = Annotated[str, Meta(min_length=1, max_length=256)]
 Address = Annotated[str, Meta(min_length=1, max_length=64)]
-Stamp = Annotated[int, Meta(ge=0)]
+Stamp = Annotated[int, Meta(ge=0, le=LATEST_STAMP)]
 
 
 class Saved(Struct, frozen=True, array_like=True, tag=7, gc=False):
@@ -134,11 +135,14 @@ class ReplicatedCaches(Entity):
         index = self._index
         if index is None:
             return
-        for lost in state.before:
+        losses = [lost for lost in state.before if lost.stamp <= LATEST_STAMP]
+        for lost in losses:
             self._seen(lost.stamp)
-        index.merge_drops(state.before, now)
+        index.merge_drops(losses, now)
         for _, copies in state.buckets:
             for copy in copies:
+                if copy.stamp > LATEST_STAMP:
+                    continue  # an event of this stamp is left out too
                 self._check_address(copy.ip)
                 self._seen(copy.stamp)
                 yield index.merge([copy], now)

@@ -29,6 +29,7 @@ from loadstats.ledger import (
 )
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
+from replication.features import INCARNATIONS
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
 
@@ -44,9 +45,6 @@ Seen = tuple[
 ]
 """For how many seconds an owner's incarnations are remembered, and when each was first seen, in wall-clock ms."""
 OwnerIncarnations = Annotated[dict[OwnerName, Seen], Meta(max_length=100_000)]
-
-INCARNATIONS = "incarnations"
-"""The feature of peers that know `FromIncarnation`."""
 
 
 class RequestSummary(Protocol):
@@ -145,6 +143,11 @@ class ReplicatedRequests(Entity):
     def complete(self) -> bool:
         """False for as long as a request may live after the ledger had no room for one."""
         return self._replica.complete
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """As long as a request may live."""
+        return self._replica.request_seconds
 
     def hold(self, behind: bool, now: float) -> None:
         """Let tombstones stay while a peer is behind, and for as long again afterwards.

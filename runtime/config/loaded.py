@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from runtime.config.checks import check
-from runtime.config.environment import CONFIG_FILE, read_environment
+from runtime.config.environment import CONFIG_FILE, notes, read_environment
 from runtime.config.file import read_file
 from runtime.config.member import Choices, members, plain
 from runtime.config.schema import Config
@@ -26,10 +26,12 @@ class Loaded(Struct, frozen=True):
 
     `config`: the values.
     `sources`: by member (`HTTP.Port`), `default`, the file's path as given, or `environment POD_IP`.
+    `notes`: what was accepted without effect, a line each.
     """
 
     config: Config
     sources: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def load(path: str | None, environ: Mapping[str, str], choices: Choices = MappingProxyType({})) -> Loaded:
@@ -47,4 +49,4 @@ def load(path: str | None, environ: Mapping[str, str], choices: Choices = Mappin
         sources[setting.member.path] = setting.source
     config = msgspec.convert(tree, Config)
     check(config, sources)
-    return Loaded(config=config, sources=MappingProxyType(sources))
+    return Loaded(config=config, sources=MappingProxyType(sources), notes=notes(environ))

@@ -43,13 +43,17 @@ def entries(loaded: Loaded) -> list[EffectiveValue]:
 
 
 def render(loaded: Loaded) -> str:
-    """Return one line per member and a blank line between sections. Values are as in TOML, secrets masked."""
+    """Return one line per member and a blank line between sections, then the notes.
+
+    Values are as in TOML, secrets masked.
+    """
     lines = [(each, f"[{each.section}] {each.key} = {each.value}") for each in entries(loaded)]
     width = max(len(line) for _, line in lines)
-    return "\n\n".join(
+    sections = [
         "\n".join(f"{line:{width}}    # {each.source}" for each, line in section)
         for _, section in groupby(lines, key=lambda line: line[0].section)
-    )
+    ]
+    return "\n\n".join([*sections, *(f"# {note}" for note in loaded.notes)])
 
 
 def _masked(member: Member, value: Any) -> Any:

@@ -96,6 +96,8 @@ class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_blocks: Positive = field(default=4_000_000, name="MaxBlocks")
     # 65,536 blocks of 512 bytes are about 8 million tokens.
     max_engine_blocks: Positive = field(default=65_536, name="MaxEngineBlocks")
+    # Engines in the answer to a query that does not say.
+    top_k: Annotated[int, Meta(ge=1, le=1000)] = field(default=10, name="TopK")
 
 
 class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +143,9 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
+    # A stopping node waits at most this long for its peers to acknowledge what it answered 200. It ends on top of
+    # DrainTimeout; without slow peers it takes some milliseconds.
+    flush_timeout_seconds: Seconds = field(default=3.0, name="FlushTimeout")
     # Between two looks at what differs between peers. Each costs 8 KB and 0.2 ms.
     reconcile_interval_seconds: PositiveSeconds = field(default=1.0, name="ReconcileInterval")
 

@@ -99,7 +99,7 @@ class SimNode:
     def connect(self) -> None:
         for name in self.world.names:
             if name != self.name:
-                self.senders[name] = Sender(self.journal, self.world.random.random)
+                self.senders[name] = Sender(self.journal, self.world.random.random, self.replica.for_peer)
         self.journal.on_append = lambda: None
         self.world.at(0.0, self.join, owner=self)
         for every, what in (

@@ -17,6 +17,7 @@ from django.urls import get_resolver
 
 from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
+from metadata_center.configuration import log_notes
 from metadata_center.node import Node
 from runtime.config import Config, ConfigError
 from runtime.logs import configure
@@ -39,12 +40,15 @@ class Command(BaseCommand):
             raise refused("HTTP", http.host, http.port, error) from None
         with listener:
             logs = configure(config.log)
+            log_notes(settings.LOADED)
             node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
                 config,
                 node.application(get_asgi_application()),
                 node.lanes,
                 on_drain=node.drain,
+                flush=node.flush,
+                flushed=node.flushed,
                 parts=tuple(node.loop_parts()),
             )
             server.config.load()

@@ -12,6 +12,7 @@ import pytest
 from discovery.choice import choose
 from discovery.dns import DnsDiscovery
 from discovery.host import Host
+from discovery.resolv_conf import ResolvConf
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
 from runtime.config.schema import DiscoverySettings
@@ -20,6 +21,7 @@ from tests.unit.discovery.fakes import Clock
 
 OWN_CLASSES = """
 from discovery.host import Host
+from discovery.resolv_conf import ResolvConf
 
 class Consul:
     def __init__(self, config):
@@ -110,3 +112,13 @@ def test_a_class_of_the_users_gets_the_configuration(own_classes: str) -> None:
 @pytest.mark.usefixtures("own_classes")
 def test_a_class_that_cannot_be_used_is_named_in_one_line(path: str, problem: str) -> None:
     assert refusal(DiscoverySettings(host="peers", class_path=path)) == f"[Discovery] Class: {path}: {problem}"
+
+
+def test_what_the_system_s_resolver_skips_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("discovery.choice.read_resolv_conf", lambda: ResolvConf("", ("nameserver dns.test",)))
+    assert choose(DiscoverySettings(host="peers.test", nameservers=("10.0.0.1",)), Clock()) is not None
+    assert caplog.messages == []
+    assert choose(DiscoverySettings(host="peers.test"), Clock()) is not None
+    assert caplog.messages == ["/etc/resolv.conf: 'nameserver dns.test' can't be used and is skipped"]

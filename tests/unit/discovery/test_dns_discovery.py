@@ -8,6 +8,7 @@ import io
 import socket
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from threading import active_count
 from time import monotonic
 
@@ -16,6 +17,7 @@ from dns.asyncresolver import Resolver
 
 from discovery.dns import MAX_TARGETS, MAX_TTL_SECONDS, DnsDiscovery, resolver_at, system_resolver
 from discovery.host import Host
+from discovery.resolv_conf import read_resolv_conf
 from discovery.service import LookupFailed
 from tests.dns_server import DnsServer, Fault, Query
 from tests.unit.discovery.fakes import Clock
@@ -369,6 +371,65 @@ def test_a_name_with_a_last_dot_is_complete(server: DnsServer) -> None:
 def test_the_system_resolver_is_read_anew_each_time() -> None:
     assert system_resolver() is not system_resolver()
     assert system_resolver().nameservers == Resolver().nameservers
+
+
+@pytest.mark.parametrize(
+    ("entry", "skipped"),
+    [
+        ("nameserver dns.example.org", "nameserver dns.example.org"),
+        ("nameserver https://dns.example.org/query", "nameserver https://dns.example.org/query"),
+        ("nameserver 10.0.0.256", "nameserver 10.0.0.256"),
+        ("nameserver 10.0.0.1:53", "nameserver 10.0.0.1:53"),
+        ("nameserver [::1]", "nameserver [::1]"),
+        ("nameserver \u00e9\udcff", "nameserver \u00e9\ufffd"),
+        ("nameserver \x00\x1b[2J", "nameserver ??[2J"),
+        (f"search {'x' * 64}.test", f"search {'x' * 64}.test"),
+        ("domain a..test", "domain a..test"),
+        ("nameserver", ""),
+        ("options ndots:many timeout:soon", ""),
+        ("sortlist nonsense", ""),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_entry_of_resolv_conf_that_can_not_be_used_is_skipped(
+    server: DnsServer, tmp_path: Path, entry: str, skipped: str, *, first: bool
+) -> None:
+    server.publish("peers.test", "A", "10.0.0.1")
+    lines = [entry, f"nameserver {server.address}"]
+    file = tmp_path / "resolv.conf"
+    file.write_bytes("\n".join(lines if first else lines[::-1]).encode("utf-8", "surrogateescape"))
+    assert read_resolv_conf(str(file)).skipped == ((skipped,) if skipped else ())
+
+    def resolver() -> Resolver:
+        resolver = system_resolver(str(file))
+        assert [str(each) for each in resolver.nameservers] == [server.address]
+        resolver.port = server.port
+        return resolver
+
+    peers = DnsDiscovery("peers.test", resolver, timeout_seconds=PATIENT, monotonic=Clock())
+    assert list(peers.hosts()) == [Host("10.0.0.1")]
+
+
+def test_the_usable_entries_of_a_line_and_of_resolv_conf_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "resolv.conf"
+    file.write_text(
+        "# nameserver of.nobody\n; search x..y\nnameserver 10.0.0.1 # the first\nnameserver fe80::1%eth0\n"
+        "search one.test a..b two.test\noptions ndots:5 rotate"
+    )
+    resolver = system_resolver(str(file))
+    assert list(resolver.nameservers) == ["10.0.0.1", "fe80::1%eth0"]
+    assert list(map(str, resolver.search)) == ["one.test.", "two.test."]
+    assert (resolver.ndots, resolver.rotate) == (5, True)
+
+
+@pytest.mark.parametrize("text", [None, "", "nameserver dns.example.org\n"])
+def test_a_resolv_conf_without_a_nameserver_is_a_failed_look_up(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "resolv.conf"
+    if text is not None:
+        file.write_text(text)
+    resolver = partial(system_resolver, str(file))
+    with pytest.raises(LookupFailed, match=r"^peers\.test: (no nameservers|.*No such file or directory)"):
+        DnsDiscovery("peers.test", resolver, timeout_seconds=PATIENT, monotonic=Clock()).hosts()
 
 
 def test_a_machine_without_a_resolver_is_a_failure() -> None:

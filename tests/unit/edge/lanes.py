@@ -139,6 +139,7 @@ class Server:
     def __init__(self, pages: Any = None, **limits: Any) -> None:
         self.ledger = Ledger()
         self.now = 1000.0
+        self.cold = 0  # for how many seconds the node has been cold
         self.ledger.incarnation = b"life"
         self.waits = Waits(self.ledger.tag, most=3)
         clocks: Any = {"now": lambda: self.now, "wall_ns": lambda: 7}
@@ -155,6 +156,7 @@ class Server:
             "read_timeout_seconds": 10.0,
             "idle_timeout_seconds": 60.0,
             "write_timeout_seconds": 30.0,
+            "cold_seconds": lambda: self.cold,
         }
         defaults.update(limits)
         self.lanes = LaneState(self.dispatcher, now=self.now, **defaults)

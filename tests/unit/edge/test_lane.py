@@ -709,3 +709,34 @@ async def test_a_patient_handler_that_breaks_costs_its_own_request_only(server: 
     assert (first.status, first.code) == (500, 50001000)
     assert b"ZeroDivision" not in first.body
     assert second.status == 200
+
+
+# A node that began with nothing
+
+
+@asynchronous
+async def test_every_answer_of_a_cold_node_says_for_how_long_it_has_been_cold(server: Server) -> None:
+    server.cold = 7
+    server.lanes.check_cold()
+    server.lanes.date(b"Sat, 28 Nov 2026 09:00:00 GMT")
+    transport = await server.speak(add(1), add(2), post(b"no"), get(), b"no HTTP at all\r\n\r\n")
+    found = answers(transport.written)
+    assert [answer.status for answer in found] == [200, 200, 400, 200, 400]
+    last = answers((await server.speak(get(b"c", b"Connection: close"))).written)
+    assert {answer.headers["x-metadata-center-cold"] for answer in found + last} == {"7"}
+    unchanged = await server.speak(get(b"c", b"If-None-Match: " + found[3].headers["etag"].encode()))
+    (answer,) = answers(unchanged.written)
+    assert (answer.status, answer.headers["x-metadata-center-cold"]) == (304, "7")
+
+
+@asynchronous
+async def test_a_node_that_is_not_cold_sends_no_byte_more(server: Server) -> None:
+    before = await server.speak(add(1, b"TraceId: t"))
+    server.cold = 8
+    server.lanes.check_cold()
+    cold = await server.speak(add(1, b"TraceId: t"))
+    assert len(cold.written) == len(before.written) + len(b"X-Metadata-Center-Cold: 8\r\n")
+    server.cold = 0
+    server.lanes.check_cold()
+    after = await server.speak(add(1, b"TraceId: t"))
+    assert after.written == before.written

@@ -285,3 +285,25 @@ def test_a_connection_of_the_first_moment_is_as_young_as_any(clock: Clock, monke
     found: list[tuple[Lane, Transport]] = []
     monkeypatch.setattr(uvicorn.Server, "startup", startup)
     run(check)
+
+
+def test_pages_of_a_cold_node_say_so_too_and_no_longer_than_it_is(clock: Clock) -> None:
+    """uvicorn writes their heads; those of the lanes are looked at in test_lane.py."""
+
+    async def asked(stop: Stop) -> str | None:
+        (answer,) = answers((await stop.parts.speak(page(b"/page"))).written)
+        return answer.headers.get("x-metadata-center-cold")
+
+    async def check() -> None:
+        stop = Stop(clock)
+        assert await asked(stop) is None
+        for tick, seconds in enumerate([3, 3, 4, 4, 0, 0]):
+            stop.parts.cold = seconds
+            await stop.server.on_tick(tick)
+            assert await asked(stop) == (str(seconds) if seconds else None)
+        for tick, seconds in ((10, 5), (20, 0)):
+            stop.parts.cold = seconds
+            await stop.server.on_tick(tick)
+            assert await asked(stop) == (str(seconds) if seconds else None)
+
+    run(check)

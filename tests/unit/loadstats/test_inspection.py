@@ -59,13 +59,15 @@ def test_a_request_is_seen_in_every_phase() -> None:
     ledger.first_token("r", 120.0, 0)
     assert inspection.look("r", 120.0) == RequestView("r", "c", "10.0.0.1", "decode", 20, 640, 7, "", 0)
     ledger.done("r", 130.0, 0)
-    assert inspection.look("r", 140.0) == RequestView("r", "c", "10.0.0.1", "done", 40, 50, 7, "", 0)
+    assert inspection.look("r", 140.0) == RequestView("r", "c", "10.0.0.1", "done", 40, 50, 7, "", 0, cause="gateway")
 
 
 def test_a_call_that_overtook_its_add_is_seen_as_early() -> None:
     ledger = Ledger(stub_seconds=600)
     ledger.done("early", 100.0, 0)
-    assert ledger.requests.look("early", 101.0) == RequestView("early", "", "", "early", 1, 599, 0, "", 0)
+    assert ledger.requests.look("early", 101.0) == RequestView(
+        "early", "", "", "early", 1, 599, 0, "", 0, cause="gateway"
+    )
 
 
 def test_an_unknown_request_is_none() -> None:
@@ -238,6 +240,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
         "orphaned": False,
         "input_tokens": 0,
         "output_tokens": 0,
+        "cause": "",
         "node": "node:80",
     }
 

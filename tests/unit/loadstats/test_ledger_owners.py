@@ -54,7 +54,7 @@ def test_requests_of_a_silent_owner_count_apart_until_the_grace_is_over() -> Non
         age(ledger, now)
         assert load(ledger) == expected, now
     counts = ledger.counts()
-    assert (counts.released, counts.expired, counts.orphans) == (1, 1, 0)
+    assert (counts.released, counts.expired, counts.orphans) == (1, 0, 0)
 
 
 def test_a_refresh_does_not_keep_an_orphan() -> None:

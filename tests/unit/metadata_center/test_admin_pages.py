@@ -300,6 +300,9 @@ def test_a_request_is_ended(client: Client, node: PartialNode) -> None:
     assert (target, flag) == ("r1", DELETION)
     (row,) = node.ledger.rows("alpha")
     assert (row.queued_req_num, row.prompt_length) == (1, 30)
+    seen = node.ledger.requests.look("r1", 0.0)
+    assert seen is not None
+    assert seen.cause == "operator"
 
 
 def test_an_early_request_is_ended(client: Client, node: PartialNode) -> None:

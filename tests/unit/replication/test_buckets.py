@@ -36,7 +36,8 @@ def test_what_comes_before_the_buckets_travels_before_them() -> None:
 
 
 def test_members_at_the_end_that_are_not_known_are_ignored() -> None:
-    assert PLAIN.read_want(msgpack.encode([1, [3], "new"])) == Want(1, [3])
+    assert PLAIN.read_want(msgpack.encode([1, [3], ["f"], "new"])) == Want(1, [3], ["f"])
+    assert PLAIN.read_want(msgpack.encode([1, [3]])) == Want(1, [3])
     assert PLAIN.read_state(msgpack.encode([1, [], "new"])) == State(1, [])
     assert LEADING.read_state(msgpack.encode([1, True, [], [], "new"])) == State(1, [], [])
 

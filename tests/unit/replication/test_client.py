@@ -49,6 +49,25 @@ def test_it_sends_its_own_headers_with_each_request_and_writes_ipv6_in_brackets(
     assert six._head == b"Host: [::1]:80\r\n"
 
 
+def test_it_knows_whether_the_last_answer_was_of_a_cold_peer() -> None:
+    said = [b"X-Metadata-Center-Cold: 5"]
+
+    async def scene(peer: RawPeer) -> None:
+        connection = peer.connect()
+        assert not connection.cold
+        await connection.ask("POST", "/")
+        assert connection.cold
+        said[:] = [b"x-metadata-center-cold: 6"]
+        await connection.ask("POST", "/")
+        assert connection.cold
+        said.clear()
+        await connection.ask("POST", "/")
+        assert not connection.cold
+        connection.close()
+
+    play(lambda line, body: http(200, b"", *said), scene)
+
+
 def test_an_answer_of_another_status_is_an_answer() -> None:
     async def scene(peer: RawPeer) -> None:
         connection = peer.connect()

@@ -18,6 +18,7 @@ from replication.buckets import Want
 from replication.entities import Summary
 from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
+from replication.features import NAMES
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
 from replication.messages import Ack, Push
@@ -59,7 +60,7 @@ def test_a_push_is_taken_and_acknowledged() -> None:
     door = Door()
     push = Push(VERSION, "b@1", 1, 1, 0, [Added("r", "c", "10.0.0.1", 5), Done("s")])
     ack = msgpack.decode(door.call("POST", paths.PUSH, msgpack.encode(push)), type=Ack)
-    assert ack == Ack(VERSION, "a@1", 2, False)
+    assert ack == Ack(VERSION, "a@1", 2, False, NAMES)
     assert door.node.live() == {"r"}
 
 
@@ -95,15 +96,12 @@ def test_anybody_may_ask_who_the_peers_are() -> None:
         b"\xc1",
         b"{}",
         b"\x91" * 5000,
-        msgpack.encode([1, "b@1", 1, 1, 0, [[9, "r"]]]),
         msgpack.encode([1, "b@1", -1, 1, 0, []]),
         msgpack.encode([1, "", 1, 1, 0, []]),
         msgpack.encode([1, "x" * 129, 1, 1, 0, []]),
-        msgpack.encode([1, "b@1", 1, 1, 0, [[2, ""]]]),
-        msgpack.encode([1, "b@1", 1, 1, 0, [[2, "r" * 257]]]),
-        msgpack.encode([1, "b@1", 1, 1, 0, [[0, "r", "c", "10.0.0.1", 2**31]]]),
         msgpack.encode([1, "b@1", 1, 1, 0, [[2, "r"]] * 1025]),
-        b"\x96\x01\xa3b@1\x01\x01\x00\x91\x92\x02\xa1\xff",
+        b"\x96\x01\xa3b@1\x01\x01\x00\x91\x92\x02\xa5r",
+        b"\x96\x01\xa3b\xff1\x01\x01\x00\x90",
     ],
 )
 def test_a_push_that_is_none_is_one_clear_error(body: bytes) -> None:
@@ -111,6 +109,51 @@ def test_a_push_that_is_none_is_one_clear_error(body: bytes) -> None:
     with pytest.raises(InvalidInput, match="body: "):
         door.call("POST", paths.PUSH, body)
     assert door.node.replica.vector() == {"a@1": 0}
+
+
+BAD_EVENTS = {
+    "of an unknown kind": msgpack.encode([99, "r"]),
+    "of a kind that is no number": msgpack.encode(["add", "r"]),
+    "with an empty id": msgpack.encode([2, ""]),
+    "with a long id": msgpack.encode([2, "r" * 257]),
+    "with an id that is no text": b"\x92\x02\xa1\xff",
+    "without an id": msgpack.encode([2]),
+    "of a large prompt": msgpack.encode([0, "r", "c", "10.0.0.1", 2**31]),
+    "of an engine of no name": msgpack.encode([0, "r", "c", "nowhere", 5]),
+    "of a negative length": msgpack.encode([0, "r", "c", "10.0.0.1", -1]),
+    "that is a number": b"\x05",
+    "that is empty": b"\x90",
+    "that is a map": msgpack.encode({"request_id": "r"}),
+    "with a stamp after 2116": msgpack.encode([7, "c", "10.0.0.1", 2**64 - 1, [1]]),
+    "of a cache of no address": msgpack.encode([8, "c", "nowhere", 5]),
+    "of an endless heartbeat": msgpack.encode([5, "gw", 86_401, 1]),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_EVENTS.values(), ids=BAD_EVENTS)
+def test_an_event_that_cannot_be_taken_is_left_out_and_shown_and_the_others_are_taken(bad: bytes) -> None:
+    door = Door()
+    events = [msgpack.encode([0, "s", "c", "10.0.0.1", 5]), bad, msgpack.encode([2, "t"]), bad]
+    body = b"\x96\x01\xa3b@1\x01\x01\x00\x94" + b"".join(events)
+    for _ in range(2):  # the second time nothing is new
+        ack = msgpack.decode(door.call("POST", paths.PUSH, body), type=Ack)
+        assert ack.watermark == 4
+        assert door.node.live() == {"s"}
+        assert door.node.replica.taken_events == 2
+        told = msgspec.json.decode(door.call("GET", paths.PEERS))
+        assert told["left_out_events"] == 2
+        assert [(each["origin"], each["seq"]) for each in told["left_out"]] == [("b@1", 2), ("b@1", 4)]
+        assert all(each["reason"] for each in told["left_out"])
+        assert msgspec.to_builtins(msgspec.convert(told, Standing)) == told
+
+
+@pytest.mark.parametrize("member", [1, 2, 3])
+@pytest.mark.parametrize("value", [2**53 + 1, 2**63, 2**64 - 1])
+def test_numbers_of_a_push_that_no_node_reaches_are_refused(member: int, value: int) -> None:
+    push: list[object] = [1, "b@1", 1, 1, 0, [[2, "r"]]]
+    push[member] = str(value) * 10 if member == 1 else value
+    with pytest.raises(InvalidInput):
+        Door().call("POST", paths.PUSH, msgpack.encode(push))
 
 
 @pytest.mark.parametrize("buckets", [[], [BUCKETS], [-1], [0] * (BUCKETS + 1)])
@@ -146,6 +189,19 @@ def test_events_are_validated_as_clients_calls_are(body: bytes) -> None:
         Door().call("POST", paths.EVENT, body, event_type=b"load.stats.set")
 
 
+def test_a_call_that_fails_through_a_fault_of_ours_is_noted() -> None:
+    door = Door()
+    door.node.requests.summary = lambda now: {"digests": [2**64], "owners": {}}  # type: ignore[method-assign]
+    with pytest.raises(OverflowError):
+        door.call("POST", paths.SUMMARY)
+    assert door.node.replica.unanswered.times == 1
+    assert door.node.replica.unanswered.lately(100.0).startswith("no summary: OverflowError: ")
+    assert door.node.replica.unanswered.lately(161.0) == ""
+    with pytest.raises(InvalidInput):
+        door.call("POST", paths.PUSH, b"")
+    assert door.node.replica.unanswered.times == 1  # that one is the peer's fault
+
+
 def test_operators_see_each_peer() -> None:
     door = Door()
     sender = Sender(door.node.journal, lambda: 1.0)
@@ -169,6 +225,9 @@ def test_operators_see_each_peer() -> None:
         "sent_events": 0,
         "lost_events": 0,
         "pulling_buckets": 0,
+        "failed_pulls": 0,
+        "refused_events": 0,
+        "unwritten_pushes": 0,
         "last_error": "",
     }
     assert msgspec.to_builtins(msgspec.convert(told, Standing)) == told  # what the schema says

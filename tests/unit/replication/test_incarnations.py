@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, msgpack
 
 from edge.errors import InvalidInput
 from loadstats.ledger import BUCKETS, Added, Beat, Done, FromIncarnation, IncarnationCopy, RequestCopy
-from replication.entities.requests import INCARNATIONS
+from replication.features import INCARNATIONS
 from replication.messages import Push
 from replication.paths import VERSION
 from tests.unit.replication.raw_peer import Node

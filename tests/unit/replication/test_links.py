@@ -25,7 +25,7 @@ from replication.admission import Admission
 from replication.buckets import Want
 from replication.client import BadAnswer, Connection
 from replication.entities import Entities, Summary
-from replication.entities.caches import ReplicatedCaches
+from replication.entities.caches import ReplicatedCaches, Saved
 from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
 from replication.link import PeerLink
@@ -33,6 +33,7 @@ from replication.links import Links
 from replication.messages import Ack
 from replication.paths import VERSION
 from replication.sender import LinkState, Sender
+from runtime.cold_start import ColdStart
 from runtime.health import PartState
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
@@ -40,7 +41,9 @@ from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_pee
 class Peer(Node):
     """A node with its links. `join_seconds` is long: who is ready has joined."""
 
-    def __init__(self, name: str, *, join_seconds: float = 60.0, **options: float) -> None:
+    def __init__(
+        self, name: str, *, join_seconds: float = 60.0, cold: ColdStart | None = None, **options: float
+    ) -> None:
         super().__init__(f"{name}@1", **options)  # type: ignore[arg-type]
         self.lags: list[float] = []
         self.admission = Admission("")
@@ -52,18 +55,20 @@ class Peer(Node):
             join_seconds=join_seconds,
             random=Random(1),
             observe=self.lags.append,
+            cold=cold,
         )
+        self.cold = cold or ColdStart(0.0)
         table = Table(ReplicaHandlers(self.replica, self.admission, self.links.links, {}).routes())
         self.server = RawPeer(lambda line, body: self._serve(table, line, body))
 
-    @staticmethod
-    def _serve(table: Table, line: bytes, body: bytes) -> bytes:
+    def _serve(self, table: Table, line: bytes, body: bytes) -> bytes:
         method, path, _ = line.split()
         route = table.find(method, path)
         if route is None:
             return http(404)
         try:
-            return http(200, route.handler(Call(b"", body, {}, client="127.0.0.1")))
+            said = [b"X-Metadata-Center-Cold: %d" % self.cold.seconds()] if self.cold.seconds() else []
+            return http(200, route.handler(Call(b"", body, {}, client="127.0.0.1")), *said)
         except InvalidInput as error:
             return http(400, error.reason.encode())
 
@@ -287,6 +292,129 @@ def test_a_stop_pushes_what_is_left() -> None:
             assert len(b.live()) == 5000
 
     play(scene())
+
+
+# What goes wrong is seen
+
+
+def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and b.replica.joined and a.at_rest())
+            well = b.server.answer
+            b.server.answer = lambda line, body: http(500, b"x") if b"/summary" in line else well(line, body)
+
+            async def swept() -> None:
+                before = a.links.anti_entropy.work
+                a.links.sweep()
+                await until(lambda: a.links.anti_entropy.work is not before and a.at_rest())
+
+            for number in range(1, 11):
+                await swept()
+                link = a.link()
+                assert link.sender.state is LinkState.CONNECTED
+                assert (link.failed_pulls, link.pull_failures) == (number, number)
+                assert link.last_error == "not pulled: requests: /v1/replica/summary: status 500"
+                assert a.links.state() == (
+                    (PartState.OK, "1 peers") if number < 3 else (PartState.DEGRADED, f"{link.name}: {link.last_error}")
+                )
+            levels = [record.levelno for record in caplog.records if "not pulled" in record.message]
+            assert levels == [logging.INFO] * 2 + [logging.WARNING] + [logging.DEBUG] * 6 + [logging.WARNING]
+            b.server.answer = well
+            await swept()
+            assert (a.link().last_error, a.link().failed_pulls) == ("", 10)
+            assert a.links.state() == (PartState.OK, "1 peers")
+
+    with caplog.at_level(logging.DEBUG, "replication"):
+        play(scene())
+
+
+def test_a_pull_that_fails_through_a_fault_of_ours_is_seen_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and b.replica.joined and a.at_rest())
+            a.requests.meet = lambda summary, now: 1 / 0  # type: ignore[method-assign]
+            for _ in range(3):
+                before = a.links.anti_entropy.work
+                a.links.sweep()
+                await until(lambda: a.links.anti_entropy.work is not before and a.at_rest())  # noqa: B023
+            assert a.links.anti_entropy.work is not None
+            assert a.links.anti_entropy.work.exception() is None
+            assert a.links.state() == (
+                PartState.DEGRADED,
+                f"{a.link().name}: not pulled: requests: division by zero",
+            )
+            assert any(record.exc_info for record in caplog.records)
+
+    play(scene())
+
+
+def test_a_starting_node_says_why_it_has_not_joined() -> None:
+    async def scene(a: Peer, peer: RawPeer) -> None:
+        await until(lambda: a.link().pull_failures > 0)
+        assert a.links.state() == (
+            PartState.STARTING,
+            f"catching up with peers; {a.link().name}: not pulled: summary: /v1/replica/summary: status 500",
+        )
+        await until(lambda: a.replica.joined)
+
+    def answer(line: bytes, _: bytes) -> bytes:
+        return http(200, msgpack.encode(Ack(VERSION, "b@1", 0, True))) if b"/push" in line else http(500)
+
+    play(alone_with(answer, scene))
+
+
+def test_an_event_that_cannot_be_written_is_left_out_and_the_node_is_degraded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
+            a.add("r")
+            a.journal.append(Saved("c", "10.0.0.1", 2**64, (1,)), monotonic(), 64)
+            a.add("s")
+            await until(lambda: b.live() == {"r", "s"})
+            await until(lambda: a.link().sender.lag_events == 0)
+            assert a.link().unwritten.times == 1
+            state, why = a.links.state()
+            assert (state, why) == (PartState.DEGRADED, f"{a.link().name}: {a.link().last_error}")
+            assert why.endswith(
+                "an event cannot be written: OverflowError: can't serialize ints < -2**63 or > 2**64 - 1"
+            )
+        assert "an event is left out" in caplog.text
+
+    play(scene())
+
+
+def test_a_link_that_ended_is_shown_as_lost_until_it_is_started_anew() -> None:
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
+            a.link().sender.poll = lambda now: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+            [task] = a.links.tasks.values()
+            a.add("r")
+            await until(task.done)
+            assert a.link().sender.state is LinkState.LOST
+            assert a.link().last_error == "its link ended: ZeroDivisionError: division by zero"
+            assert a.links.state() == (PartState.DEGRADED, f"lost: {a.link().name}")
+            assert task.exception() is not None
+
+    play(scene())
+
+
+def test_a_node_that_cannot_answer_its_peers_is_degraded() -> None:
+    a = Peer("a")
+    a.replica.joined = True
+    a.replica.unanswered.note("no summary", OverflowError("too large"), monotonic())
+    assert a.links.state() == (PartState.DEGRADED, "no summary: OverflowError: too large")
 
 
 # Peers that are not as they should be

@@ -32,6 +32,11 @@ def test_prometheus_sees_each_peer_and_the_node_itself() -> None:
     def of_peer(name: str) -> float | None:
         return value(name, peer="10.0.0.2:80")
 
+    link.pull_failed("no route")
+    link.pull_failed("no route")
+    link.unwritten.note("an event", OverflowError(), 0.0)
+    node.replica.left_out.add("b@1", 1, "unknown", 0.0)
+    node.replica.unanswered.note("no summary", OverflowError(), 0.0)
     node.add("r", now=monotonic() - 10)
     node.add("s", now=monotonic())
     assert of_peer("peer_connected") == 0
@@ -39,6 +44,10 @@ def test_prometheus_sees_each_peer_and_the_node_itself() -> None:
     assert 10 <= (of_peer("peer_lag_seconds") or 0) < 20
     assert of_peer("peer_pulling_buckets") == 9
     assert of_peer("lost_events_total") == 4
+    assert of_peer("failed_pulls_total") == 2
+    assert of_peer("unsent_events_total") == 1
+    assert value("left_out_events_total") == 1
+    assert value("unanswered_calls_total") == 1
     assert value("joined") == 0
     assert value("journal_events") == 2
     assert value("lag_seconds_count") == 0

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.errors import InvalidInput
 from kvcache.index import CacheCopy
 from loadstats.ledger import Added
 from replication.buckets import State, Want
@@ -50,6 +49,11 @@ def push(*events: Event, first: int = 1, age_ms: int = 0) -> Push:
 
 def held(node: Node, *hashes: int) -> list[tuple[str, int]]:
     return node.index.query("c", hashes, 10)
+
+
+def pull_all(node: Node, peer: Node) -> None:
+    state = recoded_state(peer.replica.state("caches", Want(VERSION, list(range(256))), 0.0))
+    list(node.caches.merge(state, {}, {}, 0.0, 1))
 
 
 def test_a_save_and_a_loss_reach_a_peer_among_other_events() -> None:
@@ -105,11 +109,34 @@ def test_each_save_of_a_push_is_as_old_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("event", [Saved("c", "nowhere", 1, (1,)), CacheLost("c", "nowhere", 1)])
-def test_a_wrong_address_is_refused_and_nothing_taken(event: Event) -> None:
+def test_an_event_of_a_wrong_address_is_left_out(event: Event) -> None:
     b = Node("b@1")
-    with pytest.raises(InvalidInput, match="expected an IPv4 or IPv6 address"):
-        b.replica.take(push(Added("r", "c", "10.0.0.1", 5), event), 0.0, 1)
-    assert b.live() == set()
+    assert b.replica.take(push(Added("r", "c", "10.0.0.1", 5), event), 0.0, 1).watermark == 2
+    assert b.live() == {"r"}
+    assert "expected an IPv4 or IPv6 address" in b.replica.left_out.latest[0].reason
+
+
+def test_stamps_of_peers_never_make_one_of_ours_that_a_peer_refuses() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    for seq, stamp in enumerate((1, 2**62 - 2**60, 2**62 - 1, 2**62), 1):
+        a.replica.take(Push(VERSION, "c@1", seq, 1, 0, [Saved("c", "10.0.0.1", stamp, (seq,))]), 0.0, 1)
+        a.save((seq,), ip="10.0.0.2")
+        assert a.journal.read(seq, 1)[0][0].stamp <= 2**62  # type: ignore[union-attr]
+    events, _ = a.journal.read(1, 99)
+    assert b.replica.take(push(*events), 0.0, 1).watermark == 4
+    assert b.replica.left_out.events == 0
+    pull_all(b, a)
+    assert [held(b, seq) for seq in range(1, 5)] == [[("10.0.0.1", 1), ("10.0.0.2", 1)]] * 4
+
+
+def test_a_copy_of_an_impossible_stamp_is_passed_over() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    a.index.save("c", "10.0.0.1", (1,), 0.0, 2**64 - 1)  # as a node of an earlier release takes it
+    a.index.drop("c", "10.0.0.9", 2**64 - 1, 0.0)
+    a.save((2,), ip="10.0.0.2")
+    pull_all(b, a)
+    assert (held(b, 1), held(b, 2)) == ([], [("10.0.0.2", 1)])
+    assert b.index.drops(0.0) == []
 
 
 def test_a_node_pulls_what_another_holds_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

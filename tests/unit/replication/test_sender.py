@@ -55,6 +55,49 @@ def test_the_first_push_carries_nothing_and_asks_what_the_peer_has() -> None:
     assert (push.first, [event.request_id for event in push.events]) == (3, ["r3"])
 
 
+def test_a_push_that_is_refused_is_halved_until_the_event_that_is_refused_is_left_out() -> None:
+    journal, sender = connected()
+    fill(journal, 100)
+    bad, sent, now = 38, [], 100.0
+    for _ in range(200):
+        now += 2.0
+        push = sender.poll(now)
+        assert push is not None
+        if any(getattr(event, "request_id", "") == f"r{bad}" for event in push.events):
+            sender.refused("status 400: no", now)
+            assert (sender.state, sender.last_error) == (LinkState.LOST, "status 400: no")
+            continue
+        sent += push.events
+        sender.took(ack(push.first + len(push.events) - 1), now)
+        if sender.acknowledged == 100:
+            break
+    assert [event.request_id for event in sent] == [f"r{n}" if n != bad else "-" for n in range(1, 101)]
+    assert sender.refused_events == 1
+    assert sender.last_error == ""
+
+
+def test_an_event_that_is_refused_even_as_nothing_is_counted_once() -> None:
+    journal, sender = connected()
+    fill(journal, 1)
+    for now in (102.0, 106.0, 110.0):
+        push = sender.poll(now)
+        assert push is not None
+        assert len(push.events) == 1
+        sender.refused("status 400: no", now)
+        assert sender.poll(now + 2) is not None  # asks where the peer is
+        sender.took(ack(0), now + 2)
+    assert sender.refused_events == 1
+
+
+@pytest.mark.parametrize("watermark", [2**53, 2**64 - 1])
+def test_an_ack_of_what_was_never_sent_is_one_of_all(watermark: int) -> None:
+    journal, sender = connected()
+    fill(journal, 3)
+    assert sender.poll(101.0) is not None
+    sender.took(ack(watermark), 101.0)
+    assert (sender.acknowledged, sender.sent_events, sender.lag_events) == (3, 3, 0)
+
+
 def test_one_push_is_in_flight_at_a_time() -> None:
     journal, sender = connected()
     fill(journal, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.config import Config, ConfigError, load
 from runtime.config.durations import parse_duration
-from runtime.config.environment import variable
+from runtime.config.environment import variable, variables
 from runtime.config.member import members, plain
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +46,7 @@ def test_the_table_of_the_documentation_is_the_schema() -> None:
         default = parse_duration(written) if member.is_duration else json.loads(written)
         assert (member.path, default) == (member.path, json.loads(json.dumps(defaults[section][key])))
         assert meaning.endswith((".", "`"))
+        assert re.findall(r"\bAlso `(METADATA_\w+)`", meaning) == list(variables(member)[1:])
 
 
 def test_the_examples_of_the_documentation_mean_the_same_in_each_format(tmp_path: Path) -> None:

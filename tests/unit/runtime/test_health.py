@@ -47,6 +47,7 @@ def test_it_reports_every_part(health: Health) -> None:
     health.add("worker", False, Part(PartState.DEGRADED, "stalled"))
     assert health.report() == {
         "status": "degraded",
+        "cold_since": None,
         "parts": [
             {
                 "name": "server",
@@ -66,6 +67,18 @@ def test_it_reports_every_part(health: Health) -> None:
     }
 
 
+def test_a_cold_node_is_as_ready_as_any_and_says_since_when_it_is_cold(clock: Clock) -> None:
+    since: list[str | None] = ["2026-01-01T00:00:00.000Z"]
+    health = Health(clock, lambda: since[0])
+    health.add("server", True, Part())
+    assert health.cold_since() == "2026-01-01T00:00:00.000Z"
+    report = health.report()
+    assert (report["status"], report["cold_since"]) == ("ready", "2026-01-01T00:00:00.000Z")
+    since[0] = None
+    assert health.cold_since() is None
+    assert health.report()["cold_since"] is None
+
+
 def test_it_remembers_since_when_a_part_is_in_its_state(health: Health, clock: Clock) -> None:
     part = Part()
     health.add("server", True, part)
@@ -81,7 +94,7 @@ def test_it_remembers_since_when_a_part_is_in_its_state(health: Health, clock: C
 
 
 def test_it_is_starting_before_any_part_is_named(health: Health) -> None:
-    assert health.report() == {"status": "starting", "parts": []}
+    assert health.report() == {"status": "starting", "cold_since": None, "parts": []}
     assert not health.ready()
 
 
