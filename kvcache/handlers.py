@@ -9,14 +9,17 @@ from collections.abc import Callable
 from time import monotonic, time_ns
 from typing import Protocol
 
+from msgspec import UNSET
 from msgspec.json import encode
 
-from edge.body import MAX_HASH, Addresses, Body
+from edge.addresses import Addresses
+from edge.body import MAX_HASH, Body
 from edge.call import NULL, Call, Route
+from edge.engine_name import EngineName
 from edge.errors import InvalidInput
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
-from kvcache.wire import TOPK, CacheDrop, CacheLocation, CacheLocations, CacheQuery, CacheSave
+from kvcache.wire import TOP_K, TOPK, CacheDrop, CacheLocation, CacheLocations, CacheQuery, CacheSave
 
 SAVE = "/v1/cache/save"
 QUERY = "/v1/cache/query"
@@ -24,14 +27,17 @@ CACHE = "/v1/cache"
 
 
 class CacheEventSink(Protocol):
-    """Takes what clients reported, once it has taken effect here. `now` is when. Stamps order saves and drops on every
-    node, so that they may be passed on in any order."""
+    """Takes what clients reported, once it has taken effect here.
 
-    def saved(self, cluster: str, ip: str, hashes: tuple[int, ...], stamp: int, now: float) -> None:
+    Engines are called by their full names. `now` is when. Stamps order saves and drops on every node, so that they may
+    be passed on in any order.
+    """
+
+    def saved(self, cluster: str, engine: str, hashes: tuple[int, ...], stamp: int, now: float) -> None:
         """Take that an engine holds a prompt."""
         ...
 
-    def dropped(self, cluster: str, ip: str | None, stamp: int, now: float) -> None:
+    def dropped(self, cluster: str, engine: str | None, stamp: int, now: float) -> None:
         """Take that an engine, or with None every engine of a cluster, has lost its cache."""
         ...
 
@@ -57,12 +63,13 @@ class CacheHandlers:
     ) -> None:
         self._index = index
         self._topk = topk
+        self._top_k = TOP_K if topk == TOPK else topk  # what is configured is meant for both spellings
         self._now = now
         self.stamps = Stamps(wall_ns)
         self._read_save = Body(CacheSave).read
         self._read_query = Body(CacheQuery).read
         self._read_drop = Body(CacheDrop).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
@@ -76,59 +83,108 @@ class CacheHandlers:
         """`POST /v1/cache/save`: an engine has a prompt in its cache.
 
         To be sent when the prompt's request was sent to the engine. May be repeated, and again counts as the prompt's
-        last use. Members that are not named here are ignored.
+        last use. An engine that shares its address is named with `port` and `dp_rank`, as in its requests. Members that
+        are not named here are ignored.
         """
         body = self._read_save(call.body)
-        self._check_address(body.ip)
-        self.keep(body.cluster, body.ip, _checked(body.prompt_hash))
+        engine = str(EngineName(self._address(body), body.port, body.dp_rank))
+        self.keep(body.cluster, engine, _checked(body.prompt_hash))
         return NULL
 
-    def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
-        """Keep what `save` was sent."""
+    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
+        """Keep what `save` was sent, by the engine's name."""
         if self._index is not None and hashes:
             now, stamp = self._now(), self.stamps.next()
-            self._index.save(cluster, ip, hashes, now, stamp)
+            self._index.save(cluster, engine, hashes, now, stamp)
             if self.journal is not None:
-                self.journal.saved(cluster, ip, hashes, stamp, now)
+                self.journal.saved(cluster, engine, hashes, stamp, now)
 
     def query(self, call: Call) -> bytes:
         """`POST /v1/cache/query`: which engines have the beginning of a prompt in their cache, and how much of it.
 
         An engine that lacks a block counts up to that one only, and one that lacks the first is left out. The longest
-        come first, of equal ones the lower address, as text.
+        come first, of equal ones the lower name, as text. What was saved by `ip` alone is answered by `ip` alone: it is
+        true of each engine at that address that is not listed by itself.
         """
         body = self._read_query(call.body)
-        hashes = _checked(body.prompt_hash)
+        hashes, most = _checked(body.prompt_hash), self._most(body)
         if self._index is None or not hashes:
             return NOWHERE
-        found = self._index.query(body.cluster, hashes, body.topk or self._topk)
-        return encode(CacheLocations([CacheLocation(ip, length) for ip, length in found]))
+        found = self._index.query(body.cluster, hashes, most)
+        return encode(CacheLocations([_location(name, length) for name, length in found]))
 
     def drop(self, call: Call) -> bytes:
         """`DELETE /v1/cache`: an engine has lost its cache, as after a restart; without `ip`, every engine of the
         cluster.
 
-        What was saved before is gone; what is saved after stands. An unknown engine is answered 200 too. Members that
-        are not named here are ignored.
+        What was saved before is gone; what is saved after stands. `ip` alone is the engine without port and rank; with
+        `all`, every engine at that address. An unknown engine is answered 200 too. Members that are not named here are
+        ignored.
         """
         body = self._read_drop(call.body)
-        if body.ip is not None:
-            self._check_address(body.ip)
-        if self._index is not None:
-            now, stamp = self._now(), self.stamps.next()
-            self._index.drop(body.cluster, body.ip, stamp, now)
-            if self.journal is not None:
-                self.journal.dropped(body.cluster, body.ip, stamp, now)
+        named = body.port is not None or body.dp_rank is not None
+        if body.ip is None:
+            if named or body.all:
+                raise InvalidInput("ip: expected an IPv4 or IPv6 address beside port, dp_rank or all")
+            self.forget(body.cluster, None)
+        elif body.all:
+            if named:
+                raise InvalidInput("all: expected ip alone beside it, got port or dp_rank too")
+            self.forget_all(body.cluster, self._canonical(body.ip))
+        else:
+            self.forget(body.cluster, str(EngineName(self._canonical(body.ip), body.port, body.dp_rank)))
         return NULL
 
-    def engine_gone(self, cluster: str, ip: str) -> None:
-        """The load ledger dropped an engine, or let it expire: its cache is lost. Takes 2 µs. Every node's ledger comes
-        to that by itself, so it is not journalled."""
-        if self._index is not None:
-            self._index.drop(cluster, ip, self.stamps.next(), self._now())
+    def forget(self, cluster: str, engine: str | None) -> bool:
+        """Take that an engine, by its name, or with None every engine of the cluster has lost its cache now.
+
+        The drop is stamped here and journalled, so that it is the same on every node. Returns whether this node knew of
+        anything in the cache.
+        """
+        if self._index is None:
+            return False
+        now, stamp = self._now(), self.stamps.next()
+        known = self._index.drop(cluster, engine, stamp, now)
+        if self.journal is not None:
+            self.journal.dropped(cluster, engine, stamp, now)
+        return known
+
+    def forget_all(self, cluster: str, address: str) -> bool:
+        """Take the same of every engine at an address that this node knows, and of the address itself."""
+        names = [] if self._index is None else self._index.at_address(cluster, address)
+        known = [self.forget(cluster, name) for name in dict.fromkeys([address, *names])]
+        return any(known)
+
+    def _address(self, body: CacheSave) -> str:
+        """Return the engine's address in its one form. Raises InvalidInput."""
+        node = None if body.location is None else self._canonical(body.location.node)
+        if body.ip is None:
+            if node is None:
+                raise InvalidInput("ip: expected an IPv4 or IPv6 address, here or in location.node")
+            return node
+        ip = self._canonical(body.ip)
+        if node is not None and node != ip:
+            raise InvalidInput(f"location.node: expected the engine of ip, {ip}, got {node}")
+        return ip
+
+    def _most(self, body: CacheQuery) -> int:
+        """Return how many engines a query wants. Raises InvalidInput."""
+        if body.topk and body.top_k and body.topk != body.top_k:
+            raise InvalidInput(f"top_k: expected the same as topk, {body.topk}, got {body.top_k}")
+        return body.topk or body.top_k or (self._topk if body.top_k is None else self._top_k)
 
 
 NOWHERE = b'{"locations":[]}'
+
+
+def _location(name: str, length: int) -> CacheLocation:
+    parts = EngineName.of(name)
+    return CacheLocation(
+        parts.ip,
+        length,
+        UNSET if parts.port is None else parts.port,
+        UNSET if parts.dp_rank is None else parts.dp_rank,
+    )
 
 
 def _checked(hashes: tuple[int, ...] | None) -> tuple[int, ...]:

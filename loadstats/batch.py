@@ -15,14 +15,15 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
 from loadstats.engines import EngineDrop, drop_engines
 from loadstats.handlers import report_add
-from loadstats.ledger import Ledger, Row
-from loadstats.wire import Add, Ended, RequestId, Tokens
+from loadstats.ledger import LATEST, Ledger, Row
+from loadstats.wire import Add, Attempt, Ended, RequestId, Tokens
 
 BATCH = "/v1/load/batch"
 MAX_OPERATIONS = 10_000
@@ -54,6 +55,7 @@ class RefreshOperation(Struct, tag_field="op", tag="refresh", gc=False):
     """As `PUT /v1/load/refresh` with one request."""
 
     request_id: RequestId
+    attempt: Attempt | None = None
 
 
 class DropOperation(EngineDrop, tag_field="op", tag="drop", gc=False):
@@ -105,7 +107,7 @@ class BatchHandlers:
         self._read = Body(Batch).read
         self._read_list = Body(_Unread).read
         self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
         self._take: dict[type, Callable[[Any, float, int], bytes]] = {
             AddOperation: self._add,
             PromptOperation: self._first_token,
@@ -154,28 +156,35 @@ class BatchHandlers:
         return self._take[type(read)](read, now, wall_ns)
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        report_add(self._ledger, self._check_address, operation, now, wall_ns)
+        report_add(self._ledger, self._canonical, operation, now, wall_ns)
         return OK
 
     def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.first_token(operation.request_id, now, wall_ns)
+        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST)
         return OK
 
     def _done(self, operation: DeleteOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.done(operation.request_id, now, wall_ns)
+        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST)
         return OK
 
     def _tokens(self, operation: TokensOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.tokens(operation.request_id, operation.input_tokens, operation.output_tokens, now, wall_ns)
+        self._ledger.tokens(
+            operation.request_id,
+            operation.input_tokens,
+            operation.output_tokens,
+            now,
+            wall_ns,
+            operation.attempt or LATEST,
+        )
         return OK
 
     def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int) -> bytes:
-        if self._ledger.refresh(operation.request_id, now, wall_ns):
+        if self._ledger.refresh(operation.request_id, now, wall_ns, operation.attempt or LATEST):
             return KNOWN
         return encode(Taken(200, unknown=[operation.request_id]))
 
     def _drop(self, operation: DropOperation, now: float, wall_ns: int) -> bytes:
-        return encode(Taken(200, ended=drop_engines(self._ledger, self._check_address, operation)))
+        return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
 
 
 def _refused(problem: ContractError) -> bytes:

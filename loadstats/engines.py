@@ -12,12 +12,12 @@ from typing import Annotated
 from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.json import encode
 
-from edge.body import MAX_NAME, Addresses, Body, EngineAddress, Name
+from edge.addresses import Addresses
+from edge.body import MAX_NAME, Body, DpRank, EngineAddress, Name, Port
 from edge.call import AsyncHandler, Call, Route, query_value
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import EngineName, Ledger
-from loadstats.wire import DpRank, Port
 
 ENGINE = "/v1/load/engine"
 CLUSTERS = "/v1/load/clusters"
@@ -59,7 +59,7 @@ class EngineHandlers:
         self._now = now
         self._wall_ns = wall_ns
         self._read_drop = Body(EngineDrop).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -75,7 +75,7 @@ class EngineHandlers:
         that is sent to it later opens it anew. An engine that is not listed is answered 404. `ip` alone is the engine
         without port and rank; with `all` it is every engine of that address.
         """
-        ended = drop_engines(self._ledger, self._check_address, self._read_drop(call.body))
+        ended = drop_engines(self._ledger, self._canonical, self._read_drop(call.body))
         for looks in count(1):
             if not self._ledger.lapse(self._now(), self._wall_ns()):
                 break
@@ -97,20 +97,20 @@ class EngineHandlers:
         return encode(rows)
 
 
-def drop_engines(ledger: Ledger, check_address: Callable[[str], None], body: EngineDrop) -> int:
+def drop_engines(ledger: Ledger, canonical: Callable[[str], str], body: EngineDrop) -> int:
     """Drop the engine that a body names, or all of its address. Returns how many requests were in flight there.
 
     They are no longer listed. `Ledger.lapse` ends the requests. Raises InvalidInput for a wrong body, and NotFound if
     there is no such engine.
     """
-    check_address(body.ip)
+    ip = canonical(body.ip)
     if body.all:
         if body.port is not None or body.dp_rank is not None:
             raise InvalidInput("all: expected neither port nor dp_rank beside it")
-        names = ledger.names_at(body.cluster, body.ip)
-        missing = f"no engine at {body.ip}"
+        names = ledger.names_at(body.cluster, ip)
+        missing = f"no engine at {ip}"
     else:
-        names = [str(EngineName(body.ip, body.port, body.dp_rank))]
+        names = [str(EngineName(ip, body.port, body.dp_rank))]
         missing = f"no engine {names[0]}"
     ended = [dropped for name in names if (dropped := ledger.drop(body.cluster, name)) is not None]
     if not ended:

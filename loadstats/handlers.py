@@ -13,10 +13,11 @@ from typing import Protocol
 
 from msgspec.json import encode
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.errors import Conflict, ContractError, TooMany
-from loadstats.ledger import EngineName, LedgerFull, Match, Mismatch
+from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
 from loadstats.wire import Add, Ended
 
@@ -36,12 +37,14 @@ class Calls(Protocol):
         wall_ns: int,
         owner: str,
         match: Match | None,
+        *,
+        attempt: int,
         incarnation: str,
     ) -> object: ...
 
-    def first_token(self, request_id: str, now: float, wall_ns: int) -> object: ...
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
 
-    def done(self, request_id: str, now: float, wall_ns: int) -> object: ...
+    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int) -> object: ...
 
 
 class LoadHandlers:
@@ -60,7 +63,7 @@ class LoadHandlers:
         self._wall_ns = wall_ns
         self._read_add = Body(Add).read
         self._read_ended = Body(Ended).read
-        self._check_address = Addresses().check
+        self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -76,13 +79,15 @@ class LoadHandlers:
         The engine has one request more, and its `prompt_length` grows. An id that is known already changes nothing and
         is answered 200, even where cluster, engine or length differ. Members that are not named here are ignored.
         With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
+        is in `data`. With an `attempt` that is larger than the known one the request starts again: it counts on this
+        engine and no longer on the one before, also after its end.
         is in `data`.
         Where `incarnation` is the latest of `owner`, what the gateway's lives before it left is orphaned; where a later
         one is known, this request is.
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        report_add(self._ledger, self._check_address, body, self._now(), self._wall_ns())
+        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns())
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -93,7 +98,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.first_token(body.request_id, self._now(), self._wall_ns())
+        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST)
         return NULL
 
     def done(self, call: Call) -> bytes:
@@ -105,14 +110,13 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.done(body.request_id, self._now(), self._wall_ns())
+        self._ledger.done(body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST)
         return NULL
 
 
-def report_add(ledger: Calls, check_address: Callable[[str], None], body: Add, now: float, wall_ns: int) -> None:
+def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int) -> None:
     """Report a request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
-    engine = body.ip
-    check_address(engine)
+    engine = canonical(body.ip)
     if body.port is not None or body.dp_rank is not None:
         engine = str(EngineName(engine, body.port, body.dp_rank))
     try:
@@ -125,7 +129,8 @@ def report_add(ledger: Calls, check_address: Callable[[str], None], body: Add, n
             wall_ns,
             body.owner or "",
             body.match,
-            body.incarnation or "",
+            attempt=body.attempt or LATEST,
+            incarnation=body.incarnation or "",
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None

@@ -15,7 +15,7 @@ from msgspec.json import encode
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.errors import InvalidInput, TooMany
-from loadstats.ledger import Ledger, LedgerFull
+from loadstats.ledger import LATEST, Ledger, LedgerFull
 from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
 
 TOKENS = "/v1/load/tokens"
@@ -58,22 +58,35 @@ class KeepAliveHandlers:
         """
         body = self._read_tokens(call.body)
         call.request_id = body.request_id
-        self._ledger.tokens(body.request_id, body.input_tokens, body.output_tokens, self._now(), self._wall_ns())
+        self._ledger.tokens(
+            body.request_id,
+            body.input_tokens,
+            body.output_tokens,
+            self._now(),
+            self._wall_ns(),
+            body.attempt or LATEST,
+        )
         return NULL
 
     def refresh(self, call: Call) -> bytes:
         """`PUT /v1/load/refresh`: requests are still under way.
 
         Each expires as late as one that began now. Those that this node does not know, or knows to be over, are named
-        in the answer; a gateway that gets its own back reports their start anew.
+        in the answer; a gateway that gets its own back reports their start anew. So is one that is in another attempt
+        than `attempt` says.
         """
         body = self._read_refresh(call.body)
-        ids = body.request_ids if body.request_id is None else [body.request_id, *body.request_ids]
+        ids = [(each, LATEST) for each in body.request_ids]
+        if body.request_id is not None:
+            ids.insert(0, (body.request_id, body.attempt or LATEST))
+        elif body.attempt is not None:
+            raise InvalidInput("attempt: expected request_id beside it, for it is the attempt of that one")
         if not ids:
             raise InvalidInput("request_ids: expected at least one, here or in request_id")
-        call.request_id = ids[0]
+        call.request_id = ids[0][0]
         now, wall_ns = self._now(), self._wall_ns()
-        return encode(Refreshed([each for each in ids if not self._ledger.refresh(each, now, wall_ns)]))
+        refresh = self._ledger.refresh
+        return encode(Refreshed([each for each, attempt in ids if not refresh(each, now, wall_ns, attempt)]))
 
     def heartbeat(self, call: Call) -> bytes:
         """`PUT /v1/load/owner`: a gateway lives.

@@ -76,7 +76,17 @@ class LoadCollector(Collector):
         events = CounterMetricFamily(
             "metadata_center_ledger_events", "What happened to requests since the start.", labels=["event"]
         )
-        for name in ("added", "first_tokens", "done", "expired", "repeated", "forgotten", "repaired", "released"):
+        for name in (
+            "added",
+            "first_tokens",
+            "done",
+            "retried",
+            "expired",
+            "released",
+            "repeated",
+            "forgotten",
+            "repaired",
+        ):
             events.add_metric([name.removesuffix("s")], getattr(counts, name))
         yield events
         ended = CounterMetricFamily(

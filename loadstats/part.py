@@ -25,7 +25,6 @@ from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
-from loadstats.ledger import EngineName
 from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
@@ -46,8 +45,7 @@ class LoadStats(AppPart):
     `node`: this node's name.
     `cached`: looks up how much of a prompt the engines of a cluster hold.
     `keep`: records that an engine holds a prompt.
-    `engine_closed`: called with the cluster and the address of an engine that is no longer listed. It is called under
-    the ledger's lock, so it must be quick.
+    `forget`: takes that an engine has lost its cache. Returns whether anything was known of it.
     """
 
     def __init__(
@@ -57,13 +55,13 @@ class LoadStats(AppPart):
         *,
         cached: Cached,
         keep: Keep,
-        engine_closed: Callable[[str, str], object],
+        forget: Callable[[str, str], bool],
     ) -> None:
         self._config = config
         self._cache = cast("MemoryLoadCache", caches["loadstats"])
         self.ledger = ledger = self._cache.ledger
         ledger.incarnation = b"%x" % SystemRandom().getrandbits(48)
-        ledger.on_closed = lambda cluster, engine: engine_closed(cluster, EngineName.of(engine).ip)
+        ledger.on_dropped = forget
         self._waits = Waits(ledger.tag, most=config.http.max_waiters)
         self._feed = Feed(
             ledger,

@@ -49,8 +49,8 @@ class Found(RequestView, frozen=True, kw_only=True):
     `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
     `age_seconds` is since its start, `remaining_seconds` until it is ended for its age, or forgotten once it is over.
     `origin` is the node that was told of it, `seq` which of that node's events it was. `owner` is the gateway whose
-    heartbeats keep it from expiring, `orphaned` whether they have stopped. `cause` is why it ended: gateway, operator,
-    age, silence, engine_drop or elsewhere.
+    heartbeats keep it from expiring, `heartbeats` whether one has ever come, `orphaned` whether they have stopped.
+    `cause` says why it is over: gateway, operator, age, silence, engine_drop or elsewhere; it is empty while it is not.
     """
 
     node: str
@@ -96,6 +96,7 @@ class LoadPick(HandlerViewSet):
         "prefill_req_num": 1,
         "score": 0.6,
         "cache_length": 1,
+        "attempt": 1,
     }
 
 

@@ -8,9 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edge.body import INT64, MAX_NAME, Addresses, EngineAddress, Name
-from edge.errors import InvalidInput
-from loadstats.ledger import EngineName, Match
+from edge.body import INT64, MAX_NAME, DpRank, EngineAddress, Name, Port
+from loadstats.ledger import MAX_ATTEMPT, Match
 
 MAX_PROMPT_LENGTH = 2**31 - 1
 
@@ -18,17 +17,16 @@ RequestId = Name
 PromptLength = Annotated[int, Meta(ge=0, le=MAX_PROMPT_LENGTH, description="in the gateway's own unit")]
 Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema=INT64)]
 
-
-Port = Annotated[int, Meta(ge=1, le=65_535, description="of an engine that shares its address with others")]
-DpRank = Annotated[int, Meta(ge=0, le=65_535, description="data-parallel rank of an engine that shares its port")]
 Owner = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="the gateway that sends heartbeats for it")]
 Incarnation = Annotated[
     str, Meta(max_length=64, description="this life of the gateway: another one after each start; empty: not said")
 ]
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Attempt = Annotated[
+    int, Meta(ge=1, le=MAX_ATTEMPT, description="of the request; absent: the latest that the node knows")
+]
 MAX_REQUEST_IDS = 1000  # of one refresh: 2 ms
 MAX_TTL_SECONDS = 86_400
-MAX_ENGINE_NAMES = 100_000
 
 
 class Add(Struct, gc=False):
@@ -46,6 +44,7 @@ class Add(Struct, gc=False):
     dp_rank: DpRank | None = None
     owner: Owner | None = None
     match: Match | None = None
+    attempt: Attempt | None = None
     incarnation: Incarnation | None = None
 
 
@@ -53,6 +52,7 @@ class Ended(Struct, gc=False):
     """`DELETE /v1/load/prompt` and `DELETE /v1/load/stats`: a request's prefill, or the request, is over."""
 
     request_id: RequestId
+    attempt: Attempt | None = None
 
 
 class Tokens(Struct, gc=False):
@@ -61,13 +61,15 @@ class Tokens(Struct, gc=False):
     request_id: RequestId
     input_tokens: TokenNum = 0
     output_tokens: TokenNum = 0
+    attempt: Attempt | None = None
 
 
 class Refresh(Struct):
-    """`PUT /v1/load/refresh`: requests that are still under way, one or several."""
+    """`PUT /v1/load/refresh`: requests that are still under way, one or several. `attempt` is that of `request_id`."""
 
     request_id: RequestId | None = None
     request_ids: Annotated[list[RequestId], Meta(max_length=MAX_REQUEST_IDS)] = []
+    attempt: Attempt | None = None
 
 
 class Refreshed(Struct):
@@ -82,27 +84,3 @@ class Heartbeat(Struct):
     owner: Name
     ttl_seconds: Annotated[int, Meta(ge=1, le=MAX_TTL_SECONDS)]
     incarnation: Incarnation | None = None
-
-
-class EngineNames:
-    """Checks engines' names, as nodes send them to each other, and remembers those that are right.
-
-    Any thread may call it; the set is only ever added to or replaced.
-    """
-
-    def __init__(self) -> None:
-        self._addresses = Addresses()
-        self._seen: set[str] = set()
-
-    def check(self, text: str) -> None:
-        """Raise InvalidInput if `text` is not an `EngineName`."""
-        if text in self._seen:
-            return
-        try:
-            name = EngineName.of(text)
-        except ValueError:
-            raise InvalidInput(f"ip: expected an engine's name, got {text!r}") from None
-        self._addresses.check(name.ip)
-        if len(self._seen) >= MAX_ENGINE_NAMES:
-            self._seen = set()
-        self._seen.add(text)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import wraps
 from hmac import compare_digest
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from edge.call import Call, Handler
 from edge.errors import Forbidden
 from replication.paths import SECRET_HEADER
+from runtime.config.endpoint import canonical_address
 
 _HEADER = SECRET_HEADER.lower().encode()
 
@@ -53,8 +54,4 @@ class Admission:
 
 def _plain(address: str) -> str:
     """Return an address as discovery has it: IPv4 if a dual-stack socket shows it inside IPv6."""
-    if not address:
-        return ""
-    parsed = ip_address(address.partition("%")[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return str(mapped or parsed)
+    return canonical_address(address.partition("%")[0]) if address else ""

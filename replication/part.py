@@ -17,14 +17,13 @@ from prometheus_client.registry import Collector
 
 from discovery.host import Host
 from discovery.part import Discovery
-from edge.body import Addresses
+from edge.addresses import EngineNames
 from edge.call import Route
 from edge.part import AppPart, HealthCheck, LoopPart
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
 from loadstats.ledger import LegacyLedgerAdapter
 from loadstats.part import LoadStats
-from loadstats.wire import EngineNames
 from replication.admission import Admission
 from replication.client import Connection
 from replication.entities import Entities
@@ -60,9 +59,10 @@ class Replication(AppPart):
         self._ledger = ledger = load.ledger
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.replica.origin(f"{node}@{time_ns():x}"))
+        canonical = EngineNames().canonical
         entities = Entities(
-            ReplicatedRequests(ledger, EngineNames().check),
-            ReplicatedCaches(caches.index, ledger.journal_event, caches.handlers.stamps.seen, Addresses().check),
+            ReplicatedRequests(ledger, canonical),
+            ReplicatedCaches(caches.index, ledger.journal_event, caches.handlers.stamps.seen, canonical),
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()

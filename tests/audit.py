@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from msgspec import structs
+
 from loadstats.ledger import BUCKETS, SIGNALS, Engine, Ledger, Phase
 from loadstats.ledger.incarnations import MAX_SUPERSEDED
 from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras, fingerprint
@@ -35,8 +37,11 @@ def audit(ledger: Ledger) -> None:
         assert record.phase is Phase.DONE or not record.cause
         if record.extras is not None:
             assert record.extras.record is record
-            assert record.phase is not Phase.DONE
             assert record.engine is not None or record.extras.owner is None
+            if record.phase is Phase.DONE:
+                assert record.extras.attempt > 1
+                left = RecordExtras(record=record, attempt=record.extras.attempt)
+                assert structs.astuple(record.extras) == structs.astuple(left)
 
 
 def nothing_left(ledger: Ledger) -> None:

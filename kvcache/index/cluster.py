@@ -12,13 +12,14 @@ when it grows; each of 61 with 33,000 does for 0.4 ms. 61 is prime: hashes with 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from heapq import heappop, heappush
 from operator import xor
 
 from msgspec import Struct
 
+from kvcache.index.drops import Floor
 from kvcache.index.run import MOST_BLOCKS, Run, Touch, common
 
 SHARDS = 61
@@ -27,14 +28,16 @@ PEELED = 64  # engines taken out of a mask bit by bit, 0.25 µs each; of more, a
 
 
 class CachedEngine(Struct, gc=False, eq=False):
-    """An inference server of a cluster: `runs` in the order of their last use, the longest ago first.
+    """The entry of an inference server of a cluster, by its full name.
+
+    `runs` are in the order of their last use, the longest ago first.
 
     No stamp of what it holds is below `oldest`. Once it is dropped it keeps its bit until its runs are gone: those
     stamped up to `floor`, which is -1 until then; later ones go over to the engine that is there now. `cluster` is None
     after that.
     """
 
-    ip: str
+    name: str
     cluster: CacheCluster | None
     slot: int
     bit: int
@@ -49,45 +52,51 @@ class CachedEngine(Struct, gc=False, eq=False):
 
 
 class CacheCluster:
-    """A named group of engines. Bit `n` of a mask stands for `slots[n]`, whose address is `ips[n]`; `live` is the mask
-    of those not dropped, `roster` another object whenever those are others."""
+    """A named group of engines. Bit `n` of a mask stands for `slots[n]`, whose name is `names[n]`.
 
-    __slots__ = ("engines", "free", "ips", "live", "name", "ranked", "roster", "shards", "slots", "spread")
+    `live`: the mask of those not dropped.
+    `roster`: another object whenever those or `floors` are others.
+    `floors`: what the cluster's engines without an entry may use of their addresses' (`Drops.floors`), as of the last
+    look.
+    """
+
+    __slots__ = ("engines", "floors", "free", "live", "name", "names", "ranked", "roster", "shards", "slots", "spread")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.engines: dict[str, CachedEngine] = {}
-        self.ranked: list[tuple[str, int]] = []  # live engines' addresses and bits, by address
+        self.ranked: list[tuple[str, int]] = []  # live engines' names and bits, by name
         self.slots: list[CachedEngine | None] = []
-        self.ips: list[str] = []
+        self.names: list[str] = []
         self.free: list[int] = []
         self.live = 0
         self.roster = object()
+        self.floors: Mapping[str, Floor] | None = None
         self.shards: list[dict[int, Run]] = [{}] * SHARDS
         self.spread = False
 
     # Engines
 
-    def open(self, ip: str, number: int, crc: int) -> CachedEngine:
+    def open(self, name: str, number: int, crc: int) -> CachedEngine:
         """A new engine without blocks. The lowest free bit is its own: masks stay short."""
         if self.free:
             slot = heappop(self.free)
-            self.ips[slot] = ip
+            self.names[slot] = name
         else:
             slot = len(self.slots)
             self.slots.append(None)
-            self.ips.append(ip)
-        engine = CachedEngine(ip, self, slot, 1 << slot, number, crc)
-        self.slots[slot] = self.engines[ip] = engine
+            self.names.append(name)
+        engine = CachedEngine(name, self, slot, 1 << slot, number, crc)
+        self.slots[slot] = self.engines[name] = engine
         self.live |= engine.bit
         self.roster = object()
-        insort(self.ranked, (ip, engine.bit))
+        insort(self.ranked, (name, engine.bit))
         return engine
 
     def drop(self, engine: CachedEngine) -> None:
         """Leave an engine out of every answer from now on. Its runs keep its bit until they are let go."""
-        del self.engines[engine.ip]
-        del self.ranked[bisect_left(self.ranked, (engine.ip, engine.bit))]
+        del self.engines[engine.name]
+        del self.ranked[bisect_left(self.ranked, (engine.name, engine.bit))]
         self.live ^= engine.bit
         self.roster = object()
 
@@ -206,13 +215,13 @@ class CacheCluster:
     # Who holds how much of a prompt
 
     def matches(self, hashes: tuple[int, ...], most: int) -> list[tuple[str, int]]:
-        """Addresses of engines and how many of the prompt's leading blocks each holds: the longest first, and of
-        equal ones the lower address, as text. `most` of them; none that lacks the first block."""
+        """Names of engines and how many of the prompt's leading blocks each holds: the longest first, and of
+        equal ones the lower name, as text. `most` of them; none that lacks the first block."""
         found: list[tuple[str, int]] = []
         for length, engines in self.ended(hashes):
             if len(found) >= most:
                 break
-            found += [(ip, length) for ip in self._lowest(engines, most - len(found))]
+            found += [(name, length) for name in self._lowest(engines, most - len(found))]
         return found
 
     def ended(self, hashes: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -233,14 +242,48 @@ class CacheCluster:
         ended.reverse()
         return ended
 
+    def floored(self, floors: Mapping[str, Floor] | None, hashes: tuple[int, ...], held: int) -> dict[str, int]:
+        """How many of the prompt's leading blocks the engines without an entry hold that have floors. `held` is the
+        mask of those that hold the first block."""
+        if floors is not self.floors:
+            self.floors, self.roster = floors, object()
+        lengths: dict[str, int] = {}
+        for name, floor in (floors or {}).items():
+            if name not in self.engines:
+                engine = self.engines.get(floor.address)
+                usable = engine is not None and engine.bit & held
+                lengths[name] = self._later(engine, hashes, floor.stamp) if engine is not None and usable else 0
+        return lengths
+
+    def _later(self, engine: CachedEngine, hashes: tuple[int, ...], stamp: int) -> int:
+        """How many of the prompt's leading blocks an engine holds by saves stamped later."""
+        place = 0
+        while place < len(hashes):
+            run, _, size = self.find(hashes, place)
+            if run is None or not run.holders & engine.bit or engine.runs[run].stamp <= stamp:
+                break
+            place += size
+        return place
+
+    def at_address(self, address: str) -> list[str]:
+        """The names of the live engines at an address."""
+        host = f"[{address}]" if ":" in address else address
+        found = [address] if address in self.engines else []
+        for beginning in (f"{host}/", f"{host}:"):
+            place = bisect_left(self.ranked, (beginning, 0))
+            while place < len(self.ranked) and self.ranked[place][0].startswith(beginning):
+                found.append(self.ranked[place][0])
+                place += 1
+        return found
+
     def _lowest(self, engines: int, most: int) -> list[str]:
-        """The lowest addresses of a mask, in their order."""
+        """The lowest names of a mask, in their order."""
         if engines.bit_count() <= PEELED:
-            return sorted(engine.ip for engine in self._of(engines))[:most]
+            return sorted(engine.name for engine in self._of(engines))[:most]
         lowest: list[str] = []
-        for ip, bit in self.ranked:
+        for name, bit in self.ranked:
             if engines & bit:
-                lowest.append(ip)
+                lowest.append(name)
                 if len(lowest) == most:
                     break
         return lowest

@@ -42,7 +42,7 @@ class CacheCopy(Struct, frozen=True, array_like=True, gc=False):
     """A run that an engine holds, as it travels. Ages travel, not clock readings."""
 
     cluster: Name
-    ip: Name
+    engine: Name
     stamp: Stamp
     age_seconds: Seconds
     hashes: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(max_length=MOST_BLOCKS)]
@@ -52,14 +52,14 @@ class CacheDropped(Struct, frozen=True, array_like=True, gc=False):
     """The last time an engine, or with None every engine of a cluster, lost its cache, as it travels."""
 
     cluster: Name
-    ip: Name | None
+    engine: Name | None
     stamp: Stamp
     age_seconds: Seconds
 
 
 class CacheCopies:
     """The content of a store, read under its index's lock. Each engine is, with all it holds, in one of 256 buckets by
-    the CRC-32 of its cluster and address."""
+    the CRC-32 of its cluster and name."""
 
     def __init__(self, store: CacheStore, lock: Lock) -> None:
         self._store = store
@@ -94,19 +94,19 @@ class CacheCopies:
                     engine = self._store.buckets[bucket].get(number)
                     if engine is None or engine.cluster is None:
                         continue
-                    cluster, ip = engine.cluster.name, engine.ip
-                    lost = max(engine.floor, self._store.drops.last(cluster, ip))
+                    cluster, name = engine.cluster.name, engine.name
+                    lost = max(engine.floor, self._store.drops.last(cluster, name))
                     runs = [(run.hashes, touch) for run, touch in engine.runs.items() if touch.stamp > lost]
                 for hashes, touch in runs:
-                    yield CacheCopy(cluster, ip, touch.stamp, _age(tick, touch.tick), hashes)
+                    yield CacheCopy(cluster, name, touch.stamp, _age(tick, touch.tick), hashes)
 
     def drops(self, now: float) -> list[CacheDropped]:
         """The drops that are remembered, those heard of longest ago first."""
         with self._lock:
             tick = self._store.at(now)
             return [
-                CacheDropped(cluster, ip, drop.stamp, _age(tick, drop.tick))
-                for (cluster, ip), drop in self._store.drops
+                CacheDropped(cluster, name, drop.stamp, _age(tick, drop.tick))
+                for (cluster, name), drop in self._store.drops
             ]
 
 

@@ -21,11 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from threading import Lock
 
 from kvcache.index.copies import CacheCopies, CacheCopy, CacheDropped
 from kvcache.index.counts import CacheCounts
-from kvcache.index.lengths import Lengths
+from kvcache.index.lengths import KnownEngines, Lengths
 from kvcache.index.run import Touch
 from kvcache.index.store import CacheStore
 
@@ -35,6 +37,9 @@ SLICE = 256  # blocks forgotten, or engines dropped, under one hold: at most 0.4
 
 class CacheIndex:
     """All clusters. Hashes are integers from 0 to 2**64 - 1, each standing for a prompt up to one of its blocks.
+
+    `engine` is an engine's full name. An engine without an entry of its own uses its address's, if it has a port or a
+    rank: `lengths` applies that rule. `query` lists the entries.
 
     `max_blocks` bounds the blocks of all engines together, `max_engine_blocks` those of one, `max_engines` the
     engines of all clusters: what is too much makes the least recently used go. Of one save, no more blocks are taken
@@ -59,7 +64,7 @@ class CacheIndex:
     # What clients report
 
     def save(
-        self, cluster: str, ip: str, hashes: Sequence[int], now: float, stamp: int, age_seconds: float = 0.0
+        self, cluster: str, engine: str, hashes: Sequence[int], now: float, stamp: int, age_seconds: float = 0.0
     ) -> int:
         """An engine holds these blocks of a prompt, since `age_seconds` ago. Returns how many are new to it.
 
@@ -72,36 +77,42 @@ class CacheIndex:
             with self._lock:
                 tick = self._store.at(now)
                 touch = Touch(stamp, tick - int(age_seconds))
-                if touch.tick <= tick - self._ttl_ticks or stamp <= self._store.drops.last(cluster, ip):
+                if touch.tick <= tick - self._ttl_ticks or stamp <= self._store.drops.last(cluster, engine):
                     break
-                fresh += self._store.save(cluster, ip, blocks[start : start + PART], touch)
+                fresh += self._store.save(cluster, engine, blocks[start : start + PART], touch)
                 self._store.counts.saves += start == 0
         return fresh
 
-    def drop(self, cluster: str, ip: str | None, stamp: int, now: float, age_seconds: float = 0.0) -> None:
+    def drop(self, cluster: str, engine: str | None, stamp: int, now: float, age_seconds: float = 0.0) -> bool:
         """An engine, or with None every engine of the cluster, lost its cache `age_seconds` ago: what was saved up to
-        `stamp` is gone. What was saved after it stands, and is missing from answers until the two are told apart."""
+        `stamp` is gone. What was saved after it stands, and is missing from answers until the two are told apart.
+
+        Returns whether there was an entry of it. Those of other engines at its address stay.
+        """
         with self._lock:
             tick = self._store.at(now)
             since = tick - int(age_seconds)
-            if since <= tick - self._ttl_ticks or not self._store.drops.add(cluster, ip, stamp, since):
-                return
+            if since <= tick - self._ttl_ticks or not self._store.drops.add(cluster, engine, stamp, since):
+                return False
             self._store.counts.drops += 1
             known = self._store.clusters.get(cluster)
-            ips = [] if known is None else [ip] if ip is not None else list(known.engines)
-        for start in range(0, len(ips), SLICE):
+            names = [] if known is None else list(known.engines) if engine is None else [engine]
+        gone = 0
+        for start in range(0, len(names), SLICE):
             with self._lock:
                 known = self._store.clusters.get(cluster)
-                for each in ips[start : start + SLICE]:
-                    engine = None if known is None else known.engines.get(each)
-                    if engine is not None and engine.oldest <= stamp:
-                        self._store.drop(engine, stamp)
+                for name in names[start : start + SLICE]:
+                    entry = None if known is None else known.engines.get(name)
+                    if entry is not None and entry.oldest <= stamp:
+                        self._store.drop(entry, stamp)
+                        gone += 1
+        return gone > 0
 
     # What they ask
 
     def query(self, cluster: str, hashes: Sequence[int], topk: int) -> list[tuple[str, int]]:
         """The engines that hold the most leading blocks of a prompt, and how many: at most `topk`, the longest first,
-        of equal ones the lower address, as text. Whoever lacks the first block is left out."""
+        of equal ones the lower name, as text. Whoever lacks the first block is left out."""
         blocks = tuple(hashes)
         with self._lock:
             known = self._store.clusters.get(cluster)
@@ -110,15 +121,25 @@ class CacheIndex:
             return found
 
     def lengths(self, cluster: str, hashes: tuple[int, ...]) -> Lengths | None:
-        """How many leading blocks of a prompt all engines of a cluster hold; None where none holds any."""
+        """How many leading blocks of a prompt the engines of a cluster hold; None where none holds any."""
         with self._lock:
             known = self._store.clusters.get(cluster)
             ended = known.ended(hashes) if known is not None else []
             self._asked(len(hashes), ended[0][0] if ended else 0)
             if known is None or not ended:
                 return None
-            live, ips, engines, roster = known.live, known.ips.copy(), known.engines, known.roster
-        return Lengths.of(ended, live, ips, engines, roster)
+            floors = self._store.drops.floors.get(cluster)
+            floored = known.floored(floors, hashes, reduce(or_, (mask for _, mask in ended)))
+            live, names, engines, roster = known.live, known.names.copy(), known.engines, known.roster
+        if floors is None:
+            return Lengths.of(ended, live, names, engines, roster)
+        return Lengths.of(ended, live, names, KnownEngines(engines, floors), roster, floored)
+
+    def at_address(self, cluster: str, address: str) -> list[str]:
+        """The names of the engines at an address that have an entry."""
+        with self._lock:
+            known = self._store.clusters.get(cluster)
+            return [] if known is None else known.at_address(address)
 
     def counts(self) -> CacheCounts:
         """Return the numbers of this moment."""
@@ -171,12 +192,14 @@ class CacheIndex:
 
     def merge(self, copies: Iterable[CacheCopy], now: float) -> int:
         """Take in what another index holds. Returns how many blocks are new to their engines here."""
-        return sum(self.save(copy.cluster, copy.ip, copy.hashes, now, copy.stamp, copy.age_seconds) for copy in copies)
+        return sum(
+            self.save(copy.cluster, copy.engine, copy.hashes, now, copy.stamp, copy.age_seconds) for copy in copies
+        )
 
     def merge_drops(self, drops: Iterable[CacheDropped], now: float) -> None:
         """Take in what another index knows to be lost. Comes before `merge`, which then leaves it out."""
         for each in drops:
-            self.drop(each.cluster, each.ip, each.stamp, now, each.age_seconds)
+            self.drop(each.cluster, each.engine, each.stamp, now, each.age_seconds)
 
     # Under the lock
 

@@ -27,7 +27,7 @@ class CacheStore:
     """All clusters, and what was dropped and is not yet freed.
 
     `clusters`: by name.
-    `buckets`: engines by number, the dropped too, in the bucket of the CRC-32 of cluster and address.
+    `buckets`: engines by number, the dropped too, in the bucket of the CRC-32 of cluster and name.
     `ages`: the live engines by the age of what they hold.
     `drops`: the latest drops.
     `dropped`: engines that are out of service and still hold something.
@@ -54,28 +54,28 @@ class CacheStore:
         self._tick = max(self._tick, int(now))
         return self._tick
 
-    def save(self, cluster: str, ip: str, blocks: tuple[int, ...], touch: Touch) -> int:
+    def save(self, cluster: str, name: str, blocks: tuple[int, ...], touch: Touch) -> int:
         """Note that an engine holds these blocks. Returns how many are new to it."""
         if self.dropped:
             self.free(2 * MOST_BLOCKS)
-        engine = self.engine(cluster, ip, touch)
+        engine = self.engine(cluster, name, touch)
         assert engine.cluster is not None  # it is live
         fresh = engine.cluster.save(engine, blocks, touch)
         self.counts.held_blocks += fresh
         self._shrink(engine)
         return fresh
 
-    def engine(self, name: str, ip: str, touch: Touch) -> CachedEngine:
+    def engine(self, cluster_name: str, name: str, touch: Touch) -> CachedEngine:
         """Return the live engine, opened if there is none, for something stamped so to be added to."""
-        cluster = self.clusters.get(name)
+        cluster = self.clusters.get(cluster_name)
         if cluster is None:
-            cluster = self.clusters[name] = CacheCluster(name)
-        engine = cluster.engines.get(ip)
+            cluster = self.clusters[cluster_name] = CacheCluster(cluster_name)
+        engine = cluster.engines.get(name)
         if engine is None:
             if self.counts.engines >= self._max_engines and (oldest := self.ages.oldest()) is not None:
                 self.drop(oldest, ALWAYS)
-            crc = crc32(f"{name}\0{ip}".encode())
-            engine = cluster.open(ip, next(self._numbers), crc)
+            crc = crc32(f"{cluster_name}\0{name}".encode())
+            engine = cluster.open(name, next(self._numbers), crc)
             self.buckets[crc % BUCKETS][engine.number] = engine
             self.ages.add(engine, touch.tick)
             self.counts.engines += 1
@@ -154,8 +154,8 @@ class CacheStore:
                 self._close(engine)
                 continue
             run, touch = engine.runs.popitem()
-            if touch.stamp > engine.floor and touch.stamp > self.drops.last(cluster.name, engine.ip):
-                heir = self.engine(cluster.name, engine.ip, touch)
+            if touch.stamp > engine.floor and touch.stamp > self.drops.last(cluster.name, engine.name):
+                heir = self.engine(cluster.name, engine.name, touch)
                 before = heir.blocks
                 cluster.hold(heir, run, touch)
                 self.counts.held_blocks += heir.blocks - before

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from edge.errors import NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
 from loadstats.admin.sums import HEADINGS, ListedEngine, listed_engines, listing
+from loadstats.admin.typed_engine import as_listed
 from loadstats.models import Engine
 from loadstats.part import LoadStats
 from runtime.running import part
@@ -37,7 +38,7 @@ class ForgetEngine(Operation):
         )
 
     def perform(self, values: Values) -> str:
-        requests = part(LoadStats).ledger.drop(values["cluster"], values["ip"])
+        requests = part(LoadStats).ledger.drop(values["cluster"], as_listed(values["ip"]))
         if requests is None:
             raise _unknown(values)
         return f"Engine {self.target(values)} was forgotten, with {requests} requests in flight."
@@ -53,7 +54,7 @@ class EngineAdmin(LiveAdmin):
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         cluster, ip, busy = (request.GET.get(name, "") for name in ("cluster", "ip", "busy"))
-        found = listed_engines(part(LoadStats).ledger, cluster, ip, busy=bool(busy))
+        found = listed_engines(part(LoadStats).ledger, cluster, as_listed(ip), busy=bool(busy))
         shown = listing(found, request.GET.get("page"))
         wall_ns = time_ns()
         lines = [(engine, max(0.0, (wall_ns - engine.row.updated_time) / 1e9)) for engine in shown.lines]
@@ -61,8 +62,9 @@ class EngineAdmin(LiveAdmin):
 
 
 def _find(values: Values) -> ListedEngine:
+    name = as_listed(values["ip"])
     for engine in listed_engines(part(LoadStats).ledger, values["cluster"]):
-        if (engine.cluster, engine.ip) == (values["cluster"], values["ip"]):
+        if (engine.cluster, engine.ip) == (values["cluster"], name):
             return engine
     raise _unknown(values)
 

@@ -6,14 +6,16 @@ Pure Python without Django, clocks, logging or metrics: time is passed in, and t
 the same state everywhere.
 """
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import CAUSES, Cause
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
 from loadstats.ledger.counts import LedgerCounts
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.event import (
+    LATEST,
+    MAX_ATTEMPT,
     Added,
     Beat,
     Done,
@@ -25,7 +27,6 @@ from loadstats.ledger.event import (
     TokensCounted,
 )
 from loadstats.ledger.event_sink import EventSink
-from loadstats.ledger.incarnation_copy import IncarnationCopy
 from loadstats.ledger.ledger import Ledger, Match, Mismatch
 from loadstats.ledger.legacy import LegacyLedgerAdapter
 from loadstats.ledger.limits import BUCKETS, LedgerFull
@@ -44,6 +45,8 @@ __all__ = [
     "CONTRACT",
     "EARLY",
     "IN_FLIGHT",
+    "LATEST",
+    "MAX_ATTEMPT",
     "MAX_CANDIDATES",
     "NAMES",
     "OURS",
@@ -67,7 +70,6 @@ __all__ = [
     "Filter",
     "FirstToken",
     "FromIncarnation",
-    "IncarnationCopy",
     "Ledger",
     "LedgerCounts",
     "LedgerFull",

@@ -26,7 +26,7 @@ class CandidateView:
     `memory`: what a policy keeps for the next choice among the same engines; empty at first.
     """
 
-    __slots__ = ("_by_ip", "_numbers", "_places", "_shape", "_take", "_those", "ips", "memory", "name")
+    __slots__ = ("_by_ip", "_names", "_numbers", "_places", "_shape", "_take", "_those", "ips", "memory", "name")
 
     def __init__(self, numbers: CandidateNumbers, take: Take, ips: Sequence[str], name: Callable[[int], str]) -> None:
         """View all engines in the order of `numbers`; or, for a single choice, those that `take` takes."""
@@ -36,6 +36,7 @@ class CandidateView:
         self._those: list[int] | None = None
         self._places: dict[int, int] | None = None
         self._by_ip: dict[str, list[int]] | None = None
+        self._names: list[str] | None = None
         self.ips = ips
         self.name = name
         self.memory: dict[Any, Any] = {}
@@ -63,6 +64,13 @@ class CandidateView:
     def numbers(self) -> tuple[list[float], list[float]]:
         """Return the requests and the prompt lengths of all, as new lists. Takes 20 µs for 1,000 engines."""
         return self._take(self._numbers.requests), self._take(self._numbers.prompts)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The engines' names by place."""
+        if self._names is None:
+            self._names = [self.name(place) for place in range(len(self.ips))]
+        return self._names
 
     @property
     def places(self) -> Mapping[str, Sequence[int]]:

@@ -8,9 +8,9 @@ A query encodes the engines that changed since the last one and joins; the other
 
 from __future__ import annotations
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.row import ROW_FORMAT, Row, encoded_members, row_of, row_prefix, row_suffix
 from loadstats.ledger.signals import Load
 

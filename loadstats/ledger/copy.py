@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from loadstats.ledger.cause import GATEWAY
-from loadstats.ledger.event import LATEST_MS, EndCause, TokenNum
+from loadstats.ledger.event import LATEST_MS, Attempt, EndCause, TokenNum
 from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import Record
 
@@ -24,6 +24,9 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     `origin`, `seq`: the dot of its add; empty and 0 for a record without one.
     `age_seconds`: since its add.
     `cause`: why it ended, a byte as in `cause.py`. Without a meaning while it has not.
+    `attempt`: which attempt of the request it is.
+    `incarnation`: the incarnation of the owner that the add named; empty for none.
+    `since_ms`: when that was first seen, in wall-clock ms.
 
     What grows with time is read without a bound and written within the one that the wire has had from the start
     (`LATEST_AGE_SECONDS`): a copy of ours is never refused, whatever a peer said of the record.
@@ -43,12 +46,16 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     refreshed_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
     age_seconds: Annotated[int, Meta(ge=0)] = 0
     cause: EndCause = GATEWAY
+    attempt: Attempt = 1
+    incarnation: Annotated[str, Meta(max_length=64)] = ""
+    since_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
 
     @classmethod
     def of(cls, record: Record, tick: int) -> RequestCopy:
         """Return the copy of a record at a tick. What is left of a closed engine travels as a stub."""
         engine, origin, extras = record.engine, record.origin, record.extras
         cluster = None if engine is None else engine.cluster
+        incarnation = None if extras is None else extras.incarnation
         return cls(
             record.request_id,
             record.phase,
@@ -64,4 +71,7 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
             0 if extras is None else extras.refreshed_ms,
             min(max(0, tick - record.since_tick), LATEST_AGE_SECONDS),
             record.cause if record.phase is DONE else GATEWAY,
+            1 if extras is None else extras.attempt,
+            "" if incarnation is None else incarnation.name,
+            0 if incarnation is None else incarnation.since_ms,
         )

@@ -23,6 +23,7 @@ class LedgerCounts:
 
     Happened so far:
     `added`, `first_tokens`, `done`: moves of requests by clients.
+    `retried`: later attempts of a request that was known here from an earlier one.
     `ended_by_operator`, `ended_by_drop`: of `done`, those that no gateway asked for.
     `expired`: requests ended by age.
     `released`: requests ended because their gateway was silent for longer than the grace.
@@ -51,6 +52,7 @@ class LedgerCounts:
     ended_by_operator: int = 0
     ended_by_drop: int = 0
     ended_elsewhere: int = 0
+    retried: int = 0
 
     def count_end(self, cause: int) -> None:
         """Count the end of a request. `cause` is a byte as in `cause.py`."""

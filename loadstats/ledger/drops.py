@@ -17,6 +17,7 @@ from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import Done, Dropped
 from loadstats.ledger.limits import BUCKETS
 from loadstats.ledger.phase import DONE
+from loadstats.ledger.record import attempt_of
 from loadstats.ledger.records import Records
 
 
@@ -58,7 +59,7 @@ class EngineDrops:
         for record in gone[:most]:
             self._counts.count_end(ENGINE_DROP)
             self._records.end(crc32(record.request_id.encode()), record, tick, ENGINE_DROP)
-            events.append(Done(record.request_id, ENGINE_DROP))
+            events.append(Done(record.request_id, ENGINE_DROP, attempt_of(record)))
         if len(gone) <= most:
             self._bucket = (self._bucket + 1) % BUCKETS
             self._buckets_left -= 1

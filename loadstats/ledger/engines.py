@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All engines: which clusters have which, since when they are idle, and what is told of one that is closed.
+"""All engines: which clusters have which, and since when they are idle.
 
 Owned by the ledger; every method wants its lock held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 
 from loadstats.ledger.cluster import Cluster, Engine
@@ -22,14 +21,12 @@ class Engines:
     `clusters`: the clusters that have engines, by name.
     `quiet`: the engines, by when each will have been idle for too long.
     `incarnation`: what distinguishes this ledger's tags from those of other nodes and of other lives of this one.
-    `on_closed`: called with cluster and name of an engine that is no longer listed. It must be quick.
     """
 
     def __init__(self, limits: LedgerLimits, counts: LedgerCounts) -> None:
         self.clusters: dict[str, Cluster] = {}
         self.quiet: ExpiryQueue[Engine] = ExpiryQueue()
         self.incarnation = b""
-        self.on_closed: Callable[[str, str], object] | None = None
         self._limits = limits
         self._counts = counts
         self._numbers = count(1)
@@ -85,5 +82,3 @@ class Engines:
         self._counts.engines -= 1
         if not cluster.engines:
             del self.clusters[cluster.name]
-        if self.on_closed is not None:
-            self.on_closed(cluster.name, engine.name)

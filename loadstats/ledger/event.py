@@ -4,6 +4,8 @@
 
 As msgpack arrays, tagged by number, these are what nodes send each other; `docs/protocol.md` describes them. Bounds are
 the same as for clients' calls: a bad peer cannot do more harm than a bad client.
+
+`attempt` says which attempt of the request an event is about. In an event that never travels it may be `LATEST`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from loadstats.ledger.cause import GATEWAY, MAX_CAUSE
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+MAX_ATTEMPT = 2**31 - 1
+Attempt = Annotated[int, Meta(ge=1, le=MAX_ATTEMPT)]
+LATEST = 0  # the latest attempt that the node knows which applies the event
 LATEST_MS = 2**53
 EndCause = Annotated[int, Meta(ge=0, le=MAX_CAUSE)]  # a byte as in `cause.py`
 Milliseconds = Annotated[int, Meta(ge=1, le=LATEST_MS)]  # wall clock
@@ -35,12 +40,14 @@ class Added(Struct, frozen=True, array_like=True, tag=0, gc=False):
     engine: EngineText
     prompt_length: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     owner: Annotated[str, Meta(max_length=256)] = ""
+    attempt: Attempt = 1
 
 
 class FirstToken(Struct, frozen=True, array_like=True, tag=1, gc=False):
     """A client saw a request's first token."""
 
     request_id: Name
+    attempt: Attempt = 1
 
 
 class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
@@ -48,6 +55,7 @@ class Done(Struct, frozen=True, array_like=True, tag=2, gc=False):
 
     request_id: Name
     cause: EndCause = GATEWAY
+    attempt: Attempt = 1
 
 
 class TokensCounted(Struct, frozen=True, array_like=True, tag=3, gc=False):
@@ -56,6 +64,7 @@ class TokensCounted(Struct, frozen=True, array_like=True, tag=3, gc=False):
     request_id: Name
     input_tokens: TokenNum
     output_tokens: TokenNum
+    attempt: Attempt = 1
 
 
 class RequestRefreshed(Struct, frozen=True, array_like=True, tag=4, gc=False):
@@ -63,6 +72,7 @@ class RequestRefreshed(Struct, frozen=True, array_like=True, tag=4, gc=False):
 
     request_id: Name
     stamp_ms: Milliseconds
+    attempt: Attempt = 1
 
 
 class Beat(Struct, frozen=True, array_like=True, tag=5, gc=False):

@@ -5,6 +5,9 @@
 Thread-safe: one lock guards all state, and no call holds it for more than about a millisecond. Every operation is
 idempotent and free of order: add, first token and done may come in any order, twice, from any thread.
 
+A call may say which attempt of its request it is about. A later attempt stands over whatever the one before came to. A
+call that says none (`LATEST`) is about the latest one that is known here.
+
 The state is in small owners: `Records`, `Engines`, `Owners`, what falls due, what merges. This class takes the lock and
 puts them together. What peers call is in `replica`.
 """
@@ -20,6 +23,7 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
+from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import GATEWAY
 from loadstats.ledger.clock import TickClock
@@ -28,9 +32,10 @@ from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.drops import EngineDrops
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.engine_name import EngineName
 from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import (
+    LATEST,
+    MAX_ATTEMPT,
     Added,
     Beat,
     Done,
@@ -46,11 +51,11 @@ from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull, LedgerLimits, Le
 from loadstats.ledger.merging import Merging
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL
-from loadstats.ledger.record import Owner, Record
+from loadstats.ledger.record import Owner, Record, attempt_of
 from loadstats.ledger.records import Records
 from loadstats.ledger.replica import LedgerReplica
 from loadstats.ledger.requests import RequestReader
-from loadstats.ledger.reservations import CandidateNames, EngineChoice, Reserved, view_of
+from loadstats.ledger.reservations import CandidateNames, EngineChoice, Reserved, is_candidate, view_of
 from loadstats.ledger.row import Row
 from loadstats.ledger.totals import ClusterTotals, clusters_after, totals
 
@@ -79,11 +84,14 @@ class Ledger:
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
     `requests`: the ledger as people look into it.
+    `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
+        anything else knew the engine.
     """
 
     def __init__(self, **options: Unpack[LedgerOptions]) -> None:
         limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
+        self.on_dropped: Callable[[str, str], bool] | None = None
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
@@ -107,15 +115,6 @@ class Ledger:
     def incarnation(self, value: bytes) -> None:
         self._engines.incarnation = value
 
-    @property
-    def on_closed(self) -> Callable[[str, str], object] | None:
-        """Called with cluster and name of an engine that is no longer listed, under the lock: it must be quick."""
-        return self._engines.on_closed
-
-    @on_closed.setter
-    def on_closed(self, value: Callable[[str, str], object] | None) -> None:
-        self._engines.on_closed = value
-
     # What clients report
 
     def add(
@@ -128,23 +127,29 @@ class Ledger:
         wall_ns: int,
         owner: str = "",
         match: Match | None = None,
+        *,
+        attempt: int = LATEST,
         incarnation: str = "",
     ) -> bool:
         """Add a request to an engine, for the gateway `owner` if it names itself.
 
         `incarnation` sets this life of the gateway apart from others. If it is the latest, what its other lives left is
-        orphaned; else this request is. Returns False, and changes nothing, if the id is known. Raises `Mismatch` if the
+        orphaned; else this request is.
+
+        Returns False, and changes nothing, if the id is known, unless from an earlier attempt. Raises `Mismatch` if the
         engine's numbers are not those of `match`, and `LedgerFull`.
         """
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
-            if record is not None and record.engine is not None:
+            if record is not None and _is_known(record, attempt):
                 self._counts.repeated += 1
                 return False
             if match is not None:
                 self._compare(cluster, engine, match)
-            self._add(crc, record, request_id, cluster, engine, prompt_length, now, wall_ns, owner, incarnation)
+            self._add(
+                crc, record, request_id, cluster, engine, prompt_length, now, wall_ns, owner, attempt, incarnation
+            )
             if incarnation:
                 self._owners.settle(self._clock.at(now), wall_ns, SLICE)
             return True
@@ -159,12 +164,15 @@ class Ledger:
         now: float,
         wall_ns: int,
         owner: str = "",
+        *,
+        attempt: int = LATEST,
         incarnation: str = "",
     ) -> Reserved | None:
         """Choose an engine and add a request to it in one step, so that no other request is counted in between.
 
-        `choose` takes one of the named engines, or of all that the cluster has. A request whose engine is known stays
-        there, also after its end. `owner` and `incarnation` are as in `add`. Returns None, and adds nothing, if
+        `choose` takes one of the named engines, or of all that the cluster has. A request that is under way stays on
+        its engine as long as that is a candidate; else this is its next attempt. If `attempt` is no larger than the
+        known one, it stays in any case. `owner` and `incarnation` are as in `add`. Returns None, and adds nothing, if
         `choose` takes none. Raises `NoCandidates` and `LedgerFull`.
 
         Holds the lock for 0.05 ms with 1,000 engines and 0.25 ms with 5,000; the first choice in a cluster takes 0.2
@@ -173,33 +181,48 @@ class Ledger:
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
-            if record is not None and record.engine is not None:
-                self._counts.repeated += 1
-                return Reserved(record.engine.parts.ip, record.engine.encode(), None)
+            if record is not None and (before := record.engine) is not None:
+                known = attempt_of(record)
+                stays = record.phase is not DONE and is_candidate(before, cluster, names)
+                if attempt <= known if attempt else stays:
+                    self._counts.repeated += 1
+                    return Reserved(before.name, before.parts.ip, before.encode(), None, known)
+                attempt = attempt or known + 1
+                if attempt > MAX_ATTEMPT:
+                    raise LedgerFull("attempts", MAX_ATTEMPT)
             view = view_of(self._engines.clusters.get(cluster), names, crc)
             choice = choose(view)
             if choice is None:
                 return None
             name = view.name(choice.place)
-            engine = self._add(crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, incarnation)
+            record = self._add(
+                crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation
+            )
+            engine = record.engine
+            assert engine is not None
             listed = engine.cluster
             assert listed is not None  # an engine with a request is in its cluster
-            listed.refresh(1)  # the last that changed is this one
-            reserved = Reserved(engine.parts.ip, listed.encoded[engine.index], choice.score)
+            listed.refresh(2)  # since the view only this one changed, and the one of the attempt before
+            reserved = Reserved(
+                engine.name, engine.parts.ip, listed.encoded[engine.index], choice.score, attempt_of(record)
+            )
             if incarnation:  # changes other rows
                 self._owners.settle(self._clock.at(now), wall_ns, SLICE)
             return reserved
 
-    def first_token(self, request_id: str, now: float, wall_ns: int) -> bool:
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> bool:
         """End a request's prefill. Returns False if that was known, or the request is done."""
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
             tick = self._clock.at(now)
+            if attempt and record is not None and attempt > attempt_of(record):
+                self._records.restart(crc, record, attempt, tick, wall_ns)
             if record is None:
-                if self._records.remember(crc, request_id, DECODE, tick) is None:
+                record = self._records.remember(crc, request_id, DECODE, tick, attempt or 1)
+                if record is None:
                     return False
-            elif record.phase is not PREFILL:
+            elif record.phase is not PREFILL or (attempt and attempt < attempt_of(record)):
                 self._counts.repeated += 1
                 return False
             else:
@@ -208,19 +231,22 @@ class Ledger:
                 if (engine := record.engine) is not None:
                     engine.changed(wall_ns, tick)
             if self.journal is not None:
-                self.journal.append(FirstToken(request_id), now)
+                self.journal.append(FirstToken(request_id, attempt_of(record)), now)
             return True
 
-    def done(self, request_id: str, now: float, wall_ns: int, cause: int = GATEWAY) -> bool:
+    def done(self, request_id: str, now: float, wall_ns: int, cause: int = GATEWAY, attempt: int = LATEST) -> bool:
         """End a request. Returns False if that was known. `cause` is why, a byte as in `cause.py`."""
         crc = crc32(request_id.encode())
         with self._lock:
             record = self._buckets[crc % BUCKETS].get(request_id)
             tick = self._clock.at(now)
+            if attempt and record is not None and attempt > attempt_of(record):
+                self._records.restart(crc, record, attempt, tick, wall_ns)
             if record is None:
-                if self._records.remember(crc, request_id, DONE, tick, cause) is None:
+                record = self._records.remember(crc, request_id, DONE, tick, attempt or 1, cause)
+                if record is None:
                     return False
-            elif record.phase is DONE:
+            elif record.phase is DONE or (attempt and attempt < attempt_of(record)):
                 self._counts.repeated += 1
                 return False
             else:
@@ -232,25 +258,35 @@ class Ledger:
                     engine.changed(wall_ns, tick)
                 self._records.end(crc, record, tick, cause)
             if self.journal is not None:
-                self.journal.append(Done(request_id, cause), now)
+                self.journal.append(Done(request_id, cause, attempt_of(record)), now)
             return True
 
-    def tokens(self, request_id: str, input_tokens: int, output_tokens: int, now: float, wall_ns: int) -> bool:
+    def tokens(
+        self,
+        request_id: str,
+        input_tokens: int,
+        output_tokens: int,
+        now: float,
+        wall_ns: int,
+        attempt: int = LATEST,
+    ) -> bool:
         """Set how many tokens a request holds. Returns False if it holds as many already, or is over."""
         crc = crc32(request_id.encode())
         with self._lock:
             tick = self._clock.at(now)
-            if not self._records.hold(crc, request_id, input_tokens, output_tokens, tick, wall_ns):
+            if not self._records.hold(crc, request_id, attempt, input_tokens, output_tokens, tick, wall_ns):
                 self._counts.repeated += 1
                 return False
             if self.journal is not None:
-                self.journal.append(TokensCounted(request_id, input_tokens, output_tokens), now)
+                attempt = attempt_of(self._buckets[crc % BUCKETS][request_id])
+                self.journal.append(TokensCounted(request_id, input_tokens, output_tokens, attempt), now)
             return True
 
-    def refresh(self, request_id: str, now: float, wall_ns: int) -> bool:
+    def refresh(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> bool:
         """Let a request expire as late as one that begins now.
 
-        Returns False if it is unknown or over, or should have expired by now: other nodes may have ended it.
+        Returns False if it is unknown, over or in another attempt, or should have expired by now: other nodes may have
+        ended it.
         """
         crc = crc32(request_id.encode())
         with self._lock:
@@ -258,12 +294,15 @@ class Ledger:
             record = self._buckets[crc % BUCKETS].get(request_id)
             if record is None or record.engine is None or record.phase is DONE:
                 return False
+            known = attempt_of(record)
+            if attempt not in (LATEST, known):
+                return False
             if record.due_tick <= tick and not self._expiry.reprieve(record, tick):
                 return False
             stamp_ms = later_ms(wall_ns, 0 if record.extras is None else record.extras.refreshed_ms)
             self._records.renew(crc, record, stamp_ms, tick + self._limits.request_ticks)
             if self.journal is not None:
-                self.journal.append(RequestRefreshed(request_id, stamp_ms), now)
+                self.journal.append(RequestRefreshed(request_id, stamp_ms, known), now)
             return True
 
     def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int, incarnation: str = "") -> bool:
@@ -299,12 +338,15 @@ class Ledger:
         return [ip, *(engine.name for engine in engines if engine.parts.ip == ip and engine.name != ip)]
 
     def drop(self, cluster: str, engine: str) -> int | None:
-        """Forget an engine and its requests. Returns how many those are; None if there is no such engine.
+        """Forget an engine, its requests and what else is known of it. Returns how many requests those are; None if
+        nothing knew the engine.
 
         It is no longer listed at once. `lapse` ends the requests one by one, and so on every node.
         """
         with self._lock:
-            return self._drops.drop(cluster, engine)
+            ended = self._drops.drop(cluster, engine)
+        known = self.on_dropped is not None and self.on_dropped(cluster, engine)
+        return 0 if ended is None and known else ended
 
     def journal_event(self, event: object, now: float, size: int) -> None:
         """Journal what another part took from its clients, in one line with the ledger's own events. `size` is its
@@ -437,9 +479,13 @@ class Ledger:
         now: float,
         wall_ns: int,
         owner: str,
+        attempt: int,
         incarnation: str,
-    ) -> Engine:
-        """Take a new request, or one that is known as a stub. Returns its engine."""
+    ) -> Record:
+        """Take a new request, one that is known as a stub, or another attempt of one. Returns its record.
+
+        An attempt that is no later than the known one is that one.
+        """
         records = self._records
         if record is None and records.size >= self._limits.max_records:
             raise LedgerFull("requests", self._limits.max_records)
@@ -447,15 +493,21 @@ class Ledger:
         if owner and not self._owners.has_room_for(owner):
             raise LedgerFull("owners", self._limits.max_owners)
         engine = self._engines.use(cluster, name, tick)
+        if record is None:
+            attempt = attempt or 1
+        elif attempt > (known := attempt_of(record)):
+            records.restart(crc, record, attempt, tick, wall_ns)
+        else:
+            attempt = known
         journal = self.journal
         origin, seq = None, 0
         since_ms = self._owners.first_seen(owner, incarnation, wall_ns) if owner and incarnation else 0
         if journal is not None:
-            added = Added(request_id, cluster, name, prompt_length, owner)
+            added = Added(request_id, cluster, name, prompt_length, owner, attempt)
             event = FromIncarnation(incarnation, since_ms, added) if since_ms else added
             origin, seq = journal.origin, journal.append(event, now)
         if record is None:
-            record = records.insert(crc, request_id, engine, prompt_length, tick, origin, seq)
+            record = records.insert(crc, request_id, engine, prompt_length, tick, origin, seq, attempt)
         else:
             records.complete(crc, record, engine, prompt_length, tick, origin, seq)
         if owner and record.phase is not DONE:
@@ -464,7 +516,7 @@ class Ledger:
             self._owners.note(owner, incarnation, since_ms, tick, self._limits.max_owners)
         self._counts.added += 1
         engine.changed(wall_ns, tick)
-        return engine
+        return record
 
     def _compare(self, cluster: str, name: str, match: Match) -> None:
         """Raise `Mismatch` if an engine is not as a client believes. One that was never used is idle."""
@@ -474,3 +526,9 @@ class Ledger:
             expected = getattr(match, member)
             if expected is not None and expected != getattr(row, member):
                 raise Mismatch(row)
+
+
+def _is_known(record: Record, attempt: int) -> bool:
+    """Return whether an add of this attempt changes nothing."""
+    known = attempt_of(record)
+    return record.engine is not None if attempt in (LATEST, known) else attempt < known

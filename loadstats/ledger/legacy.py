@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from loadstats.ledger.event import Added, Done, FirstToken
+from loadstats.ledger.event import LATEST, Added, Done, FirstToken
 from loadstats.ledger.replica import LedgerReplica
 
 
@@ -24,15 +24,16 @@ class LegacyLedgerAdapter:
         wall_ns: int,
         owner: str = "",
         match: object = None,
+        attempt: int = LATEST,
         incarnation: str = "",
     ) -> None:
         """Add a request."""
-        self._replica.apply([Added(request_id, cluster, engine, prompt_length)], None, 0, now, wall_ns)
+        self._replica.apply([Added(request_id, cluster, engine, prompt_length, "", attempt)], None, 0, now, wall_ns)
 
-    def first_token(self, request_id: str, now: float, wall_ns: int) -> None:
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> None:
         """End a request's prefill."""
-        self._replica.apply([FirstToken(request_id)], None, 0, now, wall_ns)
+        self._replica.apply([FirstToken(request_id, attempt)], None, 0, now, wall_ns)
 
-    def done(self, request_id: str, now: float, wall_ns: int) -> None:
+    def done(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> None:
         """End a request."""
-        self._replica.apply([Done(request_id)], None, 0, now, wall_ns)
+        self._replica.apply([Done(request_id, attempt=attempt)], None, 0, now, wall_ns)

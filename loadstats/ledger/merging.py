@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How peers' events and copies are merged into the ledger.
 
-Owned by the ledger; every method wants its lock held. Idempotent and free of order, as clients' calls are. Where adds
-of one id disagree, the lowest dot stands on every node; an add without a dot changes nothing that is known.
+Owned by the ledger; every method wants its lock held. Idempotent and free of order, as clients' calls are. A request's
+state is its attempt and its phase, in that order: a later attempt stands over whatever the one before came to. Where
+adds of one attempt disagree, the lowest dot stands on every node; an add without a dot changes nothing that is known.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import (
+    LATEST,
     Added,
     Beat,
     Done,
@@ -28,11 +30,10 @@ from loadstats.ledger.event import (
     RequestRefreshed,
     TokensCounted,
 )
-from loadstats.ledger.incarnation_copy import IncarnationCopy
 from loadstats.ledger.limits import BUCKETS, LedgerFull, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
-from loadstats.ledger.record import Origin, Record
+from loadstats.ledger.record import Origin, Record, attempt_of
 from loadstats.ledger.records import Records
 
 # Of the caps. Peers stop their clients at the cap: what they took before that must find room here.
@@ -84,16 +85,16 @@ class Merging:
         match event:
             case Added():
                 self._added(event, origin, seq, tick, wall_ns, age_seconds)
-            case FirstToken(request_id):
-                self._phase(crc32(request_id.encode()), request_id, DECODE, tick, wall_ns)
-            case Done(request_id, cause):
-                self._phase(crc32(request_id.encode()), request_id, DONE, tick, wall_ns, cause)
-            case TokensCounted(request_id, input_tokens, output_tokens):
+            case FirstToken(request_id, attempt):
+                self._phase(crc32(request_id.encode()), request_id, attempt, DECODE, tick, wall_ns)
+            case Done(request_id, cause, attempt):
+                self._phase(crc32(request_id.encode()), request_id, attempt, DONE, tick, wall_ns, cause)
+            case TokensCounted(request_id, input_tokens, output_tokens, attempt):
                 crc = crc32(request_id.encode())
-                self._records.hold(crc, request_id, input_tokens, output_tokens, tick, wall_ns)
-            case RequestRefreshed(request_id, stamp_ms):
+                self._records.hold(crc, request_id, attempt, input_tokens, output_tokens, tick, wall_ns)
+            case RequestRefreshed(request_id, stamp_ms, attempt):
                 record = self._records.find(request_id)
-                if record is not None and record.engine is not None and record.phase is not DONE:
+                if record is not None and _is_live(record) and attempt in (LATEST, attempt_of(record)):
                     due = tick - age_seconds + self._limits.request_ticks
                     self._records.renew(crc32(request_id.encode()), record, stamp_ms, due)
             case Beat(name, ttl_seconds, stamp_ms):
@@ -106,22 +107,35 @@ class Merging:
                     self._engines.shut(engine)
 
     def bucket(
-        self, bucket: int, copies: Sequence[RequestCopy], *, theirs: Covers, ours: Covers, tick: int, wall_ns: int
+        self,
+        bucket: int,
+        copies: Sequence[RequestCopy],
+        *,
+        theirs: Covers,
+        ours: Covers,
+        tick: int,
+        wall_ns: int,
+        attempts: bool = True,
     ) -> int:
         """Merge a peer's whole bucket. Returns how many records changed here.
 
         A live record that only one side has is either new to the other or over there already. A node that has seen the
-        add and lacks the record has seen its end. `theirs` and `ours` report who has seen what. Source: an optimized
-        OR-set without tombstones (Bieniusa et al. 2012).
+        add and lacks the record, or has it in a lower attempt, has seen its end. `theirs` and `ours` report who has
+        seen what. Source: an optimized OR-set without tombstones (Bieniusa et al. 2012).
+
+        `attempts`: whether the peer knows of attempts. If not, nothing follows from what it lacks of later ones.
         """
         changed = 0
         for copy in copies:
             changed += self._copy(bucket, copy, ours, tick, wall_ns)
-        present = {copy.request_id for copy in copies if copy.cluster}  # a stub has not seen the add
+        present = {copy.request_id: copy.attempt for copy in copies if copy.cluster}  # a stub has not seen the add
         for record in list(self._records.buckets[bucket].values()):
             if record.engine is None or record.phase is DONE or record.origin is None:
                 continue
-            if record.request_id not in present and theirs(record.origin.name, record.seq):
+            attempt = attempt_of(record)
+            if attempt > 1 and not attempts:
+                continue
+            if present.get(record.request_id, 0) < attempt and theirs(record.origin.name, record.seq):
                 record.engine.changed(wall_ns)
                 self._records.end(crc32(record.request_id.encode()), record, tick, ELSEWHERE)
                 self._counts.count_end(ELSEWHERE)
@@ -169,6 +183,7 @@ class Merging:
         self._add(
             crc,
             request_id,
+            event.attempt,
             event.cluster,
             event.engine,
             event.prompt_length,
@@ -193,9 +208,9 @@ class Merging:
             return 0  # not of this bucket: the peer is wrong about it
         records = self._records.buckets[bucket]
         before = records.get(copy.request_id)
-        known = before is not None and (before.phase, before.engine, before.seq)
+        known = before is not None and _state(before)
         changed = False
-        here = before is not None and before.engine is not None
+        here = before is not None and before.engine is not None and attempt_of(before) >= copy.attempt
         if copy.phase != DONE and not here and copy.origin and ours(copy.origin, copy.seq):
             return 0  # it is over here
         if copy.cluster and (copy.phase != DONE or before is not None):
@@ -203,6 +218,7 @@ class Merging:
             self._add(
                 crc,
                 copy.request_id,
+                copy.attempt,
                 copy.cluster,
                 copy.engine,
                 copy.prompt_length,
@@ -211,21 +227,24 @@ class Merging:
                 copy.seq,
                 tick,
                 wall_ns,
-                (copy.incarnation, max(1, copy.since_ms)) if isinstance(copy, IncarnationCopy) else NO_INCARNATION,
+                (copy.incarnation, max(1, copy.since_ms)) if copy.incarnation else NO_INCARNATION,
             )
         if copy.input_tokens or copy.output_tokens:
-            changed = self._records.hold(crc, copy.request_id, copy.input_tokens, copy.output_tokens, tick, wall_ns)
+            changed = self._records.hold(
+                crc, copy.request_id, copy.attempt, copy.input_tokens, copy.output_tokens, tick, wall_ns
+            )
         if copy.phase != PREFILL:
-            self._phase(crc, copy.request_id, Phase(copy.phase), tick, wall_ns, copy.cause)
+            self._phase(crc, copy.request_id, copy.attempt, Phase(copy.phase), tick, wall_ns, copy.cause)
         record = records.get(copy.request_id)
-        if record is None:
+        if record is None or attempt_of(record) != copy.attempt:
             return 0
-        if copy.refreshed_ms and record.engine is not None and record.phase is not DONE:
+        if copy.refreshed_ms and _is_live(record):
             due = tick + min(copy.remaining_seconds, self._limits.request_ticks)  # as long as a refresh holds
             changed |= self._records.renew(crc, record, copy.refreshed_ms, due, heard=False)
-        if (record.phase, record.engine, record.seq) == known:
+        state = _state(record)
+        if state == known:
             return int(changed)
-        if record.phase is DONE or not known or (record.engine, record.seq) != known[1:]:
+        if record.phase is DONE or not known or state[1:] != known[1:]:
             self._age(record, copy, tick)
         return 1
 
@@ -249,6 +268,7 @@ class Merging:
         self,
         crc: int,
         request_id: str,
+        attempt: int,
         cluster: str,
         name: str,
         prompt_length: int,
@@ -260,7 +280,13 @@ class Merging:
         incarnation: tuple[str, int] = NO_INCARNATION,
     ) -> None:
         record = self._records.buckets[crc % BUCKETS].get(request_id)
-        if record is not None and record.engine is not None:
+        known = 1 if record is None else attempt_of(record)
+        attempt = attempt or known
+        if attempt < known:
+            return
+        if record is not None and attempt > known:
+            self._records.restart(crc, record, attempt, tick, wall_ns)
+        elif record is not None and record.engine is not None:
             if (
                 record.phase is DONE
                 or origin is None
@@ -274,7 +300,7 @@ class Merging:
             self.incomplete_until = tick + self._limits.request_ticks
             return
         if record is None:
-            record = self._records.insert(crc, request_id, engine, prompt_length, tick, origin, seq)
+            record = self._records.insert(crc, request_id, engine, prompt_length, tick, origin, seq, attempt)
         else:
             self._records.complete(crc, record, engine, prompt_length, tick, origin, seq)
         if owner and record.phase is not DONE:
@@ -291,11 +317,25 @@ class Merging:
         except LedgerFull:
             return None
 
-    def _phase(self, crc: int, request_id: str, phase: Phase, tick: int, wall_ns: int, cause: int = UNKNOWN) -> None:
+    def _phase(
+        self,
+        crc: int,
+        request_id: str,
+        attempt: int,
+        phase: Phase,
+        tick: int,
+        wall_ns: int,
+        cause: int = UNKNOWN,
+    ) -> None:
         record = self._records.buckets[crc % BUCKETS].get(request_id)
         if record is None:
-            self._records.remember(crc, request_id, phase, tick, cause if phase is DONE else UNKNOWN)
-        elif record.phase < phase:
+            self._records.remember(crc, request_id, phase, tick, attempt or 1, cause if phase is DONE else UNKNOWN)
+            return
+        if attempt and attempt != (known := attempt_of(record)):
+            if attempt < known:
+                return
+            self._records.restart(crc, record, attempt, tick, wall_ns)
+        if record.phase < phase:
             engine = record.engine
             if phase is DONE:
                 self._counts.count_end(cause)
@@ -307,3 +347,12 @@ class Merging:
                 engine.changed(wall_ns, tick)
         elif phase is DONE:
             record.cause = better_known(record.cause, cause)
+
+
+def _is_live(record: Record) -> bool:
+    return record.engine is not None and record.phase is not DONE
+
+
+def _state(record: Record) -> tuple[Phase, Engine | None, int, int]:
+    """Return what changes when a record moves; the phase first."""
+    return record.phase, record.engine, record.seq, attempt_of(record)

@@ -20,7 +20,7 @@ from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.limits import BUCKETS, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
-from loadstats.ledger.record import Origin, Record, RecordExtras, fingerprint
+from loadstats.ledger.record import Origin, Record, RecordExtras, attempt_of, fingerprint
 from loadstats.ledger.signals import count, hold_tokens, leave_prefill
 
 
@@ -47,11 +47,21 @@ class Records:
         return self.buckets[crc32(request_id.encode()) % BUCKETS].get(request_id)
 
     def insert(
-        self, crc: int, request_id: str, engine: Engine, prompt_length: int, tick: int, origin: Origin | None, seq: int
+        self,
+        crc: int,
+        request_id: str,
+        engine: Engine,
+        prompt_length: int,
+        tick: int,
+        origin: Origin | None,
+        seq: int,
+        attempt: int,
     ) -> Record:
         """Add a new request, in prefill. Returns its record."""
         due = tick + self._request_ticks
         record = Record(None, None, request_id, engine, prompt_length, PREFILL, tick, due, origin, seq)
+        if attempt != 1:
+            record.extras = RecordExtras(record=record, attempt=attempt)
         place = crc % BUCKETS
         self.buckets[place][request_id] = record
         self.size += 1
@@ -80,7 +90,9 @@ class Records:
         self._due.move(record, tick + self._request_ticks)
         self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
 
-    def remember(self, crc: int, request_id: str, phase: Phase, tick: int, cause: int = 0) -> Record | None:
+    def remember(
+        self, crc: int, request_id: str, phase: Phase, tick: int, attempt: int, cause: int = UNKNOWN
+    ) -> Record | None:
         """Leave a stub for a call that overtook its add. Returns None, and leaves none, where the ledger is full.
 
         `cause` is why the request ended, if it did.
@@ -90,6 +102,8 @@ class Records:
             return None
         due = tick + self._limits.stub_ticks
         record = Record(None, None, request_id, None, 0, phase, tick, due, cause=cause)
+        if attempt != 1:
+            record.extras = RecordExtras(record=record, attempt=attempt)
         self.buckets[crc % BUCKETS][request_id] = record
         self.size += 1
         self._counts.stubs += 1
@@ -116,7 +130,7 @@ class Records:
         record.cause = cause
         if engine is None:
             record.phase = DONE
-            record.extras = None
+            record.extras = _attempt_alone(record)
             self._due.move(record, tick + self._limits.stub_ticks)
             return
         if record.origin is not None:
@@ -124,7 +138,7 @@ class Records:
         count(engine, record, -1)
         if record.extras is not None:
             self._owners.release(record.extras)
-            record.extras = None
+            record.extras = _attempt_alone(record)
         self._counts.in_flight -= 1
         self._counts.tombstones += 1
         record.phase = DONE
@@ -136,12 +150,33 @@ class Records:
         assert engine is not None
         kept = None
         if extras is not None:
-            kept = RecordExtras(None, None, record, extras.input_tokens, extras.output_tokens, extras.refreshed_ms)
+            kept = RecordExtras(
+                record=record,
+                input_tokens=extras.input_tokens,
+                output_tokens=extras.output_tokens,
+                refreshed_ms=extras.refreshed_ms,
+                attempt=extras.attempt,
+            )
         self.end(crc, record, tick, UNKNOWN)
         engine.changed(wall_ns)
         self._counts.tombstones -= 1
         self._counts.stubs += 1
         record.phase, record.engine, record.origin, record.seq, record.extras = phase, None, None, 0, kept
+
+    def restart(self, crc: int, record: Record, attempt: int, tick: int, wall_ns: int) -> None:
+        """Turn a record of any phase into a stub of a later attempt. The one before no longer counts."""
+        engine = record.engine
+        if engine is not None:
+            if record.phase is not DONE:
+                self.end(crc, record, tick, UNKNOWN)
+                engine.changed(wall_ns)
+            self._counts.tombstones -= 1
+            self._counts.stubs += 1
+        record.engine, record.prompt_length, record.phase, record.cause = None, 0, PREFILL, UNKNOWN
+        record.origin, record.seq, record.since_tick = None, 0, tick
+        record.extras = RecordExtras(record=record, attempt=attempt)
+        self._due.move(record, tick + self._limits.stub_ticks)
+        self._counts.retried += 1
 
     def forget(self, record: Record) -> None:
         """Drop an unlinked tombstone or stub."""
@@ -153,15 +188,24 @@ class Records:
         del self.buckets[crc32(record.request_id.encode()) % BUCKETS][record.request_id]
         self.size -= 1
 
-    def hold(self, crc: int, request_id: str, input_tokens: int, output_tokens: int, tick: int, wall_ns: int) -> bool:
-        """Let a request that is not over hold so many tokens, if that is more. Returns whether anything changed."""
+    def hold(
+        self, crc: int, request_id: str, attempt: int, input_tokens: int, output_tokens: int, tick: int, wall_ns: int
+    ) -> bool:
+        """Let a request that is not over hold so many tokens, if that is more. Returns whether anything changed.
+
+        `attempt` may be `LATEST`.
+        """
         record = self.buckets[crc % BUCKETS].get(request_id)
         if record is None:
             if not (input_tokens or output_tokens):
                 return False
-            record = self.remember(crc, request_id, PREFILL, tick)
+            record = self.remember(crc, request_id, PREFILL, tick, attempt or 1)
             if record is None:
                 return False
+        elif attempt and attempt != attempt_of(record):
+            if attempt < attempt_of(record) or not (input_tokens or output_tokens):
+                return False
+            self.restart(crc, record, attempt, tick, wall_ns)
         if record.phase is DONE:
             return False
         extras = record.extras
@@ -206,3 +250,9 @@ class Records:
             bucket.clear()
         self.digests = [0] * BUCKETS
         self.size = 0
+
+
+def _attempt_alone(record: Record) -> RecordExtras | None:
+    """Return the extras that are left of a record that is over."""
+    extras = record.extras
+    return None if extras is None or extras.attempt == 1 else RecordExtras(record=record, attempt=extras.attempt)

@@ -16,7 +16,6 @@ from loadstats.ledger.clock import TickClock
 from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.event import Event
 from loadstats.ledger.expiry import Expiry
-from loadstats.ledger.incarnation_copy import copy_of
 from loadstats.ledger.limits import SLICE, LedgerLimits
 from loadstats.ledger.merging import Covers, Merging
 from loadstats.ledger.owners import Owners
@@ -111,15 +110,25 @@ class LedgerReplica:
         """Return everything in a bucket, tombstones and stubs too."""
         with self._lock:
             tick = self._clock.at(now)
-            return [copy_of(record, tick) for record in self._records.buckets[bucket].values()]
+            return [RequestCopy.of(record, tick) for record in self._records.buckets[bucket].values()]
 
     def merge(
-        self, bucket: int, copies: Sequence[RequestCopy], *, theirs: Covers, ours: Covers, now: float, wall_ns: int
+        self,
+        bucket: int,
+        copies: Sequence[RequestCopy],
+        *,
+        theirs: Covers,
+        ours: Covers,
+        now: float,
+        wall_ns: int,
+        attempts: bool = True,
     ) -> int:
         """Merge a peer's whole bucket. Returns how many records changed here. See `Merging.bucket`."""
         with self._lock:
             tick = self._clock.at(now)
-            return self._merging.bucket(bucket, copies, theirs=theirs, ours=ours, tick=tick, wall_ns=wall_ns)
+            return self._merging.bucket(
+                bucket, copies, theirs=theirs, ours=ours, tick=tick, wall_ns=wall_ns, attempts=attempts
+            )
 
     def owners(self, now: float) -> dict[str, tuple[int, int]]:
         """Return gateways by name: the stamp of the last heartbeat in wall-clock ms, and for how many seconds that

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
-from loadstats.ledger.cluster import Cluster
+from loadstats.ledger.cluster import Cluster, Engine
 
 MAX_CANDIDATES = 5_000  # of more, a choice would hold the lock for longer than others may have to wait
 
@@ -49,6 +49,9 @@ class CandidateNames:
             self._view = view
         return view
 
+    def __contains__(self, name: str) -> bool:
+        return name in self.texts
+
 
 class EngineChoice(NamedTuple):
     """What a policy chose.
@@ -64,18 +67,29 @@ class EngineChoice(NamedTuple):
 class Reserved(NamedTuple):
     """The engine that a request is on.
 
+    `name`: the engine's name.
     `ip`: the engine's address.
     `row`: the engine's row as JSON, with this request.
     `score`: the engine's score; None if the request was on the engine before.
+    `attempt`: which attempt of the request it is on the engine for.
     """
 
+    name: str
     ip: str
     row: bytes
     score: float | None
+    attempt: int = 1
 
 
 class NoCandidates(Exception):
     """The call names no engines, and the cluster has none."""
+
+
+def is_candidate(engine: Engine, cluster: str, names: CandidateNames | None) -> bool:
+    """Return whether a reservation in a cluster may take this engine. It may not if the engine is no longer listed."""
+    if engine.cluster is None or engine.cluster.name != cluster:
+        return False
+    return names is None or engine.name in names
 
 
 def view_of(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
-from loadstats.ledger.engine_name import EngineName
+from edge.engine_name import EngineName
 from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Load, numbers
 
 INT64 = {"format": "int64"}  # for clients that are generated from the API's schema
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     class Row(EngineRow, Load, frozen=True):  # type: ignore[misc] # to the checker alone: the members of a frozen struct
         """One engine's load: the signals of `Load`, and these members.
 
-        `ip`: the engine's address, as it was reported.
+        `ip`: the engine's address, in its one form.
         `updated_time`: when a call last changed the row, in ns since 1970.
         `port`, `dp_rank`: of an engine that was named with them.
         """
@@ -59,7 +59,10 @@ else:
     Row = defstruct(
         "Row",
         [
-            ("ip", Annotated[str, Meta(description="as it was reported")]),
+            (
+                "ip",
+                Annotated[str, Meta(description="in its one form: RFC 5952, IPv4 inside IPv6 as IPv4")],
+            ),
             *((name, signal_type(name)) for name in CONTRACT),
             ("updated_time", _updated),
             *((name, signal_type(name), 0) for name in OURS),

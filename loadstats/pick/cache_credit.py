@@ -13,8 +13,8 @@ class CachedLengths(Protocol):
 
     `longest`: the most that one engine holds.
     `usual`: what an engine holds that is in `engines` and not in `others`.
-    `others`: what the other engines hold, by address.
-    `engines`: the addresses of all engines with a cache; any other engine holds 0.
+    `others`: what the other engines hold, by name.
+    `engines`: the names of all engines with an entry of their own. Any other engine uses its address's entry.
     `roster`: another object whenever `engines` changes.
     """
 
@@ -29,8 +29,8 @@ class CachedLengths(Protocol):
     @property
     def roster(self) -> object: ...
 
-    def at(self, ip: str) -> int:
-        """Return how many blocks the engine at an address holds."""
+    def at(self, engine: str, address: str) -> int:
+        """Return how many blocks an engine holds, by its name and the address in it."""
 
 
 class CacheCredit(NamedTuple):

@@ -9,6 +9,7 @@ Used under the ledger's lock. Between two choices few engines change: of 1,000 c
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import ceil, inf
 
 from loadstats.ledger import CandidateView
@@ -36,6 +37,7 @@ class CandidateScores:
     __slots__ = (
         "_changes",
         "_counts",
+        "_entries",
         "_longest",
         "_options",
         "_rest",
@@ -55,6 +57,7 @@ class CandidateScores:
         self._options = options
         self._roster: object = None
         self._rest: tuple[int, list[int]] = (1, [])
+        self._entries: Mapping[str, Sequence[int]] = {}  # the places that use each entry of the caches
         self._read()
 
     @classmethod
@@ -74,32 +77,49 @@ class CandidateScores:
     def costs_with(self, credit: CacheCredit) -> list[float]:
         """Return the costs less what the engines' caches are worth, up to a constant that is the same for all."""
         lengths, block = credit
-        costs, places, usual = self.costs.copy(), self._view.places, lengths.usual
-        for ip, length in lengths.others.items():
-            if ip in places:
-                for place in places[ip]:
+        self._match(lengths)
+        costs, entries, usual = self.costs.copy(), self._entries, lengths.usual
+        for name, length in lengths.others.items():
+            if name in entries:
+                for place in entries[name]:
                     costs[place] -= block * (length - usual)
         if usual:
-            sign, rest = self._unusual(lengths)
+            sign, rest = self._rest
             for place in rest:
                 costs[place] += block * usual * sign
         return costs
 
     def score(self, place: int, credit: CacheCredit | None) -> float:
         """Return the score of a candidate: 0 with the fewest requests, no prompts to read and an empty cache."""
-        cached = 0.0 if credit is None else credit.block * credit.lengths.at(self._view.ips[place])
+        cached = (
+            0.0 if credit is None else credit.block * credit.lengths.at(self._view.name(place), self._view.ips[place])
+        )
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
 
-    def _unusual(self, lengths: CachedLengths) -> tuple[int, list[int]]:
-        """Return 1 and the places of the engines without a known cache; or, if those are fewer, -1 and the others."""
-        if self._roster is not lengths.roster:
-            known: list[int] = []
-            unknown: list[int] = []
-            for place, ip in enumerate(self._view.ips):
-                (known if ip in lengths.engines else unknown).append(place)
-            self._rest = (1, unknown) if len(unknown) < len(known) else (-1, known)
-            self._roster = lengths.roster
-        return self._rest
+    def _match(self, lengths: CachedLengths) -> None:
+        """Find which candidate uses which entry of the caches: its own, else its address's. Done whenever there are
+        other entries.
+
+        `_rest` is 1 and the places without a known cache; or, if those are fewer, -1 and the others.
+        """
+        if self._roster is lengths.roster:
+            return
+        view, engines = self._view, lengths.engines
+        names, ips = view.names, view.ips
+        if names == ips:
+            used, self._entries = ips, view.places
+        else:
+            used = [name if name in engines else ip for name, ip in zip(names, ips, strict=True)]
+            entries: dict[str, list[int]] = {}
+            for place, name in enumerate(used):
+                entries.setdefault(name, []).append(place)
+            self._entries = entries
+        known: list[int] = []
+        unknown: list[int] = []
+        for place, name in enumerate(used):
+            (known if name in engines else unknown).append(place)
+        self._rest = (1, unknown) if len(unknown) < len(known) else (-1, known)
+        self._roster = lengths.roster
 
     def _read(self) -> None:
         """Read all numbers again."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from edge.body import Addresses, Body
+from edge.addresses import Addresses
+from edge.body import Body
 from edge.errors import InvalidInput
 from loadstats.ledger import CandidateNames, EngineName
 from loadstats.pick.wire import Candidate, Pick
@@ -26,7 +27,7 @@ class Candidates:
     def __init__(self) -> None:
         self._read: Callable[[bytes], Pick] = Body(Pick, watched=False).read
         self._addresses = Addresses()
-        self._ips: dict[str, str] = {}  # addresses of names that were found to be right
+        self._ips: dict[str, str] = {}  # addresses by names, each in its one form
         self._lists: dict[tuple[str, bytes], CandidateNames] = {}
         self._bytes = 0
 
@@ -60,37 +61,37 @@ class Candidates:
         return candidates, ips  # type: ignore[return-value] # all are text
 
     def _checked(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]]:
-        """Return names and addresses of any candidates. Raises InvalidInput."""
+        """Return names and addresses of any candidates, in their one form. Raises InvalidInput."""
         texts: list[str] = []
         ips: list[str] = []
         for place, each in enumerate(candidates):
-            if isinstance(each, str):
-                text = each
-                ip = self._ips.get(each) or self._parsed(place, each)
+            if not isinstance(each, str):
+                ip = self._canonical(f"candidates[{place}].", each.ip)
+                text = str(EngineName(ip, each.port, each.dp_rank))
+            elif each in self._ips:
+                text, ip = each, self._ips[each]
             else:
-                text = ip = each.ip
-                self._check(f"candidates[{place}].", ip)
-                if each.port is not None or each.dp_rank is not None:
-                    text = str(EngineName(ip, each.port, each.dp_rank))
+                text, ip = self._parsed(place, each)
             texts.append(text)
             ips.append(ip)
         return texts, ips
 
-    def _parsed(self, place: int, text: str) -> str:
-        """Return the address in an engine's name, and remember it. Raises InvalidInput."""
+    def _parsed(self, place: int, text: str) -> tuple[str, str]:
+        """Return an engine's name and its address, and remember them. Raises InvalidInput."""
         try:
             name = EngineName.of(text)
         except ValueError:
             example = "10.0.0.1, 10.0.0.1:8000, 10.0.0.1:8000/3 or [::1]:8000"
             raise InvalidInput(f"candidates[{place}]: expected an engine as in {example}, got {text!r}") from None
-        self._check(f"candidates[{place}]: ", name.ip)
+        ip = self._canonical(f"candidates[{place}]: ", name.ip)
+        canonical = str(EngineName(ip, name.port, name.dp_rank))
         if len(self._ips) >= REMEMBERED_NAMES:
             self._ips = {}
-        self._ips[text] = name.ip
-        return name.ip
+        self._ips[canonical] = ip
+        return canonical, ip
 
-    def _check(self, where: str, ip: str) -> None:
+    def _canonical(self, where: str, ip: str) -> str:
         try:
-            self._addresses.check(ip)
+            return self._addresses.canonical(ip)
         except InvalidInput as wrong:
             raise InvalidInput(f"{where}{wrong.reason}") from None

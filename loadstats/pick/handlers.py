@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 from edge.body import MAX_HASH, Body
 from edge.call import Call, Route
 from edge.errors import InvalidInput, TooMany
-from loadstats.ledger import CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
+from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
 from loadstats.pick.cache_credit import CacheCredit, CachedLengths
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
@@ -29,7 +29,7 @@ PICK = "/v1/load/pick"
 Cached = Callable[[str, tuple[int, ...]], CachedLengths | None]
 """Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if none holds any."""
 Keep = Callable[[str, str, tuple[int, ...]], object]
-"""Notes that the engine of a cluster at an address holds a prompt."""
+"""Notes that an engine of a cluster, by its name, holds a prompt."""
 
 
 class PickHandlers:
@@ -50,7 +50,7 @@ class PickHandlers:
         random: Random,
         *,
         cached: Cached = lambda cluster, hashes: None,
-        keep: Keep = lambda cluster, ip, hashes: None,
+        keep: Keep = lambda cluster, engine, hashes: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -72,8 +72,10 @@ class PickHandlers:
         """`POST /v1/load/pick`: choose an engine for a request and count the request on it, in one step.
 
         Answered with the engine's row, this request included. The request's first token and its end are reported
-        as after `POST /v1/load/stats`. A request whose `request_id` is known stays where it is: the answer is its
-        engine's row now, nothing is counted, and `score` is null. An engine without reports has no requests.
+        as after `POST /v1/load/stats`. A request that is under way stays where it is while its engine is a candidate:
+        the answer is its engine's row now, nothing is counted, and `score` is null. If its engine is none, or it is
+        over, this is its next attempt: it counts on the engine answered and nowhere else. With an `attempt` no larger
+        than the known one it stays in any case. An engine without reports has no requests.
         429 where every candidate has `max_queued` requests. Members that are not named here are ignored.
         """
         body = self._read(call.body)
@@ -96,7 +98,8 @@ class PickHandlers:
                 self._now(),
                 self._wall_ns(),
                 body.owner or "",
-                body.incarnation or "",
+                attempt=body.attempt or LATEST,
+                incarnation=body.incarnation or "",
             )
         except NoCandidates:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None
@@ -104,10 +107,15 @@ class PickHandlers:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
         if reserved is None:
             raise TooMany(f"max_queued: every candidate has {options.max_queued} requests or more")
-        length = 0 if lengths is None else lengths.at(reserved.ip)
+        length = 0 if lengths is None else lengths.at(reserved.name, reserved.ip)
         if body.save and body.prompt_hash and reserved.score is not None:
-            self._keep(body.cluster, reserved.ip, body.prompt_hash)
-        return b'%b,"score":%b,"cache_length":%d}' % (reserved.row[:-1], encode(reserved.score), length)
+            self._keep(body.cluster, reserved.name, body.prompt_hash)
+        return b'%b,"score":%b,"cache_length":%d,"attempt":%d}' % (
+            reserved.row[:-1],
+            encode(reserved.score),
+            length,
+            reserved.attempt,
+        )
 
     def _options_of(self, body: Pick) -> PickOptions:
         """Return how to choose: what the call says, else the configuration."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from edge.body import EngineAddress, Hash, Name
+from edge.body import DpRank, EngineAddress, Hash, Name, Port
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
-from loadstats.wire import DpRank, Incarnation, Owner, Port, PromptLength, RequestId
+from loadstats.wire import Attempt, Incarnation, Owner, PromptLength, RequestId
 
 MAX_HASHES = 16_384
 MAX_WEIGHT = 1_000_000
@@ -80,6 +80,7 @@ class Pick(Struct, gc=False):
     share: Annotated[float, Meta(ge=0, le=1, description="of the candidates, those that count as best")] | None = None
     max_queued: Annotated[int, Meta(ge=0, le=MAX_QUEUED, description="no engine that has so many")] | None = None
     owner: Owner | None = None
+    attempt: Attempt | None = None
     incarnation: Incarnation | None = None
 
 
@@ -94,3 +95,4 @@ class Picked(Row, frozen=True, kw_only=True):  # type: ignore[misc] # Row is fro
 
     score: Annotated[float, Meta(description="the higher the better; null where the request was known")] | None
     cache_length: Annotated[int, Meta(description="how many of the prompt's leading blocks it holds")]
+    attempt: Annotated[int, Meta(description="which attempt of the request the engine is for")]

@@ -44,8 +44,8 @@ class Summary(Struct, frozen=True, array_like=True):
     `vector`: for each origin the last event before which it has seen all.
     `digests`: of the requests' buckets.
     `owners`: the gateways that it knows, and how long each still lives.
-    `incarnations`: of those that name them: how long they are remembered, and when each was first seen.
     `features`: what the node understands; see `features.py`.
+    `incarnations`: of those that name them: how long they are remembered, and when each was first seen.
     """
 
     version: int
@@ -54,5 +54,5 @@ class Summary(Struct, frozen=True, array_like=True):
     vector: Annotated[dict[OriginName, Number], Meta(max_length=1024)]
     digests: Digests
     owners: Owners = {}
-    incarnations: OwnerIncarnations = {}
     features: FeatureNames = []
+    incarnations: OwnerIncarnations = {}

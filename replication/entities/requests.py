@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from loadstats.ledger import (
     BUCKETS,
@@ -21,7 +22,6 @@ from loadstats.ledger import (
     Dropped,
     FirstToken,
     FromIncarnation,
-    IncarnationCopy,
     Ledger,
     RequestCopy,
     RequestRefreshed,
@@ -32,6 +32,9 @@ from replication.entity import Entity, EventBatch
 from replication.features import INCARNATIONS
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
+
+NAMING = frozenset({Added, Dropped, RequestCopy})
+"""What names an engine."""
 
 Digests = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=BUCKETS, max_length=BUCKETS)]
 OwnerName = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -61,13 +64,17 @@ class RequestSummary(Protocol):
 
 
 class ReplicatedRequests(Entity):
-    """The records of a ledger. `check_engine` raises InvalidInput for what is no engine's name, as for clients."""
+    """The records of a ledger.
+
+    `engine_name` returns an engine's name in its one form, whatever a peer calls it. It raises InvalidInput for what is
+    no engine's name, as for clients.
+    """
 
     name = "requests"
     path = "/v1/replica/state"
     unit = "records"
     buckets = BUCKETS
-    layout = Layout(IncarnationCopy, BUCKETS)
+    layout = Layout(RequestCopy, BUCKETS)
     events: ClassVar[frozenset[type]] = frozenset(
         {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped, FromIncarnation}
     )
@@ -75,19 +82,17 @@ class ReplicatedRequests(Entity):
     compared = True
     stepwise = False  # an answer is merged as of one vector of ours
 
-    def __init__(self, ledger: Ledger, check_engine: Callable[[str], None]) -> None:
+    def __init__(self, ledger: Ledger, engine_name: Callable[[str], str]) -> None:
         self._replica = ledger.replica
-        self._check_engine = check_engine
+        self._engine_name = engine_name
         self._hold_until = 0.0
 
     def check(self, events: Sequence[Any]) -> None:
         for event in events:
-            plain = event.event if type(event) is FromIncarnation else event
-            if type(plain) is Added:
-                self._check_engine(plain.engine)
+            self._named(event)
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
-        events = batch.events
+        events = [self._named(event) for event in batch.events]
         origin = self._replica.origin(batch.origin)
         self._replica.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
 
@@ -105,10 +110,7 @@ class ReplicatedRequests(Entity):
         self, state: State, theirs: Mapping[str, int], ours: Mapping[str, int], now: float, wall_ns: int
     ) -> Iterator[int]:
         """Merge all the buckets in one step. Yields how many records changed."""
-        for _, copies in state.buckets:
-            for copy in copies:
-                if copy.cluster:
-                    self._check_engine(copy.engine)
+        buckets = [(bucket, [self._named(copy) for copy in copies]) for bucket, copies in state.buckets]
         yield sum(
             self._replica.merge(
                 bucket,
@@ -118,8 +120,18 @@ class ReplicatedRequests(Entity):
                 now=now,
                 wall_ns=wall_ns,
             )
-            for bucket, copies in state.buckets
+            for bucket, copies in buckets
         )
+
+    def _named(self, item: Any) -> Any:
+        """Return an event or a copy with its engine's name in its one form. Raises InvalidInput if it is no name."""
+        if type(item) is FromIncarnation:
+            return replace(item, event=self._named(item.event)) if type(item.event) is Added else item
+        if type(item) in NAMING and item.cluster:  # a stub names none
+            name = self._engine_name(item.engine)
+            if name != item.engine:
+                return replace(item, engine=name)
+        return item
 
     def summary(self, now: float) -> dict[str, Any]:
         return {

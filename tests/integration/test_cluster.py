@@ -199,7 +199,7 @@ def stopped_for(cluster: Cluster, seconds: float, prefix: str) -> None:
         lost = wait(lambda: [peer for peer in cluster.nodes[0].peers() if peer["state"] == "lost"], "it is missed")
         victim.signal(signal.SIGCONT)
         assert len(lost) == 1
-        assert lost[0]["last_error"] == "TimeoutError"
+        assert lost[0]["last_error"] == "no answer for 1 s"
         resumed = load.calls + 200
         wait(lambda: load.calls > resumed, "load on all")
         check(cluster, load, prefix)

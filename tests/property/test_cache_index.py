@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
@@ -12,11 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge.engine_name import EngineName
 from kvcache.index import BUCKETS, CacheIndex
 from tests.property import EXAMPLES
+from tests.property.cache_model import Held, Model
 
 CLUSTERS = st.sampled_from(["a", "b"])
-IPS = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.10", "::1"])
+NAMES = ["10.0.0.1", "10.0.0.1:80", "10.0.0.1:80/3", "10.0.0.10", "10.0.0.10/3", "::1", "[::1]:80"]
+ENGINES = st.sampled_from(NAMES)
 # Prompts that begin alike, and lists that are no prompt at all: from the middle, with repetitions, in any order.
 TREE = {0: [], 1: [10, 11, 12], 2: [10, 11, 13, 14, 15], 3: [10, 16], 4: [2**64 - 1, 0]}
 PROMPTS = st.builds(lambda stem, tail: TREE[stem] + tail, st.integers(0, 4), st.lists(st.integers(20, 24), max_size=4))
@@ -24,48 +26,13 @@ ANY = st.lists(st.sampled_from([10, 11, 12, 13, 14, 20, 21, 0, 2**64 - 1]), max_
 HASHES = st.one_of(PROMPTS, ANY)
 STAMPS = st.integers(0, 12)
 
-Held = dict[tuple[str, str], dict[int, int]]
-
-
-@dataclass
-class Model:
-    """The latest stamps of saves by engine and block, and of drops: what is held follows from them."""
-
-    saved: Held = field(default_factory=dict)
-    dropped: dict[tuple[str, str | None], int] = field(default_factory=dict)
-
-    def save(self, cluster: str, ip: str, hashes: list[int], stamp: int) -> None:
-        blocks = self.saved.setdefault((cluster, ip), {})
-        for each in hashes:
-            blocks[each] = max(blocks.get(each, -1), stamp)
-
-    def drop(self, cluster: str, ip: str | None, stamp: int) -> None:
-        self.dropped[cluster, ip] = max(self.dropped.get((cluster, ip), -1), stamp)
-
-    def held(self) -> Held:
-        held: Held = {}
-        for (cluster, ip), blocks in self.saved.items():
-            last = max(self.dropped.get((cluster, ip), -1), self.dropped.get((cluster, None), -1))
-            kept = {each: stamp for each, stamp in blocks.items() if stamp > last}
-            if kept:
-                held[cluster, ip] = kept
-        return held
-
-    def query(self, cluster: str, hashes: list[int], topk: int) -> list[tuple[str, int]]:
-        found = []
-        for (name, ip), blocks in self.held().items():
-            length = next((place for place, each in enumerate(hashes) if each not in blocks), len(hashes))
-            if name == cluster and length:
-                found.append((ip, length))
-        return sorted(found, key=lambda each: (-each[1], each[0]))[:topk]
-
 
 def content(index: CacheIndex, now: float = 0.0) -> Held:
     """What an index tells that it holds, with the latest stamps."""
     held: Held = {}
     for bucket in range(BUCKETS):
         for copy in index.copies(bucket, now):
-            blocks = held.setdefault((copy.cluster, copy.ip), {})
+            blocks = held.setdefault((copy.cluster, copy.engine), {})
             for each in copy.hashes:
                 blocks[each] = max(blocks.get(each, -1), copy.stamp)
     return held
@@ -84,15 +51,15 @@ class Machine(RuleBasedStateMachine):
         self.index = CacheIndex()
         self.model = Model()
 
-    @rule(cluster=CLUSTERS, ip=IPS, hashes=HASHES, stamp=STAMPS)
-    def save(self, cluster: str, ip: str, hashes: list[int], stamp: int) -> None:
-        self.index.save(cluster, ip, hashes, 0.0, stamp)
-        self.model.save(cluster, ip, hashes, stamp)
+    @rule(cluster=CLUSTERS, engine=ENGINES, hashes=HASHES, stamp=STAMPS)
+    def save(self, cluster: str, engine: str, hashes: list[int], stamp: int) -> None:
+        self.index.save(cluster, engine, hashes, 0.0, stamp)
+        self.model.save(cluster, engine, hashes, stamp)
 
-    @rule(cluster=CLUSTERS, ip=st.one_of(st.none(), IPS), stamp=STAMPS)
-    def drop(self, cluster: str, ip: str | None, stamp: int) -> None:
-        self.index.drop(cluster, ip, stamp, 0.0)
-        self.model.drop(cluster, ip, stamp)
+    @rule(cluster=CLUSTERS, engine=st.one_of(st.none(), ENGINES), stamp=STAMPS)
+    def drop(self, cluster: str, engine: str | None, stamp: int) -> None:
+        self.index.drop(cluster, engine, stamp, 0.0)
+        self.model.drop(cluster, engine, stamp)
 
     @rule()
     def settle(self) -> None:
@@ -111,10 +78,26 @@ class Machine(RuleBasedStateMachine):
         assert self.index.query(cluster, hashes, topk) == self.model.query(cluster, hashes, topk)
 
     @rule(cluster=CLUSTERS, hashes=HASHES)
+    def lengths(self, cluster: str, hashes: list[int]) -> None:
+        """An engine holds what its own entry has, else what its address's has from after its last drop."""
+        settle(self.index)
+        lengths = self.index.lengths(cluster, tuple(hashes))
+        for name in NAMES:
+            held = 0 if lengths is None else lengths.at(name, EngineName.of(name).ip)
+            assert held == self.model.length(cluster, name, hashes), name
+
+    @rule(cluster=CLUSTERS, address=st.sampled_from(["10.0.0.1", "10.0.0.10", "10.0.0", "::1"]))
+    def at_address(self, cluster: str, address: str) -> None:
+        settle(self.index)
+        found = self.index.at_address(cluster, address)
+        there = [name for held, name in self.model.held() if held == cluster and EngineName.of(name).ip == address]
+        assert sorted(found) == sorted(there)
+
+    @rule(cluster=CLUSTERS, hashes=HASHES)
     def query_before_all_is_freed(self, cluster: str, hashes: list[int]) -> None:
         """What was dropped is never seen again, and what stands is seen as it is or not at all."""
         most = dict(self.model.query(cluster, hashes, 10))
-        assert all(length <= most.get(ip, 0) for ip, length in self.index.query(cluster, hashes, 10))
+        assert all(length <= most.get(name, 0) for name, length in self.index.query(cluster, hashes, 10))
 
     @rule()
     def free_some(self) -> None:
@@ -139,31 +122,31 @@ TestCacheIndex.settings = settings(max_examples=75 * EXAMPLES, stateful_step_cou
 class BoundedMachine(RuleBasedStateMachine):
     """Tiny bounds and passing time: nothing is ever too much, too old or made up, and the last save stands."""
 
-    BLOCKS, ENGINE_BLOCKS, ENGINES, TTL = 12, 7, 3, 10
+    BLOCKS, ENGINE_BLOCKS, ENTRIES, TTL = 12, 7, 3, 10
 
     def __init__(self) -> None:
         super().__init__()
         self.index = CacheIndex(
-            max_blocks=self.BLOCKS, max_engine_blocks=self.ENGINE_BLOCKS, max_engines=self.ENGINES, ttl_seconds=self.TTL
+            max_blocks=self.BLOCKS, max_engine_blocks=self.ENGINE_BLOCKS, max_engines=self.ENTRIES, ttl_seconds=self.TTL
         )
         self.model = Model()
         self.now = 0
         self.stamp = 0
 
-    @rule(cluster=CLUSTERS, ip=IPS, hashes=HASHES)
-    def save(self, cluster: str, ip: str, hashes: list[int]) -> None:
+    @rule(cluster=CLUSTERS, engine=ENGINES, hashes=HASHES)
+    def save(self, cluster: str, engine: str, hashes: list[int]) -> None:
         self.stamp += 1
-        self.index.save(cluster, ip, hashes, self.now, self.stamp)
+        self.index.save(cluster, engine, hashes, self.now, self.stamp)
         kept = hashes[: self.ENGINE_BLOCKS]
         if kept:
-            self.model.save(cluster, ip, kept, self.stamp)
-            assert (ip, len(kept)) in self.index.query(cluster, kept, 10)
+            self.model.save(cluster, engine, kept, self.stamp)
+            assert (engine, len(kept)) in self.index.query(cluster, kept, 10)
 
-    @rule(cluster=CLUSTERS, ip=st.one_of(st.none(), IPS))
-    def drop(self, cluster: str, ip: str | None) -> None:
+    @rule(cluster=CLUSTERS, engine=st.one_of(st.none(), ENGINES))
+    def drop(self, cluster: str, engine: str | None) -> None:
         self.stamp += 1
-        self.index.drop(cluster, ip, self.stamp, self.now)
-        self.model.drop(cluster, ip, self.stamp)
+        self.index.drop(cluster, engine, self.stamp, self.now)
+        self.model.drop(cluster, engine, self.stamp)
 
     @rule(seconds=st.integers(0, 4))
     def wait(self, seconds: int) -> None:
@@ -185,7 +168,7 @@ class BoundedMachine(RuleBasedStateMachine):
     def bounds_hold(self) -> None:
         counts = self.index.counts()
         assert counts.held_blocks <= self.BLOCKS
-        assert counts.engines <= self.ENGINES
+        assert counts.engines <= self.ENTRIES
         held, known = content(self.index, self.now), self.model.held()
         for engine, blocks in held.items():
             assert len(blocks) <= self.ENGINE_BLOCKS
@@ -201,15 +184,15 @@ class Event(NamedTuple):
     """A save, or where `hashes` is None a drop."""
 
     cluster: str
-    ip: str | None
+    engine: str | None
     stamp: int
     hashes: list[int] | None
 
 
 EVENTS = st.lists(
     st.one_of(
-        st.builds(Event, CLUSTERS, IPS, STAMPS, HASHES),
-        st.builds(Event, CLUSTERS, st.one_of(st.none(), IPS), STAMPS, st.none()),
+        st.builds(Event, CLUSTERS, ENGINES, STAMPS, HASHES),
+        st.builds(Event, CLUSTERS, st.one_of(st.none(), ENGINES), STAMPS, st.none()),
     ),
     max_size=10,
 )
@@ -220,10 +203,10 @@ def play(events: list[Event], random: Random) -> CacheIndex:
     index = CacheIndex()
     for each in events:
         if each.hashes is None:
-            index.drop(each.cluster, each.ip, each.stamp, 0.0)
+            index.drop(each.cluster, each.engine, each.stamp, 0.0)
         else:
-            assert each.ip is not None
-            index.save(each.cluster, each.ip, each.hashes, 0.0, each.stamp)
+            assert each.engine is not None
+            index.save(each.cluster, each.engine, each.hashes, 0.0, each.stamp)
         if random.random() < 0.3:
             index.expire(0.0)
     settle(index)
@@ -239,8 +222,8 @@ def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random:
     some, others = play(events, random), play(repeated, random)
     assert content(some) == content(others)
     assert some.digests() == others.digests()
-    assert [(each.cluster, each.ip, each.stamp) for each in sorted(some.drops(0.0), key=str)] == [
-        (each.cluster, each.ip, each.stamp) for each in sorted(others.drops(0.0), key=str)
+    assert [(each.cluster, each.engine, each.stamp) for each in sorted(some.drops(0.0), key=str)] == [
+        (each.cluster, each.engine, each.stamp) for each in sorted(others.drops(0.0), key=str)
     ]
 
 

@@ -56,7 +56,7 @@ EVENTS: dict[str, list[Any]] = {
     "incarnation's add": [20, "one", NOW_MS, [0, "r", "c", "10.0.0.1", 7, "gw"]],
     "incarnation's beat": [20, "one", NOW_MS, [5, "gw", 20, NOW_MS]],
 }
-COPY = ["q", 0, 600, "c", "10.0.0.2", 7, "e@0", 3, "gw", 5, 6, NOW_MS, 9, 0, "one", NOW_MS]
+COPY = ["q", 0, 600, "c", "10.0.0.2", 7, "e@0", 3, "gw", 5, 6, NOW_MS, 9, 0, 1, "one", NOW_MS]
 SEEN = {"gw": [600, {"one": NOW_MS, "two": NOW_MS + 1}]}
 BUCKET = zlib.crc32(b"q") % 1024
 CACHE_BUCKET = zlib.crc32(b"c\x0010.0.0.2") % 256
@@ -65,7 +65,7 @@ MESSAGES: dict[str, list[Any]] = {
         f"push {name}": [1, "e@1", 1, 1, 5, [event, [0, "t", "c", "10.0.0.4", 7]], [0, 1]]
         for name, event in EVENTS.items()
     },
-    "summary": [1, "e@1", True, {"e@1": 3, "f@1": 5}, [1] * 1024, {"gw": [NOW_MS, 20]}, SEEN, ["causes"]],
+    "summary": [1, "e@1", True, {"e@1": 3, "f@1": 5}, [1] * 1024, {"gw": [NOW_MS, 20]}, ["causes"], SEEN],
     "state requests": [1, [[BUCKET, [COPY]]]],
     "state caches": [1, True, [["c", "10.0.0.3", 30, 7]], [[CACHE_BUCKET, [["c", "10.0.0.2", 50, 7, [1, 2]]]]]],
     "ack": [1, "e@1", 2, True, ["causes"]],
@@ -261,7 +261,7 @@ def _held(node: Node, now: float) -> dict[tuple[str, str], set[int]]:
     held: dict[tuple[str, str], set[int]] = {}
     for bucket in range(256):
         for copy in node.index.copies(bucket, now):
-            held.setdefault((copy.cluster, copy.ip), set()).update(copy.hashes)
+            held.setdefault((copy.cluster, copy.engine), set()).update(copy.hashes)
     return held
 
 

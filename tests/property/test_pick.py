@@ -28,6 +28,7 @@ from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
 from tests.property import EXAMPLES
+from tests.property.cache_model import Model
 
 CLOSE = Fraction(1, 10**9)
 
@@ -221,16 +222,25 @@ def test_whatever_came_before_a_pick_is_one_of_the_best(
 def _go_through(those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random) -> None:
     ledger, index = Ledger(request_seconds=30, tombstone_seconds=1), CacheIndex()
 
-    def keep(cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
-        index.save(cluster, ip, hashes, 0.0, next(stamps))
+    def keep(cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
+        stamp = next(stamps)
+        index.save(cluster, engine, hashes, 0.0, stamp)
+        model.save(cluster, engine, hashes, stamp)
 
-    stamps = count(1)
+    def forget(cluster: str, engine: str) -> bool:
+        stamp = next(stamps)
+        model.drop(cluster, engine, stamp)
+        index.drop(cluster, engine, stamp, 0.0)
+        return index.expire(0.0) > 0
+
+    stamps, model = count(1), Model()
+    ledger.on_dropped = forget
     handlers = PickHandlers(ledger, PickOptions(), random.random, cached=index.lengths, keep=keep)
     for now, (move, cluster, number, name, members) in enumerate(those):
         handlers._now = lambda now=now: float(now)  # type: ignore[misc]
         match move:
             case "pick" if "candidates" in members or cluster in ledger.clusters():
-                _pick(handlers, ledger, index, {"cluster": cluster, "request_id": f"p{now}", **members})
+                _pick(handlers, ledger, model, {"cluster": cluster, "request_id": f"p{now}", **members})
             case "add":
                 ledger.add(f"r{number}", cluster, name, 100 * number, now, 1)
             case "first token":
@@ -238,25 +248,25 @@ def _go_through(those: list[tuple[str, str, int, str, dict[str, Any]]], random: 
             case "done":
                 ledger.done(f"p{now - number}", now, 1)
             case "save":
-                keep(cluster, EngineName.of(name).ip, PROMPTS[number % 4][: number % 5])
+                engine = name if number % 2 else EngineName.of(name).ip
+                keep(cluster, engine, PROMPTS[number % 4][: number % 5])
             case "drop":
                 ledger.drop(cluster, name)
                 ledger.lapse(now, 1)
             case "lose":
-                index.drop(cluster, EngineName.of(name).ip, next(stamps), 0.0)
-                index.expire(0.0)
+                forget(cluster, name if number % 2 else EngineName.of(name).ip)
             case "expire":
                 ledger.expire(now, 1)
 
 
-def _pick(handlers: PickHandlers, ledger: Ledger, index: CacheIndex, members: dict[str, Any]) -> None:
-    """Pick, and compare with what follows from the rows and the index."""
+def _pick(handlers: PickHandlers, ledger: Ledger, model: Model, members: dict[str, Any]) -> None:
+    """Pick, and compare with what follows from the rows and from what was saved and dropped."""
     rows = {row.engine: (row.queued_req_num, row.prompt_length) for row in ledger.rows(members["cluster"])}
     names = members.get("candidates") or list(rows)
     loads = [rows.get(name, (0, 0)) for name in names]
     prompt = members.get("prompt_hash", ())
-    lengths = dict(index.query(members["cluster"], prompt, 100))
-    cached = {place: lengths.get(EngineName.of(name).ip, 0) / 4 for place, name in enumerate(names)}
+    lengths = {name: model.length(members["cluster"], name, prompt) for name in names}
+    cached = {place: lengths[name] / 4 for place, name in enumerate(names)}
     options = PickOptions(
         members.get("policy", "score"),
         **members.get("weights", {}),
@@ -270,7 +280,7 @@ def _pick(handlers: PickHandlers, ledger: Ledger, index: CacheIndex, members: di
         assert expected == {}
         return
     place = names.index(str(EngineName(row["ip"], row.get("port"), row.get("dp_rank"))))
-    assert row["cache_length"] == lengths.get(row["ip"], 0)
+    assert row["cache_length"] == lengths[names[place]]
     assert row["queued_req_num"] == loads[place][0] + 1
     assert abs(Fraction(row["score"]) - expected[place]) < CLOSE
     free = sorted(loads[each] for each in expected)

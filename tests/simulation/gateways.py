@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 
-from loadstats.ledger import Phase
+from loadstats.ledger import CandidateNames, EngineChoice, Phase
 from tests.simulation.told import View
 from tests.simulation.world import ORPHAN_SECONDS, TTL_SECONDS, SimNode, World
 
@@ -27,10 +29,14 @@ class Gateway:
 
 
 class Gateways:
-    """Each call of a request goes to any node, in the request's own order of time, perhaps twice."""
+    """Each call of a request goes to any node, in the request's own order of time, perhaps twice.
 
-    def __init__(self, world: World, *, silences: bool) -> None:
+    `retries`: seeds the further attempts of requests; None: there are none.
+    """
+
+    def __init__(self, world: World, *, silences: bool, retries: int | None = None) -> None:
         self.world = world
+        self.retries = None if retries is None else Random(retries)
         self.number = 0
         self.stopped = False
         self.silences = silences
@@ -55,10 +61,9 @@ class Gateways:
     def expected(self, *, aged: bool) -> dict[str, View]:
         """What is under way by all that was said. `aged`: all the rest is too old by now."""
         told = self.world.told
-        views = {request_id: told.view(request_id) for request_id in told.adds if not told.over(request_id)}
         return {
             request_id: view
-            for request_id, view in views.items()
+            for request_id, view in told.views().items()
             if not self._dead(view.owner) and (not aged or view.owner in self.gateways or request_id in self.refreshing)
         }
 
@@ -140,8 +145,57 @@ class Gateways:
                 last = first + random.uniform(0, 20)
                 self._later(last, owner, lambda node: node.ledger.done(request_id, node.now(), node.wall_ns()))
 
+        if self.retries is not None:
+            self._retry(self.retries, request_id, cluster, owner)
+
+    def _retry(self, random: Random, request_id: str, cluster: str, owner: str) -> None:
+        """Further attempts, with numbers or by picks that say none, and late calls about any of them."""
+        at = 0.0
+        for attempt in range(2, 2 + random.choice([0, 1, 1, 2, 3])):
+            at += random.expovariate(0.5)
+            if random.random() < 0.3:
+                self._later(at, owner, partial(self._pick, random, request_id, cluster, owner))
+                continue
+            engine, length = f"10.0.0.{random.randrange(3)}", random.randrange(1000)
+            input_tokens, delay = random.randrange(100), random.expovariate(0.5)
+
+            def add(node: SimNode, attempt: int = attempt, engine: str = engine, length: int = length) -> None:
+                now, wall_ns = node.now(), node.wall_ns()
+                node.ledger.add(request_id, cluster, engine, length, now, wall_ns, owner, attempt=attempt)
+
+            def tokens(node: SimNode, attempt: int = attempt, number: int = input_tokens) -> None:
+                node.ledger.tokens(request_id, number, 1, node.now(), node.wall_ns(), attempt)
+
+            def first_token(node: SimNode, attempt: int = attempt) -> None:
+                node.ledger.first_token(request_id, node.now(), node.wall_ns(), attempt)
+
+            def refresh(node: SimNode, attempt: int = attempt) -> None:
+                node.ledger.refresh(request_id, node.now(), node.wall_ns(), attempt)
+
+            def done(node: SimNode, attempt: int = attempt) -> None:
+                node.ledger.done(request_id, node.now(), node.wall_ns(), attempt=attempt)
+
+            self._later(at, owner, add)
+            for call in (tokens, first_token, refresh, done):
+                if random.random() < 0.6:
+                    self._later(at + random.uniform(-0.5, 2) * delay if random.random() < 0.9 else 0.0, owner, call)
+
+    def _pick(self, random: Random, request_id: str, cluster: str, owner: str, node: SimNode) -> None:
+        texts = random.sample([f"10.0.0.{number}" for number in range(4)], 2)
+        place = random.randrange(2)
+        node.ledger.reserve(
+            request_id,
+            cluster,
+            CandidateNames(texts, texts),
+            lambda view: EngineChoice(place, 0.0),
+            7,
+            node.now(),
+            node.wall_ns(),
+            owner,
+        )
+
     def _later(self, delay: float, owner: str, call: Callable[[SimNode], object]) -> None:
-        self.world.at(delay, lambda: self._say(owner, call))
+        self.world.at(max(0.0, delay), lambda: self._say(owner, call))
 
     def _say(self, owner: str, call: Callable[[SimNode], object]) -> None:
         if not self._dead(owner):
@@ -151,7 +205,7 @@ class Gateways:
 
     def _refresh(self, owner: str, request_id: str) -> None:
         """Now and then until the request ends. Where one node doesn't know it, the next may."""
-        if self.stopped or self._dead(owner) or request_id in self.world.told.ended:
+        if self.stopped or self._dead(owner) or self.world.told.has_ended(request_id):
             return
         self.world.at(REFRESH_SECONDS, lambda: self._refresh(owner, request_id))
         nodes = [node for name, node in self.world.nodes.items() if name not in self.world.paused]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.audit import audit, nothing_left
-from tests.simulation.caches import Caches
+from tests.simulation.caches import CLUSTER, Caches
 from tests.simulation.gateways import REFRESH_SECONDS, Gateways
 from tests.simulation.restarts import RestartingGateways
 from tests.simulation.world import Faults, World
@@ -137,6 +137,18 @@ def ageing_history(seed: int, *, long: bool = False) -> None:
         nothing_left(node.ledger)
 
 
+def retrying_history(seed: int, *, crashes: bool) -> int:
+    """Requests that are tried again, on other nodes and engines. How many live on in a later attempt."""
+    world = World(seed, nodes=2 + seed % 3, capacity=64 if seed % 2 else 4096)
+    world.run(2)
+    gateways = Gateways(world, silences=False, retries=seed)
+    gateways.traffic(40, rate=4.0)
+    weather(world, 60, crashes=crashes, pauses=True)
+    settle(world)
+    check(world, gateways, exact=not crashes)
+    return sum(view.attempt > 1 for view in next(iter(world.views().values())).values())
+
+
 def caching_history(seed: int) -> int:
     """Saves and losses of caches beside the requests; how many engines hold something in the end. There are no crashes,
     for with a node goes what it told nobody."""
@@ -166,7 +178,7 @@ def crashing_caches_history(seed: int) -> int:
     survived = caches.survived()
     for node in world.nodes.values():
         held = caches.held(node)
-        assert not {(ip, block) for ip, block in survived if block not in held.get(ip, ())}
+        assert not {(engine, block) for engine, block in survived if block not in held.get((CLUSTER, engine), ())}
     return len(survived)
 
 
@@ -212,6 +224,12 @@ def test_nodes_converge_while_requests_grow_old(seed: int) -> None:
     ageing_history(seed, long=seed % 3 == 2)
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.parametrize("chunk", range(5))
+def test_nodes_converge_where_requests_are_tried_again(chunk: int, *, crashes: bool) -> None:
+    assert sum(retrying_history(seed, crashes=crashes) for seed in range(chunk * 3, chunk * 3 + 3))
+
+
 @pytest.mark.parametrize("chunk", range(5))
 def test_caches_converge(chunk: int) -> None:
     assert sum(caching_history(seed) for seed in range(chunk * 3, chunk * 3 + 3))
@@ -229,6 +247,14 @@ def test_what_nodes_know_of_caches_outlives_others(seed: int) -> None:
 def test_caches_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
     history = crashing_caches_history if crashes else caching_history
     assert sum(history(seed) for seed in range(1000 + chunk * 100, 1100 + chunk * 100))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.parametrize("chunk", range(10))
+def test_nodes_converge_where_requests_are_tried_again_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
+    assert sum(retrying_history(seed, crashes=crashes) for seed in range(1000 + chunk * 50, 1050 + chunk * 50))
 
 
 @pytest.mark.slow

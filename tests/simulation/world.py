@@ -17,9 +17,10 @@ from typing import Any
 
 import msgspec
 
+from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
-from kvcache.stamps import Stamps
 from loadstats.ledger import Ledger, Origin, Phase
+from loadstats.ledger.record import attempt_of
 from replication.anti_entropy import PENDING_SHARE
 from replication.buckets import State
 from replication.entities import Entities, Summary
@@ -80,9 +81,11 @@ class SimNode:
         self.journal.told = world.told
         self.ledger.journal = self.journal
         self.index = CacheIndex()
-        self.stamps = Stamps(self.wall_ns)
-        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, lambda ip: None)
-        self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda ip: None), self.caches))
+        self.cache_calls = CacheHandlers(self.index, now=self.now, wall_ns=self.wall_ns)
+        seen = self.cache_calls.stamps.seen
+        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, seen, lambda name: name)
+        self.cache_calls.journal = self.caches
+        self.replica = Replica(self.journal, Entities(ReplicatedRequests(self.ledger, lambda name: name), self.caches))
         self.pending = self.replica.pending[self.caches.name]
         self.senders: dict[str, Sender] = {}
         self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
@@ -397,6 +400,7 @@ def live(ledger: Ledger) -> dict[str, View]:
             owner,
             tokens,
             refreshed,
+            attempt_of(record),
             incarnation,
         )
     return found

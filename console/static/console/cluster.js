@@ -3,7 +3,7 @@
 /** A cluster's page: its engines, live. */
 
 import { Chart } from "./chart.js";
-import { engineName } from "./engine.js";
+import { asListed, engineName } from "./engine.js";
 import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
@@ -242,7 +242,7 @@ function legend() {
 }
 
 function filter() {
-  const wanted = by("filter").value.trim().toLowerCase();
+  const wanted = asListed(by("filter").value);
   const only = by("only").value;
   const passes = (engine) => engine.name.toLowerCase().includes(wanted) && KINDS[only](engine);
   table.filter(passes);

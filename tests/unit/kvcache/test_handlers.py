@@ -119,11 +119,13 @@ def test_a_save_after_a_drop_stands_though_the_clock_stands_still(calls: Calls) 
     assert calls.query(cluster="c", prompt_hash=[1, 2]) == {"locations": [{"ip": A, "length": 1}]}
 
 
-def test_an_engine_that_the_load_ledger_lost_loses_its_cache_and_nobody_is_told(calls: Calls) -> None:
+def test_a_dropped_engine_loses_its_cache_by_one_drop_that_is_journalled(calls: Calls) -> None:
     calls.save(cluster="c", ip=A, prompt_hash=[1])
-    calls.handlers.engine_gone("c", A)
+    assert calls.handlers.forget("c", A)
     assert calls.query(cluster="c", prompt_hash=[1]) == NOWHERE
-    assert len(calls.journal.told) == 1
+    assert calls.journal.told[1:] == [("c", A, 1001, 3.0)]
+    assert not calls.handlers.forget("c", A)  # but other nodes may know it
+    assert calls.journal.told[2:] == [("c", A, 1002, 3.0)]
 
 
 def test_without_a_journal_all_works() -> None:
@@ -139,7 +141,8 @@ def test_without_an_index_calls_are_answered_and_checked() -> None:
     assert calls.save(cluster="c", ip=A, prompt_hash=[1]) is None
     assert calls.query(cluster="c", prompt_hash=[1]) == NOWHERE
     assert calls.drop(cluster="c", ip=A) is None
-    calls.handlers.engine_gone("c", A)
+    assert not calls.handlers.forget("c", A)
+    assert not calls.handlers.forget_all("c", A)
     assert calls.journal.told == []
     with pytest.raises(InvalidInput, match="ip: expected an IPv4 or IPv6 address"):
         calls.save(cluster="c", ip="here", prompt_hash=[1])

@@ -31,7 +31,7 @@ def test_an_engine_is_in_one_bucket_whatever_it_holds() -> None:
     for first in range(0, 1000, 100):
         index.save(C, A, [first, first + 1], 0.0, 1)
         index.save(C, B, [first], 0.0, 1)
-    places = {copy.ip: bucket for bucket in range(BUCKETS) for copy in index.copies(bucket, 0.0)}
+    places = {copy.engine: bucket for bucket in range(BUCKETS) for copy in index.copies(bucket, 0.0)}
     assert places.keys() == {A, B}
     assert {bucket for bucket, digest in enumerate(index.digests()) if digest} == set(places.values())
 
@@ -62,7 +62,7 @@ def test_an_engine_that_goes_while_its_bucket_is_read_is_left_out() -> None:
     reading = index.copies(shared, 0.0)
     first = next(reading)
     for ip in ips:
-        if ip != first.ip:
+        if ip != first.engine:
             index.drop(C, ip, 2, 0.0)
     assert list(reading) == []
 
@@ -84,14 +84,14 @@ def test_what_goes_over_to_another_engine_while_its_bucket_is_read_is_told() -> 
     for ip in ips:
         index.save(C, ip, [1], 0.0, 3)
         index.save(C, ip, [7], 0.0, 9)
-    shared = next(bucket for bucket in range(BUCKETS) if len({copy.ip for copy in index.copies(bucket, 0.0)}) > 1)
-    there = {copy.ip for copy in index.copies(shared, 0.0)}
+    shared = next(bucket for bucket in range(BUCKETS) if len({copy.engine for copy in index.copies(bucket, 0.0)}) > 1)
+    there = {copy.engine for copy in index.copies(shared, 0.0)}
     index.drop(C, None, 5, 0.0)
     reading = index.copies(shared, 0.0)
     first = next(reading)
     while index.expire(0.0):
         pass
-    assert {first.ip, *(copy.ip for copy in reading if copy.hashes == (7,))} == there
+    assert {first.engine, *(copy.engine for copy in reading if copy.hashes == (7,))} == there
 
 
 def test_a_copy_of_something_older_changes_nothing() -> None:

@@ -25,8 +25,14 @@ class Engines:
         self.ledger = Ledger()
         self.handlers = EngineHandlers(self.ledger, now=lambda: 100.0, wall_ns=lambda: 7)
         self.plain: dict[str, Handler] = {route.path: route.handler for route in self.handlers.routes()}
-        self.closed: list[tuple[str, str]] = []
-        self.ledger.on_closed = lambda cluster, engine: self.closed.append((cluster, engine))
+        self.dropped: list[tuple[str, str]] = []
+        self.cached: set[str] = set()
+        self.ledger.on_dropped = self.forget
+
+    def forget(self, cluster: str, engine: str) -> bool:
+        """Stands in for the caches."""
+        self.dropped.append((cluster, engine))
+        return engine in self.cached
 
     def add(self, request_id: str, cluster: str = "c", ip: str = "10.0.0.1", prompt_length: int = 1) -> None:
         self.ledger.add(request_id, cluster, ip, prompt_length, 100.0, 7)
@@ -61,7 +67,7 @@ def test_a_dropped_engine_is_gone_and_its_requests_are_over(engines: Engines) ->
     assert engines.drop(cluster="c", ip="10.0.0.1") == {"ended": 600}
     assert [row.ip for row in engines.ledger.rows("c")] == ["10.0.0.2"]
     assert engines.ledger.counts().in_flight == 1
-    assert engines.closed == [("c", "10.0.0.1")]
+    assert engines.dropped == [("c", "10.0.0.1")]
 
 
 def test_it_gives_turns_from_the_first_bucket_to_the_last(engines: Engines) -> None:
@@ -134,11 +140,20 @@ def test_what_names_no_engine_is_told_why(
     assert told.value.reason.startswith(reason)
 
 
-def test_an_engine_that_expires_is_told_of_too(engines: Engines) -> None:
+def test_an_engine_that_is_idle_loses_nothing(engines: Engines) -> None:
     engines.add("r", ip="::1")
     while engines.ledger.expire(10_000.0, 7):
         pass
-    assert engines.closed == [("c", "::1")]
+    assert engines.ledger.rows("c") == []
+    assert engines.dropped == []
+
+
+def test_an_engine_that_only_caches_know_is_dropped_too(engines: Engines) -> None:
+    engines.cached.add("[fd00::7]:80/3")
+    assert engines.drop(cluster="c", ip="FD00:0::7", port=80, dp_rank=3) == {"ended": 0}
+    with pytest.raises(NotFound):
+        engines.drop(cluster="c", ip="fd00::7", port=80)
+    assert engines.dropped == [("c", "[fd00::7]:80/3"), ("c", "[fd00::7]:80")]
 
 
 def test_clusters_are_listed_by_name_with_their_sums(engines: Engines) -> None:

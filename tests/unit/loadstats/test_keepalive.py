@@ -11,12 +11,11 @@ import msgspec
 import pytest
 
 from edge.call import Call
-from edge.errors import Conflict, InvalidInput, TooMany
+from edge.errors import Conflict, TooMany
 from loadstats.cache import MemoryLoadCache
 from loadstats.handlers import LoadHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
-from loadstats.wire import EngineNames
 
 
 class Door:
@@ -129,33 +128,6 @@ def test_a_mismatch_tells_the_row_as_it_is() -> None:
     assert (row["queued_req_num"], row["prompt_length"]) == (1, 5)
     door.add("s", match={"queued_req_num": 1, "prompt_length": 5})
     door.add("s", match={"queued_req_num": 77})  # repeated: not compared
-
-
-@pytest.mark.parametrize("text", ["10.0.0.1", "::1", "10.0.0.1:80", "10.0.0.1/0", "[::1]:80/65535", "[fe80::1]/3"])
-def test_engines_names_pass(text: str) -> None:
-    names = EngineNames()
-    names.check(text)
-    names.check(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "nowhere",
-        "10.0.0.1:0",
-        "10.0.0.1:65536",
-        "10.0.0.1:08",
-        "10.0.0.1/-1",
-        "10.0.0.1:",
-        "[::1]",
-        "::1:80x",
-        "/1",
-    ],
-)
-def test_other_text_does_not(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"^ip: "):
-        EngineNames().check(text)
 
 
 def test_orphans_are_released_between_two_rounds_of_expiry() -> None:

@@ -17,10 +17,10 @@ from loadstats.ledger import (
     EngineChoice,
     Event,
     FromIncarnation,
-    IncarnationCopy,
     Ledger,
     LedgerFull,
     Origin,
+    RequestCopy,
 )
 from loadstats.ledger.incarnations import MAX_SUPERSEDED
 from loadstats.ledger.limits import SLICE
@@ -77,7 +77,8 @@ def seen(ledger: Ledger, now: float = 0.0) -> dict[str, int]:
 
 def pick(ledger: Ledger, request_id: str, incarnation: str, now: float) -> None:
     names = CandidateNames(["10.0.0.1"], ["10.0.0.1"])
-    ledger.reserve(request_id, "c", names, lambda view: EngineChoice(0, 1.0), 5, now, int(now * 1e9), "g", incarnation)
+    first = lambda view: EngineChoice(0, 1.0)  # noqa: E731
+    ledger.reserve(request_id, "c", names, first, 5, now, int(now * 1e9), "g", incarnation=incarnation)
     audit(ledger)
 
 
@@ -353,7 +354,7 @@ def test_a_node_that_joins_knows_which_one_stands() -> None:
     new.replica.merge_incarnations(old.replica.incarnations(2.0), 1000.0)
     for bucket in range(1024):
         if copies := old.replica.copies(bucket, 2.0):
-            assert all(isinstance(each, IncarnationCopy) for each in copies)
+            assert all(each.incarnation for each in copies)
             new.replica.merge(bucket, copies, theirs=lambda *dot: True, ours=lambda *dot: False, now=1000.0, wall_ns=1)
     audit(new)
     assert load(new) == load(old) == (2, 1)
@@ -366,8 +367,8 @@ def test_a_copy_tells_of_an_incarnation_that_no_summary_has() -> None:
     new = make()
     add(new, "a", "one")
     copies = [
-        IncarnationCopy("b", 0, 9, "c", "10.0.0.1", 5, "b@1", 1, "g", 0, 0, 0, 0, incarnation="two", since_ms=5000),
-        IncarnationCopy("c", 0, 9, "c", "10.0.0.1", 5, "b@1", 2, "g", 0, 0, 0, 0, incarnation="old"),
+        RequestCopy("b", 0, 9, "c", "10.0.0.1", 5, "b@1", 1, "g", 0, 0, 0, 0, incarnation="two", since_ms=5000),
+        RequestCopy("c", 0, 9, "c", "10.0.0.1", 5, "b@1", 2, "g", 0, 0, 0, 0, incarnation="old"),
     ]
     for copy in copies:
         bucket = crc32(copy.request_id.encode()) % BUCKETS

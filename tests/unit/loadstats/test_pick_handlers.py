@@ -32,8 +32,8 @@ class Caches:
         self.asked.append((cluster, hashes))
         return Lengths(max(self.credit.values(), default=0), 0, self.credit, (), "")
 
-    def keep(self, cluster: str, ip: str, hashes: tuple[int, ...]) -> None:
-        self.kept.append((cluster, ip, hashes))
+    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
+        self.kept.append((cluster, engine, hashes))
 
 
 class Client:
@@ -84,6 +84,7 @@ def test_it_answers_the_row_with_the_request_on_it() -> None:
         "orphaned_req_num": 0,
         "score": pytest.approx(-3 * 100 / 1024),
         "cache_length": 0,
+        "attempt": 1,
     }
     assert client.call.request_id == "r1"
     assert [(route.method, route.path, route.handler) for route in client.handlers.routes()] == [
@@ -180,6 +181,9 @@ def test_a_name_is_written_in_one_way_only(text: str) -> None:
         ({"max_queued": -1}, "max_queued: expected `int` >= 0"),
         ({"save": 1}, "save: expected `bool`, got `int`"),
         ({"owner": ""}, "owner: expected `str` of length >= 1"),
+        ({"attempt": 0}, "attempt: expected `int` >= 1"),
+        ({"attempt": 2**31}, "attempt: expected `int` <= 2147483647"),
+        ({"attempt": "2"}, "attempt: expected `int | null`, got `str`"),
         ({"prompt_hash": [-1]}, "prompt_hash[0]: expected `int` >= 0"),
         ({"prompt_hash": [1.5]}, "prompt_hash[0]: expected `int`, got `float`"),
         ({"prompt_hash": [0] * (MAX_HASHES + 1)}, "prompt_hash: expected `array` of length <= 16384"),
@@ -211,12 +215,27 @@ def test_a_known_request_stays_where_it_is() -> None:
     client = Client(caches=caches)
     client.load(1, 0, 1)
     first = client.pick(request_id="r", candidates=["10.0.0.2"], prompt_hash=[1, 2])
-    again = client.pick(request_id="r", candidates=["10.0.0.3"], prompt_hash=[1, 2], policy="least_load")
+    again = client.pick(request_id="r", candidates=["10.0.0.3", "10.0.0.2"], prompt_hash=[1, 2], policy="least_load")
     assert (first["ip"], first["queued_req_num"], first["cache_length"]) == ("10.0.0.2", 1, 1)
     assert again == {**first, "score": None}
+
+
+def test_a_request_whose_engine_failed_is_picked_another_one() -> None:
+    client = Client()
+    first = client.pick(request_id="r", candidates=["10.0.0.1", "10.0.0.2"])
+    left = {"10.0.0.1", "10.0.0.2"} - {first["ip"]}
+    second = client.pick(request_id="r", candidates=list(left))
+    assert ({second["ip"]}, second["attempt"], second["queued_req_num"]) == (left, 2, 1)
+    assert second["score"] is not None
+    repeated = client.pick(request_id="r", candidates=list(left))
+    assert repeated == {**second, "score": None}
+    late = client.pick(request_id="r", candidates=[first["ip"]], attempt=1)
+    assert late == repeated
     client.ledger.done("r", 0.0, 7)
-    over = client.pick(request_id="r")
-    assert (over["ip"], over["queued_req_num"], over["score"], over["cache_length"]) == ("10.0.0.2", 0, None, 0)
+    third = client.pick(request_id="r", candidates=list(left))
+    assert (third["attempt"], third["queued_req_num"], client.ledger.counts().in_flight) == (3, 1, 1)
+    jump = client.pick(request_id="r", candidates=list(left), attempt=9)
+    assert (jump["attempt"], client.ledger.counts().in_flight) == (9, 1)
 
 
 def test_the_cached_share_of_the_prompt_counts() -> None:
@@ -241,7 +260,7 @@ def test_the_chosen_engine_holds_the_prompt_where_the_call_says_so() -> None:
     some = ["10.0.0.1:80"]
     for save in (None, False, True, True):
         client.pick(candidates=some, prompt_hash=[1, 2], **({} if save is None else {"save": save}))
-    assert caches.kept == [("c", "10.0.0.1", (1, 2))] * 2
+    assert caches.kept == [("c", "10.0.0.1:80", (1, 2))] * 2
     client.pick(candidates=some, save=True)
     client.pick(request_id="r1", prompt_hash=[1, 2], save=True)  # it was there before
     assert len(caches.kept) == 2

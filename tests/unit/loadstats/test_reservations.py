@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from loadstats.ledger import (
+    MAX_ATTEMPT,
     MAX_CANDIDATES,
     Added,
     CandidateNames,
@@ -156,24 +157,76 @@ def test_addresses_are_told_beside_the_numbers() -> None:
             ledger.drop("c", "10.0.0.2")
 
 
-def test_a_known_request_stays_where_it_is() -> None:
+@pytest.mark.parametrize("those", [None, names("10.0.0.2", "10.0.0.1")])
+def test_a_request_under_way_stays_while_its_engine_is_a_candidate(those: CandidateNames | None) -> None:
     ledger = Ledger()
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
-    again = book(ledger, "r", names("10.0.0.2"), cluster="d")
+    ledger.add("other", "c", "10.0.0.2", 5, 0.0, 1)
+    ledger.done("other", 0.0, 1)
+    again = book(ledger, "r", those)
     assert again is not None
-    assert (again.ip, again.score) == ("10.0.0.1", None)
+    assert (again.ip, again.score, again.attempt) == ("10.0.0.1", None, 1)
     assert json.loads(again.row)["queued_req_num"] == 1
-    ledger.done("r", 0.0, 1)
-    over = book(ledger, "r", names("10.0.0.2"))
-    assert over is not None
-    assert (over.ip, json.loads(over.row)["queued_req_num"]) == ("10.0.0.1", 0)
-    assert ledger.counts().repeated == 2
-    assert requests(ledger) == {"10.0.0.1": 0}
-    ledger.drop("c", "10.0.0.1")
-    gone = book(ledger, "r")
-    assert gone is not None
-    assert gone.ip == "10.0.0.1"
-    assert ledger.clusters() == []
+    assert ledger.counts().repeated == 1
+    assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 0}
+
+
+@pytest.mark.parametrize("end", ["none", "end", "drop"])
+def test_a_request_that_is_over_or_on_no_candidate_is_tried_again(end: str) -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
+    if end == "end":
+        ledger.done("r", 0.0, 1)
+    if end == "drop":
+        ledger.drop("c", "10.0.0.1")
+    same = () if end == "none" else ("10.0.0.1",)
+    again = book(ledger, "r", names("10.0.0.2", *same), Seen(0), prompt_length=7)
+    assert again is not None
+    assert (again.ip, again.score, again.attempt) == ("10.0.0.2", 0.5, 2)
+    while ledger.lapse(0.0, 1):
+        pass
+    assert {name: number for name, number in requests(ledger).items() if number} == {"10.0.0.2": 1}
+    assert (ledger.counts().in_flight, ledger.counts().retried) == (1, 1)
+    assert ledger.rows("c")[-1].prompt_length == 7
+
+
+def test_in_another_cluster_the_engine_is_no_candidate() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
+    again = book(ledger, "r", names("10.0.0.1"), cluster="d")
+    assert again is not None
+    assert again.attempt == 2
+    assert (requests(ledger), requests(ledger, "d")) == ({"10.0.0.1": 0}, {"10.0.0.1": 1})
+
+
+def test_nothing_moves_where_no_engine_is_taken() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
+    assert ledger.reserve("r", "c", names("10.0.0.2"), lambda view: None, 0, 0.0, 1) is None
+    assert requests(ledger) == {"10.0.0.1": 1}
+    assert book(ledger, "r", names("10.0.0.1"), Seen(0)) is not None
+    assert ledger.counts().retried == 0
+
+
+@pytest.mark.parametrize(("said", "stays"), [(1, True), (3, True), (4, False)])
+@pytest.mark.parametrize("over", [False, True])
+def test_an_attempt_that_is_no_larger_is_answered_with_its_engine(said: int, stays: bool, over: bool) -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1, attempt=3)
+    if over:
+        ledger.done("r", 0.0, 1)
+    again = ledger.reserve("r", "c", names("10.0.0.2"), Seen(), 5, 0.0, 1, attempt=said)
+    assert again is not None
+    assert (again.ip, again.attempt) == (("10.0.0.1", 3) if stays else ("10.0.0.2", 4))
+    assert (again.score is None) == stays
+
+
+def test_there_is_no_attempt_after_the_last() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1, attempt=MAX_ATTEMPT)
+    with pytest.raises(LedgerFull, match="attempts"):
+        book(ledger, "r", names("10.0.0.2"))
+    assert requests(ledger) == {"10.0.0.1": 1}
 
 
 def test_an_end_that_came_first_counts() -> None:

@@ -127,6 +127,23 @@ def test_engines_are_filtered_and_paged(client: Client, node: PartialNode, monke
     assert "?page=3" not in links(shown(client, "loadstats_engine_changelist", page="2"))
 
 
+@pytest.mark.parametrize("typed", ["fd00::7", "FD00:0::7", "[FD00::7]:8000", "FD00::", "D00::7"])
+def test_engines_and_requests_are_found_by_any_spelling(client: Client, node: PartialNode, typed: str) -> None:
+    node.add("r7", ip="[fd00::7]:8000" if ":8000" in typed else "fd00::7")
+    node.add("r8", ip="10.0.0.8")
+    whole = typed not in {"FD00::", "D00::7"}
+    for page in ("loadstats_engine_changelist", *(["loadstats_request_changelist"] if whole else [])):
+        text = shown(client, page, ip=typed)
+        assert "fd00::7" in text
+        assert "10.0.0.8" not in text
+
+
+def test_an_engine_is_forgotten_by_any_spelling(client: Client, node: PartialNode) -> None:
+    node.add("r", ip="[fd00::7]:8000")
+    do(client, "loadstats_engine_forget_engine", cluster="c", ip="[FD00:0::7]:8000")
+    assert node.ledger.rows("c") == []
+
+
 def test_an_empty_node_has_pages(client: Client, node: PartialNode) -> None:
     assert "No cluster has an engine." in shown(client, "loadstats_cluster_changelist")
     assert "No engine was reported yet." in shown(client, "loadstats_engine_changelist")

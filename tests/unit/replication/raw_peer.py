@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
-from edge.body import Addresses
+from edge.addresses import EngineNames
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from loadstats.ledger import Ledger, Phase
-from loadstats.wire import EngineNames
 from replication.client import Connection
 from replication.entities import Entities
 from replication.entities.caches import ReplicatedCaches
@@ -34,8 +33,8 @@ class Node:
         self.ledger.journal = self.journal
         self.index = CacheIndex()
         self.stamps = Stamps(count(1).__next__)
-        self.requests = ReplicatedRequests(self.ledger, EngineNames().check)
-        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, Addresses().check)
+        self.requests = ReplicatedRequests(self.ledger, EngineNames().canonical)
+        self.caches = ReplicatedCaches(self.index, self.ledger.journal_event, self.stamps.seen, EngineNames().canonical)
         self.replica = Replica(self.journal, Entities(self.requests, self.caches))
         self.pending = self.replica.pending[self.caches.name]
 

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { wait } from "../../../../console/static/console/backoff.js";
+import { asListed } from "../../../../console/static/console/engine.js";
 import { age, count, imbalance, rate, some } from "../../../../console/static/console/numbers.js";
 import { byName, sorted } from "../../../../console/static/console/order.js";
 import { troubles } from "../../../../console/static/console/peers.js";
@@ -47,9 +48,28 @@ test("troubles among peers are those of the pages that the server renders", () =
     "p is lost: refused",
     "This node is still catching up with its peers: its numbers are incomplete",
   ]);
+  assert.deepEqual(words({ joined: true, cold_since: "2026-11-23T13:22:03.446Z", peers: [] }), [
+    "This node is cold: it may not know requests that were under way before it started (2026-11-23 13:22:03 UTC)",
+  ]);
+  assert.deepEqual(words({ joined: true, cold_since: null, peers: [] }), []);
   assert.deepEqual(words({ peers: [peer({ lag_seconds: 2, pulling_buckets: 3, joined: false })] }), [
     "This node and p differ and are being made equal",
     "p is behind: it is not told in time what this node knows",
     "p is still catching up: its numbers are incomplete",
   ]);
+});
+
+test("an engine is found by any spelling of its address, and by a part of its name", () => {
+  const cases = {
+    "fd00::7": ["fd00::7", "FD00::7", "fd00:0::7", "FD00:0:0:0:0:0:0:7"],
+    "10.0.0.7": ["10.0.0.7", " ::ffff:10.0.0.7", "::FFFF:a00:7"],
+    "[fd00::7]:8000/3": ["[FD00:0::7]:8000/3"],
+    "10.0.0.7:8000": ["10.0.0.7:8000", "[::ffff:10.0.0.7]:8000"],
+    "fd00:": ["fd00:", "FD00:"],
+    "[fd0": ["[FD0"],
+    "": [" "],
+  };
+  for (const [form, spelled] of Object.entries(cases)) {
+    for (const each of spelled) assert.equal(asListed(each), form);
+  }
 });

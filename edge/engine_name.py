@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The name of an engine within its cluster. Immutable."""
+"""The name of an engine within its cluster. Immutable and pure: the ledger and the index of caches use it too."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ class EngineName(Struct, frozen=True, gc=False):
     port: int | None = None
     dp_rank: int | None = None
 
+    @property
+    def is_address(self) -> bool:
+        """Whether the name is the address alone."""
+        return self.port is None and self.dp_rank is None
+
     def __str__(self) -> str:
-        if self.port is None and self.dp_rank is None:
+        if self.is_address:
             return self.ip
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
         port = "" if self.port is None else f":{self.port}"
@@ -45,3 +50,8 @@ class EngineName(Struct, frozen=True, gc=False):
         if not host or not in_bounds or str(name) != text:
             raise ValueError(f"expected an engine's name, got {text!r}")
         return name
+
+
+def address_in(text: str) -> str:
+    """Return the address in an engine's name: the text itself if the name is the address alone."""
+    return EngineName.of(text).ip if "/" in text or ":" in text else text
