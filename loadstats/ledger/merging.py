@@ -255,11 +255,13 @@ class Merging:
             record.since_tick = min(record.since_tick, tick - min(copy.age_seconds, LATEST_AGE_SECONDS))
             if (
                 record.extras is not None
+                and not record.extras.superseded
                 and (owner := record.extras.owner) is not None
                 and (owner.beat_ms or owner.present is not None)
             ):
                 due = record.since_tick + self._limits.request_ticks  # there it may be due as an orphan
-        if due < record.due_tick and (record.extras is None or not record.extras.orphaned):
+        extras = record.extras
+        if due < record.due_tick and (extras is None or extras.superseded or not extras.orphaned):
             self._due.move(record, max(due, tick))
 
     def _add(

@@ -81,7 +81,7 @@ class Owners:
         """Take that an incarnation of an owner was named, first seen at `since_ms`. It stands if it was seen last."""
         found = self._incarnations.hear(owner, incarnation, since_ms, tick)
         if owner.next is None:
-            self._lapses.place(owner, owner.known_until)
+            self._lapses.place(owner, max(owner.known_until, owner.due_tick + 1))
         return found
 
     def note(self, name: str, incarnation: str, since_ms: int, tick: int, most: float) -> Incarnation | None:
@@ -103,7 +103,7 @@ class Owners:
             if owner is None:
                 self._counts.forgotten += 1
                 return
-            owner.known_until = tick + remaining_seconds
+            owner.known_until = tick + min(remaining_seconds, self._limits.request_ticks)
         self._incarnations.learn(owner, seen, tick)
         if owner.next is None and owner.known_until > tick:
             self._lapses.place(owner, owner.known_until)

@@ -30,7 +30,7 @@ from loadstats.ledger import (
 )
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
-from replication.features import ATTEMPTS, CAUSES
+from replication.features import ATTEMPTS, CAUSES, INCARNATIONS
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
 
@@ -49,9 +49,6 @@ Seen = tuple[
 ]
 """For how many seconds an owner's incarnations are remembered, and when each was first seen, in wall-clock ms."""
 OwnerIncarnations = Annotated[dict[OwnerName, Seen], Meta(max_length=100_000)]
-
-INCARNATIONS = "incarnations"
-"""The feature of peers that know `FromIncarnation`."""
 
 
 class RequestSummary(Protocol):

@@ -53,8 +53,11 @@ EVENTS: dict[str, list[Any]] = {
     "dropped": [6, "c", "10.0.0.9"],
     "saved": [7, "c", "10.0.0.1", 50, [1, 2]],
     "cache lost": [8, "c", "10.0.0.1", 40],
+    "incarnation's add": [20, "one", NOW_MS, [0, "r", "c", "10.0.0.1", 7, "gw"]],
+    "incarnation's beat": [20, "one", NOW_MS, [5, "gw", 20, NOW_MS]],
 }
-COPY = ["q", 0, 600, "c", "10.0.0.2", 7, "e@0", 3, "gw", 5, 6, NOW_MS, 9]
+COPY = ["q", 0, 600, "c", "10.0.0.2", 7, "e@0", 3, "gw", 5, 6, NOW_MS, 9, 0, 1, "one", NOW_MS]
+SEEN = {"gw": [600, {"one": NOW_MS, "two": NOW_MS + 1}]}
 BUCKET = zlib.crc32(b"q") % 1024
 CACHE_BUCKET = zlib.crc32(b"c\x0010.0.0.2") % 256
 MESSAGES: dict[str, list[Any]] = {
@@ -62,7 +65,7 @@ MESSAGES: dict[str, list[Any]] = {
         f"push {name}": [1, "e@1", 1, 1, 5, [event, [0, "t", "c", "10.0.0.4", 7]], [0, 1]]
         for name, event in EVENTS.items()
     },
-    "summary": [1, "e@1", True, {"e@1": 3, "f@1": 5}, [1] * 1024, {"gw": [NOW_MS, 20]}, ["causes"]],
+    "summary": [1, "e@1", True, {"e@1": 3, "f@1": 5}, [1] * 1024, {"gw": [NOW_MS, 20]}, ["causes"], SEEN],
     "state requests": [1, [[BUCKET, [COPY]]]],
     "state caches": [1, True, [["c", "10.0.0.3", 30, 7]], [[CACHE_BUCKET, [["c", "10.0.0.2", 50, 7, [1, 2]]]]]],
     "ack": [1, "e@1", 2, True, ["causes"]],
@@ -182,6 +185,8 @@ class Cluster:
         life = next(self.lives)
         ledger.add(f"own-{life}", "c", "10.0.0.1", 5, now, wall_ns, "gw")
         ledger.beat("gw", 20, now, wall_ns)
+        ledger.add(f"anew-{life}", "c", "10.0.0.1", 5, now, wall_ns, "gw", incarnation="one" if life % 2 else "two")
+        ledger.beat("gw", 20, now, wall_ns, "one")
         for request_id in ("q", "r", f"own-{life}"):
             ledger.tokens(request_id, 1, 2, now, wall_ns)
             ledger.refresh(request_id, now, wall_ns)
@@ -206,6 +211,11 @@ class Cluster:
                 pass
         assert joined.ledger.replica.digests() == self.node.ledger.replica.digests()
         assert joined.live() == self.node.live()
+        ours, theirs = (
+            {owner: seen for owner, (_, seen) in each.ledger.replica.incarnations(now).items()}
+            for each, now in ((self.node, self.now), (joined, self.now + 500))
+        )
+        assert theirs == ours
         assert joined.ledger.replica.owners(self.now + 500) == self.node.ledger.replica.owners(self.now)
         assert _held(joined, self.now + 500) == _held(self.node, self.now)
         assert msgspec.json.decode(self.ask("/v1/replica/peers", method="GET"))["origin"] == "a@1"

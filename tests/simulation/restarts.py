@@ -48,11 +48,7 @@ class RestartingGateways(Gateways):
     def expected(self, *, aged: bool) -> dict[str, View]:
         assert not aged
         told = self.world.told
-        return {
-            request_id: told.view(request_id)
-            for request_id in told.adds
-            if not told.over(request_id) and not told.superseded(request_id)
-        }
+        return {request_id: view for request_id, view in told.views().items() if not told.superseded(request_id)}
 
     def _beat(self, name: str) -> None:
         if "#" in name:  # the base class begins with names alone

@@ -77,7 +77,8 @@ def seen(ledger: Ledger, now: float = 0.0) -> dict[str, int]:
 
 def pick(ledger: Ledger, request_id: str, incarnation: str, now: float) -> None:
     names = CandidateNames(["10.0.0.1"], ["10.0.0.1"])
-    ledger.reserve(request_id, "c", names, lambda view: EngineChoice(0, 1.0), 5, now, int(now * 1e9), "g", incarnation)
+    first = lambda view: EngineChoice(0, 1.0)  # noqa: E731
+    ledger.reserve(request_id, "c", names, first, 5, now, int(now * 1e9), "g", incarnation=incarnation)
     audit(ledger)
 
 
