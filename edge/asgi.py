@@ -13,6 +13,7 @@ from edge.call import AsyncHandler, Call, Route
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
 from edge.errors import BodyTooLarge
+from edge.trailing_slash import Redirect, find_redirect
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -48,9 +49,34 @@ class HandlerApp:
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
                     await self._serve(route, call, receive, send)
                     return
-            await self._page(scope, receive, send)
+            query = scope["query_string"].decode("latin-1")
+            redirect = find_redirect(self._dispatcher.table, scope["method"], scope["path"], query)
+            if redirect is None:
+                await self._page(scope, receive, send)
+            else:
+                await self._redirect(redirect, scope, send)
         else:
             await self._pages(scope, receive, send)
+
+    async def _redirect(self, redirect: Redirect, scope: Scope, send: Send) -> None:
+        """Send the client to the call without the slash. Django would do the same, at a hundred times the cost."""
+        wall_ns = time_ns()
+        sent = [value for name, value in scope["headers"] if name == b"traceid"]
+        trace_id = self._dispatcher.trace_ids.of(sent[0] if sent else None)
+        location = (b"location", redirect.location.encode("latin-1"))
+        head = [(b"x-trace-id", trace_id), (b"content-length", b"0"), location]
+        await send({"type": "http.response.start", "status": redirect.status, "headers": head})
+        await send({"type": "http.response.body", "body": b""})
+        client = scope.get("client")
+        self._dispatcher.finish_other(
+            trace_id,
+            redirect.status,
+            method=scope["method"],
+            route=None,
+            client=client[0] if client else "",
+            reason="",
+            wall_ns=wall_ns,
+        )
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Django answer. A body that is too large is cut off before Django spools it."""
@@ -86,6 +112,7 @@ class HandlerApp:
         call.body = body
         if len(body) > self._max_body_bytes:
             problem = BodyTooLarge(f"body: expected at most {self._max_body_bytes} bytes")
+            call.reason = problem.reason
             status, answer = self._dispatcher.refuse(problem, trace_id)
         elif (async_handler := route.choose_async(call.query, len(body))) is None:
             status, answer = self._dispatcher.serve(route, call, trace_id)

@@ -23,9 +23,9 @@ from runtime.running import part
 class EdgeMiddleware:
     """The first middleware.
 
-    It sets `request.trace_id` (bytes) for views and reads `request.call_request_id` from them. It runs on the event
-    loop, so that a duration includes the wait for Django's thread. It is asynchronous only: if it could do both, Django
-    would run it on that thread.
+    It sets `request.trace_id` (bytes) for views, and they set `call_request_id` and `call_reason` for its line. It
+    runs on the event loop, so that a duration includes the wait for Django's thread. It is asynchronous only: if it
+    could do both, Django would run it on that thread.
     """
 
     sync_capable = False
@@ -41,17 +41,19 @@ class EdgeMiddleware:
         trace_bytes = dispatcher.trace_ids.of(request.headers.get("TraceId", "").encode("latin-1", "replace"))
         request.trace_id = trace_bytes  # type: ignore[attr-defined]
         response = await self._get_response(request)
-        trace_id = trace_bytes.decode("latin-1")
-        response["X-Trace-ID"] = trace_id
+        response["X-Trace-ID"] = trace_bytes.decode("latin-1")
         match = request.resolver_match
-        route = None if match is None else f"/{match.route}"
-        method = request.method or ""
-        duration_ns = perf_counter_ns() - started_ns
-        dispatcher.pages.record(method, route, response.status_code, duration_ns)
-        access = dispatcher.access
-        if access is not None and access.enabled:
-            request_id = getattr(request, "call_request_id", "")
-            access.record(wall_ns, trace_id, request_id, method, route or "other", response.status_code, duration_ns)
+        dispatcher.finish_other(
+            trace_bytes,
+            response.status_code,
+            method=request.method or "",
+            route=None if match is None else f"/{match.route}",
+            client=str(request.META.get("REMOTE_ADDR") or ""),
+            reason=getattr(request, "call_reason", ""),
+            wall_ns=wall_ns,
+            duration_ns=perf_counter_ns() - started_ns,
+            request_id=getattr(request, "call_request_id", ""),
+        )
         return response
 
 
