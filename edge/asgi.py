@@ -67,14 +67,18 @@ class HandlerApp:
         head = [(b"x-trace-id", trace_id), (b"content-length", b"0"), location]
         await send({"type": "http.response.start", "status": redirect.status, "headers": head})
         await send({"type": "http.response.body", "body": b""})
+        self._count(scope, trace_id, redirect.status, wall_ns)
+
+    def _count(self, scope: Scope, trace_id: bytes, status: int, wall_ns: int, reason: str = "") -> None:
+        """Count and log an answer that neither a route nor Django gave."""
         client = scope.get("client")
         self._dispatcher.finish_other(
             trace_id,
-            redirect.status,
+            status,
             method=scope["method"],
             route=None,
             client=client[0] if client else "",
-            reason="",
+            reason=reason,
             wall_ns=wall_ns,
         )
 
@@ -82,6 +86,7 @@ class HandlerApp:
         """Let Django answer. A body that is too large is cut off before Django spools it."""
         size = 0
         started = False
+        wall_ns = time_ns()
 
         async def bounded() -> Mapping[str, Any]:
             nonlocal size
@@ -101,7 +106,9 @@ class HandlerApp:
         except BodyTooLarge as problem:
             if not started:
                 trace_id = self._dispatcher.trace_ids.fresh()
-                await _answer(send, *self._dispatcher.refuse(problem, trace_id), CONTENT_TYPE, trace_id)
+                status, answer = self._dispatcher.refuse(problem, trace_id)
+                await _answer(send, status, answer, CONTENT_TYPE, trace_id)
+                self._count(scope, trace_id, status, wall_ns, problem.reason)
 
     async def _serve(self, route: Route, call: Call, receive: Receive, send: Send) -> None:
         wall_ns, started = time_ns(), perf_counter_ns()
