@@ -28,6 +28,7 @@ class Call(Struct, gc=False):
     `headers`: the head's fields by lower-case name, the first of each name.
     `request_id`: out: the id of the inference request that the call is about, for the access log.
     `client`: the address that the call came from; empty if the transport has none.
+    `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
     """
@@ -39,6 +40,7 @@ class Call(Struct, gc=False):
     client: str = ""
     etag: bytes = b""
     waited_ns: int = 0
+    reason: str = ""
 
 
 class NotModified(Exception):
@@ -103,6 +105,10 @@ class Table:
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
+
+    def has(self, path: str) -> bool:
+        """Return whether the path has a route for some method."""
+        return path.encode("utf-8", "surrogateescape") in self._by_path
 
     def find(self, method: bytes, path: bytes) -> Route | None:
         """Return the route of exactly this method and path, if there is one."""

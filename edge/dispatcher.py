@@ -13,7 +13,7 @@ from typing import Protocol
 from edge import envelope
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
 from edge.domains import Domains
-from edge.envelope import TraceIds
+from edge.envelope import TraceIds, trace_text
 from edge.errors import ContractError, InternalError, Unavailable
 from runtime.metrics.meter import PageMeters
 
@@ -29,7 +29,16 @@ class AccessRecorder(Protocol):
     enabled: bool
 
     def record(
-        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+        self,
+        wall_ns: int,
+        trace_id: str,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        duration_ns: int,
+        client: str = "",
+        reason: str = "",
     ) -> None: ...
 
     def flush(self) -> None: ...
@@ -65,7 +74,7 @@ class Dispatcher:
         try:
             data = route.handler(call)
         except Exception as problem:
-            return self._other(route, problem, trace_id)
+            return self._other(route, call, problem, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     async def serve_async(
@@ -77,19 +86,20 @@ class Dispatcher:
         try:
             data = await async_handler.handler(call)
         except Exception as problem:
-            return self._other(route, problem, trace_id)
+            return self._other(route, call, problem, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
-    def _other(self, route: Route, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
+    def _other(self, route: Route, call: Call, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
         """Return status and body of any answer but a 200."""
         if isinstance(problem, ContractError):
+            call.reason = problem.reason
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
             return 304, b""
-        logger.error(
-            "%s %s failed, trace id %s", route.method, route.path, trace_id.decode("latin-1"), exc_info=problem
-        )
-        return self.refuse(InternalError("the log has the cause, under this trace id"), trace_id)
+        logger.error("%s %s failed, trace id %s", route.method, route.path, trace_text(trace_id), exc_info=problem)
+        failed = InternalError("the log has the cause, under this trace id")
+        call.reason = failed.reason
+        return self.refuse(failed, trace_id)
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:
@@ -113,5 +123,33 @@ class Dispatcher:
         access = self.access
         if access is not None and access.enabled and not route.internal:  # pushes of peers would drown the rest
             access.record(
-                wall_ns, trace_id.decode("latin-1"), call.request_id, route.method, route.path, status, duration_ns
+                wall_ns,
+                trace_id.decode() if trace_id.isascii() else trace_text(trace_id),
+                call.request_id,
+                route.method,
+                route.path,
+                status,
+                duration_ns,
+                call.client,
+                call.reason,
             )
+
+    def finish_other(
+        self,
+        trace_id: bytes,
+        status: int,
+        *,
+        method: str,
+        route: str | None,
+        client: str,
+        reason: str,
+        wall_ns: int,
+        duration_ns: int = 0,
+        request_id: str = "",
+    ) -> None:
+        """Count and log an answer that no route of the table gave. `route` is None for a path that is not known."""
+        self.pages.record(method, route, status, duration_ns)
+        access = self.access
+        if access is not None and access.enabled:
+            text = trace_text(trace_id)
+            access.record(wall_ns, text, request_id, method, route or "other", status, duration_ns, client, reason)

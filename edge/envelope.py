@@ -35,11 +35,29 @@ def error(problem: ContractError, trace_id: bytes) -> bytes:
     )
 
 
+def trace_text(trace_id: bytes) -> str:
+    """Return a trace id as text. In UTF-8 its bytes are the same again; what is none is shown byte by byte."""
+    try:
+        return trace_id.decode()
+    except UnicodeDecodeError:
+        return trace_id.decode("latin-1")
+
+
 def json_text(trace_id: bytes) -> bytes:
     """Return a trace id from a header, which may hold any byte, as the inside of a JSON string."""
     if _plain(trace_id) is not None:
         return trace_id
-    return msgspec.json.encode(trace_id.decode("latin-1"))[1:-1]
+    return msgspec.json.encode(trace_text(trace_id))[1:-1]
+
+
+def _cut(trace_id: bytes) -> bytes:
+    cut = trace_id[:MAX_TRACE_BYTES]
+    try:
+        cut.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return cut[: error.start]
+    return cut
 
 
 class TraceIds:
@@ -58,8 +76,8 @@ class TraceIds:
         return b"%b%012x" % (self._prefix, next(self._numbers) & 0xFFFFFFFFFFFF)
 
     def of(self, header: bytes | None) -> bytes:
-        """Return the `TraceId` header cut to 256 bytes, or a fresh id."""
+        """Return the `TraceId` header cut to 256 bytes, between two characters, or a fresh id."""
         if header:
-            return header[:MAX_TRACE_BYTES]
+            return header if len(header) <= MAX_TRACE_BYTES else _cut(header)
         # As `fresh`, without the call: every request comes through here.
         return b"%b%012x" % (self._prefix, next(self._numbers) & 0xFFFFFFFFFFFF)

@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from edge.call import Route
 
-_find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e]*)(?=\r\n)").search
+# No longer than a trace id is echoed: a longer one is parsed, and its head is measured.
+_find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e\x80-\xff]{0,256})(?=\r\n)").search
 
 
 class Head(Struct, frozen=True):

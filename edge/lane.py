@@ -39,7 +39,9 @@ from edge.head import Head
 from edge.intake import Intake
 from edge.lane_state import LaneState
 
-IGNORED_BODIES = 4  # after a refusal, so many of the largest are read from a client that has not seen it yet
+LARGE_READ = 65536  # bytes; after it the socket may hold more, and uvloop would read it 32 times in one turn
+IGNORED_BYTES = 262144  # after a refusal, from a client that has not seen it yet; then it is cut off
+IGNORED_BODIES = 4  # after the refusal of a body that is too large, so many of the largest
 
 
 class Lane(HttpToolsProtocol):
@@ -64,7 +66,7 @@ class Lane(HttpToolsProtocol):
         self._open = False  # between a request's first byte and its last
         self._since = shared.now  # when the open request began, or the last one ended
         self._refused = False  # nothing more is read from this connection
-        self._ignored = 0  # bytes received since then
+        self._ignored = IGNORED_BYTES  # so many more after that
         self._half_closed = False  # the client sends no more
         self._paused_at = shared.now
         self._intake = Intake()
@@ -98,15 +100,19 @@ class Lane(HttpToolsProtocol):
                 self._started = perf_counter_ns()
                 self._answer(head, trace_id, body)
                 return
-        elif self._refused:
-            self._ignored += len(data)
-            if self._ignored > IGNORED_BODIES * self.shared.max_body_bytes:
+        if self._refused:
+            self._ignored -= len(data)
+            if self._ignored < 0:
                 self.transport.abort()
-            return
-        self._data = data if self._ready else b""
-        self._ready = False
-        self._intake.add(data)
-        self.shared.backlog.serve(self)
+                return
+        else:
+            self._data = data if self._ready else b""
+            self._ready = False
+            self._intake.add(data)
+            self.shared.backlog.serve(self)
+        if len(data) >= LARGE_READ and not self.transport.is_closing():
+            self.flow.hold()
+            self.shared.backlog.add(self)  # which reads on, in the next turn
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Note that the client will send no more. Returns whether the connection stays open for answers under way.
@@ -433,12 +439,17 @@ class Lane(HttpToolsProtocol):
         """Answer with an error and read no more: where the next request would begin is unknown."""
         dispatcher = self.shared.dispatcher
         in_django = self._open and self._paged
+        if isinstance(problem, BodyTooLarge):
+            self._ignored = IGNORED_BODIES * self.shared.max_body_bytes
         self._stop_reading()
         self._open = False
         self._since = self.shared.now
         trace_id = dispatcher.trace_ids.fresh()
         status, answer = dispatcher.refuse(problem, trace_id)
-        dispatcher.pages.record("other", None, status, 0)
+        client = self.client[0] if self.client is not None else ""
+        dispatcher.finish_other(
+            trace_id, status, method="other", route=None, client=client, reason=problem.reason, wall_ns=time_ns()
+        )
         refusal = b"%b%b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
             self.shared.start(status),
             trace_id,

@@ -22,10 +22,11 @@ from runtime.running import part
 
 
 class EdgeMiddleware:
-    """The first middleware. It sets `request.trace_id` (bytes) for views and reads `request.call_request_id` from them.
+    """The first middleware.
 
-    It runs on the thread that makes the page. A duration includes the wait for that thread, for `edge.page_app` notes
-    when a request arrives.
+    It sets `request.trace_id` (bytes) for views, and they set `call_request_id` and `call_reason` for its line in the
+    access log. It runs on the thread that makes the page. A duration includes the wait for that thread, for
+    `edge.page_app` notes when a request arrives.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -38,17 +39,19 @@ class EdgeMiddleware:
         response = self._get_response(request)
         if isinstance(response, HttpResponseNotAllowed):
             response = not_allowed(request, response)
-        trace_id = arrival.trace_id.decode("latin-1")
-        response["X-Trace-ID"] = trace_id
+        response["X-Trace-ID"] = arrival.trace_id.decode("latin-1")
         match = request.resolver_match
-        route = None if match is None else f"/{match.route}"
-        method, duration_ns = request.method or "", arrival.duration_ns
-        dispatcher.pages.record(method, route, response.status_code, duration_ns)
-        access = dispatcher.access
-        if access is not None and access.enabled:
-            request_id = getattr(request, "call_request_id", "")
-            status = response.status_code
-            access.record(arrival.wall_ns, trace_id, request_id, method, route or "other", status, duration_ns)
+        dispatcher.finish_other(
+            arrival.trace_id,
+            response.status_code,
+            method=request.method or "",
+            route=None if match is None else f"/{match.route}",
+            client=str(request.META.get("REMOTE_ADDR") or ""),
+            reason=getattr(request, "call_reason", ""),
+            wall_ns=arrival.wall_ns,
+            duration_ns=arrival.duration_ns,
+            request_id=getattr(request, "call_request_id", ""),
+        )
         return response
 
 

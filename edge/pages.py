@@ -30,6 +30,7 @@ from edge.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from edge.trailing_slash import find_redirect
 from runtime.config import Config
 from runtime.metrics.exposition import pieces
 from runtime.running import part
@@ -96,6 +97,7 @@ def data_response(request: HttpRequest, data: bytes) -> HttpResponse:
 
 def problem_response(request: HttpRequest, problem: ContractError) -> HttpResponse:
     """Return an error as a page for a browser, in the envelope for all others."""
+    request.call_reason = problem.reason  # type: ignore[attr-defined] # for the access log
     if is_browser(request):
         context = {"problem": problem, "trace_id": trace_id(request).decode("latin-1")}
         response = locked(render(request, "problem.html", context, status=problem.status))
@@ -108,8 +110,15 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404; 405 for the path of a call that has no page, as those between nodes."""
-    allow = tuple(route.method for route in part(Dispatcher).table if route.path == request.path)
+    """Django's handler404; 405 for the path of a call that has no page, as those between nodes.
+
+    A call's path with a slash too many is redirected.
+    """
+    table = part(Dispatcher).table
+    query = str(request.META.get("QUERY_STRING", ""))
+    if (redirect := find_redirect(table, request.method or "", request.path, query)) is not None:
+        return HttpResponse(status=redirect.status, headers={"Location": redirect.location})
+    allow = tuple(route.method for route in table if route.path == request.path)
     if allow and request.method not in allow:
         return problem_response(request, _other_method(request, allow))
     return problem_response(request, NotFound(f"{request.path}: no such path"))
@@ -164,6 +173,7 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
             problem = InvalidInput(f"body: {error.detail}")
         case _:
             return None
+    getattr(request, "_request", request).call_reason = problem.reason  # for the access log
     status, body = Dispatcher.refuse(problem, trace_id(request))
     return Response(body, status=status)
 

@@ -93,6 +93,7 @@ class HandlerViewSet(ViewSet):
         else:
             status, answer = async_to_sync(_serve_async)(async_handler, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
+        http.call_reason = call.reason  # type: ignore[attr-defined] # likewise
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
             return HttpResponseNotModified(headers=tags)

@@ -25,11 +25,12 @@ import msgspec
 
 from runtime.logs.writer import LogWriter
 
-# wall_ns, trace_id, request_id, method, route, status, duration_ns
-Row: TypeAlias = tuple[int, str, str, str, str, int, int]
+# wall_ns, trace_id, request_id, method, route, status, duration_ns, client, reason
+Row: TypeAlias = tuple[int, str, str, str, str, int, int, str, str]
 
 CHUNK: Final = 64
 LONGEST_ID: Final = 256
+LONGEST_REASON: Final = 512
 SECOND_NS: Final = 1_000_000_000
 
 # Twice as fast as formatting with `:06`.
@@ -38,10 +39,10 @@ _THREE_DIGITS: Final = tuple(f"{number:03}" for number in range(1000))
 # Characters that a text line shows unquoted: printable ASCII but space, quote and backslash.
 _PLAIN: Final = bytes(code for code in range(0x21, 0x7F) if chr(code) not in '"\\')
 # What is left of a text line without them, if no value has other characters.
-_SKELETON: Final = b"       \n"
+_SKELETON: Final = b"        \n"
 
 
-class _JsonRow(msgspec.Struct, gc=False):
+class _JsonRow(msgspec.Struct, gc=False, omit_defaults=True):
     time: str
     logger: str
     trace_id: str
@@ -50,6 +51,8 @@ class _JsonRow(msgspec.Struct, gc=False):
     route: str
     status: int
     duration_us: float
+    client: str = ""
+    reason: str = ""
 
 
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
@@ -77,11 +80,23 @@ class AccessLog:
         return self._writer.dropped
 
     def record(
-        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+        self,
+        wall_ns: int,
+        trace_id: str,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        duration_ns: int,
+        client: str = "",
+        reason: str = "",
     ) -> None:
-        """Record one answered request. Call it once the answer is written."""
+        """Record one answered request. Call it once the answer is written.
+
+        `client` is the address that it came from, `reason` says why it was refused.
+        """
         rows = self._rows
-        rows.append((wall_ns, trace_id, request_id, method, route, status, duration_ns))
+        rows.append((wall_ns, trace_id, request_id, method, route, status, duration_ns, client, reason))
         if len(rows) >= CHUNK:
             self._hand_over(wait=False)
 
@@ -101,7 +116,7 @@ class AccessLog:
             if not chunk:
                 return
             for row in chunk:
-                if len(row[1]) > LONGEST_ID or len(row[2]) > LONGEST_ID:
+                if len(row[1]) > LONGEST_ID or len(row[2]) > LONGEST_ID or len(row[8]) > LONGEST_REASON:
                     chunk = [_cut(row) for row in chunk]
                     break
             self._writer.put(self._encode(chunk), urgent=False)
@@ -109,31 +124,35 @@ class AccessLog:
             self._formatting.release()
 
     def _text(self, rows: list[Row]) -> bytes:
-        lines = self._text_lines(rows)
-        if lines.translate(None, _PLAIN) == _SKELETON * len(rows):
-            return lines
+        if not any(row[8] for row in rows):
+            lines = self._text_lines(rows)
+            if lines.translate(None, _PLAIN) == _SKELETON * len(rows):
+                return lines
         return self._text_lines([_quoted(row) for row in rows])
 
     def _text_lines(self, rows: list[Row]) -> bytes:
         lines = []
-        for wall_ns, trace_id, request_id, method, route, status, duration_ns in rows:
+        for wall_ns, trace_id, request_id, method, route, status, duration_ns, client, reason in rows:
             if not self._from_ns <= wall_ns < self._to_ns:
                 self._turn(wall_ns)
             us = (wall_ns - self._from_ns) // 1000
             lines.append(
                 f"{self._second}{_THREE_DIGITS[us // 1000]}{_THREE_DIGITS[us % 1000]}Z access trace={trace_id}"
-                f" request={request_id} {method} {route} {status} {duration_ns // 1000}us\n"
+                f" request={request_id} {method} {route} {status} {duration_ns // 1000}us client={client}{reason}\n"
             )
         return "".join(lines).encode("utf-8", "surrogatepass")
 
     def _json(self, rows: list[Row]) -> bytes:
         items = []
-        for wall_ns, trace_id, request_id, method, route, status, duration_ns in rows:
+        for wall_ns, trace_id, request_id, method, route, status, duration_ns, client, reason in rows:
             if not self._from_ns <= wall_ns < self._to_ns:
                 self._turn(wall_ns)
             us = (wall_ns - self._from_ns) // 1000
             stamp = f"{self._second}{_THREE_DIGITS[us // 1000]}{_THREE_DIGITS[us % 1000]}Z"
-            items.append(_JsonRow(stamp, "access", trace_id, request_id, method, route, status, duration_ns / 1000))
+            us_taken = duration_ns / 1000
+            items.append(
+                _JsonRow(stamp, "access", trace_id, request_id, method, route, status, us_taken, client, reason)
+            )
         try:
             lines = _encode_lines(items)
         except UnicodeEncodeError:  # a lone surrogate
@@ -141,7 +160,7 @@ class AccessLog:
         if lines.isascii():
             return lines
         # UTF-8 holds line separators and terminal escapes of its own (U+2028, U+009B): escaped, as `json` does.
-        return b"".join(json.dumps(msgspec.structs.asdict(item)).encode() + b"\n" for item in items)
+        return b"".join(json.dumps(msgspec.to_builtins(item)).encode() + b"\n" for item in items)
 
     def _turn(self, wall_ns: int) -> None:
         seconds = wall_ns // SECOND_NS
@@ -151,12 +170,14 @@ class AccessLog:
 
 
 def _cut(row: Row) -> Row:
-    return row[0], row[1][:LONGEST_ID], row[2][:LONGEST_ID], *row[3:]
+    return row[0], row[1][:LONGEST_ID], row[2][:LONGEST_ID], *row[3:8], row[8][:LONGEST_REASON]
 
 
 def _quoted(row: Row) -> Row:
-    wall_ns, trace_id, request_id, method, route, status, duration_ns = row
-    return wall_ns, _shown(trace_id), _shown(request_id), _shown(method), _shown(route), status, duration_ns
+    """Return the row with its texts as they stand in a line. A reason is always a JSON string, behind its name."""
+    wall_ns, trace_id, request_id, method, route, status, duration_ns, client, reason = row
+    texts = _shown(trace_id), _shown(request_id), _shown(method), _shown(route)
+    return wall_ns, *texts, status, duration_ns, _shown(client), f" reason={json.dumps(reason)}" if reason else ""
 
 
 def _shown(value: str) -> str:

@@ -1,2 +1,3 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
+"""Attacks on a real node by clients without credentials, with an honest client beside them."""

@@ -64,13 +64,24 @@ class FakeAccess:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, str, str, int]] = []
+        self.refusals: list[tuple[str, str]] = []  # client and reason of each line
 
     def record(
-        self, wall_ns: int, trace_id: str, request_id: str, method: str, route: str, status: int, duration_ns: int
+        self,
+        wall_ns: int,
+        trace_id: str,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        duration_ns: int,
+        client: str = "",
+        reason: str = "",
     ) -> None:
         assert wall_ns > 0
         assert duration_ns >= 0
         self.lines.append((trace_id, request_id, method, route, status))
+        self.refusals.append((client, reason))
 
 
 class FakeReplica:

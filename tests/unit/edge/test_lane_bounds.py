@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from edge.backlog import SHARE_STEPS
+from edge.lane import IGNORED_BYTES, LARGE_READ
 from tests.unit.edge.lanes import Server, Transport, add, answers, batch, get, page
 
 READ = 64 * 1024  # bytes in one go; uvloop reads up to 256 KB
@@ -128,10 +129,10 @@ def test_after_a_refusal_only_so_much_is_ignored() -> None:
         lane, transport = server.connect()
         lane.data_received(b"nonsense\r\n\r\n")
         assert transport.eof
-        for _ in range(100):
-            if transport.aborted:
-                break
+        for _ in range(IGNORED_BYTES // 1000):
             lane.data_received(b"x" * 1000)
+        assert not transport.aborted
+        lane.data_received(b"x" * 1000)
         assert transport.aborted
         assert len(answers(transport.written)) == 1
 
@@ -233,3 +234,23 @@ def test_a_waiting_request_has_its_time_from_when_it_is_read() -> None:
         lane.connection_lost(None)
 
     on_a_server(check)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_socket_that_is_full_is_read_once_in_a_turn(refused: bool) -> None:
+    async def check(server: Server) -> None:
+        lane, transport = server.connect()
+        begin = b"nonsense\r\n\r\n" if refused else page(b"/page", body=b"x" * 2 * LARGE_READ)[: -2 * LARGE_READ]
+        lane.data_received(begin)
+        assert not transport.reading_paused
+        for _ in range(2):
+            lane.data_received(b"x" * LARGE_READ)
+            assert transport.reading_paused
+            await server.settle()
+            assert not transport.reading_paused
+        assert answers(transport.written)[0].status == (400 if refused else 200)
+
+    async def run() -> None:
+        await check(Server(max_body_bytes=1 << 20))
+
+    asyncio.run(run())

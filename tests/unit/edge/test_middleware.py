@@ -36,6 +36,20 @@ def test_it_counts_and_logs_every_answer_once(node: PartialNode) -> None:
     }
 
 
+def test_a_refused_call_is_logged_with_its_reason_and_its_client(node: PartialNode) -> None:
+    client = Client(REMOTE_ADDR="10.9.8.7")
+    client.post("/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"x"}', "")
+    client.get("/nope")
+    client.generic("BREW", "/livez")
+    client.get("/livez")
+    assert node.access.refusals == [
+        ("10.9.8.7", "ip: expected an IPv4 or IPv6 address, got 'x'"),
+        ("10.9.8.7", "/nope: no such path"),
+        ("10.9.8.7", "BREW: expected one of GET, HEAD, OPTIONS"),
+        ("10.9.8.7", ""),
+    ]
+
+
 def test_it_does_the_same_on_an_event_loop(node: PartialNode) -> None:
     response = async_to_sync(AsyncClient().get)("/v1/load/stats?cluster=c", headers={"TraceId": "t"})
     assert (response.status_code, response["X-Trace-ID"]) == (200, "t")

@@ -45,12 +45,12 @@ def test_metrics_are_only_read(node: PartialNode) -> None:
 
 
 def test_an_unknown_path_is_404_in_the_envelope(node: PartialNode) -> None:
-    response = Client().get("/v1/load/stats/", headers={"TraceId": "t"})
+    response = Client().get("/v1/load/status", headers={"TraceId": "t"})
     assert response.status_code == 404
     assert response["Content-Type"] == "application/json; charset=utf-8"
     assert response.json() == {
         "status": "ERROR",
-        "error": {"code": 40401000, "message": "not found", "reason": "/v1/load/stats/: no such path"},
+        "error": {"code": 40401000, "message": "not found", "reason": "/v1/load/status: no such path"},
         "data": None,
         "trace_id": "t",
     }

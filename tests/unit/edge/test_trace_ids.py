@@ -76,6 +76,46 @@ def test_djangos_pages_echo_any_byte_alone(node: PartialNode) -> None:
             assert read(response.content) == text
 
 
+UTF8 = ["größe-ß", "追踪", "🛰️x", "é" * 128]
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("text", UTF8)
+def test_a_trace_id_in_utf_8_comes_back_byte_for_byte(node: PartialNode, text: str, known: bool) -> None:
+    header, good, bad = through_lane(text.encode(), known=known)
+    assert header.encode("latin-1") == text.encode()
+    assert (good, bad) == (text, text)
+    head, body = ask("/v1/load/stats", [b"{"], headers=[(b"traceid", text.encode())])
+    assert dict(head["headers"])[b"x-trace-id"] == text.encode()
+    assert f'"trace_id":"{text}"'.encode() in body["body"]
+    response = Client().get("/nope", headers={"TraceId": text.encode().decode("latin-1")})
+    assert response["X-Trace-ID"].encode("latin-1") == text.encode()
+    assert f'"trace_id":"{text}"'.encode() in response.content
+    assert node.access.lines[-1][0] == text
+
+
+def test_a_known_head_does_not_hide_a_trace_id_that_is_too_long() -> None:
+    async def run() -> list[int]:
+        server = Server()
+        long = b"TraceId: " + b"x" * 5000
+        transport = await server.speak(get(b"c", b"TraceId: a"), get(b"c", b"TraceId: " + b"x" * 300), get(b"c", long))
+        return [answer.status for answer in answers(transport.written)]
+
+    assert asyncio.run(run()) == [200, 200, 431]
+
+
+@pytest.mark.parametrize("text", ["é", "追", "🛰"])
+def test_a_long_trace_id_is_cut_between_characters(text: str) -> None:
+    ids = envelope.TraceIds(1)
+    for before in range(4):
+        whole = ("x" * before + text * 200).encode()
+        cut = ids.of(whole)
+        assert whole.startswith(cut)
+        assert 256 - 4 < len(cut) <= 256
+        assert cut.decode()
+    assert ids.of(b"\xff" * 300) == b"\xff" * 256
+
+
 def test_a_trace_id_is_cut_to_256_bytes() -> None:
     ids = envelope.TraceIds(1)
     for length in (255, 256, 257, 1000):

@@ -16,20 +16,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runtime.logs.access import CHUNK, LONGEST_ID, AccessLog, Row
+from runtime.logs.access import CHUNK, LONGEST_ID, LONGEST_REASON, AccessLog, Row
 from runtime.logs.rotation import RotatingFile
 from runtime.logs.writer import LogWriter
 
 Form = Literal["text", "json"]
 
 WALL_NS = 1795435839_123456789
-ROW: Row = (WALL_NS, "0af7651916cd43dd", "req-1", "POST", "/v1/load/stats", 200, 27_456)
+ROW: Row = (WALL_NS, "0af7651916cd43dd", "req-1", "POST", "/v1/load/stats", 200, 27_456, "10.0.0.7", "")
 
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 VALUE = rf'(?:[^\s"\\]*|{QUOTED})'
 TEXT_LINE = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) access"
-    rf" trace=({VALUE}) request=({VALUE}) ({VALUE}) ({VALUE}) (\d+) (\d+)us\n"
+    rf" trace=({VALUE}) request=({VALUE}) ({VALUE}) ({VALUE}) (\d+) (\d+)us client=({VALUE})(?: reason=({QUOTED}))?\n"
 )
 
 HOSTILE = (
@@ -81,20 +81,32 @@ def shown(value: str) -> str:
 
 def test_a_text_line_reads_as_documented() -> None:
     assert written("text", [ROW]) == (
-        b"2026-11-23T12:10:39.123456Z access trace=0af7651916cd43dd request=req-1 POST /v1/load/stats 200 27us\n"
+        b"2026-11-23T12:10:39.123456Z access trace=0af7651916cd43dd request=req-1 POST /v1/load/stats 200 27us"
+        b" client=10.0.0.7\n"
     )
 
 
 def test_a_json_line_reads_as_documented() -> None:
     assert written("json", [ROW]) == (
         b'{"time":"2026-11-23T12:10:39.123456Z","logger":"access","trace_id":"0af7651916cd43dd","request_id":"req-1",'
-        b'"method":"POST","route":"/v1/load/stats","status":200,"duration_us":27.456}\n'
+        b'"method":"POST","route":"/v1/load/stats","status":200,"duration_us":27.456,"client":"10.0.0.7"}\n'
     )
 
 
 def test_only_values_that_are_not_plain_are_quoted() -> None:
-    line = written("text", [(WALL_NS, "two words", "req-1", "GET", "/", 400, 999)])
-    assert line.endswith(b' trace="two words" request=req-1 GET / 400 0us\n')
+    line = written("text", [(WALL_NS, "two words", "req-1", "GET", "/", 400, 999, "::1", "")])
+    assert line.endswith(b' trace="two words" request=req-1 GET / 400 0us client=::1\n')
+
+
+@pytest.mark.parametrize("reason", ["ip: expected an address, got '\u2028'", '" client=forged', "x" * 900, "é\n" * 300])
+def test_a_refused_call_has_its_reason_in_one_line(reason: str) -> None:
+    rows = [ROW, (*ROW[:5], 400, 1, "10.0.0.7", reason), ROW]
+    read = [TEXT_LINE.fullmatch(line) for line in written("text", rows).decode("ascii").splitlines(keepends=True)]
+    assert all(line and line[8] == "10.0.0.7" for line in read)
+    assert [line and line[9] and json.loads(line[9]) for line in read] == [None, reason[:LONGEST_REASON], None]
+    told = [json.loads(line) for line in written("json", rows).decode("ascii").splitlines()]
+    assert [line.get("reason") for line in told] == [None, reason[:LONGEST_REASON], None]
+    assert [line["client"] for line in told] == ["10.0.0.7"] * 3
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -142,7 +154,7 @@ def test_any_character_alone_reads_back(form: Form, place: str) -> None:
     """Alone in its line, and in a chunk of its own: no other value makes that line be quoted."""
     at = ("trace_id", "request_id", "method", "route").index(place)
     for value in (*ONE_CHARACTER, '""', '\\"', '"x', 'x"', "\\\\", "x\\", "="):
-        row: Row = (WALL_NS, *(value if each == at else "plain" for each in range(4)), 200, 1)  # type: ignore[assignment]
+        row: Row = (WALL_NS, *(value if each == at else "plain" for each in range(4)), 200, 1, "::1", "")  # type: ignore[assignment]
         (line,) = written(form, [row]).decode("ascii").splitlines(keepends=True)
         if form == "json":
             read = json.loads(line)
@@ -160,11 +172,11 @@ def test_any_character_alone_reads_back(form: Form, place: str) -> None:
 
 @given(ANY_ID, ANY_ID)
 def test_not_even_methods_and_routes_can_break_a_line(method: str, route: str) -> None:
-    (line,) = written("text", [(*ROW[:3], method, route, 200, 1)]).decode().splitlines(keepends=True)
+    (line,) = written("text", [(*ROW[:3], method, route, 200, 1, "", "")]).decode().splitlines(keepends=True)
     match = TEXT_LINE.fullmatch(line)
     assert match
     assert (shown(match[4]), shown(match[5])) == (method, route)
-    (line,) = written("json", [(*ROW[:3], method, route, 200, 1)]).decode().splitlines()
+    (line,) = written("json", [(*ROW[:3], method, route, 200, 1, "", "")]).decode().splitlines()
     assert (json.loads(line)["method"], json.loads(line)["route"]) == (method, route)
 
 

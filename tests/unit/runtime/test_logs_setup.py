@@ -73,7 +73,7 @@ def test_both_logs_go_to_stdout_by_default(configured: Configure, capfd: pytest.
     logs.close()
     first, second = capfd.readouterr().out.splitlines()
     assert first.endswith("Z INFO somewhere hello")
-    assert second == "2026-11-23T12:10:39.123456Z access trace=t request=r GET / 200 1us"
+    assert second == "2026-11-23T12:10:39.123456Z access trace=t request=r GET / 200 1us client="
     assert logs.dropped == 0
 
 
@@ -100,7 +100,7 @@ def test_both_logs_may_share_a_file(configured: Configure, file: Path) -> None:
         logs.access.record(*ROW)
         logging.getLogger("somewhere").warning("hello")
     lines = messages(logs, file)
-    assert sorted(set(lines)) == ["WARN somewhere hello", "access trace=t request=r GET / 200 1us"]
+    assert sorted(set(lines)) == ["WARN somewhere hello", "access trace=t request=r GET / 200 1us client="]
     assert len(lines) == 2000
 
 
@@ -124,7 +124,7 @@ def test_outputs_that_end_in_one_place_share_an_writer() -> None:
         check=True,
     )
     lines = [line.split(" ", 1)[1] for line in done.stdout.splitlines()]
-    assert sorted(set(lines)) == ["WARN root hello", "access trace=t request=r GET / 200 0us"]
+    assert sorted(set(lines)) == ["WARN root hello", "access trace=t request=r GET / 200 0us client="]
     assert len(lines) == 22000
 
 
