@@ -17,7 +17,7 @@ import pytest
 from tests.nodes import ROOT, NodeProcess, running_node
 
 CLIENTS = 200
-CALLS = 4000
+CALLS = 2000
 
 
 def took_by_honest_calls(node: NodeProcess, calls: int) -> list[float]:
