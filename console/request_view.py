@@ -211,7 +211,7 @@ def _ends(shown: ShownRequest) -> list[str]:
 
 def _replicated(shown: ShownRequest) -> list[str]:
     if not shown.origin:
-        return ["No node put its name to it: this node has no peers, or heard of it the original's way."]
+        return ["No node put its name to it: this node has no peers, or a node of the Go version reported it."]
     if shown.home == node_of(shown.node) or shown.home == shown.node:
         return [f"Its start was reported to this node, and is its event {shown.seq:,}."]
     return [

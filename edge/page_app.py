@@ -26,8 +26,10 @@ from edge.page_threads import NoRoom, PageThreads
 from edge.pages import CONTENT_SECURITY_POLICY
 
 RETRY_SECONDS = 2
-# A refusal is held back this long: clients that ask again at once would keep the loop busy with refusing them.
-REFUSAL_SECONDS = 0.5
+# A refusal is held back so long, from half of it to all: clients that ask again at once would keep the loop busy with
+# refusing them, and those that came together would be refused together.
+REFUSAL_SECONDS = 1.0
+GOLDEN = 0.618034  # its multiples are spread evenly, however many there are
 
 
 class Pages(Protocol):
@@ -53,6 +55,7 @@ class PageApp:
         self._threads = threads
         self._own = own
         self._kept = KeptPages()
+        self._spread = 0.0  # of the last refusal
         self._busy = Unavailable("as many pages are being made here as may be: ask again in a moment")
         context = {"problem": self._busy, "trace_id": ""}
         self._busy_page = render_to_string("problem.html", context).encode()
@@ -85,7 +88,8 @@ class PageApp:
         try:
             answer = await threads.run(partial(self._pages.answer, scope, body), left)
         except NoRoom:
-            await asyncio.wait((left,), timeout=REFUSAL_SECONDS)
+            self._spread = (self._spread + GOLDEN) % 1.0
+            await asyncio.wait((left,), timeout=REFUSAL_SECONDS * (0.5 + self._spread / 2))
             if left.done():
                 return None
             answer = self._refusal(headers, scope[KEY])

@@ -17,7 +17,7 @@ import pytest
 from tests.nodes import ROOT, NodeProcess, running_node
 
 CLIENTS = 200
-CALLS = 4000
+CALLS = 2000
 
 
 def took_by_honest_calls(node: NodeProcess, calls: int) -> list[float]:
@@ -68,7 +68,10 @@ def test_calls_stay_fast_while_200_clients_flood_log_in_and_pages(
     report = f"pages flooded by {CLIENTS} clients: calls alone {words(quiet)}, beside the flood {words(flooded)}"
     with capsys.disabled():
         sys.stdout.write(f"\n{report}; pages by status {statuses}; {threads} threads\n")
-    assert flooded[len(flooded) * 99 // 100] <= 0.010
+    # 10 ms where calls alone take 1 ms at most, in proportion on a machine that others use: alone they took 15 ms on
+    # one of 2 cores with 20 busy processes, and 60 beside the flood. One thread a page made them 5 seconds there.
+    slowness = max(1.0, quiet[len(quiet) * 99 // 100] / 0.001)
+    assert flooded[len(flooded) * 99 // 100] <= 0.010 * slowness
     assert threads < 30
     assert statuses[503] > 0
     assert statuses[200] > 0
