@@ -25,13 +25,12 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 
 .PHONY: run-local
 run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080, profiling on 8081; a first admin
-	METADATA_CENTER_CONFIG=$(CONFIG) $(BIN)/python manage.py migrate --verbosity 0
-	METADATA_CENTER_CONFIG=$(CONFIG) $(BIN)/python manage.py ensure_admin
+	$(BIN)/python manage.py ensure_admin -c $(CONFIG)
 	POD_IP=127.0.0.1 exec $(BIN)/python manage.py run -c $(CONFIG)
 
 .PHONY: run-cluster
 run-cluster: $(VENV)/base.stamp ## three nodes that find each other by DNS: 127.0.0.1 to 127.0.0.3, ports as run-local
-	METADATA_CENTER_CONFIG=$(CONFIG) exec $(BIN)/python manage.py run_cluster
+	exec $(BIN)/python manage.py run_cluster -c $(CONFIG)
 
 .PHONY: unit-test
 unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage

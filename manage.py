@@ -5,7 +5,7 @@
 
 import sys
 
-from metadata_center.cli import main
+from metadata_center.cli import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

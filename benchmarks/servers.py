@@ -111,15 +111,12 @@ class Servers:
     def __init__(self, folder: Path, core: int) -> None:
         self._folder = folder
         self._core = core
-        self._migrated = False
 
     def beside(self, name: str, core: int | None) -> Servers:
         """More servers, with a folder of their own; on the load's core where `core` is None."""
         folder = self._folder / name
         folder.mkdir()
-        servers = Servers(folder, cores()[1] if core is None else core)
-        servers._migrated = True  # people's pages are not asked for
-        return servers
+        return Servers(folder, cores()[1] if core is None else core)
 
     def output(self) -> str:
         """What the last node has said so far."""
@@ -153,9 +150,6 @@ class Servers:
             "METADATA_CENTER_LOG_ACCESS_OUTPUT_FILE": str(access_log),
         }
         environment |= settings
-        if not self._migrated:
-            self.manage("migrate", "--verbosity", "0")
-            self._migrated = True
         said = self._folder / "node.out"
         with self._process(["manage.py", "run", "-c", "configs/config.toml"], said, environment) as process:
             line = _wait_for(process, said, "  API ")

@@ -19,6 +19,8 @@ from console.load import age
 BUCKETS = 1024  # of a snapshot: how much of one is still to come
 LATE_SECONDS = 2.0  # events reach a peer within milliseconds; this late, somebody should know
 
+COLD = "This node is cold: it may not know requests that were under way before it started"
+
 MAP_WIDTH = 360
 ROW_HEIGHT = 56
 
@@ -65,10 +67,15 @@ class Peer(Struct, frozen=True):
 
 
 class PeersView(Struct, frozen=True):
-    """What one node knows of all. `vector`: the last event of each life before which it has seen all."""
+    """What one node knows of all.
+
+    `vector`: the last event of each life before which it has seen all.
+    `cold_since`: since when it may lack what was reported before it began; None if it lacks nothing.
+    """
 
     origin: str = ""
     joined: bool = True
+    cold_since: str | None = None
     vector: Mapping[str, int] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
 
@@ -102,7 +109,7 @@ class Trouble(Struct, frozen=True):
 def troubles(view: PeersView) -> list[Trouble]:
     """What keeps this node and its peers from being equal, the worst first.
 
-    Without numbers: this is read aloud when it changes. `peers.js` says the same.
+    Without numbers that move: this is read aloud when it changes. `peers.js` says the same.
     """
     found = [
         Trouble("bad", f"{peer.peer} is lost: {peer.error or 'it does not answer'}")
@@ -111,6 +118,8 @@ def troubles(view: PeersView) -> list[Trouble]:
     ]
     if not view.joined:
         found.append(Trouble("warn", "This node is still catching up with its peers: its numbers are incomplete"))
+    if view.cold_since is not None:
+        found.append(Trouble("warn", f"{COLD} ({view.cold_since[:19].replace('T', ' ')} UTC)"))
     for peer in view.peers:
         if peer.pulling_buckets:
             found.append(Trouble("warn", f"This node and {peer.peer} differ and are being made equal"))

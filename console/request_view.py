@@ -27,6 +27,8 @@ class ShownRequest(Struct, frozen=True):
     `owner`: the gateway that it names; empty for none.
     `orphaned`: its gateway is silent.
     `input_tokens`, `output_tokens`: what it holds on its engine.
+    `heartbeats`: its gateway has sent one.
+    `cause`: why it is over; empty while it is not, and where nobody said why.
     `grace_seconds`: how long an orphaned request is kept, from the node's configuration.
     """
 
@@ -44,6 +46,8 @@ class ShownRequest(Struct, frozen=True):
     orphaned: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    heartbeats: bool = False
+    cause: str = ""
     grace_seconds: float = 0
 
     @property
@@ -78,7 +82,21 @@ class ShownRequest(Struct, frozen=True):
             return "Forgotten in"
         if self.orphaned:
             return "Ends in"
-        return "Ends without heartbeats in" if self.owner else "Ends for its age in"
+        return "Ends without heartbeats in" if self.heartbeats else "Ends for its age in"
+
+    @property
+    def state(self) -> str:
+        """Where it is in its life, for the page's title."""
+        if self.orphaned:
+            return "orphaned"
+        return {"prefill": "in prefill", "decode": "in decode", "done": "over"}.get(self.phase, "not started yet")
+
+    @property
+    def question(self) -> str:
+        """What the reasons answer."""
+        if self.counts:
+            return "Why does this count here?"
+        return "Why is it over?" if self.phase == "done" else "Why does it not count yet?"
 
 
 class Step(Struct, frozen=True):
@@ -88,30 +106,44 @@ class Step(Struct, frozen=True):
     state: str
 
 
+ENDED = {
+    "gateway": "Since then a gateway reported its end.",
+    "operator": "Since then an operator ended it.",
+    "age": "Nobody reported its end, and it ended for its age.",
+    "silence": "Its gateway fell silent, and so it ended.",
+    "engine_drop": "Its engine was dropped, as after a restart, and that ended all its requests.",
+    "elsewhere": "It ended at another node, which does not say why.",
+    "": "It has ended since. This node does not know why.",
+}
+
 STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done", "Over"))
 
 
 def steps(shown: ShownRequest) -> list[Step]:
-    """The stations, and where the request is. An early one is at none of them."""
-    names = [phase for phase, _ in STATIONS]
+    """The stations, and where the request is. An early one is at none of them.
+
+    Of one that is over nobody knows whether it had a first token, so that this is none of its stations.
+    """
+    stations = [each for each in STATIONS if each[0] != "decode" or shown.phase != "done"]
+    names = [phase for phase, _ in stations]
     at = names.index(shown.phase) if shown.phase in names else -1
     return [
         Step(name, "past" if place < at else "now" if place == at else "ahead")
-        for place, (_, name) in enumerate(STATIONS)
+        for place, (_, name) in enumerate(stations)
     ]
 
 
-def headline(shown: ShownRequest) -> str:
-    """What it counts, in one line."""
+def headline(shown: ShownRequest) -> tuple[str, str]:
+    """What it counts, in one line, and what leads from there to its engine's name."""
     match shown.phase:
         case "prefill":
-            return f"Counts 1 request and a prompt of {shown.prompt_length:,}"
+            return f"Counts 1 request and a prompt of {shown.prompt_length:,}", "at"
         case "decode":
-            return "Counts 1 request and no prompt any more"
+            return "Counts 1 request and no prompt any more", "at"
         case "done":
-            return "Is over and counts nothing"
+            return "Is over and counts nothing", "any more at"
         case _:
-            return "Counts nothing yet"
+            return "Counts nothing yet", "at"
 
 
 def alarm(shown: ShownRequest) -> str:
@@ -119,8 +151,8 @@ def alarm(shown: ShownRequest) -> str:
     left = span(shown.remaining_seconds)
     if shown.counts and shown.orphaned:
         return f"Orphaned for {span(shown.silent_seconds)}: its gateway {shown.owner} is silent. Ends in {left}."
-    if shown.long_prefill and shown.owner:
-        return f"No first token for {span(shown.age_seconds)}, and its gateway {shown.owner} has not fallen silent."
+    if shown.long_prefill and shown.heartbeats:
+        return f"No first token for {span(shown.age_seconds)}, and its gateway {shown.owner} still sends heartbeats."
     if shown.long_prefill:
         return f"No first token for {span(shown.age_seconds)}: its gateway may be gone. Ends in {left} at the latest."
     return ""
@@ -145,9 +177,7 @@ def _reported(shown: ShownRequest) -> list[str]:
         case "decode":
             return [f"A gateway reported it {ago}, and its first token since. Its end has not been reported."]
         case "done":
-            return [
-                f"A gateway reported it {ago}, and since then its end; or nobody ended it, and it ended for its age.",
-            ]
+            return [f"A gateway reported it {ago}. {ENDED.get(shown.cause, ENDED[''])}"]
         case _:
             return [
                 f"Its first token or its end was reported {ago}, and its start has not been: calls for one request may "
@@ -162,10 +192,15 @@ def _ends(shown: ShownRequest) -> list[str]:
             f"Its gateway {shown.owner} has fallen silent {span(shown.silent_seconds)} ago. "
             f"If no heartbeat of it comes, this node ends it in {left}."
         ]
+    if shown.counts and shown.owner and not shown.heartbeats:
+        return [
+            f"Its gateway is {shown.owner}, which has never sent a heartbeat: nobody would notice if it fell silent. "
+            f"If nobody reports its end, this node ends it for its age in {left}."
+        ]
     if shown.counts and shown.owner:
         return [
             f"Its gateway is {shown.owner}: while that sends heartbeats it does not end for its age. When they stop it "
-            f"is orphaned, and ends {span(shown.grace_seconds)} later. If there have never been any, it ends in {left}."
+            f"is orphaned, and ends {span(shown.grace_seconds)} later."
         ]
     if shown.counts:
         return [f"If nobody reports its end, this node ends it for its age in {left}."]

@@ -137,6 +137,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
         except NotFound:
             tombstone_seconds = part(Config).load.tombstone_seconds
             context |= {"unknown": True, "tombstone_seconds": tombstone_seconds, "peers": view.peers}
+            context["state"] = "unknown here"
         except InvalidInput as problem:
             context["problem"] = problem
         else:
@@ -145,6 +146,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
                 "shown": shown,
                 "alarm": alarm(shown),
                 "headline": headline(shown),
+                "state": shown.state,
                 "reasons": reasons(shown),
                 "steps": steps(shown),
             }

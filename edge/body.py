@@ -7,12 +7,16 @@ Immutable. Bounds on lengths keep a client from filling the node's memory with a
 
 from __future__ import annotations
 
+from logging import DEBUG, getLogger
 from typing import Annotated, Generic, TypeVar
 
 from msgspec import DecodeError, Meta, ValidationError
 from msgspec.json import Decoder
 
 from edge.errors import InvalidInput
+from edge.unknown_members import UnknownMembers
+
+ROOT_LOGGER = getLogger()  # the one whose level `runtime/logs` sets
 
 MAX_NAME = 256
 MAX_HASH = 2**64 - 1
@@ -38,19 +42,26 @@ BodyT = TypeVar("BodyT")
 
 
 class Body(Generic[BodyT]):
-    """Reads bodies of one type. Unknown members are ignored, as gateways send more than is needed."""
+    """Reads bodies of one type. Unknown members are ignored, as gateways send more than is needed.
 
-    def __init__(self, type_: type[BodyT]) -> None:
+    `watched`: at DEBUG they are logged, each name once. What is read a second time needs no watch.
+    """
+
+    def __init__(self, type_: type[BodyT], *, watched: bool = True) -> None:
         self._decode = Decoder(type_).decode
+        self._unknown = UnknownMembers() if watched else None
 
     def read(self, body: bytes) -> BodyT:
         """Return the body's object. Raises InvalidInput that names the wrong member."""
         try:
-            return self._decode(body)
+            found = self._decode(body)
         except ValidationError as error:
             raise InvalidInput(_reason(str(error))) from None
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidInput(f"body: expected one JSON object: {error}") from None
+        if ROOT_LOGGER.level <= DEBUG and self._unknown is not None:  # 0.01 µs; `isEnabledFor` would take 0.04
+            self._unknown.look(body, found)
+        return found
 
 
 def _reason(error: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from edge.lane import Lane
 from edge.lane_state import LaneState
+from edge.websocket import Socket
 
 
 class Connections:
-    """The lanes of one server."""
+    """The lanes and websockets of one server."""
 
     def __init__(self, state: LaneState) -> None:
         self._state = state
@@ -34,8 +35,9 @@ class Connections:
     def sweep(self, now: float) -> None:
         """Set the clock, in monotonic seconds, and close what has timed out."""
         self._state.now = now
-        for lane in self._lanes():
-            lane.check_time(now)
+        for each in list(self._state.server_state.connections):
+            if isinstance(each, Lane | Socket):
+                each.check_time(now)
 
     def _lanes(self) -> Iterator[Lane]:
         return (each for each in list(self._state.server_state.connections) if isinstance(each, Lane))

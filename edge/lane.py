@@ -4,8 +4,11 @@
 
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
-websockets, calls for an async handler, and any request that must wait behind one that Django still works on or behind a
-client that does not read its answers. There the same handlers serve it, so the answers are the same.
+websockets, and calls for an async handler.
+
+A connection has at most one request under way, whoever answers it. The parser gets no byte of the next one before the
+answer is written to a client that reads. Until then the bytes wait, at most as many as one read gives, and nothing more
+is read. So what a connection holds does not depend on what its client sends or how slowly it reads.
 
 A `Lane` is one connection. All of it runs on the event loop.
 """
@@ -31,12 +34,16 @@ from edge.errors import (
     MethodNotAllowed,
     RequestTimeout,
 )
+from edge.flow import Flow
 from edge.head import Head
+from edge.intake import Intake
 from edge.lane_state import LaneState
+
+IGNORED_BODIES = 4  # after a refusal, so many of the largest are read from a client that has not seen it yet
 
 
 class Lane(HttpToolsProtocol):
-    """One connection.
+    """One connection. It has at most one request under way; what came in behind that waits, and reading pauses.
 
     `shared`: what all connections of the server share.
     `url`, `headers`: of the request whose head is being read, as the parser gave them.
@@ -53,22 +60,24 @@ class Lane(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.shared = shared
+        self._ready = True  # nothing is open, waits or is under way: the next bytes begin a request
         self._open = False  # between a request's first byte and its last
         self._since = shared.now  # when the open request began, or the last one ended
         self._refused = False  # nothing more is read from this connection
-        self._refusal: bytes | None = None  # written once the answers before it are out
+        self._ignored = 0  # bytes received since then
         self._half_closed = False  # the client sends no more
         self._paused_at = shared.now
-        self._data = b""  # what is being parsed, if it began with a request
-        self._ended = False  # what is being parsed held the end of a request
+        self._intake = Intake()
+        self._data = b""  # what was received last, if it began with a request
+        self._ended = False  # the piece being parsed held the end of a request
         self._begin()
 
     def _begin(self) -> None:
         self._head: Head | None = None  # of the hot request being read
         self._paged = False  # the request being read was handed to uvicorn
         self._body = bytearray()  # bytes would be copied with every piece
-        self._received = 0  # bytes of the head, then of the body
-        self._started = 0
+        self._size = 0  # of the body so far
+        self._started = 0  # when the head was complete
         self._upgrade = False
         self._idle = False  # the request being served only waits for something to happen
         self.url = b""
@@ -76,23 +85,28 @@ class Lane(HttpToolsProtocol):
 
     # From the transport
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection."""
+        super().connection_made(transport)
+        self.flow: Flow = Flow(transport)
+
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: mostly exactly one request with a known head."""
-        if self._refused:
-            return
-        if not self._open and not self._busy():
+        if self._ready:
             head, trace_id, body = self.shared.heads.split(data)
             if head is not None:
                 self._started = perf_counter_ns()
                 self._answer(head, trace_id, body)
                 return
-        self._data = b"" if self._open else data
-        self._ended = False
-        self._feed(data)
-        if self._open and self._started == 0 and not self._ended:  # else how much of it is this head is unknown
-            self._received += len(data)
-            if self._received > self.shared.max_header_bytes:
-                self._refuse(self._head_too_large())
+        elif self._refused:
+            self._ignored += len(data)
+            if self._ignored > IGNORED_BODIES * self.shared.max_body_bytes:
+                self.transport.abort()
+            return
+        self._data = data if self._ready else b""
+        self._ready = False
+        self._intake.add(data)
+        self.shared.backlog.serve(self)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Note that the client will send no more. Returns whether the connection stays open for answers under way.
@@ -100,21 +114,28 @@ class Lane(HttpToolsProtocol):
         It does not for a call that only waits: its client has most likely given up.
         """
         self._half_closed = True
-        if self._idle and not self.pipeline:
+        if self._refused or not self.transport.can_write_eof():
             return False
-        return not self._open and self._busy() and self.transport.can_write_eof()
+        if self._intake:
+            return True
+        return not self._open and not self._idle and self._busy()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything that this connection held."""
         super().connection_lost(exc)
-        self._refused = True
-        self.pipeline.clear()
+        self._stop_reading()
         self._begin()
 
     def pause_writing(self) -> None:
         """Note that the client reads more slowly than we write."""
         super().pause_writing()
+        self._ready = False
         self._paused_at = self.shared.now
+
+    def resume_writing(self) -> None:
+        """Note that the client has read."""
+        super().resume_writing()
+        self._go_on_soon()
 
     def check_time(self, now: float) -> None:
         """Close the connection if the client has let us wait too long. `now` is monotonic seconds."""
@@ -128,7 +149,7 @@ class Lane(HttpToolsProtocol):
         elif self._open:
             if now - self._since > shared.read_timeout_seconds:
                 self._refuse(RequestTimeout(f"no complete request within {shared.read_timeout_seconds:g} seconds"))
-        elif not self._busy() and now - self._since > shared.idle_timeout_seconds:
+        elif not self._intake and not self._busy() and now - self._since > shared.idle_timeout_seconds:
             self.transport.close()
 
     def shutdown(self) -> None:
@@ -137,28 +158,55 @@ class Lane(HttpToolsProtocol):
             return  # its answer will say `Connection: close`; the read timeout bounds the wait
         super().shutdown()
 
+    # From the backlog
+
+    def work(self) -> bool:
+        """Parse one piece of what came in: at most up to the end of one request. Returns whether more can follow."""
+        if self._can_parse():
+            self._feed(self._intake.cut())
+        if self._refused:
+            self._stop_reading()
+            return False
+        if self._intake:
+            if self._can_parse():
+                return True
+            self.flow.hold()  # until the answer under way is out and read
+            return False
+        self._data = b""
+        self.flow.release()
+        self._rest()
+        return False
+
+    def wait(self) -> None:
+        """Read no more until the backlog comes to this connection."""
+        self.flow.hold()
+
     # From the parser
 
     def on_message_begin(self) -> None:
         if self._refused:
+            return
+        if self._ended:  # the intake does not let it happen; two requests at once must not
+            self._refuse(InvalidInput("malformed HTTP: a request ends where none can"))
             return
         self._begin()
         self._open = True
         self._since = self.shared.now
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
+        if not self._started:  # a trailer is no part of the head and is ignored
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._refused or self.transport.is_closing():
             self._refused = True
             return
         self._started = perf_counter_ns()
-        self._received = 0
         headers: dict[bytes, bytes] = {}
         for name, value in self.headers:
             headers.setdefault(name.lower(), value)
         length = int(headers.get(b"content-length", b"0"))
+        chunked = b"transfer-encoding" in headers
         if (problem := self._fault(length)) is not None:
             self._refuse(problem)
             return
@@ -168,32 +216,31 @@ class Lane(HttpToolsProtocol):
             if not websocket:
                 self._upgrade = True
                 return  # parsed again without the offer, see _without_offer
-            if self._busy():
-                self._refuse(InvalidInput("Upgrade: expected no request under way on this connection"))
+            if self.parser.get_method() != b"GET" or length or chunked:
+                self._refuse(InvalidInput("Upgrade: a websocket begins with a GET without a body"))
                 return
+        self._intake.end_head(length, chunked=chunked)
         route, query = self._find_route()
-        size = self.shared.max_body_bytes if b"transfer-encoding" in headers else length
+        size = self.shared.max_body_bytes if chunked else length
         async_handler = None if route is None else route.choose_async(query, size)
-        if (
-            route is None
-            or async_handler is not None
-            or websocket
-            or self._busy()
-            or wants_page(headers.get(b"accept"))
-        ):
+        if route is None or async_handler is not None or websocket or wants_page(headers.get(b"accept")):
             self._hand_over()
             self._idle = async_handler is not None and async_handler.idle
             return
         http_1_0 = self.parser.get_http_version() != "1.1"
         self._head = Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
-        if headers.get(b"expect", b"").lower() == b"100-continue" and (length or b"transfer-encoding" in headers):
+        if headers.get(b"expect", b"").lower() == b"100-continue" and (length or chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_chunk_header(self) -> None:
+        self._intake.begin_chunk()
 
     def on_body(self, body: bytes) -> None:
         if self._refused or self._upgrade:
             return
-        self._received += len(body)
-        if self._received > self.shared.max_body_bytes:
+        self._size += len(body)
+        self._intake.take_body(len(body))
+        if self._size > self.shared.max_body_bytes:
             self._refuse(self._too_large())
         elif self._paged:
             super().on_body(body)
@@ -203,6 +250,10 @@ class Lane(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self._refused or self._upgrade:
             return
+        if self._intake.frame > self.shared.max_header_bytes:
+            self._refuse(self._head_too_large())
+            return
+        self._intake.end_request()
         self._open = False
         self._ended = True
         self._since = self.shared.now
@@ -211,11 +262,6 @@ class Lane(HttpToolsProtocol):
             return
         head = self._head
         assert head is not None
-        if self._busy():  # a client that does not read: its answers wait with uvicorn's
-            self._hand_over()
-            super().on_body(bytes(self._body))
-            super().on_message_complete()
-            return
         if head.keep_alive and not head.http_1_0 and b"expect" not in head.headers:
             self.shared.heads.learn(self._data, head)
         self._answer(head, head.headers.get(b"traceid"), bytes(self._body))
@@ -227,37 +273,67 @@ class Lane(HttpToolsProtocol):
         super().on_response_complete()
         self._unset_keepalive_if_required()  # check_time closes idle connections
         self._since = self.shared.now
-        if self._busy():
-            return
-        if self._refusal is not None:
-            self._write_last(self._refusal)
-        elif self._half_closed:
-            self.transport.close()
+        if self.transport.is_closing():
+            self._stop_reading()
+        self._go_on_soon()
 
     # Inside
 
     def _busy(self) -> bool:
-        """Whether an answer must wait: behind Django's, or for the client to read."""
+        """Whether a new request must wait: for Django's answer, or for the client to read."""
         cycle = self.cycle
-        return (cycle is not None and not cycle.response_complete) or bool(self.pipeline) or self.flow.write_paused
+        return (cycle is not None and not cycle.response_complete) or self.flow.write_paused
 
-    def _feed(self, data: bytes) -> None:
-        """Parse. Behind each head that offers another protocol a new parser begins."""
-        pieces = [memoryview(data)]
-        while pieces and not self._refused:
-            piece = pieces.pop()
-            try:
-                self.parser.feed_data(piece)
-            except httptools.HttpParserUpgrade as stop:
-                if self._refused:
-                    return  # type: ignore[unreachable] # the parser calls back, and that may have refused
-                if not self._upgrade:
-                    self.handle_websocket_upgrade()
-                    return
-                pieces += [piece[stop.args[0] :], memoryview(self._without_offer())]
-            except httptools.HttpParserError as problem:
-                if not self._refused:
-                    self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
+    def _can_parse(self) -> bool:
+        """Whether the parser may be fed: a request's rest, or a new request if none is under way."""
+        if self._refused or not self._intake or self.flow.write_paused:
+            return False
+        return self._open or not self._busy()
+
+    def _go_on_soon(self) -> None:
+        """Go on with what waits, now that an answer is out or was read."""
+        if self._intake:
+            self.shared.backlog.add(self)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Note that nothing waits, and see whether nothing is open or under way either."""
+        if self._refused or self._open or self._busy():
+            return
+        self._ready = not self._intake.frame  # the parser may have seen blank lines
+        if self._half_closed:
+            self.transport.close()
+
+    def _stop_reading(self) -> None:
+        """Take nothing more from the client. What still comes in is ignored, so that its end is seen."""
+        self._refused = True
+        self._ready = False
+        self._intake.clear()
+        self._data = b""
+        if not self.transport.is_closing():
+            self.flow.release()
+
+    def _feed(self, piece: memoryview) -> None:
+        """Parse a piece. Behind a head that offers another protocol a new parser begins."""
+        self._ended = False
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            if self._refused:
+                return  # the parser calls back, and that may have refused
+            if self._upgrade:
+                self._feed(memoryview(self._without_offer()))
+                return
+            self._stop_reading()
+            self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError as problem:
+            if not self._refused:
+                self._refuse(InvalidInput(f"malformed HTTP: {problem}"))
+            return
+        if not self._refused and self._intake.frame > self.shared.max_header_bytes:
+            self._refuse(self._head_too_large())
 
     def _without_offer(self) -> bytes:
         """Return the head of a request that offers another protocol (`Upgrade: h2c`) without that offer.
@@ -280,7 +356,7 @@ class Lane(HttpToolsProtocol):
         """Return what is wrong with a head that the parser accepts, if anything. `length` is its content length."""
         if self.parser.get_method() == b"CONNECT":
             return MethodNotAllowed("CONNECT: this is no proxy", allow=())
-        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > self.shared.max_header_bytes:
+        if self._intake.frame > self.shared.max_header_bytes:
             return self._head_too_large()
         if self.parser.get_http_version() == "1.1" and sum(name.lower() == b"host" for name, _ in self.headers) != 1:
             return InvalidInput("Host: expected exactly one")
@@ -289,7 +365,8 @@ class Lane(HttpToolsProtocol):
         return None
 
     def _head_too_large(self) -> HeadersTooLarge:
-        return HeadersTooLarge(f"head: expected at most {self.shared.max_header_bytes} bytes")
+        most = self.shared.max_header_bytes
+        return HeadersTooLarge(f"head, chunk sizes and trailers: expected at most {most} bytes together")
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"body: expected at most {self.shared.max_body_bytes} bytes")
@@ -307,7 +384,7 @@ class Lane(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
-        if self.shared.draining:
+        if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
 
     def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:
@@ -349,13 +426,14 @@ class Lane(HttpToolsProtocol):
         length = b"" if status == 304 else b"Content-Length: %d\r\n" % len(answer)
         self.transport.write(b"%b\r\nConnection: %b\r\n%b%b\r\n%b" % (start, word, tag, length, answer))
         if not keep:
-            self._refused = True
+            self._stop_reading()
             self.transport.close()
 
     def _refuse(self, problem: ContractError) -> None:
         """Answer with an error and read no more: where the next request would begin is unknown."""
         dispatcher = self.shared.dispatcher
-        self._refused = True
+        in_django = self._open and self._paged
+        self._stop_reading()
         self._open = False
         self._since = self.shared.now
         trace_id = dispatcher.trace_ids.fresh()
@@ -367,15 +445,13 @@ class Lane(HttpToolsProtocol):
             len(answer),
             answer,
         )
-        if self._paged and not self.pipeline and self.cycle is not None and not self.cycle.response_started:
+        if not in_django:
+            self._write_last(refusal)
+        elif self.cycle.response_started:
+            self.transport.abort()  # a second answer to the same request would be taken for the next one's
+        else:
             self.cycle.disconnected = True  # Django waits for the rest of this very request
             self.cycle.message_event.set()
-            self._write_last(refusal)
-        elif self._paged:
-            self.transport.abort()  # other answers come first: there is no right time to write one
-        elif self._busy():
-            self._refusal = refusal
-        else:
             self._write_last(refusal)
 
     def _write_last(self, refusal: bytes) -> None:

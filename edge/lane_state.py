@@ -12,6 +12,7 @@ from collections.abc import Callable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from edge.backlog import Backlog
 from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
@@ -24,6 +25,7 @@ class LaneState:
 
     `dispatcher`: serves the routes.
     `heads`: the heads seen lately.
+    `backlog`: connections with requests that wait for their turn.
     `max_header_bytes`, `max_body_bytes`: of one request.
     `read_timeout_seconds`: from a request's first byte to its last.
     `idle_timeout_seconds`: between two requests.
@@ -34,6 +36,8 @@ class LaneState:
     `cold`: for how many seconds the node has been cold, as the answers say at the moment; 0 if they do not.
     `server_state`: uvicorn's open connections, and Django's tasks.
     `ok_start`, `internal_start`: the head of a 200 up to the trace id, for clients and for other nodes.
+
+    `cold_seconds` returns for how many seconds the node has been cold, 0 if it is not (`runtime/cold_start.py`).
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class LaneState:
     ) -> None:
         self.dispatcher = dispatcher
         self.heads = Heads()
+        self.backlog = Backlog()
         self.max_header_bytes = max_header_bytes
         self.max_body_bytes = max_body_bytes
         self.read_timeout_seconds = read_timeout_seconds

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -31,13 +31,14 @@ from edge.errors import (
     NotFound,
 )
 from runtime.config import Config
-from runtime.metrics.exposition import stream
+from runtime.metrics.exposition import pieces
 from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
+METRICS = "/metrics"
 
 # Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
 CONTENT_SECURITY_POLICY = (
@@ -48,12 +49,12 @@ CONTENT_SECURITY_POLICY = (
 
 @csrf_exempt  # refused by its method, in the envelope
 @never_cache
-async def metrics(request: HttpRequest) -> HttpResponseBase:
+def metrics(request: HttpRequest) -> HttpResponse:
     """`GET /metrics`: Prometheus text, or OpenMetrics where the scraper asks for it."""
     if request.method not in READS:
-        return problem_response(request, _not_read(request))
+        return problem_response(request, _other_method(request))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return StreamingHttpResponse(stream(REGISTRY.collect(), encode), content_type=content_type)
+    return HttpResponse(pieces(REGISTRY.collect(), encode), content_type=content_type)
 
 
 def page(view: View[Parameters]) -> View[Parameters]:
@@ -64,7 +65,7 @@ def page(view: View[Parameters]) -> View[Parameters]:
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
         if request.method not in READS:
-            return problem_response(request, _not_read(request))
+            return problem_response(request, _other_method(request))
         return locked(view(request, *args, **kwargs))
 
     return guarded
@@ -110,8 +111,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404; 405 for the path of a call that has no page, as those between nodes."""
     allow = tuple(route.method for route in part(Dispatcher).table if route.path == request.path)
     if allow and request.method not in allow:
-        problem = MethodNotAllowed(f"{request.method}: expected one of {', '.join(allow)}", allow=allow)
-        return problem_response(request, problem)
+        return problem_response(request, _other_method(request, allow))
     return problem_response(request, NotFound(f"{request.path}: no such path"))
 
 
@@ -125,6 +125,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
     return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
+    words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
+    return problem_response(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+
+
+def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
+    """Return the answer for a method that a view refuses. Django's own has no words."""
+    return problem_response(request, _other_method(request, response["Allow"].split(", ")))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -157,5 +168,6 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     return Response(body, status=status)
 
 
-def _not_read(request: HttpRequest) -> MethodNotAllowed:
-    return MethodNotAllowed(f"{request.method}: expected one of {', '.join(READS)}", allow=READS)
+def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:
+    allowed = tuple(allow)
+    return MethodNotAllowed(f"{request.method}: expected one of {', '.join(allowed)}", allow=allowed)

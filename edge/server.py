@@ -98,7 +98,7 @@ class NodeServer(uvicorn.Server):
                 proxy_headers=False,
                 # Lane.check_time closes idle connections; uvicorn's own timer is cancelled before it could.
                 timeout_keep_alive=int(config.http.idle_timeout_seconds) + 60,
-                ws=Socket,
+                ws=cast("Any", partial(Socket, shared=lanes)),
                 ws_max_size=config.sockets.max_message_bytes,
                 ws_ping_interval=config.sockets.ping_interval_seconds,
                 ws_ping_timeout=config.sockets.ping_timeout_seconds,

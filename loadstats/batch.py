@@ -20,6 +20,7 @@ from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
+from loadstats.engines import EngineDrop, drop_engines
 from loadstats.handlers import report_add
 from loadstats.ledger import LATEST, Ledger, Row
 from loadstats.wire import Add, Attempt, Ended, RequestId, Tokens
@@ -57,7 +58,11 @@ class RefreshOperation(Struct, tag_field="op", tag="refresh", gc=False):
     attempt: Attempt | None = None
 
 
-Operation = AddOperation | PromptOperation | DeleteOperation | TokensOperation | RefreshOperation
+class DropOperation(EngineDrop, tag_field="op", tag="drop", gc=False):
+    """As `DELETE /v1/load/engine`. The engines are no longer listed at once; their requests end within a second."""
+
+
+Operation = AddOperation | PromptOperation | DeleteOperation | TokensOperation | RefreshOperation | DropOperation
 
 
 class Batch(Struct):
@@ -73,14 +78,15 @@ class _Unread(Struct):
 class Taken(Struct, frozen=True):
     """What became of an operation: `code` 200, or why not, in the words of a call's `error`.
 
-    `unknown` is of a refresh: requests that were never told of here, or are over. `data` is of an add that did not
-    match: the engine's row.
+    `unknown` is of a refresh: requests that were never told of here, or are over. `ended` is of a drop: the requests
+    that were in flight. `data` is of an add that did not match: the engine's row.
     """
 
     code: int
     message: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     unknown: list[str] | UnsetType = UNSET
+    ended: int | UnsetType = UNSET
     data: Row | UnsetType = UNSET
 
 
@@ -108,6 +114,7 @@ class BatchHandlers:
             DeleteOperation: self._done,
             TokensOperation: self._tokens,
             RefreshOperation: self._refresh,
+            DropOperation: self._drop,
             Raw: self._unread,
         }
 
@@ -175,6 +182,9 @@ class BatchHandlers:
         if self._ledger.refresh(operation.request_id, now, wall_ns, operation.attempt or LATEST):
             return KNOWN
         return encode(Taken(200, unknown=[operation.request_id]))
+
+    def _drop(self, operation: DropOperation, now: float, wall_ns: int) -> bytes:
+        return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
 
 
 def _refused(problem: ContractError) -> bytes:

@@ -26,12 +26,13 @@ LOOKS = 8  # buckets of records looked through in one slice: 0.4 ms where there 
 
 
 class EngineDrop(Struct):
-    """`DELETE /v1/load/engine`: an engine, as its requests named it."""
+    """`DELETE /v1/load/engine`: an engine, as its requests named it, or `all` of the address."""
 
     cluster: Name
     ip: EngineAddress
     port: Port | None = None
     dp_rank: DpRank | None = None
+    all: Annotated[bool, Meta(description="every engine of the address, whatever its port and rank")] = False
 
 
 class Cleared(Struct):
@@ -71,13 +72,10 @@ class EngineHandlers:
         """`DELETE /v1/load/engine`: an engine was restarted, or is gone.
 
         It is no longer listed, its requests are ended, and what its cache held is forgotten, on every node. A request
-        that is sent to it later opens it anew. An engine that is not listed is answered 404.
+        that is sent to it later opens it anew. An engine that is not listed is answered 404. `ip` alone is the engine
+        without port and rank; with `all` it is every engine of that address.
         """
-        body = self._read_drop(call.body)
-        name = str(EngineName(self._canonical(body.ip), body.port, body.dp_rank))
-        ended = self._ledger.drop(body.cluster, name)
-        if ended is None:
-            raise NotFound(f"ip: cluster {body.cluster!r} has no engine {name}")
+        ended = drop_engines(self._ledger, self._canonical, self._read_drop(call.body))
         for looks in count(1):
             if not self._ledger.lapse(self._now(), self._wall_ns()):
                 break
@@ -97,6 +95,27 @@ class EngineHandlers:
         names = yield from self._ledger.clusters_after(after, _limit(call.query))
         rows = yield from self._ledger.totals(names)
         return encode(rows)
+
+
+def drop_engines(ledger: Ledger, canonical: Callable[[str], str], body: EngineDrop) -> int:
+    """Drop the engine that a body names, or all of its address. Returns how many requests were in flight there.
+
+    They are no longer listed. `Ledger.lapse` ends the requests. Raises InvalidInput for a wrong body, and NotFound if
+    there is no such engine.
+    """
+    ip = canonical(body.ip)
+    if body.all:
+        if body.port is not None or body.dp_rank is not None:
+            raise InvalidInput("all: expected neither port nor dp_rank beside it")
+        names = ledger.names_at(body.cluster, ip)
+        missing = f"no engine at {ip}"
+    else:
+        names = [str(EngineName(ip, body.port, body.dp_rank))]
+        missing = f"no engine {names[0]}"
+    ended = [dropped for name in names if (dropped := ledger.drop(body.cluster, name)) is not None]
+    if not ended:
+        raise NotFound(f"ip: cluster {body.cluster!r} has {missing}")
+    return sum(ended)
 
 
 def _limit(query: bytes) -> int:

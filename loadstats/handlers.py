@@ -39,6 +39,7 @@ class Calls(Protocol):
         match: Match | None,
         *,
         attempt: int,
+        incarnation: str,
     ) -> object: ...
 
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
@@ -80,6 +81,9 @@ class LoadHandlers:
         With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
         is in `data`. With an `attempt` that is larger than the known one the request starts again: it counts on this
         engine and no longer on the one before, also after its end.
+        is in `data`.
+        Where `incarnation` is the latest of `owner`, what the gateway's lives before it left is orphaned; where a later
+        one is known, this request is.
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
@@ -126,6 +130,7 @@ def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: f
             body.owner or "",
             body.match,
             attempt=body.attempt or LATEST,
+            incarnation=body.incarnation or "",
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None

@@ -94,10 +94,13 @@ class KeepAliveHandlers:
         Until `ttl_seconds` from now none of the requests expires whose start named it as `owner`. When no heartbeat
         comes in time, they count as `orphaned_req_num` too, and are ended `OrphanGrace` later; a heartbeat before that
         takes them back.
+        With an `incarnation` that is new, the gateway has started anew: the requests whose start named another one are
+        orphaned at once, and ended `OrphanGrace` later. A heartbeat of an incarnation that has given way to a later one
+        is answered 200 and changes nothing.
         """
         body = self._read_heartbeat(call.body)
         try:
-            self._ledger.beat(body.owner, body.ttl_seconds, self._now(), self._wall_ns())
+            self._ledger.beat(body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "")
         except LedgerFull as full:
             raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
         return NULL

@@ -68,6 +68,11 @@ class LoadCollector(Collector):
         held.add_metric(["stub"], counts.stubs)
         yield held
         yield GaugeMetricFamily("metadata_center_ledger_owners", "Gateways known as owners.", counts.owners)
+        yield CounterMetricFamily(
+            "metadata_center_ledger_superseded_incarnations",
+            "Incarnations of gateways that gave way to another one.",
+            counts.superseded,
+        )
         events = CounterMetricFamily(
             "metadata_center_ledger_events", "What happened to requests since the start.", labels=["event"]
         )

@@ -49,8 +49,8 @@ class Found(RequestView, frozen=True, kw_only=True):
     `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
     `age_seconds` is since its start, `remaining_seconds` until it is ended for its age, or forgotten once it is over.
     `origin` is the node that was told of it, `seq` which of that node's events it was. `owner` is the gateway whose
-    heartbeats keep it from expiring, `orphaned` whether they have stopped. `cause` is why it ended: gateway, operator,
-    age, silence, engine_drop or elsewhere.
+    heartbeats keep it from expiring, `heartbeats` whether one has ever come, `orphaned` whether they have stopped.
+    `cause` says why it is over: gateway, operator, age, silence, engine_drop or elsewhere; it is empty while it is not.
     """
 
     node: str
@@ -134,7 +134,7 @@ class LoadOwner(HandlerViewSet):
     inputs: ClassVar = {"PUT": Heartbeat}
     outputs: ClassVar = {"PUT": None}
     errors: ClassVar = {"PUT": {TooMany: None}}
-    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30}
+    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30, "incarnation": "7d1f"}
 
 
 TAKEN = [{"code": 200}, {"code": 200}, {"code": 200, "unknown": ["demo-2"]}]

@@ -18,6 +18,9 @@ PromptLength = Annotated[int, Meta(ge=0, le=MAX_PROMPT_LENGTH, description="in t
 Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema=INT64)]
 
 Owner = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="the gateway that sends heartbeats for it")]
+Incarnation = Annotated[
+    str, Meta(max_length=64, description="this life of the gateway: another one after each start; empty: not said")
+]
 TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Attempt = Annotated[
     int, Meta(ge=1, le=MAX_ATTEMPT, description="of the request; absent: the latest that the node knows")
@@ -42,6 +45,7 @@ class Add(Struct, gc=False):
     owner: Owner | None = None
     match: Match | None = None
     attempt: Attempt | None = None
+    incarnation: Incarnation | None = None
 
 
 class Ended(Struct, gc=False):
@@ -79,3 +83,4 @@ class Heartbeat(Struct):
 
     owner: Name
     ttl_seconds: Annotated[int, Meta(ge=1, le=MAX_TTL_SECONDS)]
+    incarnation: Incarnation | None = None

@@ -31,6 +31,7 @@ class Site(UnfoldAdminSite):  # type: ignore[misc] # untyped
 
     index_template = "metadata_center/admin/dashboard.html"
     index_title = "Overview"
+    login_template = "metadata_center/admin/login.html"
     enable_nav_sidebar = True
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:

@@ -8,22 +8,36 @@ Such a server only imports, so importing builds and starts the node, and the end
 
 import atexit
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 Django must be set up first
 
+from metadata_center.accounts import bring_up_to_date  # noqa: E402
 from metadata_center.configuration import log_notes  # noqa: E402
 from metadata_center.node import Node  # noqa: E402
+from runtime.config import ConfigError  # noqa: E402
 from runtime.logs import configure  # noqa: E402
+
+running = ExitStack()
+atexit.register(running.close)
+try:
+    running.enter_context(settings.DATA_FOLDER.in_use_by_this_node())
+    with ThreadPoolExecutor(1) as thread:  # Django refuses to use a database on a loop, where uvicorn imports this
+        thread.submit(bring_up_to_date, settings.DATA_FOLDER).result()
+except ConfigError as error:
+    sys.exit(f"metadata-center: {error}")
 
 node = Node(settings.CONFIG, configure(settings.CONFIG.log))
 log_notes(settings.LOADED)
 node.start()
-atexit.register(node.stop)
+running.callback(node.stop)
 
-application = node.application(pages)
+application = node.application()

@@ -1,57 +1,36 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `metadata-center run -c FILE`, `config`, and every Django command.
+"""The process of the command line: its beginning and its exit code.
 
-Django reads its settings, and with them the configuration, before a command sees its arguments. So `-c` is taken here
-and handed on in the environment, and a bad configuration ends here: one line, exit code 2.
+Imports next to nothing: until `start` has begun, Ctrl-C ends Python with a traceback. What the words mean is in
+`command_line`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
 
-from metadata_center.configuration import load_configuration
-from runtime.config import ConfigError
-from runtime.config.report import render
+from metadata_center.interrupts import let_interrupts_end_the_process
 
-CONFIG_VARIABLE = "METADATA_CENTER_CONFIG"
 USAGE = 2  # exit code for what the caller got wrong
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def start() -> int:
+    """Run the command in `sys.argv` as this process. Returns its exit code."""
+    let_interrupts_end_the_process()
+    return main()
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the process's exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    command = words[0] if words else ""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
-    try:
-        if command in {"run", "run_cluster", "config"}:
-            words = _take_config(words)
-        if command == "config":
-            sys.stdout.write(render(load_configuration(os.environ.get(CONFIG_VARIABLE), os.environ)))
-            return 0
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 it reads the settings
+    from metadata_center.command_line import run_command  # noqa: PLC0415 it imports the rest
+    from runtime.config import ConfigError  # noqa: PLC0415
 
-        execute_from_command_line(["metadata-center", *words])
+    try:
+        return run_command(sys.argv[1:] if arguments is None else arguments)
     except ConfigError as error:
         sys.stderr.write(f"metadata-center: {error}\n")
         return USAGE
-    return 0
-
-
-def _take_config(words: list[str]) -> list[str]:
-    """Return the words without `-c FILE`, which goes to the environment."""
-    rest: list[str] = []
-    remaining = iter(words)
-    for word in remaining:
-        name, equals, value = word.partition("=")
-        if word in {"-c", "--config"}:
-            value = next(remaining, "")
-        elif name != "--config" or not equals:
-            rest.append(word)
-            continue
-        if not value:
-            raise ConfigError(f"{word}: expected a file name")
-        os.environ[CONFIG_VARIABLE] = value
-    return rest
+    except KeyboardInterrupt:
+        return INTERRUPTED

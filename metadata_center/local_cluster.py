@@ -22,6 +22,7 @@ from typing import Any
 
 from discovery.local_dns import LocalDns
 from metadata_center import __version__
+from metadata_center.program import program
 
 MAX_NODES = 9
 NAME = "metadata-center.local"
@@ -32,6 +33,8 @@ STOP_SECONDS = 20.0
 # The longest line that is passed on; nodes take headers of 32 KiB and log one request in a line.
 LINE_BYTES = 1024 * 1024
 
+# -P: a folder that happens to hold a redis.py must not stand in for a library.
+_COMMAND = (sys.executable, "-P", "-m", "metadata_center", "run")
 _ROOT = Path(__file__).resolve().parent.parent
 # A node stopped before it could take the signal ends by it.
 _STOPPED = (0, -signal.SIGTERM)
@@ -97,23 +100,17 @@ class LocalCluster:
 
     async def _live(self, number: int, nameserver: str) -> None:
         own = self._environment(number, nameserver)
-        for words in (["migrate", "--verbosity", "0"], ["run"]):
-            if self._stopping.is_set():
-                return
-            code = await self._execute(f"node {number} | ", own, words)
-            if self._stopping.is_set():
-                self._failed |= code not in _STOPPED
-            elif code or words == ["run"]:
-                self._write_line(f"node {number} | {words[0]} ended: {_manner(code)}. To start the node again:")
-                self._write_line(
-                    shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_command(["run"])])
-                )
-                return
+        code = await self._execute(f"node {number} | ", own)
+        if self._stopping.is_set():
+            self._failed |= code not in _STOPPED
+            return
+        self._write_line(f"node {number} | run ended: {_manner(code)}. To start the node again:")
+        self._write_line(shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_COMMAND]))
 
-    async def _execute(self, prefix: str, own: Mapping[str, str], words: Sequence[str]) -> int:
-        """Run one process and pass its output on. Returns its exit code."""
+    async def _execute(self, prefix: str, own: Mapping[str, str]) -> int:
+        """Run one node and pass its output on. Returns its exit code."""
         process = await asyncio.create_subprocess_exec(
-            *_command(words),
+            *_COMMAND,
             env={**self._environ, **own},
             stdin=DEVNULL,
             stdout=PIPE,
@@ -125,8 +122,7 @@ class LocalCluster:
         try:
             if self._stopping.is_set():
                 process.terminate()
-            if words == ["run"]:
-                self._write_line(f"{prefix}process {process.pid}")
+            self._write_line(f"{prefix}process {process.pid}")
             assert process.stdout is not None
             await self._pass_on(prefix, process.stdout)
             return await process.wait()
@@ -168,14 +164,9 @@ class LocalCluster:
             f"  node {number}  {base[number]}/  profiling http://{address}:{self._port + 1}/debug/pprof/"
             for number, address in self._addresses.items()
         ]
-        lines.append(f"  replay  metadata-center replay {' '.join(f'--target {each}' for each in base.values())}")
+        lines.append(f"  replay  {program()} replay {' '.join(f'--target {each}' for each in base.values())}")
         lines.append("  Ctrl-C stops all")
         return "\n".join(lines)
-
-
-def _command(words: Sequence[str]) -> list[str]:
-    # -P: a folder that happens to hold a redis.py must not stand in for a library.
-    return [sys.executable, "-P", "-m", "metadata_center", *words]
 
 
 def _manner(code: int) -> str:

@@ -27,6 +27,11 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
+from edge.page_app import PageApp
+from edge.page_handler import PageHandler
+from edge.page_metrics import PagesCollector
+from edge.page_threads import PageThreads
+from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
@@ -37,6 +42,7 @@ from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.health import Health, PartState
+from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
 from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
@@ -48,6 +54,11 @@ logger = logging.getLogger("metadata_center.node")
 # How long a busy thread keeps the interpreter when the event loop wants it. Measured: one CPU-bound thread beside the
 # loop leaves it 2,000 calls/s at Python's 5 ms, 15,700 at 0.2 ms.
 SWITCH_SECONDS = 0.0002
+# Scrapes and log-ins have a thread each, so that neither people's pages nor a flood of passwords, each half a second of
+# hashing, holds up the other. So many may wait for it.
+SCRAPES = 16
+LOG_INS = 16
+LOG_IN = "/admin/login/"
 
 
 class Node:
@@ -73,6 +84,7 @@ class Node:
             name,
             cached=caches.lengths,
             keep=caches.handlers.keep,
+            cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
         )
         discovery = Discovery(config, port)
@@ -97,17 +109,22 @@ class Node:
             cold_seconds=self._cold.seconds,
         )
         self._cold.on_filled = self.lanes.check_cold
+        self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
+        self._scrapes = PageThreads(1, SCRAPES, name="scrape")
+        self._log_ins = PageThreads(1, LOG_INS, name="log-in")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._cold, self._celery, logs),
             EdgeCollector(self.lanes),
+            PagesCollector({"page": self._pages, "scrape": self._scrapes, "log-in": self._log_ins}),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
         self._running = ExitStack()
 
-    def application(self, pages: Asgi) -> Asgi:
-        """Return the ASGI application: the handlers in front of `pages`, and the websockets beside them."""
+    def application(self) -> Asgi:
+        """Return the ASGI application: the handlers in front of Django's pages, and the websockets beside them."""
+        pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
             "websocket": self._load.sockets(),
@@ -116,7 +133,7 @@ class Node:
 
     def loop_parts(self) -> Iterable[LoopPart]:
         """Return what the server starts and stops on its loop."""
-        return [each for part in self._parts for each in part.loop_parts()]
+        return [HealthWatch(self._health), *(each for part in self._parts for each in part.loop_parts())]
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
@@ -133,6 +150,8 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
+            for threads in (self._pages, self._scrapes, self._log_ins):
+                running.callback(threads.close)
             running.enter_context(publish(self.published()))
             for collector in self._collectors:
                 REGISTRY.register(collector)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from metadata_center import __version__
 from metadata_center.configuration import load_configuration
+from runtime.data_folder import DataFolder
 from runtime.secret import secret_key
 
 LOADED = load_configuration(os.environ.get("METADATA_CENTER_CONFIG"), os.environ)
 CONFIG = LOADED.config
 
 DATA_DIR = Path(CONFIG.node.data_dir).resolve()
+DATA_FOLDER = DataFolder(DATA_DIR)
+DATA_FOLDER.prepare("people.sqlite3", "secret.key")
 
 DEBUG = CONFIG.web.debug
 SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
@@ -163,6 +166,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(CONFIG.http.cert_file) or CONF
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.web.tls_proxy else None
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "edge.pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.http.max_body_bytes
 
 REST_FRAMEWORK = {

@@ -18,6 +18,7 @@ from typing import Any
 from edge.errors import InvalidInput
 from replication.entities import Summary
 from replication.entity import Entity
+from replication.fault import sentence
 from replication.link import FAILING_PULLS, FAULTS, PeerLink, Refused
 from replication.pull import Pull
 from replication.replica import Replica, node_of
@@ -38,6 +39,8 @@ class AntiEntropy:
     `work`: the join or pull under way, or the last one; None before the first.
     `suspects`: for each peer by name, the buckets that differed at the last pull from it, by entity.
     `asked`: names of peers that everything is to be pulled from, because a person said so.
+
+    `cold` is noted as filled once everything was pulled from a peer that lacks nothing.
     """
 
     def __init__(
@@ -136,7 +139,7 @@ class AntiEntropy:
         ]
         for link, each in zip(links, found, strict=True):
             if isinstance(each, BaseException) and not (isinstance(each, Refused) and each.old):
-                link.pull_failed(f"summary: {_reason(each)}")
+                link.pull_failed(f"summary: {sentence(each)}")
         if ahead:
             *_, source = max(ahead, key=lambda each: each[:4])
             if await self._pull(source, Pull(self._replica, self._replica.compared, source.name)):
@@ -199,19 +202,15 @@ class AntiEntropy:
         """Note that a pull was not finished."""
         if (isinstance(error, Refused) and error.old) or not self._is_peer(link):
             pull.give_up(self._names())
-            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+            logger.info("peer %s: %s not pulled: %s", link.name, pull.what, sentence(error))
             return
-        link.pull_failed(f"{pull.what}: {_reason(error)}")
-        logger.log(_level(link.pull_failures), "peer %s: %s not pulled: %s", link.name, pull.what, _reason(error))
+        link.pull_failed(f"{pull.what}: {sentence(error)}")
+        logger.log(_level(link.pull_failures), "peer %s: %s not pulled: %s", link.name, pull.what, sentence(error))
         if not isinstance(error, (*FAULTS, Refused, InvalidInput)):
             logger.error("peer %s: a pull failed through a fault of this node", link.name, exc_info=error)
 
     def _is_peer(self, link: PeerLink) -> bool:
         return link in self.links()
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 def _level(failures: int) -> int:

@@ -114,8 +114,11 @@ class Connection:
                 b"%b %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b"
                 % (method.encode(), path.encode(), self._head, headers, len(body), body)
             )
-            async with asyncio.timeout(self._request_seconds):
-                answer = await answers.waiting
+            try:
+                async with asyncio.timeout(self._request_seconds):
+                    answer = await answers.waiting
+            except TimeoutError:
+                raise TimeoutError(f"no answer for {self._request_seconds:g} s") from None
         except BaseException:
             self.close()
             raise
@@ -135,7 +138,12 @@ class Connection:
         if answers is not None and answers.keep_alive:
             return answers
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._dial_seconds):
-            _, answers = await loop.create_connection(_Answers, self._address, self._port, ssl=self._tls)
+        try:
+            async with asyncio.timeout(self._dial_seconds):
+                _, answers = await loop.create_connection(_Answers, self._address, self._port, ssl=self._tls)
+        except TimeoutError as error:
+            if error.errno is not None:
+                raise  # the system's own, which knows more
+            raise TimeoutError(f"no connection within {self._dial_seconds:g} s") from None
         self._answers = answers
         return answers

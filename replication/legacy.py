@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgspec
 
-from loadstats.ledger import Added, Done, EngineName, FirstToken
+from loadstats.ledger import Added, Done, EngineName, FirstToken, FromIncarnation
 from replication import paths
 from replication.client import BadAnswer, Connection
 from replication.entities import Event
@@ -39,8 +39,9 @@ class LegacyPeer:
         """Send all events that such a peer understands. Returns how many did not get through."""
         shares: list[list[Known]] = [[] for _ in self._connections]
         for event in events:
-            if isinstance(event, Known):
-                shares[crc32(event.request_id.encode()) % CONNECTIONS].append(event)
+            plain = event.event if isinstance(event, FromIncarnation) else event
+            if isinstance(plain, Known):
+                shares[crc32(plain.request_id.encode()) % CONNECTIONS].append(plain)
         return sum(await asyncio.gather(*map(self._push_some, self._connections, shares)))
 
     async def _push_some(self, connection: Connection, events: Iterable[Known]) -> int:

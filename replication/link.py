@@ -23,6 +23,7 @@ from replication.buckets import State, Want
 from replication.client import BadAnswer, Connection
 from replication.entities import Event, Summary
 from replication.entity import Entity
+from replication.fault import refusal, sentence
 from replication.features import NOTHING
 from replication.legacy import LegacyPeer
 from replication.messages import Ack, Push
@@ -53,7 +54,7 @@ class Refused(Exception):
     """The peer answered, and not with 200. `old`: it does not know the path."""
 
     def __init__(self, path: str, status: int) -> None:
-        super().__init__(f"{path}: status {status}")
+        super().__init__(f"it answered {status} to {path}")
         self.old = status in UNKNOWN_PATH
 
 
@@ -227,10 +228,9 @@ class PeerLink:
                 self._probe_at = self._now() + PROBE_SECONDS
                 sender.failed("speaks the original's protocol", self._now(), legacy=True)
             else:
-                reason = f"status {status}: {body[:200].decode('utf-8', 'replace')}"
-                (sender.refused if status in REFUSED else sender.failed)(reason, self._now())
+                (sender.refused if status in REFUSED else sender.failed)(refusal(status, body), self._now())
         except FAULTS as error:
-            sender.failed(str(error) or type(error).__name__, self._now())
+            sender.failed(sentence(error), self._now())
 
     def _written(self, push: Push) -> bytes:
         """Return a push as it travels, with `NOTHING` for each event that cannot be written."""

@@ -62,7 +62,7 @@ class Sender:
     `features`: what the peer understands, as it last said.
     `failures`: pushes that failed since the last success.
     `last_error`: why the last one failed; empty once a push succeeds.
-    `sent_events`: events that the peer has acknowledged.
+    `sent_events`: events that the peer has acknowledged, each once, whatever lives it has acknowledged them in.
     `refused_events`: events that the peer refused, each by itself, and that it was sent `NOTHING` for.
 
     `for_peer` returns events as a peer with some features understands them.
@@ -82,6 +82,7 @@ class Sender:
         self.since = 0.0
         self.sent_events = 0
         self.refused_events = 0
+        self._counted = 0  # up to which event they are counted
         # The last event, when the push was sent, when its first was taken: None where it holds none.
         self._in_flight: tuple[int, float, float | None] | None = None
         self._carried = 0  # events in flight
@@ -173,9 +174,9 @@ class Sender:
         if advanced <= 0 and self.lag_events and last > self.acknowledged:
             self._next_at = sent + SIGN_OF_LIFE_SECONDS  # it must pull what we no longer have: let it
             return None
-        self.sent_events += max(0, advanced)
         if advanced > 0 and self._most < MAX_EVENTS:
             self._most = min(MAX_EVENTS, 2 * self._most)
+        self._count(max(0, watermark - self._counted))
         return now - taken if taken is not None and advanced > 0 and last <= watermark else None
 
     def take_all(self) -> list[Event]:
@@ -185,7 +186,7 @@ class Sender:
             return []
         events, _ = self._journal.read(first, MAX_EVENTS)
         self.acknowledged = first + len(events) - 1
-        self.sent_events += len(events)
+        self._count(len(events))
         return self._for_peer(events, NO_FEATURES)
 
     def refused(self, reason: str, now: float) -> None:
@@ -200,6 +201,11 @@ class Sender:
             self._refused = self._in_flight[0]
             self.refused_events += 1
         self.failed(reason, now)
+
+    def _count(self, events: int) -> None:
+        """Count events that the peer has now. A peer that starts anew and is sent them again counts once."""
+        self.sent_events += events
+        self._counted = max(self._counted, self.acknowledged)
 
     def failed(self, reason: str, now: float, *, legacy: bool = False) -> None:
         """The push did not get through, or the peer does not know it (`legacy`)."""

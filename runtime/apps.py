@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from django.apps import AppConfig
@@ -16,7 +16,8 @@ class RuntimeConfig(AppConfig):
 
     `parts`: the running node's parts by class; empty while no node runs.
     `shared`: objects that Django makes one per thread and that share their state, by key.
-    `lock`: held while an object is added to `shared`.
+    `kept`: what was made once in the life of the running node, by key.
+    `lock`: held while an object is added to `shared` or `kept`.
     """
 
     name = "runtime"
@@ -25,4 +26,5 @@ class RuntimeConfig(AppConfig):
         """Begin empty."""
         self.parts: Mapping[type, Any] = {}
         self.shared: dict[tuple[str, str], Any] = {}
-        self.lock = Lock()
+        self.kept: dict[str, Any] = {}
+        self.lock = RLock()  # what is made may need something else that is

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state of each part of the node, and since when it is in it.
 
-Any thread may call; one lock guards the register. It has no thread of its own and probes the parts when it is asked, so
-a change is dated and logged when it is first seen. Probes run under the lock and must not block.
+Any thread may call; one lock guards the register. While it is watched (`health_watch.py`) the parts are probed every
+second, and whoever asks gets what was seen last: a change is dated and logged when it happened, to the second, and not
+when somebody asks. Where nobody watches, as under servers other than ours, every question is a look. Probes run under
+the lock and must not block.
 
 Always holds: only an essential part can take the node out of rotation. Any other makes it "degraded" at most.
 """
@@ -73,6 +75,8 @@ _IN_ROTATION: Final = frozenset({"ready", "degraded"})
 class Health:
     """The register.
 
+    `watched`: somebody calls `look` every second.
+
     `clock` returns the wall time in seconds since 1970. It dates what people read; no decision depends on it.
     `cold_since` returns what the method of that name returns.
     """
@@ -83,6 +87,7 @@ class Health:
         self._lock = Lock()
         self._parts: dict[str, _RegisteredPart] = {}
         self._draining = False
+        self.watched = False
 
     def add(self, name: str, essential: bool, probe: Probe) -> None:
         """Register a part. It is "starting" until it is first probed. Raises ValueError if the name is taken."""
@@ -104,10 +109,15 @@ class Health:
         """
         return self._cold_since()
 
-    def report(self) -> HealthReport:
-        """Probe every part. Returns what `/readyz` shows."""
+    def look(self) -> None:
+        """Probe every part."""
         with self._lock:
-            self._look()
+            self._probe()
+
+    def report(self) -> HealthReport:
+        """Return what `/readyz` shows."""
+        with self._lock:
+            self._ask()
             return {
                 "status": self._status(),
                 "cold_since": self._cold_since(),
@@ -126,16 +136,20 @@ class Health:
     def ready(self) -> bool:
         """Return whether the node should get requests: `/readyz` answers 200, else 503."""
         with self._lock:
-            self._look()
+            self._ask()
             return self._status() in _IN_ROTATION
 
     def alive(self) -> dict[str, int]:
         """Return 1 for each part that is ok and 0 for any other: the samples of a metric."""
         with self._lock:
-            self._look()
+            self._ask()
             return {part.name: int(part.state is PartState.OK) for part in self._parts.values()}
 
-    def _look(self) -> None:
+    def _ask(self) -> None:
+        if not self.watched:
+            self._probe()
+
+    def _probe(self) -> None:
         for part in self._parts.values():
             try:
                 state, detail = part.probe()

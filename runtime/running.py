@@ -28,18 +28,19 @@ class NotRunning(RuntimeError):
 def publish(parts: Mapping[type, Any]) -> Iterator[None]:
     """Let `part` find these objects by their classes, until the context ends."""
     config = _config()
-    before, config.parts = config.parts, parts
+    before, kept = config.parts, config.kept
+    config.parts, config.kept = parts, {}
     try:
         yield
     finally:
-        config.parts = before
+        config.parts, config.kept = before, kept
 
 
 def part(kind: type[T]) -> T:
     """Return the running node's part of this class. Raises NotRunning."""
     found = optional_part(kind)
     if found is None:
-        raise NotRunning(f"no node with a {kind.__name__} runs in this process: start one with `manage.py run`")
+        raise NotRunning(f"no node with a {kind.__name__} runs in this process: start one with `run`")
     return found
 
 
@@ -55,6 +56,15 @@ def shared(key: tuple[str, str], build: Callable[[], T]) -> T:
         if key not in config.shared:
             config.shared[key] = build()
         return cast("T", config.shared[key])
+
+
+def made_once(key: str, make: Callable[[], T]) -> T:
+    """Return what `make` returned for this key first in the life of the running node. Others wait while it is made."""
+    config = _config()
+    with config.lock:
+        if key not in config.kept:
+            config.kept[key] = make()
+        return cast("T", config.kept[key])
 
 
 def _config() -> RuntimeConfig:

@@ -9,6 +9,7 @@ from zlib import crc32
 from msgspec import structs
 
 from loadstats.ledger import BUCKETS, SIGNALS, Engine, Ledger, Phase
+from loadstats.ledger.incarnations import MAX_SUPERSEDED
 from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras, fingerprint
 
 
@@ -51,6 +52,7 @@ def nothing_left(ledger: Ledger) -> None:
     assert ledger.replica.digests() == [0] * BUCKETS
     assert len(ledger._owners) == 0
     assert not ledger._owners._turning
+    assert not ledger._owners._incarnations.unsettled
     assert not ledger._drops
     for queue in (ledger._records._due, ledger._engines.quiet, ledger._owners._lapses):
         assert list(queue) == []
@@ -84,8 +86,11 @@ def _check_owners(ledger: Ledger, live: list[Record]) -> None:
             owned[owner.name].add(record.request_id)
     for name, owner in owners.items():
         _check_owner(owner, owned[name])
-        settled = all(extras.orphaned != owner.alive for _, extras in owner.requests) or not owner.beat_ms
-        assert settled or name in turning
+        present = [] if owner.present is None else list(owner.present.requests)
+        settled = all(extras.orphaned == owner.lapsed for _, extras in [*owner.requests, *present])
+        unsettled = owner.present is not None and (name, owner.present.name) in ledger._owners._incarnations.unsettled
+        assert settled or name in turning or unsettled
+        _check_incarnations(ledger, owner)
     assert all(owners[name] is owner for name, owner in turning.items())
     for tick, owner in ledger._owners._lapses:
         assert owners[owner.name] is owner
@@ -94,6 +99,12 @@ def _check_owners(ledger: Ledger, live: list[Record]) -> None:
 
 def _check_owner(owner: Owner, owned: set[str]) -> None:
     members: list[tuple[int, RecordExtras]] = list(owner.requests)
+    assert all(extras.incarnation is None for _, extras in members)
+    for incarnation in owner.incarnations.values():
+        some = list(incarnation.requests)
+        assert incarnation.requests_num == len(some)
+        assert all(extras.incarnation is incarnation for _, extras in some)
+        members += some
     assert {extras.record.request_id for _, extras in members if extras.record is not None} == owned
     assert owner.requests_num == len(members) == len(owned)
     assert owner.requests_num or owner.next is not None, "it has no request and no heartbeat"
@@ -101,4 +112,21 @@ def _check_owner(owner: Owner, owned: set[str]) -> None:
     for place, extras in members:
         assert extras.owner is owner
         assert place == (ORPHANED if extras.orphaned else HELD)
-        assert owner.beat_ms or not extras.orphaned
+        assert owner.beat_ms or not extras.orphaned or extras.incarnation is not None
+
+
+def _check_incarnations(ledger: Ledger, owner: Owner) -> None:
+    """One stands, the one with the largest rank. What the others left is orphaned, or about to be."""
+    known = owner.incarnations
+    assert (owner.present is None) == (not known)
+    if owner.present is None:
+        return
+    assert owner.present is max(known.values(), key=lambda each: each.rank)
+    with_requests = 0
+    for name, each in known.items():
+        assert (each.name, each.owner) == (name, owner)
+        assert each.superseded == (each is not owner.present)
+        with_requests += each.requests_num > 0
+        if each.superseded and (owner.name, name) not in ledger._owners._incarnations.unsettled:
+            assert all(extras.orphaned for _, extras in each.requests)
+    assert len(known) <= MAX_SUPERSEDED + 1 + with_requests

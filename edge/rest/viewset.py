@@ -8,6 +8,7 @@ answers goes out byte for byte as at the other doors; a browser gets it on a pag
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
 from edge import envelope
-from edge.call import Call, Route
+from edge.call import AsyncHandler, Call, Route
 from edge.dispatcher import Dispatcher
 from edge.errors import InvalidInput
 from edge.pages import is_browser, locked, too_large, trace_id
@@ -90,7 +91,7 @@ class HandlerViewSet(ViewSet):
         if async_handler is None:
             status, answer = dispatcher.serve(route, call, trace_id(http))
         else:
-            status, answer = async_to_sync(dispatcher.serve_async)(async_handler, route, call, trace_id(http))
+            status, answer = async_to_sync(_serve_async)(async_handler, route, call, trace_id(http))
         http.call_request_id = call.request_id  # type: ignore[attr-defined] # for the access log
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
@@ -139,3 +140,19 @@ class HandlerViewSet(ViewSet):
             if header := field.style.get("header"):
                 headers[header.lower().encode("latin-1")] = str(members.pop(name)).encode("latin-1")
         return msgspec.json.encode(members)
+
+
+async def _serve_async(async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+    """Return what an async handler answers.
+
+    A call that would wait is answered as it is now: it would hold one of Django's few threads.
+    """
+    dispatcher = part(Dispatcher)
+    work = dispatcher.serve_async(async_handler, route, call, trace_id)
+    if not async_handler.idle:
+        return await work
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((task,), timeout=0)
+    if task.cancel():
+        return dispatcher.serve(route, call, trace_id)
+    return task.result()

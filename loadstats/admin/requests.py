@@ -8,6 +8,7 @@ it takes as long as with 100,000.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from time import monotonic, sleep, time_ns
 from typing import Any
@@ -36,6 +37,14 @@ PHASES = {
     EARLY: ("early: a call overtook its add", frozenset({EARLY})),
     "all": ("all", frozenset({EARLY, *NAMES.values()})),
 }
+CAUSES = {
+    "gateway": "by a gateway",
+    "operator": "by an operator",
+    "age": "for its age",
+    "silence": "its gateway fell silent",
+    "engine_drop": "its engine was dropped",
+    "elsewhere": "at another node",
+}
 AGES = {0: "any age", 10: "over 10 s", 60: "over 1 min", 300: "over 5 min", 600: "over 10 min"}
 
 
@@ -58,7 +67,7 @@ class EndRequest(Operation):
                 ("phase", seen.phase),
                 ("age", f"{seen.age_seconds} s"),
                 ("prompt length", f"{seen.prompt_length:,}"),
-                ("owner", f"{seen.owner}{', fallen silent' if seen.orphaned else ''}" if seen.owner else "none"),
+                ("owner", _owner(seen)),
                 ("told by", f"{seen.origin}, event {seen.seq}" if seen.origin else "this node"),
             ),
         )
@@ -86,7 +95,7 @@ class RequestAdmin(LiveAdmin):
         inspection = part(LoadStats).ledger.requests
         if asked["request_id"]:
             seen = inspection.look(asked["request_id"], monotonic())
-            return {**context, "searched": True, "lines": [seen] if seen else []}
+            return {**context, "searched": True, "lines": _lines([seen] if seen else [])}
         start = _cursor(request.GET.get("bucket", ""), request.GET.get("after", ""))
         shown = inspection.page(
             Filter(asked["cluster"], as_listed(asked["ip"]), PHASES[phase][1], age),
@@ -100,7 +109,7 @@ class RequestAdmin(LiveAdmin):
         further = shown.next and urlencode({**query, "bucket": shown.next.bucket, "after": shown.next.request_id})
         return {
             **context,
-            "lines": shown.views,
+            "lines": _lines(shown.views),
             "looked": shown.looked,
             "from_start": start == Cursor(),
             "start": urlencode(query),
@@ -113,6 +122,19 @@ def _cursor(bucket: str, after: str) -> Cursor:
     """Where a page begins, by its query string; at the start where that says nothing sensible."""
     number = int(bucket) if bucket.isdecimal() and len(bucket) < 6 else 0
     return Cursor(number, after) if number < BUCKETS else Cursor()
+
+
+def _lines(views: Iterable[RequestView]) -> list[tuple[RequestView, str]]:
+    """Return each with why it is over, in words."""
+    return [(seen, CAUSES.get(seen.cause, "")) for seen in views]
+
+
+def _owner(seen: RequestView) -> str:
+    if not seen.owner:
+        return "none"
+    if seen.orphaned:
+        return f"{seen.owner}, fallen silent"
+    return seen.owner if seen.heartbeats else f"{seen.owner}, which has never sent a heartbeat"
 
 
 def _find(values: Values) -> RequestView:

@@ -22,6 +22,7 @@ from loadstats.ledger.event import (
     Dropped,
     Event,
     FirstToken,
+    FromIncarnation,
     RequestRefreshed,
     TokensCounted,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "EventSink",
     "Filter",
     "FirstToken",
+    "FromIncarnation",
     "Ledger",
     "LedgerCounts",
     "LedgerFull",

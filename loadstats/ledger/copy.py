@@ -25,6 +25,8 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     `age_seconds`: since its add.
     `cause`: why it ended, a byte as in `cause.py`. Without a meaning while it has not.
     `attempt`: which attempt of the request it is.
+    `incarnation`: the incarnation of the owner that the add named; empty for none.
+    `since_ms`: when that was first seen, in wall-clock ms.
 
     What grows with time is read without a bound and written within the one that the wire has had from the start
     (`LATEST_AGE_SECONDS`): a copy of ours is never refused, whatever a peer said of the record.
@@ -45,12 +47,15 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
     age_seconds: Annotated[int, Meta(ge=0)] = 0
     cause: EndCause = GATEWAY
     attempt: Attempt = 1
+    incarnation: Annotated[str, Meta(max_length=64)] = ""
+    since_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] = 0
 
     @classmethod
     def of(cls, record: Record, tick: int) -> RequestCopy:
         """Return the copy of a record at a tick. What is left of a closed engine travels as a stub."""
         engine, origin, extras = record.engine, record.origin, record.extras
         cluster = None if engine is None else engine.cluster
+        incarnation = None if extras is None else extras.incarnation
         return cls(
             record.request_id,
             record.phase,
@@ -67,4 +72,6 @@ class RequestCopy(Struct, frozen=True, array_like=True, gc=False):
             min(max(0, tick - record.since_tick), LATEST_AGE_SECONDS),
             record.cause if record.phase is DONE else GATEWAY,
             1 if extras is None else extras.attempt,
+            "" if incarnation is None else incarnation.name,
+            0 if incarnation is None else incarnation.since_ms,
         )

@@ -19,7 +19,7 @@ class LedgerCounts:
     `stubs`: requests known only from calls that overtook their add.
     `engines`: engines listed.
     `owners`: gateways that were named.
-    `orphans`: requests in flight whose owner has lapsed.
+    `orphans`: requests in flight whose owner has lapsed or started anew.
 
     Happened so far:
     `added`, `first_tokens`, `done`: moves of requests by clients.
@@ -31,6 +31,7 @@ class LedgerCounts:
     `repeated`: calls that changed nothing.
     `forgotten`: early calls not remembered because the ledger was full.
     `repaired`: records that differed from a peer's and were mended.
+    `superseded`: incarnations of gateways that gave way to another one.
     """
 
     in_flight: int = 0
@@ -47,6 +48,7 @@ class LedgerCounts:
     owners: int = 0
     orphans: int = 0
     released: int = 0
+    superseded: int = 0
     ended_by_operator: int = 0
     ended_by_drop: int = 0
     ended_elsewhere: int = 0

@@ -83,6 +83,19 @@ class Beat(Struct, frozen=True, array_like=True, tag=5, gc=False):
     stamp_ms: Milliseconds
 
 
+class FromIncarnation(Struct, frozen=True, array_like=True, tag=20, gc=False):
+    """What a gateway reported that named its incarnation. For peers that know none, `event` alone says the rest.
+
+    `incarnation`: what the gateway calls this life of its.
+    `since_ms`: when the incarnation was first seen, as the node that took the event knew it. The earlier one counts.
+    `event`: the report. An add without an owner has no incarnation.
+    """
+
+    incarnation: Annotated[str, Meta(min_length=1, max_length=64)]
+    since_ms: Milliseconds
+    event: Added | Beat
+
+
 class Dropped(Struct, frozen=True, array_like=True, tag=6, gc=False):
     """A client dropped an engine. Its requests were ended, each by an event of its own, before this one."""
 
@@ -90,4 +103,4 @@ class Dropped(Struct, frozen=True, array_like=True, tag=6, gc=False):
     engine: EngineText
 
 
-Event = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped
+Event = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation

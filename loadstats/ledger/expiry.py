@@ -55,6 +55,8 @@ class Expiry:
         if extras is None or (owner := extras.owner) is None:
             return 0
         limits = self._limits
+        if extras.superseded:  # that is no silence which we may only not hear: it is over
+            return 0 if extras.orphaned else limits.orphan_ticks
         if owner.alive:
             return limits.request_ticks
         if not extras.orphaned:  # of an owner known only by name; else it is about to be counted as orphaned

@@ -40,6 +40,7 @@ from loadstats.ledger.event import (
     Beat,
     Done,
     FirstToken,
+    FromIncarnation,
     RequestRefreshed,
     TokensCounted,
     later_ms,
@@ -83,6 +84,7 @@ class Ledger:
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
     `requests`: the ledger as people look into it.
+    `cached_at`: returns the names of the engines of a cluster at an address of whose caches something is known.
     `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
         anything else knew the engine.
     """
@@ -91,6 +93,7 @@ class Ledger:
         limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
         self.on_dropped: Callable[[str, str], bool] | None = None
+        self.cached_at: Callable[[str, str], Iterable[str]] = lambda cluster, ip: ()
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
@@ -128,8 +131,12 @@ class Ledger:
         match: Match | None = None,
         *,
         attempt: int = LATEST,
+        incarnation: str = "",
     ) -> bool:
         """Add a request to an engine, for the gateway `owner` if it names itself.
+
+        `incarnation` sets this life of the gateway apart from others. If it is the latest, what its other lives left is
+        orphaned; else this request is.
 
         Returns False, and changes nothing, if the id is known, unless from an earlier attempt. Raises `Mismatch` if the
         engine's numbers are not those of `match`, and `LedgerFull`.
@@ -142,7 +149,11 @@ class Ledger:
                 return False
             if match is not None:
                 self._compare(cluster, engine, match)
-            self._add(crc, record, request_id, cluster, engine, prompt_length, now, wall_ns, owner, attempt)
+            self._add(
+                crc, record, request_id, cluster, engine, prompt_length, now, wall_ns, owner, attempt, incarnation
+            )
+            if incarnation:
+                self._owners.settle(self._clock.at(now), wall_ns, SLICE)
             return True
 
     def reserve(
@@ -157,13 +168,14 @@ class Ledger:
         owner: str = "",
         *,
         attempt: int = LATEST,
+        incarnation: str = "",
     ) -> Reserved | None:
         """Choose an engine and add a request to it in one step, so that no other request is counted in between.
 
         `choose` takes one of the named engines, or of all that the cluster has. A request that is under way stays on
         its engine as long as that is a candidate; else this is its next attempt. If `attempt` is no larger than the
-        known one, it stays in any case. Returns None, and adds nothing, if `choose` takes none. Raises `NoCandidates`
-        and `LedgerFull`.
+        known one, it stays in any case. `owner` and `incarnation` are as in `add`. Returns None, and adds nothing, if
+        `choose` takes none. Raises `NoCandidates` and `LedgerFull`.
 
         Holds the lock for 0.05 ms with 1,000 engines and 0.25 ms with 5,000; the first choice in a cluster takes 0.2
         and 1 ms.
@@ -185,15 +197,20 @@ class Ledger:
             if choice is None:
                 return None
             name = view.name(choice.place)
-            record = self._add(crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt)
+            record = self._add(
+                crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation
+            )
             engine = record.engine
             assert engine is not None
             listed = engine.cluster
             assert listed is not None  # an engine with a request is in its cluster
             listed.refresh(2)  # since the view only this one changed, and the one of the attempt before
-            return Reserved(
+            reserved = Reserved(
                 engine.name, engine.parts.ip, listed.encoded[engine.index], choice.score, attempt_of(record)
             )
+            if incarnation:  # changes other rows
+                self._owners.settle(self._clock.at(now), wall_ns, SLICE)
+            return reserved
 
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> bool:
         """End a request's prefill. Returns False if that was known, or the request is done."""
@@ -290,16 +307,41 @@ class Ledger:
                 self.journal.append(RequestRefreshed(request_id, stamp_ms, known), now)
             return True
 
-    def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int) -> None:
-        """Take a gateway's heartbeat: none of its requests expires for `ttl_seconds`. Raises `LedgerFull`."""
+    def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int, incarnation: str = "") -> bool:
+        """Take a gateway's heartbeat: none of its requests expires for `ttl_seconds`.
+
+        If it names an incarnation and that is the latest, what the gateway's other lives left is orphaned. Returns
+        False, and changes nothing, if a later incarnation is known. Raises `LedgerFull`.
+        """
         with self._lock:
             found = self._owners.find(owner, self._limits.max_owners)
             if found is None:
                 raise LedgerFull("owners", self._limits.max_owners)
+            tick, since_ms = self._clock.at(now), 0
+            if incarnation:
+                since_ms = self._owners.first_seen(owner, incarnation, wall_ns)
+                if self._owners.hear(found, incarnation, since_ms, tick).superseded:
+                    self._counts.repeated += 1
+                    return False
             stamp_ms = later_ms(wall_ns, found.beat_ms)
-            self._owners.beat(found, stamp_ms, self._clock.at(now) + ttl_seconds + 1)  # a tick may end in a moment
+            self._owners.beat(found, stamp_ms, tick + ttl_seconds + 1)  # a tick may end in a moment
             if self.journal is not None:
-                self.journal.append(Beat(owner, ttl_seconds, stamp_ms), now)
+                beat = Beat(owner, ttl_seconds, stamp_ms)
+                self.journal.append(FromIncarnation(incarnation, since_ms, beat) if incarnation else beat, now)
+            if incarnation:
+                self._owners.settle(tick, wall_ns, SLICE)
+            return True
+
+    def names_at(self, cluster: str, ip: str) -> list[str]:
+        """Return the names of an address's engines in a cluster, the one without port and rank first, listed or not.
+
+        Engines that are known by their caches alone are among them.
+        """
+        with self._lock:
+            found = self._engines.clusters.get(cluster)
+            engines = [] if found is None else list(found.engines.values())
+        listed = [engine.name for engine in engines if engine.parts.ip == ip]
+        return list(dict.fromkeys([ip, *listed, *self.cached_at(cluster, ip)]))
 
     def drop(self, cluster: str, engine: str) -> int | None:
         """Forget an engine, its requests and what else is known of it. Returns how many requests those are; None if
@@ -444,6 +486,7 @@ class Ledger:
         wall_ns: int,
         owner: str,
         attempt: int,
+        incarnation: str,
     ) -> Record:
         """Take a new request, one that is known as a stub, or another attempt of one. Returns its record.
 
@@ -464,15 +507,19 @@ class Ledger:
             attempt = known
         journal = self.journal
         origin, seq = None, 0
+        since_ms = self._owners.first_seen(owner, incarnation, wall_ns) if owner and incarnation else 0
         if journal is not None:
             added = Added(request_id, cluster, name, prompt_length, owner, attempt)
-            origin, seq = journal.origin, journal.append(added, now)
+            event = FromIncarnation(incarnation, since_ms, added) if since_ms else added
+            origin, seq = journal.origin, journal.append(event, now)
         if record is None:
             record = records.insert(crc, request_id, engine, prompt_length, tick, origin, seq, attempt)
         else:
             records.complete(crc, record, engine, prompt_length, tick, origin, seq)
         if owner and record.phase is not DONE:
-            self._owners.own(record, owner, tick, self._limits.max_owners)
+            self._owners.own(record, owner, tick, self._limits.max_owners, incarnation, since_ms)
+        elif since_ms:
+            self._owners.note(owner, incarnation, since_ms, tick, self._limits.max_owners)
         self._counts.added += 1
         engine.changed(wall_ns, tick)
         return record

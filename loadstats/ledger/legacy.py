@@ -25,6 +25,7 @@ class LegacyLedgerAdapter:
         owner: str = "",
         match: object = None,
         attempt: int = LATEST,
+        incarnation: str = "",
     ) -> None:
         """Add a request."""
         self._replica.apply([Added(request_id, cluster, engine, prompt_length, "", attempt)], None, 0, now, wall_ns)

@@ -9,7 +9,7 @@ adds of one attempt disagree, the lowest dot stands on every node; an add withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
 from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
@@ -26,6 +26,7 @@ from loadstats.ledger.event import (
     Dropped,
     Event,
     FirstToken,
+    FromIncarnation,
     RequestRefreshed,
     TokensCounted,
 )
@@ -38,6 +39,8 @@ from loadstats.ledger.records import Records
 # Of the caps. Peers stop their clients at the cap: what they took before that must find room here.
 PEERS_SHARE = 1.25
 MAX_ORIGINS = 1024
+
+NO_INCARNATION = ("", 0)  # its name, and when it was first seen
 
 Covers = Callable[[str, int], bool]
 """Whether a node had seen an origin's event of this number."""
@@ -96,6 +99,8 @@ class Merging:
                     self._records.renew(crc32(request_id.encode()), record, stamp_ms, due)
             case Beat(name, ttl_seconds, stamp_ms):
                 self.beat(name, stamp_ms, tick - age_seconds + ttl_seconds + 1, tick, heard=True)
+            case FromIncarnation():
+                self._from_incarnation(event, origin, seq, tick, wall_ns, age_seconds)
             case Dropped(cluster, name):
                 engine = self._engines.find(cluster, name)
                 if engine is not None and not engine.queued_req_num:
@@ -148,7 +153,31 @@ class Merging:
         elif not self._owners.beat(owner, stamp_ms, due_tick, heard=heard):
             self._owners.forget_idle(owner)
 
-    def _added(self, event: Added, origin: Origin | None, seq: int, tick: int, wall_ns: int, age_seconds: int) -> None:
+    def incarnations(self, name: str, seen: Mapping[str, int], remaining_seconds: int, tick: int) -> None:
+        """Take which incarnations of a gateway a peer knows, and for how long it remembers them."""
+        self._owners.learn(name, seen, remaining_seconds, tick, self._most_owners)
+
+    def _from_incarnation(
+        self, event: FromIncarnation, origin: Origin | None, seq: int, tick: int, wall_ns: int, age_seconds: int
+    ) -> None:
+        """Apply what a gateway reported with its incarnation. A heartbeat of a superseded one is none."""
+        report, named = event.event, (event.incarnation, event.since_ms)
+        heard = self._owners.note(report.owner, *named, tick - age_seconds, self._most_owners) if report.owner else None
+        if isinstance(report, Added):
+            self._added(report, origin, seq, tick, wall_ns, age_seconds, named)
+        elif heard is None or not heard.superseded:
+            self.event(report, origin, seq, tick, wall_ns, age_seconds)
+
+    def _added(
+        self,
+        event: Added,
+        origin: Origin | None,
+        seq: int,
+        tick: int,
+        wall_ns: int,
+        age_seconds: int,
+        incarnation: tuple[str, int] = NO_INCARNATION,
+    ) -> None:
         request_id = event.request_id
         crc = crc32(request_id.encode())
         self._add(
@@ -163,6 +192,7 @@ class Merging:
             seq,
             tick,
             wall_ns,
+            incarnation,
         )
         if not age_seconds:
             return
@@ -197,6 +227,7 @@ class Merging:
                 copy.seq,
                 tick,
                 wall_ns,
+                (copy.incarnation, max(1, copy.since_ms)) if copy.incarnation else NO_INCARNATION,
             )
         if copy.input_tokens or copy.output_tokens:
             changed = self._records.hold(
@@ -222,7 +253,11 @@ class Merging:
         due = tick + copy.remaining_seconds
         if record.engine is not None and record.phase is not DONE:
             record.since_tick = min(record.since_tick, tick - min(copy.age_seconds, LATEST_AGE_SECONDS))
-            if record.extras is not None and (owner := record.extras.owner) is not None and owner.beat_ms:
+            if (
+                record.extras is not None
+                and (owner := record.extras.owner) is not None
+                and (owner.beat_ms or owner.present is not None)
+            ):
                 due = record.since_tick + self._limits.request_ticks  # there it may be due as an orphan
         if due < record.due_tick and (record.extras is None or not record.extras.orphaned):
             self._due.move(record, max(due, tick))
@@ -240,6 +275,7 @@ class Merging:
         seq: int,
         tick: int,
         wall_ns: int,
+        incarnation: tuple[str, int] = NO_INCARNATION,
     ) -> None:
         record = self._records.buckets[crc % BUCKETS].get(request_id)
         known = 1 if record is None else attempt_of(record)
@@ -266,7 +302,7 @@ class Merging:
         else:
             self._records.complete(crc, record, engine, prompt_length, tick, origin, seq)
         if owner and record.phase is not DONE:
-            self._owners.own(record, owner, tick, self._most_owners)
+            self._owners.own(record, owner, tick, self._most_owners, *incarnation)
         self._counts.added += 1
         engine.changed(wall_ns, tick)
 

@@ -3,19 +3,22 @@
 """The gateways that requests name: which are alive, and whose requests are orphaned.
 
 Owned by the ledger; every method wants its lock held. Always true: a live record with an owner is one of the owner's
-`requests`, under `ORPHANED` exactly where it is counted so.
+`requests`, or of those of the incarnation that it names, under `ORPHANED` exactly where it is counted so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.expiry_queue import ExpiryQueue
+from loadstats.ledger.incarnations import Incarnations
 from loadstats.ledger.limits import LedgerLimits
-from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras
+from loadstats.ledger.record import HELD, ORPHANED, Incarnation, Owner, Record, RecordExtras
 from loadstats.ledger.signals import count
+
+SOON_SECONDS = 5
 
 
 class Owners:
@@ -28,6 +31,7 @@ class Owners:
         self._owners: dict[str, Owner] = {}
         self._lapses: ExpiryQueue[Owner] = ExpiryQueue()  # by when they lapse, and then by when that is forgotten
         self._turning: dict[str, Owner] = {}  # some of whose requests may be counted as before
+        self._incarnations = Incarnations(limits, counts)
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -38,6 +42,10 @@ class Owners:
     def has_room_for(self, name: str) -> bool:
         """Return whether an owner of this name is known, or can be."""
         return name in self._owners or len(self._owners) < self._limits.max_owners
+
+    def first_seen(self, name: str, incarnation: str, wall_ns: int) -> int:
+        """Return when an owner's incarnation was first seen, in wall-clock ms: now, if it is new."""
+        return self._incarnations.first_seen(self._owners.get(name), incarnation, wall_ns)
 
     def find(self, name: str, most: float) -> Owner | None:
         """Return the owner of this name, known from now on; None where there are `most` already.
@@ -69,8 +77,46 @@ class Owners:
         self._lapses.place(owner, due_tick)
         return True
 
-    def own(self, record: Record, name: str, tick: int, most: float) -> None:
-        """Give a live record to a gateway. It stays without one where there are `most` already."""
+    def hear(self, owner: Owner, incarnation: str, since_ms: int, tick: int) -> Incarnation:
+        """Take that an incarnation of an owner was named, first seen at `since_ms`. It stands if it was seen last."""
+        found = self._incarnations.hear(owner, incarnation, since_ms, tick)
+        if owner.next is None:
+            self._lapses.place(owner, owner.known_until)
+        return found
+
+    def note(self, name: str, incarnation: str, since_ms: int, tick: int, most: float) -> Incarnation | None:
+        """Do the same for an owner by name, known from now on. Returns None where there are `most` already."""
+        owner = self.find(name, most)
+        return None if owner is None else self.hear(owner, incarnation, since_ms, tick)
+
+    def learn(self, name: str, seen: Mapping[str, int], remaining_seconds: int, tick: int, most: float) -> None:
+        """Take which incarnations of an owner a peer knows, and for how long it remembers them.
+
+        What is soon forgotten is not taken by a node that has forgotten it: else two nodes would remind each other for
+        ever.
+        """
+        owner = self._owners.get(name)
+        if owner is None:
+            if remaining_seconds <= SOON_SECONDS:
+                return
+            owner = self.find(name, most)
+            if owner is None:
+                self._counts.forgotten += 1
+                return
+            owner.known_until = tick + remaining_seconds
+        self._incarnations.learn(owner, seen, tick)
+        if owner.next is None and owner.known_until > tick:
+            self._lapses.place(owner, owner.known_until)
+
+    def told(self, owner: Owner, tick: int) -> tuple[int, dict[str, int]]:
+        """Return for how many seconds an owner's incarnations are remembered, and when each was first seen."""
+        return owner.known_until - tick, self._incarnations.told(owner, tick)
+
+    def own(self, record: Record, name: str, tick: int, most: float, incarnation: str = "", since_ms: int = 0) -> None:
+        """Give a live record to a gateway, and to the incarnation that its add named.
+
+        It stays without one where there are `most` already.
+        """
         owner = self.find(name, most)
         if owner is None:
             self._counts.forgotten += 1
@@ -80,9 +126,13 @@ class Owners:
             extras = record.extras = RecordExtras(record=record)
         extras.owner = owner
         owner.requests_num += 1
-        lapsed = owner.beat_ms and not owner.alive
-        owner.requests.place(extras, ORPHANED if lapsed else HELD)
-        if lapsed:
+        requests, orphaned = owner.requests, owner.lapsed
+        if incarnation:
+            found = extras.incarnation = self.hear(owner, incarnation, since_ms, tick)
+            found.requests_num += 1
+            requests, orphaned = found.requests, orphaned or found.superseded
+        requests.place(extras, ORPHANED if orphaned else HELD)
+        if orphaned:
             self._orphan(record, extras, tick, orphaned=True)
 
     def release(self, extras: RecordExtras) -> None:
@@ -92,18 +142,21 @@ class Owners:
         if (owner := extras.owner) is not None:
             owner.requests.remove(extras)
             owner.requests_num -= 1
+            if extras.incarnation is not None:
+                self._incarnations.released(extras.incarnation)
             self.forget_idle(owner)
 
     def forget_idle(self, owner: Owner) -> None:
-        """Forget an owner that has no requests, unless its heartbeat is remembered."""
+        """Forget an owner that has no requests, unless its heartbeat or an incarnation is remembered."""
         if not owner.requests_num and owner.next is None:
             owner.requests.clear()
+            self._incarnations.clear(owner)
             self._turning.pop(owner.name, None)
             del self._owners[owner.name]
             self._counts.owners -= 1
 
     def lapse(self, tick: int, wall_ns: int, most: int) -> int:
-        """Count requests of silent gateways as orphaned, and back where they are heard again.
+        """Count requests of silent gateways and of superseded incarnations as orphaned, and back where they are not.
 
         Handles at most `most` gateways and requests. Returns how many.
         """
@@ -114,12 +167,25 @@ class Owners:
                 owner.alive = False
                 self._turning[owner.name] = owner
                 self._lapses.place(owner, max(owner.due_tick + self._limits.request_ticks, tick + 1))
+            elif owner.known_until > tick:
+                self._lapses.place(owner, owner.known_until)
             else:
                 self.forget_idle(owner)
         while handled < most and self._turning:
             owner = next(iter(self._turning.values()))
             if not self._turn(owner, tick, wall_ns):
                 del self._turning[owner.name]
+            handled += 1
+        return handled + self.settle(tick, wall_ns, most - handled)
+
+    def settle(self, tick: int, wall_ns: int, most: int) -> int:
+        """Count at most `most` requests of incarnations as these are now. Returns how many were looked at."""
+        handled, unsettled = 0, self._incarnations.unsettled
+        while handled < most and unsettled:
+            key, incarnation = next(iter(unsettled.items()))
+            orphaned = incarnation.superseded or incarnation.owner.lapsed
+            if not self._move(incarnation.requests, tick, wall_ns, orphaned=orphaned):
+                del unsettled[key]
             handled += 1
         return handled
 
@@ -128,25 +194,33 @@ class Owners:
         self._lapses.clear()
         for owner in self._owners.values():
             owner.requests.clear()
+            self._incarnations.clear(owner)
         self._owners.clear()
         self._turning.clear()
 
     def _turn(self, owner: Owner, tick: int, wall_ns: int) -> bool:
         """Count one of an owner's requests as the owner is now. Returns False if all are."""
-        source, target = (ORPHANED, HELD) if owner.alive else (HELD, ORPHANED)
-        extras = owner.requests.pop_due_at(source)
+        if self._move(owner.requests, tick, wall_ns, orphaned=owner.lapsed):
+            return True
+        present = owner.present  # what is superseded is orphaned either way
+        return present is not None and self._move(present.requests, tick, wall_ns, orphaned=owner.lapsed)
+
+    def _move(self, requests: ExpiryQueue[RecordExtras], tick: int, wall_ns: int, *, orphaned: bool) -> bool:
+        """Count one of these requests as orphaned, or no longer so. Returns False if all are."""
+        source, target = (HELD, ORPHANED) if orphaned else (ORPHANED, HELD)
+        extras = requests.pop_due_at(source)
         if extras is None:
             return False
-        owner.requests.place(extras, target)
+        requests.place(extras, target)
         record = extras.record
         assert record is not None
         assert record.engine is not None
-        self._orphan(record, extras, tick, orphaned=target == ORPHANED)
+        self._orphan(record, extras, tick, orphaned=orphaned)
         record.engine.changed(wall_ns)
         return True
 
     def _orphan(self, record: Record, extras: RecordExtras, tick: int, *, orphaned: bool) -> None:
-        """Count a live record as one whose owner has lapsed, or no longer so."""
+        """Count a live record as one whose owner has lapsed or started anew, or no longer so."""
         engine = record.engine
         assert engine is not None
         count(engine, record, -1)

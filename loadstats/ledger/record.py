@@ -46,8 +46,11 @@ class Owner(Link, gc=False):
     `beat_ms`: when the last heartbeat was taken, in wall-clock ms of the node that took it; 0 before the first.
     `due_tick`: until when the last heartbeat holds.
     `alive`: whether it holds now.
-    `requests`: its requests in flight, under `HELD` or `ORPHANED` as they are counted.
-    `requests_num`: how many those are.
+    `requests`: its requests in flight that name no incarnation, under `HELD` or `ORPHANED` as they are counted.
+    `requests_num`: how many it has in flight, those of its incarnations included.
+    `incarnations`: its incarnations that are remembered, the one last heard of at the end.
+    `present`: the incarnation that stands; None where none was named.
+    `known_until`: the tick until which its incarnations are remembered, whatever else it does.
     """
 
     name: str = ""
@@ -56,9 +59,45 @@ class Owner(Link, gc=False):
     alive: bool = False
     requests: ExpiryQueue[RecordExtras] = field(default_factory=ExpiryQueue)
     requests_num: int = 0
+    incarnations: dict[str, Incarnation] = field(default_factory=dict)
+    present: Incarnation | None = None
+    known_until: int = 0
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it sent heartbeats, and sends none any more."""
+        return self.beat_ms > 0 and not self.alive
 
 
 HELD, ORPHANED = 0, 1
+
+
+class Incarnation(Struct, gc=False, eq=False):
+    """One life of a gateway, as its adds and heartbeats name it.
+
+    Owner and incarnation point at each other, so `Owner.incarnations` is cleared before the owner is dropped.
+
+    `owner`: the gateway.
+    `name`: what the gateway calls this life.
+    `since_ms`: when it was first seen, in wall-clock ms of the node that saw it. Where two nodes did, the earlier.
+    `superseded`: another incarnation of the gateway was first seen later.
+    `heard_tick`: when it was last heard of.
+    `requests`: its requests in flight, under `HELD` or `ORPHANED` as they are counted.
+    `requests_num`: how many those are.
+    """
+
+    owner: Owner
+    name: str
+    since_ms: int
+    superseded: bool = True
+    heard_tick: int = 0
+    requests: ExpiryQueue[RecordExtras] = field(default_factory=ExpiryQueue)
+    requests_num: int = 0
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """What decides which of two stands: the larger one does."""
+        return self.since_ms, self.name
 
 
 class RecordExtras(Link, gc=False):
@@ -74,6 +113,8 @@ class RecordExtras(Link, gc=False):
     `owner`: the gateway that answers for it.
     `orphaned`: it is counted as one whose owner has lapsed.
     `attempt`: which attempt of the request this is. What is over has extras only if this is not 1.
+    `orphaned`: it is counted as one whose owner has lapsed or started anew.
+    `incarnation`: the incarnation of the owner that its add named; None where it named none.
     """
 
     record: Record | None = None
@@ -83,6 +124,12 @@ class RecordExtras(Link, gc=False):
     owner: Owner | None = None
     orphaned: bool = False
     attempt: int = 1
+    incarnation: Incarnation | None = None
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the incarnation that it names has given way to a later one."""
+        return self.incarnation is not None and self.incarnation.superseded
 
 
 class Record(Link, gc=False):

@@ -152,6 +152,28 @@ class LedgerReplica:
                 for name, (stamp_ms, remaining_seconds) in part:
                     self._merging.beat(name, stamp_ms, tick + remaining_seconds, tick, heard=False)
 
+    def incarnations(self, now: float) -> dict[str, tuple[int, dict[str, int]]]:
+        """Return gateways by name: for how many seconds their incarnations are remembered, and when each of these was
+        first seen, in wall-clock ms."""
+        found = {}
+        with self._lock:
+            owners = list(self._owners)
+        for part in _slices(owners):
+            with self._lock:
+                tick = self._clock.at(now)
+                for owner in part:
+                    if owner.present is not None:
+                        found[owner.name] = self._owners.told(owner, tick)
+        return found
+
+    def merge_incarnations(self, owners: Mapping[str, tuple[int, Mapping[str, int]]], now: float) -> None:
+        """Merge what a peer knows of gateways' incarnations, in the form of `incarnations`."""
+        for part in _slices(list(owners.items())):
+            with self._lock:
+                tick = self._clock.at(now)
+                for name, (remaining_seconds, seen) in part:
+                    self._merging.incarnations(name, seen, remaining_seconds, tick)
+
 
 def _slices(them: list[T]) -> Iterator[list[T]]:
     for start in range(0, len(them), SLICE):

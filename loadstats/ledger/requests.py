@@ -36,11 +36,12 @@ class RequestView(Struct, frozen=True, gc=False):
     `remaining_seconds`: until it expires, or is forgotten if it is over.
     `origin`, `seq`: the node that took its add, as `node@epoch`, and the number of the event; empty and 0 if unknown.
     `owner`: the gateway that answers for it while it is in flight.
-    `orphaned`: whether that gateway has fallen silent.
+    `orphaned`: whether that gateway has fallen silent, or has started anew since.
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `attempt`: which attempt of the request it is about.
     `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where
     that is unknown.
+    `heartbeats`: whether that gateway has ever sent one. Without any its requests end by age alone.
     """
 
     request_id: str
@@ -56,6 +57,7 @@ class RequestView(Struct, frozen=True, gc=False):
     orphaned: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    heartbeats: bool = False
     cause: str = ""
     attempt: int = 1
 
@@ -185,6 +187,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         extras is not None and extras.orphaned,
         0 if extras is None else extras.input_tokens,
         0 if extras is None else extras.output_tokens,
+        extras is not None and extras.owner is not None and extras.owner.beat_ms > 0,
         name_of(record.cause),
         1 if extras is None else extras.attempt,
     )

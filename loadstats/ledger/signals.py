@@ -120,7 +120,7 @@ class Load(Link, gc=False, eq=False):
         Signal(
             of=lambda record: int(record.extras.orphaned) if record.extras else 0,
             description="requests whose owner is gone",
-            metric=SignalMetric("orphaned_requests", "Requests in flight whose gateway has fallen silent."),
+            metric=SignalMetric("orphaned_requests", "Requests in flight whose gateway fell silent or started anew."),
             heading="Orphaned",
         ),
     ] = 0

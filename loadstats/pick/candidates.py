@@ -25,7 +25,7 @@ class Candidates:
     """Reads the candidates of calls and remembers them by cluster."""
 
     def __init__(self) -> None:
-        self._read: Callable[[bytes], Pick] = Body(Pick).read
+        self._read: Callable[[bytes], Pick] = Body(Pick, watched=False).read
         self._addresses = Addresses()
         self._ips: dict[str, str] = {}  # addresses by names, each in its one form
         self._lists: dict[tuple[str, bytes], CandidateNames] = {}

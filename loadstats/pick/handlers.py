@@ -99,6 +99,7 @@ class PickHandlers:
                 self._wall_ns(),
                 body.owner or "",
                 attempt=body.attempt or LATEST,
+                incarnation=body.incarnation or "",
             )
         except NoCandidates:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None

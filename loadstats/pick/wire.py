@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 from edge.body import DpRank, EngineAddress, Hash, Name, Port
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
-from loadstats.wire import Attempt, Owner, PromptLength, RequestId
+from loadstats.wire import Attempt, Incarnation, Owner, PromptLength, RequestId
 
 MAX_HASHES = 16_384
 MAX_WEIGHT = 1_000_000
@@ -81,6 +81,7 @@ class Pick(Struct, gc=False):
     max_queued: Annotated[int, Meta(ge=0, le=MAX_QUEUED, description="no engine that has so many")] | None = None
     owner: Owner | None = None
     attempt: Attempt | None = None
+    incarnation: Incarnation | None = None
 
 
 class QuickPick(Pick, gc=False):

@@ -19,7 +19,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from replication.entities.caches import CacheEvent, ReplicatedCaches
-from replication.entities.requests import Digests, Owners, ReplicatedRequests, RequestEvent
+from replication.entities.requests import Digests, OwnerIncarnations, Owners, ReplicatedRequests, RequestEvent
 from replication.features import FeatureNames
 
 OriginName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -45,6 +45,7 @@ class Summary(Struct, frozen=True, array_like=True):
     `digests`: of the requests' buckets.
     `owners`: the gateways that it knows, and how long each still lives.
     `features`: what the node understands; see `features.py`.
+    `incarnations`: of those that name them: how long they are remembered, and when each was first seen.
     """
 
     version: int
@@ -54,3 +55,4 @@ class Summary(Struct, frozen=True, array_like=True):
     digests: Digests
     owners: Owners = {}
     features: FeatureNames = []
+    incarnations: OwnerIncarnations = {}

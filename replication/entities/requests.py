@@ -8,7 +8,7 @@ digests and merged by the rule of dots and vectors (`docs/protocol.md`, "Merging
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta
@@ -21,6 +21,7 @@ from loadstats.ledger import (
     Done,
     Dropped,
     FirstToken,
+    FromIncarnation,
     Ledger,
     RequestCopy,
     RequestRefreshed,
@@ -29,7 +30,7 @@ from loadstats.ledger import (
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 
-RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped
+RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
 
 NAMING = frozenset({Added, Dropped, RequestCopy})
 """What names an engine."""
@@ -39,6 +40,16 @@ OwnerName = Annotated[str, Meta(min_length=1, max_length=256)]
 Heard = tuple[Annotated[int, Meta(ge=1, le=2**53)], Annotated[int, Meta(ge=-(2**31), le=86_401)]]
 """When an owner last said that it lives, in wall-clock ms; for how many seconds that holds, below 0 if it is over."""
 Owners = Annotated[dict[OwnerName, Heard], Meta(max_length=100_000)]
+IncarnationName = Annotated[str, Meta(min_length=1, max_length=64)]
+Seen = tuple[
+    Annotated[int, Meta(ge=-(2**31), le=2**31)],
+    Annotated[dict[IncarnationName, Annotated[int, Meta(ge=1, le=2**53)]], Meta(max_length=64)],
+]
+"""For how many seconds an owner's incarnations are remembered, and when each was first seen, in wall-clock ms."""
+OwnerIncarnations = Annotated[dict[OwnerName, Seen], Meta(max_length=100_000)]
+
+INCARNATIONS = "incarnations"
+"""The feature of peers that know `FromIncarnation`."""
 
 
 class RequestSummary(Protocol):
@@ -49,6 +60,9 @@ class RequestSummary(Protocol):
 
     @property
     def owners(self) -> dict[str, tuple[int, int]]: ...
+
+    @property
+    def incarnations(self) -> dict[str, tuple[int, dict[str, int]]]: ...
 
 
 class ReplicatedRequests(Entity):
@@ -64,7 +78,7 @@ class ReplicatedRequests(Entity):
     buckets = BUCKETS
     layout = Layout(RequestCopy, BUCKETS)
     events: ClassVar[frozenset[type]] = frozenset(
-        {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped}
+        {Added, FirstToken, Done, TokensCounted, RequestRefreshed, Beat, Dropped, FromIncarnation}
     )
     answer_size = 512  # records: they take about 1 ms to gather and as long to merge
     compared = True
@@ -77,13 +91,19 @@ class ReplicatedRequests(Entity):
 
     def check(self, events: Sequence[Any]) -> None:
         for event in events:
-            if type(event) in NAMING:
-                self._engine_name(event.engine)
+            self._named(event)
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
-        events = [self._named(event) if type(event) in NAMING else event for event in batch.events]
+        events = [self._named(event) for event in batch.events]
         origin = self._replica.origin(batch.origin)
         self._replica.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
+
+    def for_peer(self, event: Any, features: Set[str]) -> Any:
+        """Return an event as a peer with these features understands it: without its gateway's incarnation, if need be.
+
+        Such a peer ends what a superseded incarnation left once repairs show that others have.
+        """
+        return event.event if type(event) is FromIncarnation and INCARNATIONS not in features else event
 
     def copies(self, bucket: int, now: float) -> Sequence[RequestCopy]:
         return self._replica.copies(bucket, now)
@@ -107,18 +127,25 @@ class ReplicatedRequests(Entity):
 
     def _named(self, item: Any) -> Any:
         """Return an event or a copy with its engine's name in its one form. Raises InvalidInput if it is no name."""
-        if item.cluster:  # a stub names none
+        if type(item) is FromIncarnation:
+            return replace(item, event=self._named(item.event)) if type(item.event) is Added else item
+        if type(item) in NAMING and item.cluster:  # a stub names none
             name = self._engine_name(item.engine)
             if name != item.engine:
                 return replace(item, engine=name)
         return item
 
     def summary(self, now: float) -> dict[str, Any]:
-        return {"digests": self._replica.digests(), "owners": self._replica.owners(now)}
+        return {
+            "digests": self._replica.digests(),
+            "owners": self._replica.owners(now),
+            "incarnations": self._replica.incarnations(now),
+        }
 
     def meet(self, summary: RequestSummary, now: float) -> None:
         """Take in what a peer knows of gateways."""
         self._replica.merge_owners(summary.owners, now)
+        self._replica.merge_incarnations(summary.incarnations, now)
 
     def differing(self, summary: RequestSummary) -> set[int]:
         ours = self._replica.digests()

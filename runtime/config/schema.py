@@ -190,6 +190,10 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     secret_key: str = field(default="", name="SecretKey")
     allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
     tls_proxy: bool = field(default=False, name="TLSProxy")
+    # Pages that are made at a time. Each takes the interpreter from calls.
+    page_threads: Annotated[int, Meta(ge=1, le=64)] = field(default=2, name="PageThreads")
+    # Pages that wait for one of the threads. More are refused with 503.
+    page_queue: Positive = field(default=64, name="PageQueue")
     debug: bool = field(default=False, name="Debug")
 
 

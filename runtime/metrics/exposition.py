@@ -2,24 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics as Prometheus reads them, in pieces.
 
-10,000 engines make 3 MB. Made or sent in one piece, they would hold up the event loop for 8 ms. Runs on a thread of its
-own, which rests between pieces so that the loop gets the interpreter.
+10,000 engines make 3 MB. Made in one piece, they would hold up the event loop for 8 ms. Runs on a thread of its own,
+which rests between pieces so that the loop gets the interpreter.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from time import sleep
 
-from asgiref.sync import sync_to_async
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 SAMPLES = 200  # in a piece: about 1 ms
 REST_SECONDS = 0.0005
-WRITE_BYTES = 64 * 1024  # sent at once
 _END = b"# EOF\n"
 # The text format moves these samples behind the others, under heads of their own. Their families stay in one piece.
 _MOVED = ("_created", "_gsum", "_gcount")
@@ -63,19 +61,3 @@ def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
     yield list(islice(rest, SAMPLES))
     while batch := list(islice(rest, SAMPLES)):
         yield batch
-
-
-async def stream(families: Iterable[Metric], encode: Encode) -> AsyncIterator[bytes]:
-    """Make the pieces on another thread, and return as many together as are worth a write."""
-    made = pieces(families, encode)
-
-    def some() -> bytes:
-        together = bytearray()
-        for piece in made:
-            together += piece
-            if len(together) >= WRITE_BYTES:
-                break
-        return bytes(together)
-
-    while written := await sync_to_async(some, thread_sensitive=False)():
-        yield written

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import uvicorn
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.test import override_settings
 
 from edge.asgi import HandlerApp
+from edge.page_app import PageApp
+from edge.page_handler import PageHandler
+from edge.page_threads import PageThreads
 from tests.browser.chromium import Tab, chromium
 from tests.unit.partial_node import PartialNode, in_place
 
@@ -56,7 +58,9 @@ def site(node: PartialNode) -> Iterator[str]:
         override_settings(MIDDLEWARE=[OURS.get(each, each) for each in settings.MIDDLEWARE]),
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
-        app: Any = HandlerApp(node.dispatcher, get_asgi_application(), max_body_bytes=4096)
+        threads = PageThreads(2, 64)
+        pages = PageApp(PageHandler(), node.dispatcher, threads, {})
+        app: Any = HandlerApp(node.dispatcher, pages, max_body_bytes=4096)
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -65,4 +69,5 @@ def site(node: PartialNode) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+            threads.close()
             assert not thread.is_alive()

@@ -181,9 +181,8 @@ def say(words: str) -> None:
 def add_admin(folder: Path, password: str) -> None:
     """An account on the node that keeps its files there."""
     own = {"METADATA_CENTER_NODE_DATA_DIR": str(folder), "DJANGO_SUPERUSER_PASSWORD": password}
-    for words in (["migrate"], ["createsuperuser", "--noinput", "--username", "photographer", "--email", ""]):
-        command = [sys.executable, "manage.py", *words, "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=os.environ | own, check=True)
+    words = ["createsuperuser", "--noinput", "--username", "photographer", "--email", "", "--verbosity", "0"]
+    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=os.environ | own, check=True)
 
 
 @contextmanager

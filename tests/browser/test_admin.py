@@ -49,7 +49,6 @@ def manage(folder: Path, *words: str, **environment: str) -> None:
 def machine(browser: Tab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A node with one superuser, `boss`."""
     folder = tmp_path_factory.mktemp("admin")
-    manage(folder, "migrate", "--verbosity", "0")
     names = {"DJANGO_SUPERUSER_USERNAME": "boss", "DJANGO_SUPERUSER_EMAIL": "", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     manage(folder, "createsuperuser", "--noinput", "--verbosity", "0", **names)
     with running_node(folder) as node:

@@ -115,13 +115,13 @@ def test_the_operations_guide_lists_exactly_the_metrics_of_a_node(scrape: Scrape
     assert told == own
 
 
-def test_the_probes_and_the_health_check_ask_paths_that_answer_200(folder: Path) -> None:
+def test_the_probes_and_the_health_check_ask_paths_that_answer_200(tmp_path: Path) -> None:
     pod = statefulset()["spec"]["template"]["spec"]
     paths = {pod["containers"][0][f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     containerfile = (DEPLOY / "Containerfile").read_text()
     paths |= set(re.findall(r"urlopen\('http://127\.0\.0\.1:8080(/\w+)'", containerfile))
     assert paths == {"/livez", "/readyz"}
-    with running_node(folder) as node:
+    with running_node(tmp_path) as node:
         assert {node.call("GET", path)[0] for path in paths} == {200}
 
 

@@ -4,13 +4,62 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import pytest
 
-from tests.nodes import ROOT, running_node
+from tests.nodes import ROOT, NodeProcess, running_node
+from tests.ports import free_port
+
+PASSWORD = "long enough and of no one"
+FREE_PORTS = "[HTTP]\nHost = '127.0.0.1'\nPort = 0\n[PProf]\nPort = 0\n"
+
+
+def manage(*words: str, covered: bool = True, **environment: str) -> subprocess.Popen[str]:
+    """A command as a user starts it in a checkout, with nothing of ours in its environment; seen by coverage or not."""
+    dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), *words],
+        env=inherited | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def done(*words: str, **environment: str) -> str:
+    """What a command says that ends well."""
+    process = manage(*words, **environment)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    return output
+
+
+def configuration(folder: Path) -> str:
+    """A file that names a DataDir of its own."""
+    file = folder / "node.toml"
+    file.write_text(f"{FREE_PORTS}[Node]\nDataDir = '{folder / 'data'}'\n")
+    return str(file)
+
+
+def names(folder: Path, column: str) -> list[str]:
+    """What a column of the accounts' database holds, as `auth_user.username`."""
+    table, _, name = column.partition(".")
+    with closing(sqlite3.connect(folder / "data" / "people.sqlite3")) as database:
+        return sorted(found for (found,) in database.execute(f"SELECT {name} FROM {table}"))
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin", "No/Such_Zone"])
@@ -44,3 +93,123 @@ def test_the_go_version_s_cache_variables_set_what_they_set_there(tmp_path: Path
 def test_zone_files_are_installed_on_every_platform(file: str) -> None:
     pins = re.findall(r"^tzdata==\S+(.*)$", (ROOT / "requirements" / file).read_text(), re.MULTILINE)
     assert pins == [""]
+
+
+COMMANDS: dict[str, Callable[[str], str]] = {
+    "createsuperuser": lambda file: done(
+        "createsuperuser", "-c", file, "--noinput", "--username", "u", "--email", "", DJANGO_SUPERUSER_PASSWORD=PASSWORD
+    ),
+    "ensure_admin": lambda file: done("ensure_admin", "-c", file),
+    "migrate": lambda file: done("migrate", "-c", file),
+    "dumpdata": lambda file: done("--config", file, "dumpdata", "auth.user"),
+    "shell": lambda file: done("shell", "--config", file, "-c", "import django"),
+}
+GROUPS = ["operator", "read-only"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_uses_the_folder_of_its_file_and_migrates_it(name: str, tmp_path: Path) -> None:
+    COMMANDS[name](configuration(tmp_path))
+    made = {"createsuperuser": ["u"], "ensure_admin": ["admin"]}.get(name, [])
+    assert names(tmp_path, "auth_user.username") == made
+    assert names(tmp_path, "auth_group.name") == GROUPS
+
+
+def test_many_commands_and_a_node_at_once_migrate_a_new_folder_once(tmp_path: Path) -> None:
+    file = configuration(tmp_path)
+    processes = [manage("dumpdata", "-c", file, "auth.group") for _ in range(3)]
+    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {})
+    try:
+        for process in processes:
+            output, _ = process.communicate(timeout=100)
+            assert process.returncode == 0, output
+            assert output.count('"model": "auth.group"') == len(GROUPS)
+        node.wait_for("  API ")
+        assert names(tmp_path, "auth_group.name") == GROUPS
+    finally:
+        node.stop()
+    assert "ERROR" not in "".join(node.output)
+
+
+def test_a_second_node_in_one_folder_stops_with_one_line_and_commands_work_beside_the_first(tmp_path: Path) -> None:
+    file = configuration(tmp_path)
+    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {})
+    try:
+        node.port = int(node.wait_for("  API ").split(":")[-1].split("/")[0])
+        second = manage("run", "-c", file)
+        said, _ = second.communicate(timeout=60)
+        assert second.returncode == 2
+        expected = f"metadata-center: [Node] DataDir: {tmp_path / 'data'} is in use by another node "
+        assert said.startswith(f"{expected}(process {node.process.pid} on ")
+        assert said.count("\n") == 1
+        for name in ("createsuperuser", "migrate"):
+            COMMANDS[name](file)
+        assert node.call("GET", "/admin/login/")[0] == 200
+        files = [path for path in (tmp_path / "data").iterdir() if path.name.startswith("people.sqlite3")]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    finally:
+        node.stop(signal.SIGKILL)
+    with running_node(tmp_path / "data") as again:  # what was killed leaves nothing behind
+        assert again.call("GET", "/livez")[0] == 200
+
+
+def test_a_node_whose_accounts_can_not_be_read_counts_load_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "people.sqlite3").write_text("not a database, but long enough to be taken for one" * 100)
+    with running_node(tmp_path) as node:
+        assert any("ERROR" in line and "cannot open people's accounts in" in line for line in node.output)
+        assert node.call("POST", "/v1/load/stats", {"cluster": "c", "request_id": "r", "ip": "10.0.0.1"})[0] == 200
+    failed = manage("ensure_admin", METADATA_CENTER_NODE_DATA_DIR=str(tmp_path))
+    said, _ = failed.communicate(timeout=60)
+    assert (failed.returncode, said.count("\n")) == (2, 1)
+    assert said.startswith("metadata-center: [Node] DataDir: cannot open people's accounts in ")
+
+
+def interrupted(folder: Path, cpu_seconds: float, *words: str) -> tuple[int, str]:
+    """The exit code and the output of a command that got Ctrl-C when it had used so much CPU time."""
+    folder.mkdir()
+    file = configuration(folder)
+    # Coverage would start before our first line, and Ctrl-C in it is a traceback.
+    process = manage("-c", file, *words, covered=False)
+    while process.poll() is None and cpu_time(process.pid) < cpu_seconds:
+        sleep(0.002)  # between two looks, not in place of one
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=100)
+    return process.returncode, output
+
+
+def cpu_time(pid: int) -> float:
+    """In seconds. A moment of a start is told by it, however busy the machine is."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_quiet(code: int, output: str) -> None:
+    """Ended by the signal, or cleanly. Lines of the log are all that it may have said."""
+    assert code in {0, -signal.SIGINT}, output
+    assert not re.search("Traceback|Interrupt|Exception|Error", output), output
+
+
+# Before about 0.04 s of CPU time Python starts, and none of our code can run.
+@pytest.mark.parametrize("cpu_seconds", [0.08, 0.4, 1.2])
+def test_ctrl_c_while_a_node_starts_is_quiet(tmp_path: Path, cpu_seconds: float) -> None:
+    assert_quiet(*interrupted(tmp_path / "node", cpu_seconds, "run"))
+
+
+def test_ctrl_c_while_a_command_starts_is_quiet(tmp_path: Path) -> None:
+    for place, words in enumerate((["migrate"], ["dumpdata"])):
+        assert_quiet(*interrupted(tmp_path / str(place), 0.3, *words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "createsuperuser", "migrate", "run_cluster"])
+def test_ctrl_c_at_any_moment_of_a_start_is_quiet(tmp_path: Path, command: str) -> None:
+    port = ["--port", str(free_port(["127.0.0.1", "127.0.0.2", "127.0.0.3"], count=2))]
+    for step in range(1, 33):
+        folder = tmp_path / str(step)
+        code, output = interrupted(folder, step / 10, command, *(port if command == "run_cluster" else []))
+        if command in {"migrate", "createsuperuser"} and code not in {0, -signal.SIGINT}:
+            assert command == "createsuperuser"  # it has ended by itself: without a terminal it can't ask
+            assert "TTY" in output or "cancelled" in output
+        else:
+            assert_quiet(code, output)

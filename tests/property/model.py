@@ -33,6 +33,7 @@ class ModelRequest:
     dropped: bool = False  # its engine was, and it has not been ended yet
     tokens: tuple[int, int] = (0, 0)
     owner: str = ""
+    incarnation: str = ""
     orphaned: bool = False
 
     @property
@@ -43,11 +44,17 @@ class ModelRequest:
 @dataclass
 class ModelOwner:
     """A gateway. `until`: how long its last heartbeat holds; None where there was none. `known_until`: so long that is
-    remembered once it is over."""
+    remembered once it is over. `incarnations`: in the order in which they were first seen; `named_until`: how long they
+    are remembered."""
 
     until: int | None = None
     alive: bool = False
     known_until: int | None = None
+    incarnations: list[str] = field(default_factory=list)
+    named_until: int = 0
+
+    def superseded(self, incarnation: str) -> bool:
+        return incarnation != "" and incarnation != self.incarnations[-1]
 
 
 @dataclass
@@ -62,19 +69,23 @@ class Model:
     owners: dict[str, ModelOwner] = field(default_factory=dict)
     used: dict[EngineKey, int] = field(default_factory=dict)
 
-    def add(self, request_id: str, engine: EngineKey, length: int, now: int, owner: str = "") -> None:
+    def add(
+        self, request_id: str, engine: EngineKey, length: int, now: int, owner: str = "", incarnation: str = ""
+    ) -> None:
         if self.added(request_id):
             return
         known = self._known(request_id, now)
         known.engine, known.length = engine, length
         self.used[engine] = now
+        if owner and incarnation:
+            self._name(owner, incarnation, now)
         if known.done:
             return
         known.since, known.due = now, now + self.request_ticks
         if owner:
-            known.owner = owner
+            known.owner, known.incarnation = owner, incarnation
             of = self.owners.setdefault(owner, ModelOwner())
-            if of.until is not None and not of.alive:
+            if (of.until is not None and not of.alive) or of.superseded(incarnation):
                 known.orphaned, known.due = True, now + self.orphan_ticks
 
     def added(self, request_id: str) -> bool:
@@ -110,20 +121,39 @@ class Model:
             known.due = now + self.request_ticks
         return True
 
-    def beat(self, owner: str, ttl: int, now: int) -> None:
-        self.owners[owner] = ModelOwner(now + ttl + 1, alive=True)
+    def beat(self, owner: str, ttl: int, now: int, incarnation: str = "") -> bool:
+        of = self.owners.setdefault(owner, ModelOwner())
+        if incarnation and not self._name(owner, incarnation, now):
+            return False
+        of.until, of.alive, of.known_until = now + ttl + 1, True, None
+        return True
+
+    def _name(self, owner: str, incarnation: str, now: int) -> bool:
+        """Whether this incarnation stands. The others' requests are orphans from now on."""
+        of = self.owners.setdefault(owner, ModelOwner())
+        if incarnation not in of.incarnations:
+            of.incarnations.append(incarnation)
+        of.named_until = max(of.named_until, now + self.request_ticks)
+        for known in self.requests.values():
+            if known.live and known.owner == owner and of.superseded(known.incarnation) and not known.orphaned:
+                known.orphaned, known.due = True, now + self.orphan_ticks
+        return not of.superseded(incarnation)
 
     def lapse(self, now: int) -> None:
         for owner in self.owners.values():
             if owner.known_until is not None and owner.known_until <= now:
                 owner.known_until = None
+            if owner.named_until <= now:
+                owner.named_until = 0
             if owner.alive and owner.until is not None and owner.until <= now:
                 owner.alive, owner.known_until = False, max(owner.until + self.request_ticks, now + 1)
         for known in self.requests.values():
             if not known.live:
                 continue
             of = self.owners.get(known.owner)
-            if of is not None and of.until is not None and known.orphaned == of.alive:
+            if of is not None and of.superseded(known.incarnation):
+                assert known.orphaned
+            elif of is not None and of.until is not None and known.orphaned == of.alive:
                 known.orphaned = not of.alive
                 known.due = now + (self.orphan_ticks if known.orphaned else self.request_ticks)
             if known.dropped:
@@ -182,7 +212,7 @@ class Model:
             self.used[known.engine] = now
 
     def _end(self, known: ModelRequest, now: int) -> None:
-        known.done, known.prefill, known.orphaned, known.owner = True, False, False, ""
+        known.done, known.prefill, known.orphaned, known.owner, known.incarnation = True, False, False, "", ""
         known.tokens = (0, 0)
         known.due = now + self.tombstone_ticks
         self._leave()
@@ -190,11 +220,13 @@ class Model:
     def _leave(self) -> None:
         needed = {known.owner for known in self.requests.values() if known.live}
         for name, owner in list(self.owners.items()):
-            if not owner.alive and owner.known_until is None and name not in needed:
+            if not owner.alive and owner.known_until is None and not owner.named_until and name not in needed:
                 del self.owners[name]
 
     def _reprieve(self, known: ModelRequest, now: int) -> int:
         owner = self.owners.get(known.owner)
+        if owner is not None and owner.superseded(known.incarnation):
+            return 0
         if owner is None or owner.until is None:
             return 0
         if owner.alive:

@@ -23,6 +23,7 @@ IPS = st.sampled_from(["10.0.0.1", "10.0.0.1:80", "10.0.0.1:80/2", "::1", "[::1]
 LENGTHS = st.integers(0, 2**31 - 1)
 TOKENS = st.tuples(st.integers(0, 9), st.integers(0, 9))
 OWNERS = st.sampled_from(["g", "h"])
+INCARNATIONS = st.sampled_from(["", "", "one", "two", "three"])
 WINDOW, TOMBSTONES, GRACE = 20, 5, 4
 
 
@@ -60,11 +61,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = Model(WINDOW, TOMBSTONES, GRACE)
         self.now = 100
 
-    @rule(request_id=IDS, cluster=CLUSTERS, ip=IPS, length=LENGTHS, owner=st.one_of(st.just(""), OWNERS))
-    def add(self, request_id: str, cluster: str, ip: str, length: int, owner: str) -> None:
+    @rule(
+        request_id=IDS,
+        cluster=CLUSTERS,
+        ip=IPS,
+        length=LENGTHS,
+        owner=st.one_of(st.just(""), OWNERS),
+        incarnation=INCARNATIONS,
+    )
+    def add(self, request_id: str, cluster: str, ip: str, length: int, owner: str, incarnation: str) -> None:
         known = self.model.added(request_id)
-        assert self.ledger.add(request_id, cluster, ip, length, self.now, self.now, owner) == (not known)
-        self.model.add(request_id, (cluster, ip), length, self.now, owner)
+        assert self.ledger.add(request_id, cluster, ip, length, self.now, self.now, owner, incarnation=incarnation) == (
+            not known
+        )
+        self.model.add(request_id, (cluster, ip), length, self.now, owner, incarnation)
 
     @rule(request_id=IDS, cluster=CLUSTERS, ip=IPS, queued=st.integers(0, 2), prefill=st.integers(0, 2))
     def add_where_it_matches(self, request_id: str, cluster: str, ip: str, queued: int, prefill: int) -> None:
@@ -99,10 +109,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def refresh(self, request_id: str) -> None:
         assert self.ledger.refresh(request_id, self.now, self.now) == self.model.refresh(request_id, self.now)
 
-    @rule(owner=OWNERS, ttl=st.integers(1, 2 * WINDOW))
-    def beat(self, owner: str, ttl: int) -> None:
-        self.ledger.beat(owner, ttl, self.now, self.now)
-        self.model.beat(owner, ttl, self.now)
+    @rule(owner=OWNERS, ttl=st.integers(1, 2 * WINDOW), incarnation=INCARNATIONS)
+    def beat(self, owner: str, ttl: int, incarnation: str) -> None:
+        taken = self.ledger.beat(owner, ttl, self.now, self.now, incarnation)
+        assert taken == self.model.beat(owner, ttl, self.now, incarnation)
 
     @rule(cluster=CLUSTERS, ip=IPS)
     def drop(self, cluster: str, ip: str) -> None:

@@ -67,6 +67,18 @@ class Gateways:
             if not self._dead(view.owner) and (not aged or view.owner in self.gateways or request_id in self.refreshing)
         }
 
+    def owners(self) -> list[str]:
+        """What a request may name as its owner, beside what sends no heartbeats."""
+        return list(self.gateways)
+
+    def report_add(self, node: SimNode, request_id: str, cluster: str, engine: str, length: int, owner: str) -> None:
+        """Tell a node of a request."""
+        node.ledger.add(request_id, cluster, engine, length, node.now(), node.wall_ns(), owner)
+
+    def report_beat(self, node: SimNode, name: str) -> None:
+        """Tell a node that a gateway lives."""
+        node.ledger.beat(name, TTL_SECONDS, node.now(), node.wall_ns())
+
     def _dead(self, owner: str) -> bool:
         return owner in self.gateways and self.gateways[owner].dead
 
@@ -82,8 +94,7 @@ class Gateways:
             return
         self.world.at(BEAT_SECONDS, lambda: self._beat(name))
         if self.world.now >= gateway.silent_until:
-            node = self._node(gateway.home)
-            node.ledger.beat(name, TTL_SECONDS, node.now(), node.wall_ns())
+            self.report_beat(self._node(gateway.home), name)
 
     def _fall_silent(self) -> None:
         gateway = self.world.random.choice(list(self.gateways.values()))
@@ -111,12 +122,12 @@ class Gateways:
         random = self.world.random
         self.number += 1
         request_id = f"r{self.number}"
-        owner = random.choice(["", "", "by name", *self.gateways])
+        owner = random.choice(["", "", "by name", *self.owners()])
         cluster, engine, length = f"c{random.randrange(2)}", self._engine(), random.randrange(1000)
 
         def add(node: SimNode) -> None:
             where = engine if random.random() < 0.95 else self._engine()  # a gateway that failed over chose again
-            node.ledger.add(request_id, cluster, where, length, node.now(), node.wall_ns(), owner)
+            self.report_add(node, request_id, cluster, where, length, owner)
 
         def tokens(node: SimNode) -> None:
             node.ledger.tokens(request_id, random.randrange(100), random.randrange(100), node.now(), node.wall_ns())

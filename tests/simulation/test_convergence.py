@@ -9,6 +9,7 @@ import pytest
 from tests.audit import audit, nothing_left
 from tests.simulation.caches import CLUSTER, Caches
 from tests.simulation.gateways import REFRESH_SECONDS, Gateways
+from tests.simulation.restarts import RestartingGateways
 from tests.simulation.world import Faults, World
 
 # Seeds that failed once, before the rule that they broke was right.
@@ -40,6 +41,11 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
         for node in world.nodes.values()
     ]
     assert all(beat == beats[0] for beat in beats), beats
+    standing = [
+        {owner.name: owner.present.rank for owner in node.ledger.owners() if owner.present is not None}
+        for node in world.nodes.values()
+    ]
+    assert all(each == standing[0] for each in standing), standing
     for node in world.nodes.values():
         assert node.replica.joined
         assert not node.replica.gaps
@@ -88,6 +94,27 @@ def history(seed: int, *, crashes: bool) -> None:
     weather(world, 60, crashes=crashes, pauses=not silences)
     settle(world)
     check(world, gateways, exact=not crashes)
+
+
+def restarting_history(seed: int, *, crashes: bool, zombies: bool) -> int:
+    """Gateways that start anew under faults of any length. How many incarnations gave way to others.
+
+    Where clocks agree and no replaced process goes on, no node ever takes a former life for the latest, so what is left
+    is exactly what the latest lives said. Else all nodes are equal.
+    """
+    exact = not crashes and not zombies
+    world = World(seed, nodes=2 + seed % 3, capacity=64 if seed % 2 else 4096, skewed=not exact)
+    world.run(2)
+    gateways = RestartingGateways(world, zombies=zombies)
+    gateways.traffic(40, rate=4.0)
+    weather(world, 60, crashes=crashes, pauses=True)
+    settle(world)
+    check(world, gateways, exact=exact)
+    left = {view.owner: view.incarnation for view in next(iter(world.views().values())).values() if view.incarnation}
+    for node in world.nodes.values():
+        for owner in node.ledger.owners():
+            assert owner.present is None or left.get(owner.name, owner.present.name) == owner.present.name
+    return sum(node.ledger.counts().superseded for node in world.nodes.values())
 
 
 def ageing_history(seed: int, *, long: bool = False) -> None:
@@ -175,6 +202,21 @@ def test_caches_converge_where_they_once_did_not(seed: int) -> None:
 def test_nodes_converge(chunk: int, *, crashes: bool) -> None:
     for seed in range(chunk * 2, chunk * 2 + 2):
         history(seed, crashes=crashes)
+
+
+@pytest.mark.parametrize(("crashes", "zombies"), [(False, False), (False, True), (True, True)])
+@pytest.mark.parametrize("seed", range(6))
+def test_nodes_agree_on_which_life_of_a_gateway_stands(seed: int, *, crashes: bool, zombies: bool) -> None:
+    assert restarting_history(seed, crashes=crashes, zombies=zombies)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("crashes", "zombies"), [(False, False), (False, True), (True, True)])
+@pytest.mark.parametrize("chunk", range(4))
+def test_nodes_agree_on_lives_over_hundreds_of_histories(chunk: int, *, crashes: bool, zombies: bool) -> None:
+    for seed in range(1000 + chunk * 50, 1050 + chunk * 50):
+        assert restarting_history(seed, crashes=crashes, zombies=zombies)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loadstats.ledger import Added, Beat, Done, Event, FirstToken, RequestRefreshed, TokensCounted
+from loadstats.ledger import Added, Beat, Done, Event, FirstToken, FromIncarnation, RequestRefreshed, TokensCounted
 from replication.entities.caches import CacheEvent, CacheLost, Saved
 
 Dot = tuple[str, int]
@@ -26,6 +26,7 @@ class View(NamedTuple):
     tokens: tuple[int, int]
     refreshed_ms: int
     attempt: int = 1
+    incarnation: str = ""
 
 
 @dataclass
@@ -40,11 +41,18 @@ class Told:
     tokens: dict[Attempt, tuple[int, int]] = field(default_factory=dict)
     refreshed: dict[Attempt, int] = field(default_factory=dict)
     beats: dict[str, int] = field(default_factory=dict)
+    incarnations: dict[tuple[str, int], str] = field(default_factory=dict)  # that an add named, by its dot
+    seen: dict[str, dict[str, int]] = field(default_factory=dict)  # by owner, when each was first seen at the earliest
     saved: dict[tuple[str, str, int], int] = field(default_factory=dict)  # by cluster, engine and block: the last stamp
     lost: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     def note(self, dot: Dot, event: Event | CacheEvent) -> None:
-        if isinstance(event, Added | FirstToken | Done | TokensCounted | RequestRefreshed):
+        if isinstance(event, FromIncarnation):
+            self.incarnations[dot] = event.incarnation
+            seen = self.seen.setdefault(event.event.owner, {})
+            seen[event.incarnation] = min(seen.get(event.incarnation, event.since_ms), event.since_ms)
+            self.note(dot, event.event)
+        elif isinstance(event, Added | FirstToken | Done | TokensCounted | RequestRefreshed):
             self._note((event.request_id, event.attempt), dot, event)
         elif isinstance(event, Beat):
             self.beats[event.owner] = max(self.beats.get(event.owner, 0), event.stamp_ms)
@@ -85,10 +93,16 @@ class Told:
         """The requests that are under way, as every node must have them."""
         return {request_id: self.view(request_id) for request_id in self.latest if not self.over(request_id)}
 
+    def superseded(self, request_id: str) -> bool:
+        """Whether a later incarnation of its gateway was seen."""
+        dot, add = self.adds[request_id, self.latest[request_id]]
+        seen, incarnation = self.seen.get(add.owner, {}), self.incarnations.get(dot)
+        return incarnation is not None and max(seen, key=lambda each: (seen[each], each)) != incarnation
+
     def view(self, request_id: str) -> View:
         """A request that is under way, as every node must have it."""
         of = request_id, self.latest[request_id]
-        _, add = self.adds[of]
+        dot, add = self.adds[of]
         return View(
             add.cluster,
             add.engine,
@@ -98,4 +112,5 @@ class Told:
             self.tokens.get(of, (0, 0)),
             self.refreshed.get(of, 0),
             add.attempt,
+            self.incarnations.get(dot, ""),
         )

@@ -69,7 +69,7 @@ class SimNode:
         self.world = world
         self.name = name
         self.skew = world.random.uniform(-1e6, 1e6)  # its clocks have nothing to do with anybody's
-        self.wall_skew = world.random.choice([0.0, 0.5, -20.0, 3600.0])
+        self.wall_skew = world.random.choice([0.0, 0.5, -20.0, 3600.0]) if world.skewed else 0.0
         self.ledger = Ledger(
             request_seconds=world.request_seconds,
             tombstone_seconds=TOMBSTONE_SECONDS,
@@ -273,8 +273,10 @@ class World:
         capacity: int = 64,
         request_seconds: float = REQUEST_SECONDS,
         caches: bool = False,
+        skewed: bool = True,
     ) -> None:
         self.random = Random(seed)
+        self.skewed = skewed  # whether wall clocks differ
         self.capacity = capacity
         self.request_seconds = request_seconds
         self.caches = caches  # whether they are pulled: that would change the histories of all seeds
@@ -389,6 +391,7 @@ def live(ledger: Ledger) -> dict[str, View]:
         owner = "" if more is None or more.owner is None else more.owner.name
         tokens = (0, 0) if more is None else (more.input_tokens, more.output_tokens)
         refreshed = 0 if more is None else more.refreshed_ms
+        incarnation = "" if more is None or more.incarnation is None else more.incarnation.name
         found[record.request_id] = View(
             engine.cluster.name,
             engine.name,
@@ -398,5 +401,6 @@ def live(ledger: Ledger) -> dict[str, View]:
             tokens,
             refreshed,
             attempt_of(record),
+            incarnation,
         )
     return found

@@ -8,10 +8,11 @@
 
 const EVERY_MS = 5000;
 const LATE_SECONDS = 2;
+const COLD = "This node is cold: it may not know requests that were under way before it started";
 
 /**
  * Pure: what `GET /v1/replica/peers` answers, in words.
- * @param {{joined?: boolean, peers?: object[]}} view
+ * @param {{joined?: boolean, cold_since?: string|null, peers?: object[]}} view
  * @returns {{level: "bad"|"warn", words: string}[]}
  */
 export function troubles(view) {
@@ -23,6 +24,7 @@ export function troubles(view) {
     if (state === "lost") found.push({ level: "bad", words: `${peer} is lost: ${why}` });
   }
   if (view.joined === false) warn("This node is still catching up with its peers: its numbers are incomplete");
+  if (view.cold_since) warn(`${COLD} (${view.cold_since.slice(0, 19).replace("T", " ")} UTC)`);
   for (const { peer, state, joined, pulling_buckets: pulling, lag_seconds: lag } of peers) {
     if (pulling) warn(`This node and ${peer} differ and are being made equal`);
     if (state !== "lost" && lag >= LATE_SECONDS) warn(`${peer} is behind: it is not told in time what this node knows`);

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The whole document, in its two forms. Built for each request, with 22 ms of CPU, from the running node's handlers."""
+"""The whole document, in its two forms. Built once in a node's life, with 22 ms of CPU, from its handlers."""
 
 from __future__ import annotations
 

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from edge.errors import InvalidInput
+from edge.kept_pages import MadeOnce
 from edge.pages import CONTENT_SECURITY_POLICY, page, problem_response
 from edge.rest.openapi.document import as_json, as_yaml, document
+from runtime.running import made_once
 
 FORMATS = {
     "application/json": "json",
@@ -33,13 +35,14 @@ def schema(request: HttpRequest) -> HttpResponse:
         return problem_response(request, InvalidInput(f"format: expected json or yaml, got {asked[:40]!r}"))
     elif asked != FORMATS[media_type]:
         media_type = f"application/{asked}"
-    body = as_json(document()) if asked == "json" else as_yaml(document())
+    make = {"json": as_json, "yaml": as_yaml}[asked]
+    body = made_once(f"openapi {asked}", lambda: make(document()))
     return HttpResponse(body, content_type=media_type, headers={"Vary": "Accept"})
 
 
 @page
 def docs(request: HttpRequest) -> HttpResponse:
     """`GET /docs/`: every call, with a form that calls this node."""
-    response = render(request, "edge/docs.html")
+    response = MadeOnce(render_to_string("edge/docs.html", request=request))
     response["Content-Security-Policy"] = POLICY
     return response

@@ -10,6 +10,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 
+from metadata_center.program import program
+
 NAME = "admin"
 
 
@@ -21,7 +23,7 @@ class Command(BaseCommand):
         if User.objects.filter(is_superuser=True).exists():
             return
         if User.objects.filter(username=NAME).exists():
-            self.stdout.write(f"No superuser, and {NAME!r} is taken: make one with `manage.py createsuperuser`.")
+            self.stdout.write(f"No superuser, and {NAME!r} is taken: make one with `{program()} createsuperuser`.")
             return
         password = secrets.token_urlsafe(15)
         User.objects.create_superuser(NAME, password=password)
@@ -29,5 +31,5 @@ class Command(BaseCommand):
             f"A first admin for /admin/ was made. The password is shown this once and stored nowhere:\n"
             f"  user      {NAME}\n"
             f"  password  {password}\n"
-            f"Change it with `manage.py changepassword {NAME}`.\n"
+            f"Change it with `{program()} changepassword {NAME}`.\n"
         )

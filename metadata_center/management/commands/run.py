@@ -5,33 +5,38 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.management.base import BaseCommand
 from django.template.loader import get_template
 from django.urls import get_resolver
 
 from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
+from metadata_center.accounts import bring_up_to_date
 from metadata_center.configuration import log_notes
+from metadata_center.interrupts import let_interrupts_end_the_process
 from metadata_center.node import Node
 from runtime.config import Config, ConfigError
+from runtime.data_folder import DataFolder
 from runtime.logs import configure
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
     help = "Run one node: the API, its pages, replication and recurring work, in this process."
     requires_system_checks = ()
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("-c", "--config", metavar="FILE", help="configuration: .toml, .yaml or .json")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        config: Config = settings.CONFIG
+        folder: DataFolder = settings.DATA_FOLDER
+        with folder.in_use_by_this_node():
+            self._run(settings.CONFIG, folder)
+
+    def _run(self, config: Config, folder: DataFolder) -> None:
         raise_file_limit()
         http = config.http
         try:
@@ -41,10 +46,14 @@ class Command(BaseCommand):
         with listener:
             logs = configure(config.log)
             log_notes(settings.LOADED)
+            try:
+                bring_up_to_date(folder)
+            except ConfigError as error:  # accounts are for pages; the load can be counted without
+                logger.error("%s; pages that need an account will fail", error)  # noqa: TRY400 one line says it
             node = Node(config, logs, listener.getsockname()[1])
             server = NodeServer(
                 config,
-                node.application(get_asgi_application()),
+                node.application(),
                 node.lanes,
                 on_drain=node.drain,
                 flush=node.flush,
@@ -62,6 +71,7 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 server.run(sockets=[listener])
             finally:
+                let_interrupts_end_the_process()  # a second Ctrl-C skips what is left of the stop
                 node.stop()
                 logs.close()
                 gc.unfreeze()
@@ -79,7 +89,7 @@ def load_pages() -> None:
         "metadata_center/admin/dashboard.html",
         "edge/admin/confirm.html",
         "loadstats/admin/requests.html",
-        "admin/login.html",
+        "metadata_center/admin/login.html",
         "problem.html",
     ):
         get_template(name)

@@ -32,6 +32,14 @@ def test_a_node_that_joins_says_so_after_who_is_lost() -> None:
     assert [trouble.level for trouble in found] == ["bad", "warn"]
 
 
+def test_a_cold_node_says_so_and_since_when() -> None:
+    (found,) = troubles(PeersView(cold_since="2026-11-23T13:22:03.446Z"))
+    assert found.level == "warn"
+    assert found.words.startswith("This node is cold: it may not know requests that were under way before it started")
+    assert found.words.endswith("(2026-11-23 13:22:03 UTC)")
+    assert troubles(PeersView()) == []
+
+
 @pytest.mark.parametrize(
     ("peer", "words"),
     [

@@ -18,14 +18,14 @@ def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:8
     [
         ("prefill", ["now", "ahead", "ahead"], "Counts 1 request and a prompt of 1,200"),
         ("decode", ["past", "now", "ahead"], "Counts 1 request and no prompt any more"),
-        ("done", ["past", "past", "now"], "Is over and counts nothing"),
+        ("done", ["past", "now"], "Is over and counts nothing"),
         ("early", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
         ("whatever comes later", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
     ],
 )
 def test_each_phase_has_its_station_and_its_headline(phase: str, states: list[str], words: str) -> None:
     assert [step.state for step in steps(life(phase))] == states
-    assert headline(life(phase)) == words
+    assert headline(life(phase))[0] == words
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_it_is_told_who_took_it(origin: str, words: str) -> None:
 
 
 def test_its_gateway_says_how_long_it_lives() -> None:
-    life = ShownRequest("r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3)
+    life = ShownRequest(
+        "r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3, heartbeats=True
+    )
     assert life.tokens == 10
     assert any("while that sends heartbeats it does not end" in words for words in reasons(life))
     assert alarm(life) == ""
@@ -87,8 +89,53 @@ def test_a_first_token_that_does_not_come_is_an_alarm(phase: str, age_seconds: f
 
 
 def test_a_first_token_that_a_living_gateway_does_not_report_is_one_too() -> None:
-    owned = ShownRequest("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
-    assert alarm(owned) == "No first token for 1 min 30 s, and its gateway gw-1 has not fallen silent."
+    owned = ShownRequest("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1", heartbeats=True)
+    assert alarm(owned) == "No first token for 1 min 30 s, and its gateway gw-1 still sends heartbeats."
+
+
+def test_of_a_gateway_that_never_sent_a_heartbeat_nothing_is_said_that_heartbeats_would_show() -> None:
+    mute = ShownRequest("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
+    assert alarm(mute) == "No first token for 1 min 30 s: its gateway may be gone. Ends in 10 min at the latest."
+    assert mute.end == "Ends for its age in"
+    words = " ".join([*reasons(mute), alarm(mute)])
+    assert "gw-1, which has never sent a heartbeat" in words
+    for claim in ("while that sends heartbeats", "has not fallen silent", "is orphaned"):
+        assert claim not in words
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("gateway", "a gateway reported its end"),
+        ("operator", "an operator ended it"),
+        ("age", "it ended for its age"),
+        ("silence", "Its gateway fell silent"),
+        ("engine_drop", "Its engine was dropped"),
+        ("elsewhere", "at another node"),
+        ("", "does not know why"),
+        ("a cause of a later release", "does not know why"),
+    ],
+)
+def test_after_its_end_it_says_who_ended_it_and_nothing_of_a_first_token(cause: str, words: str) -> None:
+    over = ShownRequest("r", "done", "c", "10.0.0.1", 5, 60, cause=cause)
+    told = " ".join(reasons(over))
+    assert words in told
+    assert "first token" not in told.lower()
+    assert [step.name for step in steps(over)] == ["Sent to the engine", "Over"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "state", "question"),
+    [
+        (life("prefill"), "in prefill", "Why does this count here?"),
+        (life("decode"), "in decode", "Why does this count here?"),
+        (ShownRequest("r", "decode", orphaned=True), "orphaned", "Why does this count here?"),
+        (life("done"), "over", "Why is it over?"),
+        (life("early"), "not started yet", "Why does it not count yet?"),
+    ],
+)
+def test_its_title_fits_its_state(shown: ShownRequest, state: str, question: str) -> None:
+    assert (shown.state, shown.question) == (state, question)
 
 
 @pytest.mark.parametrize(("phase", "words"), [("decode", "Ends for its age in"), ("done", "Forgotten in")])

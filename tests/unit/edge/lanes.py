@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
 import uvicorn
 
 from edge.asgi import HandlerApp, Receive, Scope, Send
-from edge.call import Table
+from edge.backlog import Backlog
+from edge.call import Route, Table
 from edge.connections import Connections
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.lane import Lane
 from edge.lane_state import LaneState
+from edge.websocket import Socket
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
@@ -134,9 +137,9 @@ def answers(written: bytes, head_only: Iterable[int] = ()) -> list[Answer]:
 
 
 class Server:
-    """The parts a lane needs, and lanes on demand."""
+    """The parts a lane needs, and lanes on demand. It serves `routes` beside those of the load."""
 
-    def __init__(self, pages: Any = None, **limits: Any) -> None:
+    def __init__(self, pages: Any = None, *, routes: Iterable[Route] = (), **limits: Any) -> None:
         self.ledger = Ledger()
         self.now = 1000.0
         self.cold = 0  # for how many seconds the node has been cold
@@ -149,7 +152,8 @@ class Server:
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
         )
-        self.dispatcher = Dispatcher(Table(route for part in handlers for route in part.routes()), TraceIds(1))
+        load = [route for part in handlers for route in part.routes()]
+        self.dispatcher = Dispatcher(Table([*load, *routes]), TraceIds(1))
         defaults: dict[str, Any] = {
             "max_header_bytes": 4096,
             "max_body_bytes": 2048,
@@ -160,10 +164,12 @@ class Server:
         }
         defaults.update(limits)
         self.lanes = LaneState(self.dispatcher, now=self.now, **defaults)
+        self.lanes.backlog = Backlog(clock=lambda: 0)  # no share ends because the machine is slow
         self.connections = Connections(self.lanes)
         self.pages = pages or Pages()
         self.app = HandlerApp(self.dispatcher, self.pages, max_body_bytes=defaults["max_body_bytes"])
-        self.config = uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False)
+        ws: Any = partial(Socket, shared=self.lanes)
+        self.config = uvicorn.Config(self.app, ws=ws, lifespan="off", log_config=None, access_log=False)
         self.config.load()
         self.state = self.lanes.server_state
 
@@ -175,9 +181,11 @@ class Server:
         return lane, transport
 
     async def settle(self) -> None:
-        """Let the tasks of Django's side run until they are done or wait for something."""
-        for _ in range(50):
+        """Let the backlog and the tasks of Django's side run until they are done or wait for something."""
+        turns = 50
+        while turns:
             await asyncio.sleep(0)
+            turns = 50 if self.lanes.backlog else turns - 1
 
     async def speak(self, *pieces: bytes) -> Transport:
         """Send the pieces on one connection, one read each, and wait for what comes back."""

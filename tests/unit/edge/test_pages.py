@@ -24,7 +24,7 @@ HTML = {"Accept": "text/html"}
 
 async def scrape(**headers: str) -> tuple[HttpResponseBase, str]:
     response = await AsyncClient().get("/metrics", headers=headers)
-    return response, b"".join([piece async for piece in response.streaming_content]).decode()
+    return response, response.content.decode()
 
 
 def test_metrics_come_as_text_and_as_openmetrics(node: PartialNode) -> None:

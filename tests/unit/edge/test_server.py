@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The server's stop: it drains for as long as clients ask, and not longer than it may. On a clock of the test's own."""
+"""The server's stop: it drains for as long as clients ask, and not longer than it may. Then it answers no call any
+more, and ends when what it answered is flushed. On a clock of the test's own.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,15 @@ import uvicorn
 from msgspec.structs import replace
 
 from edge import server as edge_server
-from edge.call import Route, Table
+from edge.call import Route
 from edge.connections import Connections
-from edge.dispatcher import Dispatcher
-from edge.envelope import TraceIds
 from edge.lane import Lane
 from edge.server import QUIET_SECONDS, NodeServer
 from runtime.config import Config
-from tests.unit.edge.lanes import Server, Transport, add, answers, get, page, post
+from tests.unit.edge.lanes import Server, Transport, add, answers, batch, get, page, post
 
 DRAIN_SECONDS = 10.0
+FLUSH_SECONDS = 3.0
 PUSH = post(b"", path=b"/push")
 
 real_sleep = asyncio.sleep
@@ -64,26 +65,38 @@ class Stop:
 
     def __init__(self, clock: Clock, drain_seconds: float = DRAIN_SECONDS) -> None:
         self.clock = clock
-        self.parts = Server()
-        pushes = Route("POST", "/push", lambda call: b"x", internal=True)
-        self.parts.dispatcher = Dispatcher(Table([*self.parts.dispatcher.table, pushes]), TraceIds(1))
-        self.parts.lanes.dispatcher = self.parts.dispatcher
+        self.parts = Server(routes=[Route("POST", "/push", lambda call: b"x", internal=True)])
         self.drained: list[float] = []
+        self.flushing: list[float] = []  # when the flush began
+        self.on_look: Callable[[], bool] = lambda: True  # whether all is flushed
         self._open: list[Lane] = []
         self.part = Part(clock)
         self.part.on_stop = self.leave
         config = Config()
-        config = replace(config, http=replace(config.http, drain_timeout_seconds=drain_seconds))
+        config = replace(
+            config,
+            http=replace(config.http, drain_timeout_seconds=drain_seconds),
+            replication=replace(config.replication, flush_timeout_seconds=FLUSH_SECONDS),
+        )
         self.server = NodeServer(
             config,
             self.parts.app,
             self.parts.lanes,
-            on_drain=lambda: self.drained.append(clock.now),
+            on_drain=self.drain,
+            flush=lambda: self.flushing.append(clock.now),
+            flushed=self.look,
             parts=[self.part],
         )
         self.server.config.load()
         self.server.servers = []
         self.server.lifespan = self.server.config.lifespan_class(self.server.config)
+
+    def drain(self) -> None:
+        self.drained.append(self.clock.now)
+        self.parts.waits.end()
+
+    def look(self) -> bool:
+        return self.on_look()
 
     def send(self, request: bytes) -> Transport:
         """A request on a connection of its own, which is gone as soon as it is closed."""
@@ -259,6 +272,137 @@ def test_a_client_that_does_not_read_is_cut_off_in_the_end(clock: Clock) -> None
         await stop.seconds()
         assert transport.aborted
         lane.connection_lost(None)
+
+    run(check)
+
+
+# What was answered 200 is flushed, and what was not does not count
+
+
+def test_once_it_flushes_no_call_is_answered_or_counted_and_it_ends_when_all_is_flushed(clock: Clock) -> None:
+    """Clients that never stop, each request on a connection of its own: every door, all through the stop."""
+    bodies = {
+        b"POST": b'{"cluster":"c","request_id":"r%d","ip":"10.0.0.1"}',
+        b"DELETE": b'{"request_id":"r%d"}',
+    }
+
+    async def check() -> None:
+        stop = Stop(clock, drain_seconds=2.0)
+        ledger = stop.parts.ledger
+        sent: list[tuple[float, Transport]] = []
+        told: list[object] = []  # what the ledger held when the flush began, and at each look since
+
+        def client() -> None:
+            number = len(sent)
+            requests = (
+                post(bodies[b"POST"] % number),
+                post(bodies[b"DELETE"] % (number // 2), method=b"DELETE"),
+                get(),
+                get(b"c&wait=1"),
+                batch([{"op": "add", "cluster": "c", "request_id": f"b{number}", "ip": "10.0.0.1"}]),
+                page(b"/page"),
+            )
+            sent.extend((clock.now, stop.send(request)) for request in requests)
+
+        def flushed() -> bool:
+            told.append(sorted((each.request_id, each.phase) for each in ledger.records()))
+            return clock.now >= stop.flushing[0] + 1.0
+
+        stop.on_look = flushed
+        every(clock, 0.05, 1000.0, client)
+        took = await stop.seconds()
+        assert took == pytest.approx(2.0 + 1.0, abs=0.1), "it ends when all is flushed"
+        assert len(told) > 50
+        assert all(each == told[0] for each in told), "nothing came in from the beginning of the flush on"
+        (began,) = stop.flushing
+        late = [transport for when, transport in sent if began <= when < began + 0.9]  # the last ones are cut off
+        assert len(late) >= 6 * 15
+        for transport in late:
+            (answer,) = answers(transport.written)
+            assert (answer.status, answer.code, answer.headers["connection"]) == (503, 50301000, "close")
+        early = [answers(transport.written) for when, transport in sent if when < began - 0.1]
+        assert len(early) >= 6 * 30
+        assert all(answer.status == 200 for found in early for answer in found)
+
+    run(check)
+
+
+def test_what_it_works_on_is_answered_before_the_flush_begins(clock: Clock) -> None:
+    async def check() -> None:
+        stop = Stop(clock)
+        transport = stop.send(page(b"/slow"))  # whether Django or a handler that works in slices
+        behind = stop.send(page(b"/slow") + add(1))  # and a call that waits behind it on its connection
+        await stop.parts.settle()
+
+        def on_time(now: float) -> None:
+            if now > 3.0 + QUIET_SECONDS + 2.0:
+                stop.parts.pages.release.set()
+
+        clock.on_time = on_time
+        await stop.seconds()
+        assert stop.flushing[0] == pytest.approx(3.0 + QUIET_SECONDS + 2.0, abs=0.1)
+        assert [answer.status for answer in answers(transport.written)] == [200]
+        assert [answer.status for answer in answers(behind.written)] == [200, 503]
+        assert not list(stop.parts.ledger.records()), "the call behind it was refused and does not count"
+
+    run(check)
+
+
+def test_a_call_whose_body_comes_after_the_drain_is_refused(clock: Clock) -> None:
+    async def check() -> None:
+        stop = Stop(clock)
+        lane, transport = stop.parts.connect()
+        whole = add(1)
+        lane.data_received(whole[:-5])
+
+        def flushed() -> bool:
+            if not transport.written:
+                lane.data_received(whole[-5:])
+                lane.connection_lost(None)
+            return True
+
+        stop.on_look = flushed
+        await stop.seconds()
+        (answer,) = answers(transport.written)
+        assert (answer.status, answer.headers["connection"]) == (503, "close")
+        assert not list(stop.parts.ledger.records())
+
+    run(check)
+
+
+def test_peers_are_served_while_it_flushes(clock: Clock) -> None:
+    """One may have to pull from it what it cannot be pushed."""
+
+    async def check() -> None:
+        stop = Stop(clock)
+        pushed: list[Transport] = []
+
+        def flushed() -> bool:
+            pushed.append(stop.send(PUSH))
+            return len(pushed) == 3
+
+        stop.on_look = flushed
+        await stop.seconds()
+        assert [answers(transport.written)[0].status for transport in pushed] == [200, 200, 200]
+
+    run(check)
+
+
+def test_what_is_never_flushed_keeps_it_no_longer_than_the_flush_time(clock: Clock) -> None:
+    async def check() -> None:
+        stop = Stop(clock)
+        stop.on_look = lambda: False
+        assert await stop.seconds() == pytest.approx(QUIET_SECONDS + FLUSH_SECONDS, abs=0.1)
+
+    run(check)
+
+
+def test_a_second_signal_ends_the_flush(clock: Clock) -> None:
+    async def check() -> None:
+        stop = Stop(clock)
+        stop.on_look = lambda: False
+        clock.on_time = lambda now: setattr(stop.server, "force_exit", now > 3.0 + QUIET_SECONDS + 1.0)
+        assert await stop.seconds() == pytest.approx(QUIET_SECONDS + 1.0, abs=0.1)
 
     run(check)
 

@@ -93,6 +93,29 @@ def test_each_is_answered_in_its_place_and_what_is_wrong_stops_nothing() -> None
     assert batches.ledger.rows("c")[0].queued_req_num == 1
 
 
+def test_engines_are_dropped_among_other_operations() -> None:
+    batches = Batches()
+    answers = batches(
+        add("r1"),
+        add("r2", port=8000),
+        add("r3", port=8001, dp_rank=1),
+        add("r4", ip="10.0.0.2"),
+        {"op": "drop", "cluster": "c", "ip": "10.0.0.1"},
+        {"op": "drop", "cluster": "c", "ip": "10.0.0.1"},
+        {"op": "drop", "cluster": "c", "ip": "10.0.0.1", "all": True},
+        {"op": "drop", "cluster": "c", "ip": "10.0.0.1", "all": True, "port": 80},
+        add("r5", port=8000),
+    )
+    assert [answer["code"] for answer in answers] == [200] * 5 + [40401000, 200, 40001400, 200]
+    assert answers[4] == OK | {"ended": 1}
+    assert answers[5]["reason"] == "ip: cluster 'c' has no engine 10.0.0.1"
+    assert answers[6] == OK | {"ended": 2}
+    assert sorted(row.engine for row in batches.ledger.rows("c")) == ["10.0.0.1:8000", "10.0.0.2"]
+    while batches.ledger.lapse(100.0, 7):
+        pass
+    assert batches.ledger.counts().in_flight == 2
+
+
 def test_a_full_ledger_is_told_in_each_place() -> None:
     batches = Batches(max_records=2)
     full = {"code": 42901000, "message": "refused by a cap", "reason": "requests: this node holds its most, 2"}

@@ -85,9 +85,46 @@ def test_engines_that_share_an_address_are_dropped_by_their_whole_name(engines: 
     assert engines.drop(cluster="c", ip="10.0.0.1", port=8000, dp_rank=3) == {"ended": 1}
 
 
+def test_all_engines_of_an_address_are_dropped_in_one_call(engines: Engines) -> None:
+    ports = [f"10.0.0.1:{port}/{rank}" for port in (8000, 8001) for rank in range(4)]
+    for number, ip in enumerate(["10.0.0.1", "10.0.0.1:8000", "10.0.0.1/3", *ports]):
+        engines.add(f"r{number}", ip=ip)
+        engines.add(f"s{number}", ip=ip)
+    others = ["10.0.0.10", "10.0.0.11:8000", "[::1]:8000"]
+    for ip in others:
+        engines.add(f"o{ip}", ip=ip)
+    engines.add("elsewhere", cluster="d", ip="10.0.0.1")
+    assert engines.drop(cluster="c", ip="10.0.0.1", all=True) == {"ended": 22}
+    assert sorted(row.engine for row in engines.ledger.rows("c")) == sorted(others)
+    assert len(engines.ledger.rows("d")) == 1
+    assert engines.ledger.counts().in_flight == 4
+    assert engines.drop(cluster="c", ip="::1", all=True) == {"ended": 1}
+    with pytest.raises(NotFound, match=r"cluster 'c' has no engine at 10\.0\.0\.1$"):
+        engines.drop(cluster="c", ip="10.0.0.1", all=True)
+
+
+def test_an_address_alone_is_the_engine_without_port_and_rank(engines: Engines) -> None:
+    for number, ip in enumerate(["10.0.0.1", "10.0.0.1:8000", "10.0.0.1:8000/1"]):
+        engines.add(f"r{number}", ip=ip)
+    assert engines.drop(cluster="c", ip="10.0.0.1", all=False) == {"ended": 1}
+    assert sorted(row.engine for row in engines.ledger.rows("c")) == ["10.0.0.1:8000", "10.0.0.1:8000/1"]
+
+
+def test_an_idle_engine_of_the_address_is_unlisted_too(engines: Engines) -> None:
+    engines.add("r", ip="10.0.0.1:8000")
+    engines.ledger.done("r", 100.0, 7)
+    assert engines.drop(cluster="c", ip="10.0.0.1", all=True) == {"ended": 0}
+    assert engines.ledger.rows("c") == []
+
+
 @pytest.mark.parametrize(
     ("body", "error", "reason"),
     [
+        ({"cluster": "c", "ip": "10.0.0.1", "port": 1, "all": True}, InvalidInput, "all: expected neither port nor"),
+        ({"cluster": "c", "ip": "10.0.0.1", "dp_rank": 0, "all": True}, InvalidInput, "all: expected neither port nor"),
+        ({"cluster": "c", "ip": "ten", "all": True}, InvalidInput, "ip: expected an IPv4 or IPv6 address"),
+        ({"cluster": "c", "ip": "10.0.0.1", "all": 1}, InvalidInput, "all: expected `bool`"),
+        ({"cluster": "none", "ip": "10.0.0.1", "all": True}, NotFound, "ip: cluster 'none' has no engine at"),
         ({"cluster": "none", "ip": "10.0.0.1"}, NotFound, "ip: cluster 'none' has no engine"),
         ({"cluster": "c", "ip": "ten"}, InvalidInput, "ip: expected an IPv4 or IPv6 address"),
         ({"cluster": "c"}, InvalidInput, "body: object missing required field `ip`"),
@@ -174,3 +211,14 @@ def test_a_cluster_that_goes_while_it_is_looked_at_has_no_engines(engines: Engin
     engines.ledger.drop("00000", "10.0.0.1")
     (row,) = msgspec.json.decode(finished(work)[0])
     assert (row["cluster"], row["engines"], row["queued_req_num"]) == ("00000", 0, 0)
+
+
+def test_all_of_an_address_is_what_only_caches_know_too(engines: Engines) -> None:
+    engines.add("r", ip="10.0.0.1:80")
+    engines.cached |= {"10.0.0.1:81", "10.0.0.1"}
+    engines.ledger.cached_at = lambda cluster, ip: sorted(engines.cached)
+    assert engines.drop(cluster="c", ip="10.0.0.1", all=True) == {"ended": 1}
+    assert sorted(engines.dropped) == [("c", "10.0.0.1"), ("c", "10.0.0.1:80"), ("c", "10.0.0.1:81")]
+    engines.cached.clear()
+    with pytest.raises(NotFound):
+        engines.drop(cluster="c", ip="10.0.0.1", all=True)

@@ -240,6 +240,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
         "orphaned": False,
         "input_tokens": 0,
         "output_tokens": 0,
+        "heartbeats": False,
         "cause": "",
         "attempt": 1,
         "node": "node:80",
@@ -266,3 +267,18 @@ def test_it_shows_what_only_some_requests_have() -> None:
     assert seen is not None
     assert (seen.ip, seen.owner, seen.orphaned) == ("10.0.0.1:80", "gw", True)
     assert (seen.input_tokens, seen.output_tokens) == (30, 4)
+
+
+def test_it_tells_whether_the_gateway_has_ever_sent_a_heartbeat() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 7, 100.0, 0, owner="gateway-0")
+
+    def heartbeats() -> bool:
+        seen = ledger.requests.look("r", 100.0)
+        assert seen is not None
+        assert (seen.owner, seen.orphaned) == ("gateway-0", False)
+        return seen.heartbeats
+
+    assert not heartbeats()
+    ledger.beat("gateway-0", 30, 100.0, 1_000_000_000)
+    assert heartbeats()

@@ -37,8 +37,9 @@ class Door:
         unknown: list[str] = msgspec.json.decode(self.kept.refresh(Call(b"", body, {})))["unknown"]
         return unknown
 
-    def beat(self, owner: str, ttl_seconds: int) -> None:
-        self.kept.heartbeat(Call(b"", msgspec.json.encode({"owner": owner, "ttl_seconds": ttl_seconds}), {}))
+    def beat(self, owner: str, ttl_seconds: int, **members: Any) -> None:
+        body = {"owner": owner, "ttl_seconds": ttl_seconds, **members}
+        self.kept.heartbeat(Call(b"", msgspec.json.encode(body), {}))
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -78,6 +79,33 @@ def test_requests_live_with_their_owner_and_little_longer() -> None:
     door.pass_time(11)
     assert door.ledger.counts().in_flight == 0
     assert door.ledger.counts().released == 1
+
+
+def test_a_gateway_that_crashed_and_sends_heartbeats_again_does_not_keep_what_it_lost() -> None:
+    """50 requests of `gateway-0`, expiry 10 s, grace 3 s: they counted for ever."""
+    door = Door(request_seconds=10, orphan_seconds=3)
+    door.beat("gateway-0", 5, incarnation="a")
+    for number in range(50):
+        door.add(f"r{number}", owner="gateway-0", incarnation="a")
+    door.pass_time(1)
+    for _ in range(45):
+        door.beat("gateway-0", 5, incarnation="b")
+        door.pass_time(1)
+    assert door.ledger.counts().in_flight == 0
+    door.add("new", owner="gateway-0", incarnation="b")
+    for _ in range(45):
+        door.beat("gateway-0", 5, incarnation="b")
+        door.beat("gateway-0", 5, incarnation="a")
+        door.pass_time(1)
+    assert door.row() == {"queued": 1, "orphaned": 0}
+
+
+@pytest.mark.parametrize("incarnation", [None, ""])
+def test_a_heartbeat_may_name_no_incarnation(incarnation: str | None) -> None:
+    door = Door()
+    door.add("r", owner="gw", incarnation=incarnation)
+    door.beat("gw", 5, incarnation=incarnation)
+    assert door.ledger.replica.incarnations(door.now) == {}
 
 
 def test_owners_are_bounded() -> None:

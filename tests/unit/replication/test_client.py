@@ -185,7 +185,7 @@ def test_an_answer_too_large_is_refused_before_it_is_all_there(monkeypatch: pyte
 def test_an_answer_that_does_not_come_ends_in_a_timeout() -> None:
     async def scene(peer: RawPeer) -> None:
         connection = peer.connect(request_seconds=0.02)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"^no answer for 0\.02 s$"):
             await connection.ask("POST", "/")
         peer.answer = lambda line, body: http(200, b"in time")
         peer.hang_up()

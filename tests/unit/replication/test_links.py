@@ -280,20 +280,6 @@ def test_a_link_that_ended_is_started_anew_by_the_sweep(caplog: pytest.LogCaptur
     play(scene())
 
 
-def test_a_stop_pushes_what_is_left() -> None:
-    async def scene() -> None:
-        a, b = Peer("a", capacity=10_000), Peer("b")
-        async with served(a, b):
-            meet(a, b)
-            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
-            for number in range(5000):
-                a.add(f"r{number}")
-            await a.links.stop()
-            assert len(b.live()) == 5000
-
-    play(scene())
-
-
 # What goes wrong is seen
 
 

@@ -321,6 +321,21 @@ def test_it_tells_how_far_and_how_long_a_peer_lags() -> None:
     assert sender.behind
 
 
+def test_sent_and_acknowledged_agree_after_a_peer_began_anew_however_often() -> None:
+    journal, sender = connected()
+    fill(journal, 5)
+    now = 101.0
+    sender.poll(now)
+    sender.took(ack(5), now)
+    for life in range(2, 5):
+        fill(journal, 1)
+        for watermark in (0, 2, journal.latest):  # it asks for all, pulls some, and is pushed the rest
+            now += 10
+            assert sender.poll(now) is not None
+            sender.took(ack(watermark, f"b@{life}"), now)
+        assert sender.acknowledged == sender.sent_events == journal.latest
+
+
 def test_a_peer_of_the_old_kind_is_handed_events_once() -> None:
     journal, sender = parts(capacity=4)
     sender.poll(100.0)

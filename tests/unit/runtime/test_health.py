@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from threading import Barrier, Thread
 
 import pytest
 
+from runtime import health_watch
 from runtime.health import Health, PartState
+from runtime.health_watch import HealthWatch
 
 NOT_WELL = [PartState.STARTING, PartState.DEGRADED, PartState.FAILED, PartState.STOPPED]
 
@@ -208,3 +211,39 @@ def test_threads_that_ask_at_once_see_one_change(health: Health, caplog: pytest.
         thread.join(10)
     assert statuses == ["degraded"] * 400
     assert len(caplog.records) == 1
+
+
+def test_a_watched_part_is_dated_when_it_changed_and_not_when_somebody_asks(health: Health, clock: Clock) -> None:
+    """An hour later, somebody looks at the page for the first time."""
+    part = Part()
+    health.add("worker", False, part)
+    watch = HealthWatch(health)
+
+    async def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health_watch, "INTERVAL_SECONDS", 0.001)
+        looks = 0
+        seen = asyncio.Event()
+
+        def probe() -> tuple[PartState, str]:
+            nonlocal looks
+            looks += 1
+            seen.set()
+            return PartState.OK, ""
+
+        health.add("counted", False, probe)
+        watch.start()
+        part.state = PartState.FAILED
+        clock.seconds += 60
+        seen.clear()
+        await asyncio.wait_for(seen.wait(), 30)
+        failed_at = "2026-01-01T00:01:00.000Z"
+        clock.seconds += 3600
+        asked = looks
+        assert [health.report()["parts"][0]["since"], health.ready(), health.alive()["worker"]] == [failed_at, True, 0]
+        assert looks == asked, "nobody who asks makes a look"
+        await watch.stop()
+        health.report()
+        assert looks == asked + 1, "without a watch everybody who asks does"
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asyncio.run(watched(monkeypatch))

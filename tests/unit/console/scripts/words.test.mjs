@@ -48,6 +48,10 @@ test("troubles among peers are those of the pages that the server renders", () =
     "p is lost: refused",
     "This node is still catching up with its peers: its numbers are incomplete",
   ]);
+  assert.deepEqual(words({ joined: true, cold_since: "2026-11-23T13:22:03.446Z", peers: [] }), [
+    "This node is cold: it may not know requests that were under way before it started (2026-11-23 13:22:03 UTC)",
+  ]);
+  assert.deepEqual(words({ joined: true, cold_since: null, peers: [] }), []);
   assert.deepEqual(words({ peers: [peer({ lag_seconds: 2, pulling_buckets: 3, joined: false })] }), [
     "This node and p differ and are being made equal",
     "p is behind: it is not told in time what this node knows",

@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Connections whose clients sent more than is answered at once. They take turns, and all others come in between.
+
+In one turn of the event loop a connection gets a share as its bytes come in, and all that wait get one more share
+together. So what a client may cost others is bounded by time, however much it sends and on however many connections.
+Owned by the event loop.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections import OrderedDict
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Protocol
+
+SHARE_STEPS = 16  # a request with a body is two
+SHARE_NS = 1_000_000  # a step begins no later
+
+
+class Worker(Protocol):
+    """A connection with steps to do."""
+
+    def work(self) -> bool:
+        """Do one step of a millisecond at most. Returns whether another one can follow at once."""
+        ...
+
+    def wait(self) -> None:
+        """Take no more bytes in until its turn comes."""
+        ...
+
+
+class Backlog:
+    """The connections that wait for their turn, the first that came first."""
+
+    def __init__(self, clock: Callable[[], int] = perf_counter_ns) -> None:
+        self._clock = clock
+        self._waiting: OrderedDict[Worker, None] = OrderedDict()
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def serve(self, worker: Worker) -> None:
+        """Let a connection work at once, as long as its share lasts. What is left waits."""
+        if worker in self._waiting:
+            worker.wait()
+            return
+        ends = self._clock() + SHARE_NS
+        for _ in range(SHARE_STEPS):
+            if not worker.work():
+                return
+            if self._clock() >= ends:
+                break
+        worker.wait()
+        self.add(worker)
+
+    def add(self, worker: Worker) -> None:
+        """Let a connection work when its turn comes."""
+        self._waiting[worker] = None
+        if not self._scheduled:
+            self._scheduled = True
+            get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Let those that wait work, one step each in turn, as long as one share lasts."""
+        self._scheduled = False
+        ends = self._clock() + SHARE_NS
+        steps = 0
+        try:
+            while self._waiting and steps < SHARE_STEPS and (not steps or self._clock() < ends):
+                steps += 1
+                worker, _ = self._waiting.popitem(last=False)
+                if worker.work():
+                    self._waiting[worker] = None
+        finally:
+            if self._waiting and not self._scheduled:
+                self._scheduled = True
+                get_running_loop().call_soon(self._turn)

@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Django's pages as an ASGI application that can't starve calls. Runs on the event loop; Django on its few threads.
+
+A request is read whole before it waits for a thread, and its answer is made whole before it is sent, so that neither a
+slow sender nor a slow reader holds a thread. One whose client leaves while it waits is dropped. What is the same for
+everybody is made once, and then answered from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from django.template.loader import render_to_string
+
+from edge.arrival import KEY, Arrival, arrive
+from edge.asgi import Receive, Scope, Send, wants_page
+from edge.dispatcher import Dispatcher
+from edge.envelope import CONTENT_TYPE
+from edge.errors import Unavailable
+from edge.kept_pages import KeptPages, PageAnswer
+from edge.page_threads import NoRoom, PageThreads
+from edge.pages import CONTENT_SECURITY_POLICY
+
+RETRY_SECONDS = 2
+# A refusal is held back this long: clients that ask again at once would keep the loop busy with refusing them.
+REFUSAL_SECONDS = 0.5
+
+
+class Pages(Protocol):
+    """What makes answers."""
+
+    def answer(self, scope: dict[str, Any], body: bytes) -> PageAnswer: ...
+
+
+class PageApp:
+    """An ASGI application of HTTP alone.
+
+    `pages`: makes answers, on any thread.
+    `dispatcher`: makes trace ids; counts and logs what is answered without a thread.
+    `threads`: what pages are made on.
+    `own`: by path: other threads for the few pages that people's may not hold up.
+    """
+
+    def __init__(
+        self, pages: Pages, dispatcher: Dispatcher, threads: PageThreads, own: Mapping[str, PageThreads]
+    ) -> None:
+        self._pages = pages
+        self._dispatcher = dispatcher
+        self._threads = threads
+        self._own = own
+        self._kept = KeptPages()
+        self._busy = Unavailable("as many pages are being made here as may be: ask again in a moment")
+        context = {"problem": self._busy, "trace_id": ""}
+        self._busy_page = render_to_string("problem.html", context).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = dict(reversed(scope["headers"]))  # the first of each name
+        arrival = arrive(headers.get(b"traceid"), self._dispatcher.trace_ids)
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        answer = self._kept.find(scope["method"], scope["path"], headers)
+        if answer is not None:
+            self._record(scope, arrival, scope["path"], answer)
+        else:
+            left = asyncio.ensure_future(_leaves(receive))
+            try:
+                answer = await self._make({**scope, KEY: arrival}, body, headers, left)
+            finally:
+                left.cancel()
+            if answer is None:
+                return
+        await _send(answer, arrival.trace_id, send)
+
+    async def _make(
+        self, scope: Scope, body: bytes, headers: Mapping[bytes, bytes], left: asyncio.Future[None]
+    ) -> PageAnswer | None:
+        """Return the answer of Django, or that there is no room; None if the client has left."""
+        threads = self._own.get(scope["path"], self._threads)
+        try:
+            answer = await threads.run(partial(self._pages.answer, scope, body), left)
+        except NoRoom:
+            await asyncio.wait((left,), timeout=REFUSAL_SECONDS)
+            if left.done():
+                return None
+            answer = self._refusal(headers, scope[KEY])
+            self._record(scope, scope[KEY], "other", answer)
+        else:
+            if answer is not None and answer.made_once:
+                self._kept.keep(scope["path"], answer)
+        return answer
+
+    def _refusal(self, headers: Mapping[bytes, bytes], arrival: Arrival) -> PageAnswer:
+        status, body = self._dispatcher.refuse(self._busy, arrival.trace_id)
+        again = (b"retry-after", b"%d" % RETRY_SECONDS)
+        if not wants_page(headers.get(b"accept")):
+            return PageAnswer(status, (again, (b"content-type", CONTENT_TYPE)), (body,))
+        kind = (b"content-type", b"text/html; charset=utf-8")
+        policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
+        return PageAnswer(status, (again, kind, policy), (self._busy_page,))
+
+    def _record(self, scope: Scope, arrival: Arrival, route: str, answer: PageAnswer) -> None:
+        """Count and log what Django's middleware does not see."""
+        method, status, duration_ns = scope["method"], answer.status, arrival.duration_ns
+        self._dispatcher.pages.record(method, route, status, duration_ns)
+        access = self._dispatcher.access
+        if access is not None and access.enabled:
+            access.record(arrival.wall_ns, arrival.trace_id.decode("latin-1"), "", method, route, status, duration_ns)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """Return the whole body; None if the client is gone. What is too large is cut off by whoever gave `receive`."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+async def _leaves(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(answer: PageAnswer, trace_id: bytes, send: Send) -> None:
+    head = [*answer.headers, (b"x-trace-id", trace_id)]
+    names = {name for name, _ in head}
+    if b"content-length" not in names and answer.status != 304:
+        head.append((b"content-length", b"%d" % sum(map(len, answer.pieces))))
+    await send({"type": "http.response.start", "status": answer.status, "headers": head})
+    for piece in answer.pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
