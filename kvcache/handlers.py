@@ -151,9 +151,12 @@ class CacheHandlers:
 
     def forget_all(self, cluster: str, address: str) -> bool:
         """Take the same of every engine at an address that this node knows, and of the address itself."""
-        names = [] if self._index is None else self._index.at_address(cluster, address)
-        known = [self.forget(cluster, name) for name in dict.fromkeys([address, *names])]
+        known = [self.forget(cluster, name) for name in dict.fromkeys([address, *self.names_at(cluster, address)])]
         return any(known)
+
+    def names_at(self, cluster: str, address: str) -> list[str]:
+        """Return the names of the engines at an address of whose caches this node knows something."""
+        return [] if self._index is None else self._index.at_address(cluster, address)
 
     def _address(self, body: CacheSave) -> str:
         """Return the engine's address in its one form. Raises InvalidInput."""

@@ -45,6 +45,7 @@ class LoadStats(AppPart):
     `node`: this node's name.
     `cached`: looks up how much of a prompt the engines of a cluster hold.
     `keep`: records that an engine holds a prompt.
+    `cached_at`: returns the names of the engines of a cluster at an address whose caches hold something.
     `forget`: takes that an engine has lost its cache. Returns whether anything was known of it.
     """
 
@@ -55,6 +56,7 @@ class LoadStats(AppPart):
         *,
         cached: Cached,
         keep: Keep,
+        cached_at: Callable[[str, str], Iterable[str]],
         forget: Callable[[str, str], bool],
     ) -> None:
         self._config = config
@@ -62,6 +64,7 @@ class LoadStats(AppPart):
         self.ledger = ledger = self._cache.ledger
         ledger.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_dropped = forget
+        ledger.cached_at = cached_at
         self._waits = Waits(ledger.tag, most=config.http.max_waiters)
         self._feed = Feed(
             ledger,

@@ -84,6 +84,7 @@ class Node:
             name,
             cached=caches.lengths,
             keep=caches.handlers.keep,
+            cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
         )
         discovery = Discovery(config, port)

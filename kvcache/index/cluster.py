@@ -248,22 +248,33 @@ class CacheCluster:
         if floors is not self.floors:
             self.floors, self.roster = floors, object()
         lengths: dict[str, int] = {}
-        for name, floor in (floors or {}).items():
-            if name not in self.engines:
-                engine = self.engines.get(floor.address)
-                usable = engine is not None and engine.bit & held
-                lengths[name] = self._later(engine, hashes, floor.stamp) if engine is not None and usable else 0
+        if not floors:
+            return lengths
+        path = self._path(hashes)
+        for name, floor in floors.items():
+            if name in self.engines:
+                continue
+            engine, length = self.engines.get(floor.address), 0
+            if engine is not None and engine.bit & held:
+                for run, end in path:
+                    touch = engine.runs.get(run)
+                    if touch is None or touch.stamp <= floor.stamp:
+                        break
+                    length = end
+            lengths[name] = length
         return lengths
 
-    def _later(self, engine: CachedEngine, hashes: tuple[int, ...], stamp: int) -> int:
-        """How many of the prompt's leading blocks an engine holds by saves stamped later."""
+    def _path(self, hashes: tuple[int, ...]) -> list[tuple[Run, int]]:
+        """The runs that hold the prompt's leading blocks, and how many of those each ends at."""
+        path: list[tuple[Run, int]] = []
         place = 0
         while place < len(hashes):
             run, _, size = self.find(hashes, place)
-            if run is None or not run.holders & engine.bit or engine.runs[run].stamp <= stamp:
+            if run is None:
                 break
             place += size
-        return place
+            path.append((run, place))
+        return path
 
     def at_address(self, address: str) -> list[str]:
         """The names of the live engines at an address."""

@@ -84,6 +84,7 @@ class Ledger:
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
     `requests`: the ledger as people look into it.
+    `cached_at`: returns the names of the engines of a cluster at an address of whose caches something is known.
     `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
         anything else knew the engine.
     """
@@ -92,6 +93,7 @@ class Ledger:
         limits = self._limits = LedgerLimits.of(**options)
         self.journal: EventSink | None = None
         self.on_dropped: Callable[[str, str], bool] | None = None
+        self.cached_at: Callable[[str, str], Iterable[str]] = lambda cluster, ip: ()
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
@@ -331,11 +333,15 @@ class Ledger:
             return True
 
     def names_at(self, cluster: str, ip: str) -> list[str]:
-        """Return the names of an address's engines in a cluster, the one without port and rank first, listed or not."""
+        """Return the names of an address's engines in a cluster, the one without port and rank first, listed or not.
+
+        Engines that are known by their caches alone are among them.
+        """
         with self._lock:
             found = self._engines.clusters.get(cluster)
             engines = [] if found is None else list(found.engines.values())
-        return [ip, *(engine.name for engine in engines if engine.parts.ip == ip and engine.name != ip)]
+        listed = [engine.name for engine in engines if engine.parts.ip == ip]
+        return list(dict.fromkeys([ip, *listed, *self.cached_at(cluster, ip)]))
 
     def drop(self, cluster: str, engine: str) -> int | None:
         """Forget an engine, its requests and what else is known of it. Returns how many requests those are; None if

@@ -20,6 +20,7 @@ from threading import Thread
 import msgspec
 import pytest
 
+from edge.engine_name import EngineName
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.dns_server import DnsServer, Fault
 from tests.gateways import Load, load_on
@@ -121,9 +122,27 @@ def test_what_a_gateways_former_life_left_is_orphaned_on_all_nodes(cluster: Clus
     everywhere(cluster, "anew", {"10.0.0.1:None": [0, 0, 0, 0]})
 
 
-def where(node: ClusterNode, *hashes: int) -> list[tuple[str, int]]:
-    answer = node.call("POST", "/v1/cache/query", {"cluster": "kv", "prompt_hash": hashes})
-    return [(each["ip"], each["length"]) for each in msgspec.json.decode(answer)["data"]["locations"]]
+def where(node: ClusterNode, *hashes: int, cluster: str = "kv") -> list[tuple[str, int]]:
+    answer = node.call("POST", "/v1/cache/query", {"cluster": cluster, "prompt_hash": hashes})
+    found = msgspec.json.decode(answer)["data"]["locations"]
+    return [(str(EngineName(each["ip"], each.get("port"), each.get("dp_rank"))), each["length"]) for each in found]
+
+
+def test_a_dropped_engine_is_forgotten_by_all_and_its_neighbours_keep_their_caches(cluster: Cluster) -> None:
+    one, *others = cluster.nodes
+
+    def there(node: ClusterNode) -> list[tuple[str, int]]:
+        return where(node, 1, 2, cluster="dropped")
+
+    for turn in range(20):
+        engine = {"cluster": "dropped", "ip": "10.0.0.1", "port": 8000}
+        others[turn % 2].call("POST", "/v1/cache/save", {**engine, "prompt_hash": [1, 2]})
+        others[0].call("POST", "/v1/cache/save", {**engine, "port": 8001, "prompt_hash": [1]})
+        one.call("POST", "/v1/load/stats", {**engine, "request_id": f"r{turn}"})
+        both = [("10.0.0.1:8000", 2), ("10.0.0.1:8001", 1)]
+        wait(lambda both=both: all(there(node) == both for node in cluster.nodes), "both caches on all nodes")
+        one.call("DELETE", "/v1/load/engine", engine)
+        wait(lambda kept=both[1:]: all(there(node) == kept for node in cluster.nodes), "one cache on all nodes")
 
 
 def test_caches_reach_all_and_a_node_that_starts_anew(cluster: Cluster) -> None:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from kvcache.index import CacheIndex
+from kvcache.index.drops import MOST_FLOORS
 
 C = "cluster"
 PROMPT = tuple(range(1, 101))
@@ -84,3 +85,43 @@ def test_it_counts_as_a_query() -> None:
     index.lengths("other", PROMPT)
     counts = index.counts()
     assert (counts.queries, counts.asked_blocks, counts.hit_blocks) == (2, 200, 60)
+
+
+def test_an_engine_without_an_entry_of_its_own_uses_its_addresss() -> None:
+    index = CacheIndex()
+    index.save(C, "10.0.0.1", PROMPT[:9], 0.0, 1)
+    index.save(C, "10.0.0.1:80", PROMPT[:4], 0.0, 2)
+    index.save(C, "10.0.0.1:81", (7000,), 0.0, 3)
+
+    def lengths() -> list[int]:
+        found = index.lengths(C, PROMPT)
+        assert found is not None
+        return [found.at(f"10.0.0.1{rest}", "10.0.0.1") for rest in ("", ":80", ":81", ":82", "/3")]
+
+    assert lengths() == [9, 4, 0, 9, 9]
+    index.drop(C, "10.0.0.1:80", 4, 0.0)
+    index.expire(0.0)
+    assert lengths() == [9, 0, 0, 9, 9]  # not its neighbours' blocks from before it was dropped
+    index.save(C, "10.0.0.1", PROMPT[:3], 0.0, 5)
+    assert lengths() == [9, 3, 0, 9, 9]
+
+
+@pytest.mark.parametrize("engines", [1, 100])
+def test_floors_are_forgotten_with_their_drops_and_bounded(engines: int) -> None:
+    index = CacheIndex(ttl_seconds=100)
+    for number in range(engines):
+        index.save(C, f"10.0.1.{number}", PROMPT, 0.0, 1)
+    index.save(C, "10.0.0.1", PROMPT, 0.0, 1)
+    for port in range(1, MOST_FLOORS + 3):
+        index.drop(C, f"10.0.0.1:{port}", 2, 50.0)
+    found = index.lengths(C, PROMPT)
+    assert found is not None
+    used = [found.at(f"10.0.0.1:{port}", "10.0.0.1") for port in range(1, MOST_FLOORS + 3)]
+    assert used == [len(PROMPT)] * 2 + [0] * MOST_FLOORS
+    index.save(C, "10.0.0.1", PROMPT, 99.0, 3)
+    while index.expire(151.0):
+        pass
+    again = index.lengths(C, PROMPT)
+    assert again is not None
+    assert again.roster is not found.roster
+    assert again.at(f"10.0.0.1:{MOST_FLOORS}", "10.0.0.1") == len(PROMPT)

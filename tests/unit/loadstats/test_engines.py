@@ -211,3 +211,14 @@ def test_a_cluster_that_goes_while_it_is_looked_at_has_no_engines(engines: Engin
     engines.ledger.drop("00000", "10.0.0.1")
     (row,) = msgspec.json.decode(finished(work)[0])
     assert (row["cluster"], row["engines"], row["queued_req_num"]) == ("00000", 0, 0)
+
+
+def test_all_of_an_address_is_what_only_caches_know_too(engines: Engines) -> None:
+    engines.add("r", ip="10.0.0.1:80")
+    engines.cached |= {"10.0.0.1:81", "10.0.0.1"}
+    engines.ledger.cached_at = lambda cluster, ip: sorted(engines.cached)
+    assert engines.drop(cluster="c", ip="10.0.0.1", all=True) == {"ended": 1}
+    assert sorted(engines.dropped) == [("c", "10.0.0.1"), ("c", "10.0.0.1:80"), ("c", "10.0.0.1:81")]
+    engines.cached.clear()
+    with pytest.raises(NotFound):
+        engines.drop(cluster="c", ip="10.0.0.1", all=True)

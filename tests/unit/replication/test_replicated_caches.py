@@ -16,6 +16,7 @@ from replication.buckets import State, Want
 from replication.entities import Entities, Event
 from replication.entities.caches import CacheLost, ReplicatedCaches, Saved
 from replication.entity import EventBatch
+from replication.features import FEATURES, NOTHING
 from replication.messages import Push
 from replication.paths import VERSION
 from replication.replica import Replica
@@ -173,3 +174,38 @@ def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
     assert list(caches.merge(state, {}, {}, 0.0, 1)) == []
     replica.adopt(b.replica.summary(0.0), "b")
     assert not replica.pending["caches"]  # nor pulled
+
+
+def test_a_peer_of_the_last_release_is_sent_what_was_saved_by_address_and_nothing_else() -> None:
+    node = Node("a@1")
+    node.save((1,))
+    for name in ("10.0.0.1:80", "10.0.0.1/3", "[fd00::7]:80"):
+        node.save((1, 2), ip=name)
+        node.lose(name)
+        node.save((1, 2), ip=name)
+    node.save((1,), ip="fd00::7")
+    node.lose("10.0.0.2")
+    node.lose(None)
+    node.save((5,))
+    events = told(node)
+    by_address = [event for event in events if event.engine in (None, "10.0.0.1", "10.0.0.2", "fd00::7")]  # type: ignore[union-attr]
+    sent = [node.caches.for_peer(event, frozenset()) for event in events]
+    assert [event for event in sent if event != NOTHING] == by_address
+    assert len(by_address) == 5
+    assert [node.caches.for_peer(event, FEATURES) for event in events] == events
+    before = node.caches.copies_for_peer(node.caches.before(0.0), frozenset())
+    assert {lost.engine for lost in before} == {None, "10.0.0.2"}
+    node.save((6,), ip="10.0.0.1:80")
+    copies = [copy for bucket in range(256) for copy in node.caches.copies(bucket, 0.0)]
+    assert {copy.engine for copy in copies} == {"10.0.0.1", "10.0.0.1:80"}
+    assert {copy.engine for copy in node.caches.copies_for_peer(copies, frozenset())} == {"10.0.0.1"}
+    assert node.caches.copies_for_peer(copies, FEATURES) == copies
+
+
+def test_engines_of_one_address_do_not_share_or_wipe_each_other_among_peers() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    for name in ("10.0.0.1", "10.0.0.1:80", "10.0.0.1:81"):
+        a.save((1,), ip=name)
+    a.lose("10.0.0.1:80")
+    b.replica.take(push(*told(a)), 0.0, 1)
+    assert held(a, 1) == held(b, 1) == [("10.0.0.1", 1), ("10.0.0.1:81", 1)]
