@@ -56,7 +56,7 @@ class Obstinate:
                     self.answers[status] += 1
                     if status == 200:
                         self._note(what, request_id)
-                time.sleep(0.005)  # the load's rate
+                time.sleep(0.002)  # the load's rate
         except BaseException as error:
             self.failure = error
         for each in self._sockets.values():
