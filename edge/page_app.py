@@ -93,7 +93,7 @@ class PageApp:
             if left.done():
                 return None
             answer = self._refusal(headers, scope[KEY])
-            self._record(scope, scope[KEY], "other", answer)
+            self._record(scope, scope[KEY], "other", answer, self._busy.reason)
         else:
             if answer is not None and answer.made_once:
                 self._kept.keep(scope["path"], answer)
@@ -108,13 +108,19 @@ class PageApp:
         policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
         return PageAnswer(status, (again, kind, policy), (self._busy_page,))
 
-    def _record(self, scope: Scope, arrival: Arrival, route: str, answer: PageAnswer) -> None:
+    def _record(self, scope: Scope, arrival: Arrival, route: str, answer: PageAnswer, reason: str = "") -> None:
         """Count and log what Django's middleware does not see."""
-        method, status, duration_ns = scope["method"], answer.status, arrival.duration_ns
-        self._dispatcher.pages.record(method, route, status, duration_ns)
-        access = self._dispatcher.access
-        if access is not None and access.enabled:
-            access.record(arrival.wall_ns, arrival.trace_id.decode("latin-1"), "", method, route, status, duration_ns)
+        client = scope.get("client")
+        self._dispatcher.finish_other(
+            arrival.trace_id,
+            answer.status,
+            method=scope["method"],
+            route=route,
+            client="" if client is None else client[0],
+            reason=reason,
+            wall_ns=arrival.wall_ns,
+            duration_ns=arrival.duration_ns,
+        )
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
