@@ -104,7 +104,7 @@ def test_a_request_may_be_told_from_its_start_to_its_end_by_form(node: PartialNo
     assert node.ledger.rows("m")[0].prompt_length == 40
     forms = {method: fields for method, _, fields in Forms(page(added)).forms if fields}
     assert forms["GET"] == {"cluster": "m", "wait": ""}  # the next call is filled in
-    assert forms["DELETE"] == {"request_id": "r9"}
+    assert forms["DELETE"] == {"request_id": "r9", "attempt": ""}
     assert submit("DELETE", "/v1/load/prompt", {"request_id": "r9"}).status_code == 200
     assert node.ledger.rows("m")[0].prompt_length == 0
     assert submit("DELETE", STATS, forms["DELETE"]).status_code == 200
