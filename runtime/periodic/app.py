@@ -16,9 +16,9 @@ from kombu.transport import redis
 
 from runtime.config.error import ConfigError
 from runtime.config.schema import Config
-from runtime.periodic.careful_redis import CarefulTransport
 from runtime.periodic.runs import TrackedTask
 
+CAREFUL_REDIS: Final = "runtime.periodic.careful_redis:CarefulTransport"  # by name, because workers report it as JSON
 # Without a host Celery warns at each start.
 _URLS: Final = {"memory://": "memory://localhost/"}
 
@@ -52,7 +52,7 @@ def build_app(config: Config, node_name: str) -> Celery:
         raise ConfigError(f"[Celery] Broker: {error.args[0] if error.args else error!r}") from None
     outside = transport != "memory"
     if is_plain_redis:
-        app.conf.broker_transport = CarefulTransport
+        app.conf.broker_transport = CAREFUL_REDIS
     app.conf.update(
         # A node's tasks work on its own ledger, so no other node may take them.
         task_default_queue=f"metadata-center.{node_name}",

@@ -32,8 +32,6 @@ from loadstats.ledger import (
     TokensCounted,
 )
 from loadstats.ledger.record import attempt_of
-from replication.entities import brief_event
-from replication.entities.requests import ReplicatedRequests
 from tests.audit import audit
 from tests.property import EXAMPLES
 
@@ -128,18 +126,15 @@ def state(ledger: Ledger) -> dict[str, State]:
 def feed(ledger: Ledger, history: list[Numbered]) -> None:
     """Apply events as they come out of the wire."""
     for origin, seq, event in history:
-        came = msgpack.decode(msgpack.encode(brief_event(event)), type=Event)
+        came = msgpack.decode(msgpack.encode(event), type=Event)
         ledger.replica.apply([came], ledger.replica.origin(origin), seq, 0.0, 1)
 
 
 def pull(into: Ledger, source: Ledger) -> None:
-    layout = ReplicatedRequests.layout
     for request_id in ("r", "s"):
         bucket = crc32(request_id.encode()) % BUCKETS
         copies = source.replica.copies(bucket, 0.0)
-        write = layout._brief
-        assert write is not None
-        came = [msgpack.decode(msgpack.encode(write(copy)), type=RequestCopy) for copy in copies]
+        came = [msgpack.decode(msgpack.encode(copy), type=RequestCopy) for copy in copies]
         into.replica.merge(bucket, came, theirs=lambda *_: False, ours=lambda *_: False, now=0.0, wall_ns=1)
 
 

@@ -302,7 +302,7 @@ def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: p
                 link = a.link()
                 assert link.sender.state is LinkState.CONNECTED
                 assert (link.failed_pulls, link.pull_failures) == (number, number)
-                assert link.last_error == "not pulled: requests: /v1/replica/summary: status 500"
+                assert link.last_error == "not pulled: requests: it answered 500 to /v1/replica/summary"
                 assert a.links.state() == (
                     (PartState.OK, "1 peers") if number < 3 else (PartState.DEGRADED, f"{link.name}: {link.last_error}")
                 )
@@ -344,7 +344,7 @@ def test_a_starting_node_says_why_it_has_not_joined() -> None:
         await until(lambda: a.link().pull_failures > 0)
         assert a.links.state() == (
             PartState.STARTING,
-            f"catching up with peers; {a.link().name}: not pulled: summary: /v1/replica/summary: status 500",
+            f"catching up with peers; {a.link().name}: not pulled: summary: it answered 500 to /v1/replica/summary",
         )
         await until(lambda: a.replica.joined)
 
