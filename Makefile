@@ -39,7 +39,8 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 
 .PHONY: slow-test
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
-	$(BIN)/python -m pytest -n $(JOBS) -m slow --timeout 600 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -s tests/attacks $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m slow --ignore tests/attacks --timeout 600 $(PYTEST_ARGS)
 	EXAMPLES=8 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
 
 .PHONY: schema
