@@ -25,7 +25,8 @@ class ShownRequest(Struct, frozen=True):
     `origin`, `seq`: the node that took its start, and the number of the event there.
     `node`: the node that answers.
     `owner`: the gateway that it names; empty for none.
-    `orphaned`: its gateway is silent.
+    `orphaned`: its gateway is silent, or has started anew.
+    `superseded`: its gateway has started anew.
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `heartbeats`: its gateway has sent one.
     `cause`: why it is over; empty while it is not, and where nobody said why.
@@ -48,6 +49,7 @@ class ShownRequest(Struct, frozen=True):
     output_tokens: int = 0
     heartbeats: bool = False
     cause: str = ""
+    superseded: bool = False
     grace_seconds: float = 0
 
     @property
@@ -149,6 +151,8 @@ def headline(shown: ShownRequest) -> tuple[str, str]:
 def alarm(shown: ShownRequest) -> str:
     """Why it most likely counts without being there, in one line; empty where nothing speaks for that."""
     left = span(shown.remaining_seconds)
+    if shown.counts and shown.superseded:
+        return f"Orphaned: its gateway {shown.owner} has started anew since. Ends in {left}."
     if shown.counts and shown.orphaned:
         return f"Orphaned for {span(shown.silent_seconds)}: its gateway {shown.owner} is silent. Ends in {left}."
     if shown.long_prefill and shown.heartbeats:
@@ -188,10 +192,7 @@ def _reported(shown: ShownRequest) -> list[str]:
 def _ends(shown: ShownRequest) -> list[str]:
     left = span(shown.remaining_seconds)
     if shown.orphaned:
-        return [
-            f"Its gateway {shown.owner} has fallen silent {span(shown.silent_seconds)} ago. "
-            f"If no heartbeat of it comes, this node ends it in {left}."
-        ]
+        return [_orphaned(shown, left)]
     if shown.counts and shown.owner and not shown.heartbeats:
         return [
             f"Its gateway is {shown.owner}, which has never sent a heartbeat: nobody would notice if it fell silent. "
@@ -217,3 +218,15 @@ def _replicated(shown: ShownRequest) -> list[str]:
     return [
         f"Its start was reported to {shown.home}, and is that node's event {shown.seq:,}. This node was told of it."
     ]
+
+
+def _orphaned(shown: ShownRequest, left: str) -> str:
+    if shown.superseded:
+        return (
+            f"Its gateway {shown.owner} has started anew since, and what its former life left is orphaned. "
+            f"This node ends it in {left}."
+        )
+    return (
+        f"Its gateway {shown.owner} has fallen silent {span(shown.silent_seconds)} ago. "
+        f"If no heartbeat of it comes, this node ends it in {left}."
+    )

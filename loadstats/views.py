@@ -49,7 +49,8 @@ class Found(RequestView, frozen=True, kw_only=True):
     `phase` is prefill, decode, done, or early where an end came and its start has not: then there is no engine.
     `age_seconds` is since its start, `remaining_seconds` until it is ended for its age, or forgotten once it is over.
     `origin` is the node that was told of it, `seq` which of that node's events it was. `owner` is the gateway whose
-    heartbeats keep it from expiring, `heartbeats` whether one has ever come, `orphaned` whether they have stopped.
+    heartbeats keep it from expiring, `heartbeats` whether one has ever come, `orphaned` whether they have
+    stopped, `superseded` whether the gateway has started anew.
     `cause` says why it is over: gateway, operator, age, silence, engine_drop or elsewhere; it is empty while it is not.
     """
 
@@ -97,6 +98,7 @@ class LoadPick(HandlerViewSet):
         "score": 0.6,
         "cache_length": 1,
         "attempt": 1,
+        "superseded": False,
     }
 
 

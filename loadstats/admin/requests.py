@@ -132,6 +132,8 @@ def _lines(views: Iterable[RequestView]) -> list[tuple[RequestView, str]]:
 def _owner(seen: RequestView) -> str:
     if not seen.owner:
         return "none"
+    if seen.superseded:
+        return f"{seen.owner}, started anew since"
     if seen.orphaned:
         return f"{seen.owner}, fallen silent"
     return seen.owner if seen.heartbeats else f"{seen.owner}, which has never sent a heartbeat"

@@ -39,6 +39,7 @@ class RequestView(Struct, frozen=True, gc=False):
     `orphaned`: whether that gateway has fallen silent, or has started anew since.
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `attempt`: which attempt of the request it is about.
+    `superseded`: whether that gateway has started anew since, under another incarnation. Then it is orphaned.
     `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where
     that is unknown.
     `heartbeats`: whether that gateway has ever sent one. Without any its requests end by age alone.
@@ -60,6 +61,7 @@ class RequestView(Struct, frozen=True, gc=False):
     heartbeats: bool = False
     cause: str = ""
     attempt: int = 1
+    superseded: bool = False
 
 
 class Filter(Struct, frozen=True):
@@ -190,6 +192,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         extras is not None and extras.owner is not None and extras.owner.beat_ms > 0,
         name_of(record.cause),
         1 if extras is None else extras.attempt,
+        extras is not None and extras.superseded,
     )
 
 

@@ -141,3 +141,12 @@ def test_its_title_fits_its_state(shown: ShownRequest, state: str, question: str
 @pytest.mark.parametrize(("phase", "words"), [("decode", "Ends for its age in"), ("done", "Forgotten in")])
 def test_what_comes_next_has_a_name(phase: str, words: str) -> None:
     assert life(phase).end == words
+
+
+def test_of_a_gateway_that_started_anew_it_is_not_said_that_it_is_silent() -> None:
+    left = ShownRequest(
+        "r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, superseded=True, heartbeats=True
+    )
+    assert alarm(left) == "Orphaned: its gateway gw-1 has started anew since. Ends in 20 s."
+    assert any("has started anew since, and what its former life left is orphaned" in words for words in reasons(left))
+    assert not any("silent" in words for words in reasons(left))

@@ -243,6 +243,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
         "heartbeats": False,
         "cause": "",
         "attempt": 1,
+        "superseded": False,
         "node": "node:80",
     }
 

@@ -89,6 +89,9 @@ def test_what_a_crashed_gateway_left_is_orphaned_by_the_heartbeat_of_its_next_li
         add(ledger, f"r{number}", "one")
     beat(ledger, "two", now=3.0)
     assert load(ledger) == (50, 50)
+    left = ledger.requests.look("r0", 3.0)
+    assert left is not None
+    assert (left.orphaned, left.superseded) == (True, True)
     add(ledger, "mine", "two", now=4.0)
     for now in range(5, 3 + GRACE):
         beat(ledger, "two", now=now)
