@@ -64,7 +64,8 @@ class Others:
                 ("POST", "/v1/load/stats", add),
                 ("PUT", "/v1/load/tokens", {"request_id": request_id, "input_tokens": number, "output_tokens": 1}),
                 ("PUT", "/v1/load/refresh", {"request_ids": [request_id]}),
-                ("POST", "/v1/cache/save", {"prompt_hash": PROMPTS[number % 3], **where}),
+                # by address alone: the first release knows no other, and is told of no other
+                ("POST", "/v1/cache/save", {"prompt_hash": PROMPTS[number % 3], "cluster": "mixed", "ip": where["ip"]}),
             ]
             if number % 10 == 0:
                 calls.append(("DELETE", "/v1/cache", {"cluster": "mixed", "ip": "10.1.0.3"}))
