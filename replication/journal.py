@@ -90,10 +90,12 @@ class Journal:
 
     def trim(self, acknowledged: int) -> None:
         """Drop what all peers have (`acknowledged`), but for the spare, and what is over the capacity."""
-        keep = max(self._spare, self.latest - acknowledged)
-        surplus = len(self._events) - min(keep, self._capacity)
+        latest = self.latest  # once: an event that another thread appends meanwhile is not counted among those held
+        held = latest + 1 - self.oldest
+        keep = max(self._spare, latest - acknowledged)
+        surplus = held - min(keep, self._capacity)
         if self._bytes > CAPACITY_BYTES:
-            surplus = max(surplus, self._overweight())
+            surplus = min(held, max(surplus, self._overweight()))
         elif surplus <= self._spare // 4:  # in gulps: each moves what is left
             return
         del self._events[:surplus]

@@ -121,7 +121,7 @@ async def raw_peer(answer: Answer) -> AsyncIterator[RawPeer]:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for a condition of this same loop, turn by turn."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -130,3 +130,26 @@ def test_large_events_are_forgotten_before_they_fill_the_memory(monkeypatch: pyt
     assert it._bytes == sum(it._sizes.values()) <= 1000
     assert min(it._sizes) >= it.oldest > 1
     assert len(it) == it.latest + 1 - it.oldest
+
+
+class TrimmedWhileAppended(Journal):
+    """The loop trims in the midst of each append of another thread: the event is in the list, and not yet counted."""
+
+    @property  # type: ignore[override]
+    def latest(self) -> int:
+        return self._counted
+
+    @latest.setter
+    def latest(self, number: int) -> None:
+        self._counted = getattr(self, "_counted", 0)
+        if number:
+            self.trim(0)
+        self._counted = number
+
+
+def test_a_trim_in_the_midst_of_an_append_drops_nothing_that_a_peer_lacks() -> None:
+    it = TrimmedWhileAppended(Origin.of("a@1"), capacity=100, spare=0)
+    for number in range(20):
+        it.append(Done(f"r{number}"), float(number))
+        assert (it.oldest, len(it)) == (1, number + 1)
+    assert it.read(1, 100) == ([Done(f"r{number}") for number in range(20)], 0.0)
