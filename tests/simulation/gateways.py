@@ -181,6 +181,8 @@ class Gateways:
                     self._later(at + random.uniform(-0.5, 2) * delay if random.random() < 0.9 else 0.0, owner, call)
 
     def _pick(self, random: Random, request_id: str, cluster: str, owner: str, node: SimNode) -> None:
+        if self._is_forgotten(request_id):
+            return
         texts = random.sample([f"10.0.0.{number}" for number in range(4)], 2)
         place = random.randrange(2)
         node.ledger.reserve(
@@ -193,6 +195,14 @@ class Gateways:
             node.wall_ns(),
             owner,
         )
+
+    def _is_forgotten(self, request_id: str) -> bool:
+        """Whether it ended so long ago that no node remembers it, or not for long: a pick that says no attempt begins
+        another request under its id."""
+        if not self.world.told.has_ended(request_id):
+            return False
+        views = [node.ledger.requests.look(request_id, node.now()) for node in self.world.nodes.values()]
+        return not any(view is not None and view.phase == "done" and view.remaining_seconds >= 2 for view in views)
 
     def _later(self, delay: float, owner: str, call: Callable[[SimNode], object]) -> None:
         self.world.at(max(0.0, delay), lambda: self._say(owner, call))
