@@ -267,7 +267,7 @@ def test_a_long_cut_heals_within_two_seconds(cluster: Cluster) -> None:
 
 def test_a_slow_peer_does_not_slow_the_clients_of_the_others(cluster: Cluster) -> None:
     for wire in cluster.wires_of(2):
-        wire.delay_seconds = 2.0
+        wire.delay_seconds = 0.4  # each way: its answers take twice as long
     with load_on(cluster, "slow") as load:
         wait(lambda: load.calls > 1000, "some load")
         took = []
@@ -276,10 +276,10 @@ def test_a_slow_peer_does_not_slow_the_clients_of_the_others(cluster: Cluster) -
             cluster.nodes[0].add(f"quick-{number}")
             wait(lambda number=number: cluster.nodes[1].live(f"quick-{number}"), "it is there")  # type: ignore[misc]
             took.append(time.monotonic() - began)
-        assert min(took) < 2  # the best counts, and below all but a few: others have their share of the machine
+        assert min(took) < 0.8  # the best counts, and below all but a few: others have their share of the machine
         check(cluster, load, "slow")
     assert load.failures == []
-    assert load.p99_seconds([0, 1]) < 2
+    assert load.p99_seconds([0, 1]) < 0.8
 
 
 def begin_with(cluster: Cluster, prefix: str, requests: int) -> float:

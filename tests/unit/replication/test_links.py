@@ -76,8 +76,9 @@ class Peer(Node):
         return self.links.links()[0]
 
     def at_rest(self) -> bool:
-        """Whether no join and no pull is under way, so that a sweep begins one."""
-        return self.links.anti_entropy.work is not None and self.links.anti_entropy.work.done()
+        """Whether no join and no pull is under way or to come, so that a sweep begins one."""
+        work = self.links.anti_entropy.work
+        return work is not None and work.done() and not any(self.replica.pending.values())
 
 
 @asynccontextmanager
@@ -288,7 +289,9 @@ def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: p
         a, b = Peer("a"), Peer("b")
         async with served(a, b):
             meet(a, b)
-            await until(lambda: a.replica.joined and b.replica.joined and a.at_rest())
+            await until(
+                lambda: a.replica.joined and b.replica.joined and a.at_rest() and not any(a.replica.pending.values())
+            )
             well = b.server.answer
             b.server.answer = lambda line, body: http(500, b"x") if b"/summary" in line else well(line, body)
 
