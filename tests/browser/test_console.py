@@ -79,19 +79,19 @@ def forgive(tab: Tab, *words: str) -> None:
     tab.complaints[:] = [each for each in tab.complaints if not any(word in each for word in words)]
 
 
-@pytest.mark.parametrize(
-    ("path", "shown"), [("/console/", "ap & pears"), ("/console/clusters/ap%20%26%20pears/", "10.7.")]
-)
-def test_a_change_is_shown_within_a_second(console: Console, tab: Tab, path: str, shown: str) -> None:
+@pytest.mark.parametrize("path", ["/console/", "/console/clusters/ap%20%26%20pears/"])
+def test_a_change_is_shown_within_a_second(console: Console, tab: Tab, path: str) -> None:
     live(tab, console, path)
     ip = f"10.7.0.{len(path)}"
-    before = tab.run("Number(document.querySelector('[data-cell=requests]')?.innerText ?? 0)")
+    row = "ap & pears" if path == "/console/" else ip
+    rows = "[...document.querySelectorAll('.list tbody tr')]"
+    cell = f"{rows}.find((row) => row.innerText.includes('{row}'))?.querySelector('[data-cell=requests]')?.innerText"
+    before = int(tab.run(f"{cell} ?? '0'"))
     took = []
     for number in range(1, 6):  # the best counts: others have their share of the machine
         begun = monotonic()
         console.add("ap & pears", ip)
-        tab.until(f"document.querySelector('.list tbody').innerText.includes('{shown}')")
-        tab.until(f"document.querySelector('[data-cell=requests]').innerText === '{before + number}'")
+        tab.until(f"({cell}) === '{before + number}'")
         took.append(monotonic() - begun)
     assert min(took) < 1
 
