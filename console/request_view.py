@@ -29,7 +29,7 @@ class ShownRequest(Struct, frozen=True):
     `superseded`: its gateway has started anew.
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `heartbeats`: its gateway has sent one.
-    `cause`: why it is over; empty while it is not, and where nobody said why.
+    `cause`: why it is over; empty while it is not, or if the reason is unknown.
     `grace_seconds`: how long an orphaned request is kept, from the node's configuration.
     """
 
@@ -124,7 +124,7 @@ STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done
 def steps(shown: ShownRequest) -> list[Step]:
     """The stations, and where the request is. An early one is at none of them.
 
-    Of one that is over nobody knows whether it had a first token, so that this is none of its stations.
+    A request that is over has no station for its first token, because nodes do not remember whether it had one.
     """
     stations = [each for each in STATIONS if each[0] != "decode" or shown.phase != "done"]
     names = [phase for phase, _ in stations]
