@@ -80,6 +80,17 @@ class Peer(Node):
         work = self.links.anti_entropy.work
         return work is not None and work.done() and not any(self.replica.pending.values())
 
+    async def rest(self) -> None:
+        """Wait until it is at rest. What a join leaves to later sweeps is pulled by sweeps, as in a node."""
+
+        def rests() -> bool:
+            if (rests := self.at_rest()) or not any(self.replica.pending.values()):
+                return rests
+            self.links.sweep()
+            return False
+
+        await until(rests)
+
 
 @asynccontextmanager
 async def served(*peers: Peer) -> Any:
@@ -208,7 +219,7 @@ def test_what_differs_is_mended_by_the_second_sweep(caplog: pytest.LogCaptureFix
             await until(lambda: a.replica.joined and b.replica.joined)
             b.add("r")
             await until(lambda: a.live() == {"r"})
-            await until(a.at_rest)
+            await a.rest()
             b.ledger.journal = None  # an end that nobody tells
             b.ledger.done("r", 0.0, 1)
             for _ in range(2):
@@ -289,9 +300,8 @@ def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: p
         a, b = Peer("a"), Peer("b")
         async with served(a, b):
             meet(a, b)
-            await until(
-                lambda: a.replica.joined and b.replica.joined and a.at_rest() and not any(a.replica.pending.values())
-            )
+            await until(lambda: a.replica.joined and b.replica.joined)
+            await a.rest()
             well = b.server.answer
             b.server.answer = lambda line, body: http(500, b"x") if b"/summary" in line else well(line, body)
 
@@ -325,7 +335,8 @@ def test_a_pull_that_fails_through_a_fault_of_ours_is_seen_too(caplog: pytest.Lo
         a, b = Peer("a"), Peer("b")
         async with served(a, b):
             meet(a, b)
-            await until(lambda: a.replica.joined and b.replica.joined and a.at_rest())
+            await until(lambda: a.replica.joined and b.replica.joined)
+            await a.rest()
             a.requests.meet = lambda summary, now: 1 / 0  # type: ignore[method-assign]
             for _ in range(3):
                 before = a.links.anti_entropy.work

@@ -27,7 +27,7 @@ def test_everything_is_pulled_from_the_peer_that_is_named(caplog: pytest.LogCapt
             await until(lambda: one.replica.joined and two.replica.joined)
             (link,) = one.links.links()
             await until(lambda: link.sender.state == "connected")
-            await until(one.at_rest)
+            await one.rest()
             # Known to nobody else, and told to nobody: only a pull brings it.
             two.ledger.replica.apply([Added("r", "c", "10.0.0.1", 1)], two.ledger.replica.origin("c@1"), 1, 0.0, 0)
             before = whole_pulls(caplog)
