@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct, field
 
+from edge.caller import Caller, Scope
 from edge.errors import InvalidInput
 from runtime.metrics.meter import Meter
 
@@ -28,6 +29,7 @@ class Call(Struct, gc=False):
     `headers`: the head's fields by lower-case name, the first of each name.
     `request_id`: out: the id of the inference request that the call is about, for the access log.
     `client`: the address that the call came from; empty if the transport has none.
+    `caller`: who makes it; None for one that has proved nothing but its address.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
@@ -41,6 +43,7 @@ class Call(Struct, gc=False):
     etag: bytes = b""
     waited_ns: int = 0
     reason: str = ""
+    caller: Caller | None = None
 
 
 class NotModified(Exception):
@@ -77,6 +80,7 @@ class Route(Struct, frozen=True):
     `handler`: serves every call that `async_handler` does not apply to.
     `internal`: for other nodes only. The answer is msgpack without an envelope, and there is no page for people.
     `async_handler`: serves the calls that it applies to, if there is one.
+    `scope`: what a caller must be allowed to do; None: open to everyone, always. A route that does not say is closed.
     `meter`: counts the answers and their durations.
     """
 
@@ -85,6 +89,7 @@ class Route(Struct, frozen=True):
     handler: Handler
     internal: bool = False
     async_handler: AsyncHandler | None = None
+    scope: Scope | None = Scope.OPERATE
     meter: Meter = field(default_factory=Meter)
 
     def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:

@@ -15,6 +15,7 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import MAX_HASH, Body
 from edge.call import NULL, Call, Route
+from edge.caller import Scope
 from edge.engine_name import EngineName
 from edge.errors import InvalidInput
 from kvcache.index import CacheIndex
@@ -74,9 +75,9 @@ class CacheHandlers:
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
         return (
-            Route("POST", SAVE, self.save),
-            Route("POST", QUERY, self.query),
-            Route("DELETE", CACHE, self.drop),
+            Route("POST", SAVE, self.save, scope=Scope.WRITE),
+            Route("POST", QUERY, self.query, scope=Scope.READ),
+            Route("DELETE", CACHE, self.drop, scope=Scope.OPERATE),
         )
 
     def save(self, call: Call) -> bytes:

@@ -18,6 +18,7 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
+from edge.caller import Scope
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
 from loadstats.engines import EngineDrop, drop_engines
@@ -121,7 +122,7 @@ class BatchHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         large = AsyncHandler(run_in_slices(self.batch), lambda query, size: size > LARGE_BYTES)
-        return (Route("POST", BATCH, run_whole(self.batch), async_handler=large),)
+        return (Route("POST", BATCH, run_whole(self.batch), async_handler=large, scope=Scope.WRITE),)
 
     def batch(self, call: Call) -> Generator[None, None, bytes]:
         """`POST /v1/load/batch`: many operations in one call, up to 10,000.

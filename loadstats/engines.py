@@ -15,6 +15,7 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import MAX_NAME, Body, DpRank, EngineAddress, Name, Port
 from edge.call import AsyncHandler, Call, Route, query_value
+from edge.caller import Scope
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import EngineName, Ledger
@@ -64,8 +65,20 @@ class EngineHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         return (
-            Route("DELETE", ENGINE, run_whole(self.drop), async_handler=AsyncHandler(run_in_slices(self.drop))),
-            Route("GET", CLUSTERS, run_whole(self.clusters), async_handler=AsyncHandler(run_in_slices(self.clusters))),
+            Route(
+                "DELETE",
+                ENGINE,
+                run_whole(self.drop),
+                async_handler=AsyncHandler(run_in_slices(self.drop)),
+                scope=Scope.OPERATE,
+            ),
+            Route(
+                "GET",
+                CLUSTERS,
+                run_whole(self.clusters),
+                async_handler=AsyncHandler(run_in_slices(self.clusters)),
+                scope=Scope.READ,
+            ),
         )
 
     def drop(self, call: Call) -> Generator[None, None, bytes]:

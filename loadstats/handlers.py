@@ -16,6 +16,7 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
+from edge.caller import Scope
 from edge.errors import Conflict, ContractError, TooMany
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
@@ -68,9 +69,9 @@ class LoadHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         return (
-            Route("POST", STATS, self.add),
-            Route("DELETE", STATS, self.done),
-            Route("DELETE", PROMPT, self.first_token),
+            Route("POST", STATS, self.add, scope=Scope.WRITE),
+            Route("DELETE", STATS, self.done, scope=Scope.WRITE),
+            Route("DELETE", PROMPT, self.first_token, scope=Scope.WRITE),
         )
 
     def add(self, call: Call) -> bytes:

@@ -11,6 +11,7 @@ import msgspec
 
 from edge.body import MAX_NAME
 from edge.call import Call, Route, query_value
+from edge.caller import Scope
 from edge.errors import InvalidInput, NotFound
 from loadstats.ledger import RequestReader
 from loadstats.wire import RequestId
@@ -33,7 +34,7 @@ class InspectionHandlers:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
-        return (Route("GET", REQUEST, self.look),)
+        return (Route("GET", REQUEST, self.look, scope=Scope.READ),)
 
     def look(self, call: Call) -> bytes:
         """`GET /v1/load/request?request_id=ID`: all that this node knows of the request."""

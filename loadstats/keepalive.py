@@ -14,6 +14,7 @@ from msgspec.json import encode
 
 from edge.body import Body
 from edge.call import NULL, Call, Route
+from edge.caller import Scope
 from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import LATEST, Ledger, LedgerFull
 from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
@@ -44,9 +45,9 @@ class KeepAliveHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         return (
-            Route("PUT", TOKENS, self.tokens),
-            Route("PUT", REFRESH, self.refresh),
-            Route("PUT", OWNER, self.heartbeat),
+            Route("PUT", TOKENS, self.tokens, scope=Scope.WRITE),
+            Route("PUT", REFRESH, self.refresh, scope=Scope.WRITE),
+            Route("PUT", OWNER, self.heartbeat, scope=Scope.WRITE),
         )
 
     def tokens(self, call: Call) -> bytes:

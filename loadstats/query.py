@@ -14,6 +14,7 @@ from msgspec import Meta, ValidationError, convert
 
 from edge.body import MAX_NAME, Name
 from edge.call import AsyncHandler, Call, NotModified, Route, query_value
+from edge.caller import Scope
 from edge.errors import InvalidInput
 from loadstats.ledger import Ledger
 from loadstats.waits import Waits
@@ -39,7 +40,9 @@ class QueryHandlers:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
-        return (Route("GET", STATS, self.query, async_handler=AsyncHandler(self.wait, _waits, idle=True)),)
+        return (
+            Route("GET", STATS, self.query, scope=Scope.READ, async_handler=AsyncHandler(self.wait, _waits, idle=True)),
+        )
 
     def query(self, call: Call) -> bytes:
         """`GET /v1/load/stats?cluster=C`: the load of a cluster's engines, a row each.

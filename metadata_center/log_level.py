@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from edge.call import Call, Route
+from edge.caller import Scope
 from edge.errors import InvalidInput
 from runtime.logs.levels import PYTHON_LEVELS, UnknownLevel
 from runtime.logs.setup import Logs
@@ -33,7 +34,7 @@ class LogHandlers:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
-        return (Route("POST", "/log/level", self.set_level),)
+        return (Route("POST", "/log/level", self.set_level, scope=Scope.OPERATE),)
 
     def set_level(self, call: Call) -> bytes:
         """`POST /log/level`: sets how much the log tells. Takes effect at once."""

@@ -68,9 +68,9 @@ class StatusHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         return (
-            Route("GET", "/livez", self.livez),
-            Route("GET", "/readyz", self.readyz),
-            Route("GET", "/version", self.version),
+            Route("GET", "/livez", self.livez, scope=None),
+            Route("GET", "/readyz", self.readyz, scope=None),
+            Route("GET", "/version", self.version, scope=None),
         )
 
     def livez(self, call: Call) -> bytes:

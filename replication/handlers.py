@@ -18,6 +18,7 @@ import msgspec
 from msgspec.msgpack import Encoder
 
 from edge.call import Call, Handler, Route
+from edge.caller import Scope
 from edge.errors import InvalidInput
 from replication import paths
 from replication.admission import Admission
@@ -63,19 +64,32 @@ class ReplicaHandlers:
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
         return (
-            Route("POST", paths.EVENT, self._guard(self.event)),
-            Route("POST", paths.PUSH, self._guard(self._seen(self.push, "a push is not answered")), internal=True),
-            Route("POST", paths.SUMMARY, self._guard(self._seen(self.summary, "no summary")), internal=True),
+            Route("POST", paths.EVENT, self._guard(self.event), scope=Scope.REPLICATE),
+            Route(
+                "POST",
+                paths.PUSH,
+                self._guard(self._seen(self.push, "a push is not answered")),
+                internal=True,
+                scope=Scope.REPLICATE,
+            ),
+            Route(
+                "POST",
+                paths.SUMMARY,
+                self._guard(self._seen(self.summary, "no summary")),
+                internal=True,
+                scope=Scope.REPLICATE,
+            ),
             *(
                 Route(
                     "POST",
                     each.path,
                     self._guard(self._seen(self._state(each), f"no {each.name} given")),
                     internal=True,
+                    scope=Scope.REPLICATE,
                 )
                 for each in self._replica.entities
             ),
-            Route("GET", paths.PEERS, self.peers),
+            Route("GET", paths.PEERS, self.peers, scope=Scope.READ),
         )
 
     def _seen(self, handler: Handler, what: str) -> Handler:

@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 
 from edge.body import MAX_HASH, Body
 from edge.call import Call, Route
+from edge.caller import Scope
 from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
 from loadstats.pick.cache_credit import CacheCredit, CachedLengths
@@ -66,7 +67,7 @@ class PickHandlers:
 
     def routes(self) -> tuple[Route, ...]:
         """The call by method and path."""
-        return (Route("POST", PICK, self.pick),)
+        return (Route("POST", PICK, self.pick, scope=Scope.WRITE),)
 
     def pick(self, call: Call) -> bytes:
         """`POST /v1/load/pick`: choose an engine for a request and count the request on it, in one step.
