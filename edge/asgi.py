@@ -15,10 +15,10 @@ from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
 from edge.errors import BodyTooLarge
 from edge.trailing_slash import Redirect, find_redirect
 
-Scope = dict[str, Any]
+AsgiScope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Asgi = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 
 def wants_page(accept: bytes | None) -> bool:
@@ -34,7 +34,7 @@ class HandlerApp:
         self._pages = pages
         self._max_body_bytes = max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; other kinds of connection are Django's."""
         if scope["type"] == "http":
             route = self._dispatcher.table.find(
@@ -58,7 +58,7 @@ class HandlerApp:
         else:
             await self._pages(scope, receive, send)
 
-    async def _redirect(self, redirect: Redirect, scope: Scope, send: Send) -> None:
+    async def _redirect(self, redirect: Redirect, scope: AsgiScope, send: Send) -> None:
         """Send the client to the call without the slash. Django would do the same, at a hundred times the cost."""
         wall_ns = time_ns()
         sent = [value for name, value in scope["headers"] if name == b"traceid"]
@@ -69,7 +69,7 @@ class HandlerApp:
         await send({"type": "http.response.body", "body": b""})
         self._count(scope, trace_id, redirect.status, wall_ns)
 
-    def _count(self, scope: Scope, trace_id: bytes, status: int, wall_ns: int, reason: str = "") -> None:
+    def _count(self, scope: AsgiScope, trace_id: bytes, status: int, wall_ns: int, reason: str = "") -> None:
         """Count and log an answer that neither a route nor Django gave."""
         client = scope.get("client")
         self._dispatcher.finish_other(
@@ -82,7 +82,7 @@ class HandlerApp:
             wall_ns=wall_ns,
         )
 
-    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _page(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Let Django answer, unless the node is closed: pages change things too. A body that is too large is cut off
         before Django spools it."""
         if self._dispatcher.closed:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from django.template.loader import render_to_string
 
 from edge.arrival import KEY, Arrival, arrive
-from edge.asgi import Receive, Scope, Send, wants_page
+from edge.asgi import Receive, AsgiScope, Send, wants_page
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
 from edge.errors import Unavailable
@@ -60,7 +60,7 @@ class PageApp:
         context = {"problem": self._busy, "trace_id": ""}
         self._busy_page = render_to_string("problem.html", context).encode()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = dict(reversed(scope["headers"]))  # the first of each name
         arrival = arrive(headers.get(b"traceid"), self._dispatcher.trace_ids)
@@ -81,7 +81,7 @@ class PageApp:
         await _send(answer, arrival.trace_id, send)
 
     async def _make(
-        self, scope: Scope, body: bytes, headers: Mapping[bytes, bytes], left: asyncio.Future[None]
+        self, scope: AsgiScope, body: bytes, headers: Mapping[bytes, bytes], left: asyncio.Future[None]
     ) -> PageAnswer | None:
         """Return the answer of Django, or that there is no room; None if the client has left."""
         threads = self._own.get(scope["path"], self._threads)
@@ -108,7 +108,7 @@ class PageApp:
         policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
         return PageAnswer(status, (again, kind, policy), (self._busy_page,))
 
-    def _record(self, scope: Scope, arrival: Arrival, route: str, answer: PageAnswer, reason: str = "") -> None:
+    def _record(self, scope: AsgiScope, arrival: Arrival, route: str, answer: PageAnswer, reason: str = "") -> None:
         """Count and log what Django's middleware does not see."""
         client = scope.get("client")
         self._dispatcher.finish_other(

@@ -16,7 +16,7 @@ from django.urls import path, re_path
 from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
 
-Scope = Mapping[str, Any]
+AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -25,7 +25,7 @@ def sockets(feed: Feed, *, origins: Sequence[str], allowed_hosts: Sequence[str])
     """All websockets of a node."""
     consumer = LoadConsumer.as_asgi(feed=feed)
 
-    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    async def nothing(scope: AsgiScope, receive: Receive, send: Send) -> None:
         feed.meter.refused["path"] += 1
         await refuse(scope, send, 404)
 
@@ -49,7 +49,7 @@ class OwnOrigin(OriginValidator):  # type: ignore[misc] # Channels has no types
         self._feed = feed
         self._allowed_hosts = allowed_hosts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Hand on, or refuse with 403."""
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
@@ -69,7 +69,7 @@ class OwnOrigin(OriginValidator):  # type: ignore[misc] # Channels has no types
             return False
 
 
-async def refuse(scope: Scope, send: Send, status: int) -> None:
+async def refuse(scope: AsgiScope, send: Send, status: int) -> None:
     """Answer the handshake with an HTTP status; Daphne knows only 403."""
     if "websocket.http.response" in scope.get("extensions", {}):
         await send({"type": "websocket.http.response.start", "status": status, "headers": []})

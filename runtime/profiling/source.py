@@ -18,7 +18,7 @@ from typing import NamedTuple
 from runtime.profiling.stack import Frame
 
 
-class Scope(NamedTuple):
+class Definition(NamedTuple):
     """One `def` or `class`.
 
     `start`: its first line.
@@ -41,7 +41,7 @@ class _Open(NamedTuple):
     body: int
 
 
-def scopes(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[Scope]:
+def scopes(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[Definition]:
     """Return every function and class among a file's tokens, inner ones before outer ones."""
     opened: list[_Open] = []
     depth = last_line = 0
@@ -63,7 +63,7 @@ def scopes(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[Scope]:
         else:
             while fresh and opened and opened[-1].depth >= depth:
                 closed = opened.pop()
-                yield Scope(closed.start, closed.body, last_line, closed.name)
+                yield Definition(closed.start, closed.body, last_line, closed.name)
             fresh = False
             if keyword:
                 line = token.start[0]
@@ -84,7 +84,7 @@ class Source:
     """Frames by file and line. `modules` is `sys.modules`. Every file is read once, and its text is not kept."""
 
     def __init__(
-        self, modules: Iterable[tuple[str, ModuleType]], *, read: Callable[[str], Iterable[Scope]] | None = None
+        self, modules: Iterable[tuple[str, ModuleType]], *, read: Callable[[str], Iterable[Definition]] | None = None
     ) -> None:
         self._modules: dict[str, str] = {}
         for name, module in modules:
@@ -92,7 +92,7 @@ class Source:
             if isinstance(file, str):
                 self._modules.setdefault(file, name)
         self._read = read or _scopes_of_file
-        self._scopes: dict[str, list[Scope]] = {}
+        self._scopes: dict[str, list[Definition]] = {}
         self._frames: dict[tuple[str, int], Frame] = {}
 
     def frame(self, filename: str, line: int) -> Frame:
@@ -118,6 +118,6 @@ class Source:
         return Frame(module, "<module>" if found or module else os.path.basename(filename), filename, 0, line)
 
 
-def _scopes_of_file(filename: str) -> Iterator[Scope]:
+def _scopes_of_file(filename: str) -> Iterator[Definition]:
     with tokenize.open(filename) as file:
         yield from scopes(tokenize.generate_tokens(file.readline))

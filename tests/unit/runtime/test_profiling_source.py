@@ -19,13 +19,13 @@ from types import CodeType, ModuleType
 
 import pytest
 
-from runtime.profiling.source import Scope, Source, scopes
+from runtime.profiling.source import Definition, Source, scopes
 
 # Code without a `def` or `class` of its own: it belongs to the function around it.
 INLINE = ("<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
 
-def found(text: str) -> set[Scope]:
+def found(text: str) -> set[Definition]:
     lines = io.StringIO(textwrap.dedent(text).lstrip("\n"))
     return set(scopes(tokenize.generate_tokens(lines.readline)))
 
@@ -53,20 +53,20 @@ def test_it_knows_functions_methods_and_what_they_hold() -> None:
         pass
     """
     assert found(text) == {
-        Scope(1, 2, 14, "Outer"),
-        Scope(4, 7, 12, "Outer.method"),
-        Scope(11, 11, 11, "Outer.method.<locals>.inner"),
-        Scope(14, 14, 14, "Outer.Nested"),
-        Scope(16, 17, 19, "last"),
+        Definition(1, 2, 14, "Outer"),
+        Definition(4, 7, 12, "Outer.method"),
+        Definition(11, 11, 11, "Outer.method.<locals>.inner"),
+        Definition(14, 14, 14, "Outer.Nested"),
+        Definition(16, 17, 19, "last"),
     }
 
 
 def test_a_file_that_ends_without_a_newline_is_read_to_its_end() -> None:
-    assert found("def f():\n    return 1") == {Scope(1, 2, 2, "f")}
+    assert found("def f():\n    return 1") == {Definition(1, 2, 2, "f")}
 
 
 def test_a_functions_head_belongs_to_where_it_is_made() -> None:
-    source = Source([], read=lambda _: [Scope(5, 7, 8, "f.<locals>.g"), Scope(2, 3, 9, "f")])
+    source = Source([], read=lambda _: [Definition(5, 7, 8, "f.<locals>.g"), Definition(2, 3, 9, "f")])
     names = [source.frame("x.py", line).name for line in range(1, 11)]
     assert names == ["<module>", "<module>", *["f"] * 4, "f.<locals>.g", "f.<locals>.g", "f", "<module>"]
 
@@ -107,7 +107,7 @@ def test_a_line_outside_of_functions_is_the_modules() -> None:
 def test_a_file_that_cannot_be_read_is_named_instead(error: Exception) -> None:
     reads: list[str] = []
 
-    def read(filename: str) -> list[Scope]:
+    def read(filename: str) -> list[Definition]:
         reads.append(filename)
         raise error
 
@@ -120,4 +120,4 @@ def test_a_file_that_cannot_be_read_is_named_instead(error: Exception) -> None:
 
 def test_modules_without_a_file_are_passed_over() -> None:
     odd: list[tuple[str, ModuleType]] = [("gone", None), ("sys", sys)]  # type: ignore[list-item]
-    assert Source(odd, read=lambda _: [Scope(1, 2, 2, "f")]).frame("/x.py", 2).name == "f"
+    assert Source(odd, read=lambda _: [Definition(1, 2, 2, "f")]).frame("/x.py", 2).name == "f"
