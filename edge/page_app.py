@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from django.template.loader import render_to_string
 
 from edge.arrival import KEY, Arrival, arrive
-from edge.asgi import Receive, AsgiScope, Send, wants_page
+from edge.asgi import AsgiScope, Receive, Send, wants_page
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
 from edge.errors import Unavailable
