@@ -47,6 +47,7 @@ class HandlerApp:
                 if not wants_page(headers.get(b"accept")):
                     client = scope.get("client")
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
+                    call.credentials = scope.get("credentials")
                     await self._serve(route, call, receive, send)
                     return
             query = scope["query_string"].decode("latin-1")

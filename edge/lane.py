@@ -91,6 +91,7 @@ class Lane(HttpToolsProtocol):
         """Take the connection."""
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
+        self.credentials = self.shared.certificates.of(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: mostly exactly one request with a known head."""
@@ -389,6 +390,7 @@ class Lane(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        self.scope["credentials"] = self.credentials  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -402,6 +404,7 @@ class Lane(HttpToolsProtocol):
         trace_id = dispatcher.trace_ids.of(trace_header)
         client = self.client
         call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
+        call.credentials = self.credentials
         status, answer = dispatcher.serve(route, call, trace_id)
         if status != 200:
             start = shared.start(status)
