@@ -32,10 +32,10 @@ from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
-from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -72,7 +72,7 @@ def build_doors(config: Config) -> Doors:
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
         hosts=HostRule(own_names(config), config.web.allowed_hosts),
-        site=Site(config.sockets.origins),
+        sites=PageSites(config.sockets.origins),
     )
 
 
@@ -93,6 +93,7 @@ class Node:
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -103,7 +104,7 @@ class Node:
             forget=caches.handlers.forget,
         )
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
@@ -113,9 +114,7 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(
-            table, TraceIds(SystemRandom().getrandbits(128)), logs.access, build_doors(config)
-        )
+        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -144,7 +143,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
