@@ -34,6 +34,11 @@ class Credentials(Struct):
     nonce: bytes = b""
     proofs: int = 0
 
+    def caller_for(self, scope: Scope | None) -> Caller | None:
+        """Return the holder of the certificate if it has the scope. Without it a holder is a stranger like others."""
+        caller = self.caller
+        return caller if caller is not None and scope in caller.scopes else None
+
 
 class Certificates:
     """Says who the holders of verified certificates are.

@@ -25,13 +25,16 @@ from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
 from edge.handshakes import Handshakes
+from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
@@ -39,6 +42,7 @@ from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
 from metadata_center.metrics import NodeCollector
+from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
 from metadata_center.tls import NodeTls, TlsCollector
 from replication.part import Replication
@@ -63,6 +67,17 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+
+
+def build_doors(config: Config) -> Doors:
+    """Return the doors of a configuration."""
+    return Doors(
+        required=config.auth.required,
+        operate_from=config.auth.operate_from,
+        trust_loopback=config.auth.trust_loopback,
+        hosts=HostRule(own_names(config), config.web.allowed_hosts),
+        sites=PageSites(config.sockets.origins),
+    )
 
 
 class Node:
@@ -92,6 +107,7 @@ class Node:
         )
 
         name = self._identity.name
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -103,7 +119,7 @@ class Node:
         )
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None
-        replication = Replication(config, name, self._load, caches, discovery, self._cold, peers)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
@@ -113,7 +129,7 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -144,7 +160,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
