@@ -33,7 +33,6 @@ from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
-from replication.paths import SECRET_HEADER
 from replication.replica import Replica
 from runtime.cold_start import ColdStart
 from runtime.config import Config
@@ -77,7 +76,13 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret, doors)
+        admission = Admission(
+            config.replication.secret,
+            doors,
+            origin=self._journal.origin.name,
+            by_address=config.http.client_cert != "required",
+        )
+        self._secret = admission.secret
         self.links = Links(
             self._replica,
             self._journal,
@@ -100,8 +105,6 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        secret = config.replication.secret
-        self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
         self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
@@ -148,7 +151,7 @@ class Replication(AppPart):
             port,
             dial_seconds=replication.dial_timeout_seconds,
             request_seconds=replication.request_timeout_seconds,
-            headers=self._headers,
+            secret=self._secret,
             tls=self._tls,
             peer_names=replication.peer_names,
         )
