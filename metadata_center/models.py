@@ -1,8 +1,13 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What people may be permitted to see and do of a node itself. No tables: the rows are the running node's parts."""
+"""What people may be permitted to see and do of a node itself: without tables, the rows are the running node's parts.
+
+And one table: the key that nodes share.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from django.db import models
 
@@ -49,3 +54,23 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SharedKey(models.Model):
+    """What nodes that share a database sign sessions with. One row.
+
+    `made`: the key of the nodes that have none in their configuration.
+    `in_use`: the fingerprint of the key of the node that was started last.
+    """
+
+    ONLY: Final = 1
+
+    id = models.SmallIntegerField(primary_key=True)
+    made = models.CharField(max_length=128)
+    in_use = models.CharField(max_length=64, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return "key"

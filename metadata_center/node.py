@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import cast
@@ -36,11 +37,13 @@ from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.accounts.part import Accounts
 from metadata_center.metrics import NodeCollector
 from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.data_folder import DataFolder
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -89,12 +92,14 @@ class Node:
         )
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
             discovery,
             replication,
             NodeItself(logs, self._health),
+            self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())
@@ -138,6 +143,7 @@ class Node:
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
         found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (*found, self._accounts.gate)
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:
