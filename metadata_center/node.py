@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import cast
@@ -39,6 +40,7 @@ from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.accounts.part import Accounts
 from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
@@ -46,6 +48,7 @@ from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.data_folder import DataFolder
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -107,6 +110,7 @@ class Node:
         self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
             self._trail,
             self._load,
@@ -114,6 +118,7 @@ class Node:
             discovery,
             replication,
             NodeItself(logs, self._health),
+            self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())
@@ -165,6 +170,7 @@ class Node:
             self._celery,
             self._dispatcher,
             self._trail.audit,
+            self._accounts.gate,
             *self._parts,
         )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}

@@ -198,10 +198,21 @@ class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Django's side, and the names of the node."""
 
+    # Accounts, sessions and the admin's log of all nodes. Empty: SQLite in DataDir, of this node alone.
+    database: str = field(default="", name="Database")
+    # With a Database and without a key of its own, the key is kept there, so that all nodes have the same.
     secret_key: str = field(default="", name="SecretKey")
     # Names that public DNS could give, in `Host`. All others are fine: edge/hosts.py.
     allowed_hosts: tuple[str, ...] = field(default=(), name="AllowedHosts")
     tls_proxy: bool = field(default=False, name="TLSProxy")
+    # A log-in without a page asked for ends after the first, any log-in after the second.
+    session_idle_seconds: PositiveSeconds = field(default=2 * 3600.0, name="SessionIdle")
+    session_max_seconds: PositiveSeconds = field(default=12 * 3600.0, name="SessionMax")
+    # Wrong passwords of one account from one address; four times as many of one account, and from one address.
+    log_in_tries: Annotated[int, Meta(ge=1, le=1000)] = field(default=5, name="LogInTries")
+    log_in_pause_seconds: PositiveSeconds = field(default=15 * 60.0, name="LogInPause")
+    # Browsers that had a page over TLS take nothing else from this host for so long.
+    hsts_seconds: Seconds = field(default=3600.0, name="HSTS")
     # Pages that are made at a time. Making one is computing: two at a time are no sooner done than one after the other,
     # and calls wait longer for the interpreter: nine of ten, under a flood on a busy machine, 20 ms for 9.
     page_threads: Annotated[int, Meta(ge=1, le=64)] = field(default=1, name="PageThreads")
