@@ -43,6 +43,11 @@ class _Spellings:
         self._scheme = scheme
         self._strangers: set[bytes] = set()
 
+    @property
+    def size(self) -> int:
+        """How many values are remembered."""
+        return len(self.known) + len(self._strangers)
+
     def look(self, value: bytes) -> Grant | None:
         """Return the key of a value that is not known yet, and remember what was found."""
         if value in self._strangers or len(value) > MAX_BYTES:
@@ -149,6 +154,11 @@ class KeyRing:
             for each in part
             if table.by_name.get(each.name) is not each
         ]
+
+    def remembered(self) -> int:
+        """Return how many header values are remembered."""
+        table = self._table
+        return table.authorization.size + table.x_api_key.size
 
     def __len__(self) -> int:
         return len(self._table.by_name)

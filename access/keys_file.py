@@ -138,14 +138,12 @@ def _read_key(table: dict[str, Any], place: Place, number: int) -> Grant:
     try:
         expires = None if "expires" not in table else _stamp(table["expires"])
     except ValueError:
-        example = "2027-01-31T00:00:00Z"
-        raise fault("expires", f"expected a time with its zone, such as {example}, got {shown(table['expires'])}") from None
+        expected = "expected a time with its zone, such as 2027-01-31T00:00:00Z"
+        raise fault("expires", f"{expected}, got {shown(table['expires'])}") from None
     return grant(name, bytes.fromhex(digest), scopes, clusters, expires)
 
 
-def _texts(
-    value: object, problem_of: Callable[[str], str], fault: Callable[[str], ConfigError]
-) -> Iterator[str]:
+def _texts(value: object, problem_of: Callable[[str], str], fault: Callable[[str], ConfigError]) -> Iterator[str]:
     if not isinstance(value, list):
         raise fault(f"expected a list of texts, got {shown(value)}")
     for each in value:

@@ -51,7 +51,7 @@ class AccessKey(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or str(self.pk)  # the admin log makes one of nothing but what it was called by
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save it, under a new mark. `last_used_at` is written by updates, which leave the mark alone."""

@@ -13,11 +13,12 @@ from prometheus_client.registry import Collector
 
 from access.database_source import DatabaseSource
 from access.file_source import FileSource
+from access.grant import Grant
 from access.key_ring import KeyRing
 from access.keys_file import parse, read
 from access.metrics import KeysCollector
 from access.revocations import Revocations
-from access.source import SourceWatch
+from access.source import KeySource, SourceWatch
 from edge.lasting import Lasting
 from edge.part import AppPart, HealthCheck, LoopPart
 from runtime.config import Config
@@ -40,14 +41,19 @@ class Access(AppPart):
         if path:
             parse(path, read(path))
         self.ring = KeyRing()
-        sources = [FileSource(path)] if path else []
-        self._watches = {each.name: SourceWatch(each, self.ring) for each in (*sources, DatabaseSource())}
+        sources: list[KeySource] = [FileSource(path)] if path else []  # of two keys of one name the file's holds
+        sources.append(DatabaseSource())
+        self._watches = {each.name: SourceWatch(each, self.ring) for each in sources}
         self._revocations = Revocations(self.ring, lasting)
 
     def look_soon(self) -> None:
         """Take a change of the keys that was made here at once. Any thread may call."""
         for watch in self._watches.values():
             watch.look_soon()
+
+    def keys_of_the_file(self) -> list[Grant]:
+        """Return the keys of `[Auth] KeysFile` that are known now."""
+        return self.ring.grants(FileSource.name)
 
     def collectors(self) -> Iterable[Collector]:
         return [KeysCollector(self.ring, self._watches, self._revocations)]

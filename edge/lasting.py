@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Calls and sockets that last, by who began them, so that they end when that caller's key does. Owned by the event loop.
+"""Calls and sockets that last, by who began them, so that they end when that caller's key does. Owned by the loop.
 
 Only those of callers with a key, a session or a certificate are here; strangers have nothing that could be revoked.
 """

@@ -113,7 +113,6 @@ class EngineHandlers:
         rows = yield from self._ledger.totals(names)
         return encode(rows)
 
-
     def _names(self, after: str, limit: int, caller: Caller | None) -> Generator[None, None, list[str]]:
         """Return the next clusters by name that the caller may name."""
         if caller is None or not caller.clusters:

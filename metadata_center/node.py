@@ -20,14 +20,16 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
@@ -65,9 +67,10 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -93,6 +96,9 @@ class Node:
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -101,6 +107,8 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery, self._cold)
@@ -108,14 +116,13 @@ class Node:
             self._load,
             caches,
             discovery,
+            access,
             replication,
             NodeItself(logs, self._health),
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(
-            table, TraceIds(SystemRandom().getrandbits(128)), logs.access, build_doors(config)
-        )
+        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,

@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
+    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis, _key):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -167,3 +167,10 @@ def _redis(config: Config) -> Problem | None:
     if not url or re.match(r"(rediss?|unix)://", url):
         return None
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
+
+
+def _key(config: Config) -> Problem | None:
+    key = config.replication.key
+    if not key or (key.isascii() and key.isprintable() and " " not in key):
+        return None
+    return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")

@@ -30,7 +30,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the three words and what each takes."""
         # Parsers of Django's own take arguments that argparse does not know.
-        words = parser.add_subparsers(dest="word", required=True, parser_class=type(parser), metavar="create|list|revoke")
+        kind = type(parser)
+        words = parser.add_subparsers(dest="word", required=True, parser_class=kind, metavar="create|list|revoke")
         create = words.add_parser("create", help="make a key and print it as the last word")
         create.add_argument("--name", required=True, help="what people call it; logs and the audit trail name it")
         create.add_argument(
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         expires = end_of(options["expires"], timezone.now()) if options["expires"] else None
         name, clusters = checked_name(options["name"]), options["cluster"]
         if name in {each.name for each in _of_the_file()}:
-            raise WrongKey("name", f"{name} is in use: [Auth] KeysFile has a key of this name, which would hold instead")
+            raise WrongKey("name", f"{name} is in use in [Auth] KeysFile, whose key would hold instead")
         if options["file"]:
             key = new_key()
             self.stdout.write("Add this to the file that [Auth] KeysFile names:\n\n")
