@@ -34,10 +34,10 @@ from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
-from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -75,7 +75,7 @@ def build_doors(config: Config, keys: KeyTable) -> Doors:
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
         hosts=HostRule(own_names(config), config.web.allowed_hosts),
-        site=Site(config.sockets.origins),
+        sites=PageSites(config.sockets.origins),
     )
 
 
@@ -111,7 +111,7 @@ class Node:
             allow=doors.caller,
         )
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
             self._load,
             caches,
@@ -151,7 +151,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
