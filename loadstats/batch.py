@@ -134,7 +134,9 @@ class BatchHandlers:
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         large = AsyncHandler(run_in_slices(self.batch), lambda query, size: size > LARGE_BYTES)
-        return (Route("POST", BATCH, run_whole(self.batch), async_handler=large, scope=Scope.WRITE),)
+        parts = frozenset({Scope.OPERATE})
+        whole = run_whole(self.batch)
+        return (Route("POST", BATCH, whole, async_handler=large, scope=Scope.WRITE, part_scopes=parts),)
 
     def batch(self, call: Call) -> Generator[None, None, bytes]:
         """`POST /v1/load/batch`: many operations in one call, up to 10,000.
