@@ -41,6 +41,7 @@ from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
@@ -110,9 +111,11 @@ class Node:
             lasting=lasting,
             allow=doors.caller,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
@@ -122,7 +125,8 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -161,7 +165,16 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:

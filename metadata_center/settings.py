@@ -125,7 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "metadata_center.audit.changes.PasswordWatch"}]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
