@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import cast
@@ -20,16 +21,18 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
 from edge.handshakes import Handshakes
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
@@ -41,6 +44,8 @@ from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.accounts.part import Accounts
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
@@ -48,6 +53,7 @@ from metadata_center.tls import NodeTls, TlsCollector
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.data_folder import DataFolder
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -69,9 +75,10 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -107,7 +114,9 @@ class Node:
         )
 
         name = self._identity.name
-        doors = build_doors(config)
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -116,20 +125,28 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
+            access,
             replication,
             NodeItself(logs, self._health),
+            self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -170,7 +187,17 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            self._accounts.gate,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:

@@ -18,6 +18,7 @@ from edge.call import Call, Handler
 from edge.caller import Scope
 from edge.doors import Doors
 from edge.errors import Forbidden, Unauthorized
+from edge.reach import check_all
 from replication.paths import PROOF_HEADER, SECRET_HEADER
 from replication.secret import Secret
 from runtime.config.endpoint import canonical_address
@@ -69,6 +70,7 @@ class Admission:
         if self._knows_secret(call, path):
             return
         if call.caller is not None and Scope.REPLICATE in call.caller.scopes:
+            check_all(call.caller, "replication")
             return
         required = self._doors.required
         trusted = self._by_address and not required

@@ -105,6 +105,8 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
+        key = config.replication.key
+        self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
         self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
@@ -151,6 +153,7 @@ class Replication(AppPart):
             port,
             dial_seconds=replication.dial_timeout_seconds,
             request_seconds=replication.request_timeout_seconds,
+            headers=self._headers,
             secret=self._secret,
             tls=self._tls,
             peer_names=replication.peer_names,

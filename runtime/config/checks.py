@@ -7,6 +7,7 @@ Runs once, at start. Reads the file system and changes nothing. The defaults pas
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import re
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.config.database_url import FILES, VERIFYING, DatabaseUrl, parse_database_url
 from runtime.config.endpoint import parse_endpoint
 from runtime.config.error import ConfigError, shown
 from runtime.config.schema import Config
@@ -39,7 +41,19 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
+    for find in (
+        _host,
+        _discovery,
+        _address,
+        _ports,
+        _certificate,
+        _log_files,
+        _broker,
+        _redis,
+        _database,
+        _sessions,
+        _key,
+    ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -210,3 +224,46 @@ def _redis(config: Config) -> Problem | None:
     if not url or re.match(r"(rediss?|unix)://", url):
         return None
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
+
+
+def _database(config: Config) -> Problem | None:
+    if not config.web.database:
+        return None
+    paths = ("Web.Database",)
+    try:
+        url = parse_database_url(config.web.database)
+    except ValueError as error:
+        return Problem(paths, str(error))
+    if problem := _database_files(url):
+        return Problem(paths, problem)
+    if importlib.util.find_spec("psycopg") is None:
+        return Problem(paths, "needs the extra `postgres`: pip install 'metadata-center[postgres]'")
+    return None
+
+
+def _database_files(url: DatabaseUrl) -> str:
+    """Return which file of the URL is wrong, empty if none is."""
+    for name in FILES:
+        file = url.options.get(name, "")
+        if not file or (name, file) == ("sslrootcert", "system"):
+            continue
+        try:
+            Path(file).open("rb").close()
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+    if url.options.get("sslmode") in VERIFYING and not url.options.get("sslrootcert"):
+        return "sslmode: to verify the server, name its authority: sslrootcert=FILE, or sslrootcert=system"
+    return ""
+
+
+def _sessions(config: Config) -> Problem | None:
+    if config.web.session_idle_seconds <= config.web.session_max_seconds:
+        return None
+    return Problem(("Web.SessionIdle", "Web.SessionMax"), "[Web] SessionIdle is longer than SessionMax")
+
+
+def _key(config: Config) -> Problem | None:
+    key = config.replication.key
+    if not key or (key.isascii() and key.isprintable() and " " not in key):
+        return None
+    return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")

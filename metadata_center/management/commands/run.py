@@ -16,7 +16,7 @@ from django.urls import get_resolver
 
 from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
-from metadata_center.accounts import bring_up_to_date
+from metadata_center.accounts.migration import bring_up_to_date
 from metadata_center.configuration import log_notes
 from metadata_center.interrupts import let_interrupts_end_the_process
 from metadata_center.node import Node
@@ -48,7 +48,8 @@ class Command(BaseCommand):
             logs = configure(config.log)
             log_notes(settings.LOADED)
             try:
-                bring_up_to_date(folder)
+                if not config.web.database:  # else the node's part does so, as often as it takes
+                    bring_up_to_date(folder)
             except ConfigError as error:  # accounts are for pages; the load can be counted without
                 logger.error("%s; pages that need an account will fail", error)  # noqa: TRY400 one line says it
             try:
