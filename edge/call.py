@@ -31,6 +31,7 @@ class Call(Struct, gc=False):
     `client`: the address that the call came from; empty if the transport has none.
     `caller`: who makes it; None for one that has proved nothing but its address.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
+    `retry_seconds`: out, set by the dispatcher: after how many seconds the caller may ask again; 0 if nothing is said.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
     """
@@ -44,6 +45,7 @@ class Call(Struct, gc=False):
     waited_ns: int = 0
     reason: str = ""
     caller: Caller | None = None
+    retry_seconds: int = 0
 
 
 class NotModified(Exception):

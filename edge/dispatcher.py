@@ -12,9 +12,12 @@ from typing import Protocol
 
 from edge import envelope
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
+from edge.client import client_of
 from edge.domains import Domains
 from edge.envelope import TraceIds, trace_text
 from edge.errors import ContractError, InternalError, Unavailable
+from edge.quotas import Quotas
+from runtime.config.schema import QuotasSettings
 from runtime.metrics.meter import PageMeters
 
 logger = logging.getLogger("edge")
@@ -50,15 +53,24 @@ class Dispatcher:
     `table`: the routes.
     `trace_ids`: makes and checks trace ids.
     `access`: the access log; None if there is none.
+    `quotas`: what each client takes, and may.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
     `closed`: clients' calls are refused. Those of other nodes are served on.
     """
 
-    def __init__(self, table: Table, trace_ids: TraceIds, access: AccessRecorder | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        trace_ids: TraceIds,
+        access: AccessRecorder | None = None,
+        *,
+        quotas: Quotas | None = None,
+    ) -> None:
         self.table = table
         self.trace_ids = trace_ids
         self.access = access
+        self.quotas = Quotas(QuotasSettings()) if quotas is None else quotas
         self.pages = PageMeters()
         self.domains = Domains()
         self.closed = False
@@ -84,7 +96,11 @@ class Dispatcher:
         if self.closed and not route.internal:
             return self.refuse_stopping(trace_id)
         try:
-            data = await async_handler.handler(call)
+            if async_handler.idle:
+                with self.quotas.waits.place(client_of(call)):
+                    data = await async_handler.handler(call)
+            else:
+                data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
@@ -93,6 +109,7 @@ class Dispatcher:
         """Return status and body of any answer but a 200."""
         if isinstance(problem, ContractError):
             call.reason = problem.reason
+            call.retry_seconds = problem.retry_seconds
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
             return 304, b""

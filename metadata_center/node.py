@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ from edge.page_metrics import PagesCollector
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
+from edge.quotas import Quotas
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -59,6 +61,7 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+OWN_FILES = 256  # that the node may have open beside connections
 
 
 class Node:
@@ -98,7 +101,15 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+        caps = {
+            "connections": max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_FILES, OWN_FILES),
+            "waits": config.http.max_waiters,
+            "sockets": config.sockets.max_clients,
+            "pages": config.web.page_queue,
+        }
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._quotas = Quotas(config.quotas, caps)
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, quotas=self._quotas)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
