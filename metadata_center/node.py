@@ -25,7 +25,9 @@ from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
+from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
@@ -35,10 +37,12 @@ from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from edge.quotas import Quotas
+from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
 from metadata_center.metrics import NodeCollector
+from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.cold_start import ColdStart
@@ -62,6 +66,17 @@ SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
 OWN_FILES = 256  # that the node may have open beside connections
+
+
+def build_doors(config: Config) -> Doors:
+    """Return the doors of a configuration."""
+    return Doors(
+        required=config.auth.required,
+        operate_from=config.auth.operate_from,
+        trust_loopback=config.auth.trust_loopback,
+        hosts=HostRule(own_names(config), config.web.allowed_hosts),
+        site=Site(config.sockets.origins),
+    )
 
 
 class Node:
@@ -109,7 +124,7 @@ class Node:
         }
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
         self._quotas = Quotas(config.quotas, caps)
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, quotas=self._quotas)
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), self._quotas)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
