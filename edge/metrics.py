@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from edge.lane_state import LaneState
+from edge.quotas import Quotas
 from runtime.metrics.aliases import with_aliases
 from runtime.metrics.meter import Meter, buckets_in_seconds
 
@@ -23,6 +24,7 @@ class EdgeCollector(Collector):
     def __init__(self, lanes: LaneState) -> None:
         self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
+        self._quotas = lanes.quotas
 
     def collect(self) -> Iterator[Metric]:
         answers = CounterMetricFamily(
@@ -52,9 +54,30 @@ class EdgeCollector(Collector):
             "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
         )
 
+        yield from _quota_metrics(self._quotas)
+
     def _meters(self) -> dict[tuple[str, str], Meter]:
         """Return copies of the meters by route and method. Django may have served a path of the table too."""
         meters = {(route.path, route.method): route.meter.copy() for route in self._dispatcher.table}
         for method, path, meter in self._dispatcher.pages.items():
             meters.setdefault((path, method), Meter()).add(meter)
         return meters
+
+
+def _quota_metrics(quotas: Quotas) -> Iterator[Metric]:
+    """Yield what clients were refused, and what the largest of them holds. No client is a label: they are unbounded."""
+    refused = CounterMetricFamily(
+        "metadata_center_quota_refused", "Refused because a client had its most, by limit.", labels=["limit"]
+    )
+    refused.add_metric(["calls"], quotas.calls_refused)
+    largest = GaugeMetricFamily(
+        "metadata_center_quota_largest_client", "What the client holds that holds most, by limit.", labels=["limit"]
+    )
+    for places in quotas.kinds():
+        refused.add_metric([places.kind], places.refused)
+        largest.add_metric([places.kind], max((held for _, held in places.largest(1)), default=0))
+    yield refused
+    yield largest
+    yield GaugeMetricFamily(
+        "metadata_center_quota_clients", "Clients that hold a connection.", value=len(quotas.connections)
+    )

@@ -30,6 +30,7 @@ class Quotas:
     """The accounts of all clients, and their places.
 
     `connections`, `waits`, `sockets`, `pages`: the places that clients hold.
+    `scrapes`, `log_ins`: pages with threads of their own.
     `calls_refused`: calls beyond the limit.
 
     `caps`: places of all clients together, by kind, where there is such a bound.
@@ -57,6 +58,8 @@ class Quotas:
         self.waits = places("waits", "Waits", settings.waits)
         self.sockets = places("sockets", "Sockets", settings.sockets)
         self.pages = places("pages", "Pages", settings.pages)
+        self.scrapes = places("scrapes", "Pages", settings.pages)
+        self.log_ins = places("log-ins", "Pages", settings.pages)
         self.calls_refused = 0
         self._rate = settings.calls_per_second
         self._clock = clock
@@ -156,7 +159,7 @@ class Quotas:
 
     def kinds(self) -> tuple[Places, ...]:
         """Return the kinds of places."""
-        return self.connections, self.waits, self.sockets, self.pages
+        return self.connections, self.waits, self.sockets, self.pages, self.scrapes, self.log_ins
 
     def accounts(self) -> list[Account]:
         """Return the accounts of all clients that are known now."""

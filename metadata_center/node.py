@@ -79,6 +79,20 @@ def build_doors(config: Config) -> Doors:
     )
 
 
+def build_quotas(config: Config) -> Quotas:
+    """Return the quotas of a configuration. The process's limit of open files bounds connections."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    caps = {
+        "connections": max(files - OWN_FILES, OWN_FILES),
+        "waits": config.http.max_waiters,
+        "sockets": config.sockets.max_clients,
+        "pages": config.web.page_queue,
+        "scrapes": SCRAPES,
+        "log-ins": LOG_INS,
+    }
+    return Quotas(config.quotas, caps)
+
+
 class Node:
     """One process's parts. `start` may be called once, `stop` always.
 
@@ -96,6 +110,7 @@ class Node:
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
+        quotas = build_quotas(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -112,19 +127,12 @@ class Node:
             caches,
             discovery,
             replication,
-            NodeItself(logs, self._health),
+            NodeItself(logs, self._health, quotas),
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        caps = {
-            "connections": max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_FILES, OWN_FILES),
-            "waits": config.http.max_waiters,
-            "sockets": config.sockets.max_clients,
-            "pages": config.web.page_queue,
-        }
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._quotas = Quotas(config.quotas, caps)
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), self._quotas)
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), quotas)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -135,9 +143,9 @@ class Node:
             cold_seconds=self._cold.seconds,
         )
         self._cold.on_filled = self.lanes.check_cold
-        self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
-        self._scrapes = PageThreads(1, SCRAPES, name="scrape")
-        self._log_ins = PageThreads(1, LOG_INS, name="log-in")
+        self._pages = PageThreads(config.web.page_threads, config.web.page_queue, quotas.pages)
+        self._scrapes = PageThreads(1, SCRAPES, quotas.scrapes, name="scrape")
+        self._log_ins = PageThreads(1, LOG_INS, quotas.log_ins, name="log-in")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [

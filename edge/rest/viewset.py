@@ -97,6 +97,8 @@ class HandlerViewSet(ViewSet):
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
             return HttpResponseNotModified(headers=tags)
+        if call.retry_seconds:
+            tags["Retry-After"] = str(call.retry_seconds)
         return Response(answer, status=status, headers=tags)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
