@@ -11,7 +11,9 @@ import logging
 from typing import Protocol
 
 from edge import envelope
+from edge.audit import Audit
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
+from edge.caller import Scope
 from edge.client import client_of
 from edge.domains import Domains
 from edge.doors import Doors
@@ -22,6 +24,9 @@ from runtime.config.schema import QuotasSettings
 from runtime.metrics.meter import PageMeters
 
 logger = logging.getLogger("edge")
+
+_OPERATE = Scope.OPERATE
+_NOT_ALLOWED = frozenset({401, 403})
 
 
 class AccessRecorder(Protocol):
@@ -54,6 +59,7 @@ class Dispatcher:
     `table`: the routes.
     `trace_ids`: makes and checks trace ids.
     `access`: the access log; None if there is none.
+    `audit`: the audit trail; None if there is none. Each call that needs `Scope.OPERATE` is written there.
     `quotas`: what each client takes, and may.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
@@ -66,13 +72,16 @@ class Dispatcher:
         table: Table,
         trace_ids: TraceIds,
         access: AccessRecorder | None = None,
+        *,
         doors: Doors | None = None,
+        audit: Audit | None = None,
         quotas: Quotas | None = None,
     ) -> None:
         self.table = table
         self.doors = Doors() if doors is None else doors
         self.trace_ids = trace_ids
         self.access = access
+        self.audit = audit
         self.quotas = Quotas(QuotasSettings()) if quotas is None else quotas
         self.pages = PageMeters()
         self.domains = Domains()
@@ -98,6 +107,8 @@ class Dispatcher:
             data = route.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
+        if route.scope is _OPERATE or call.acts:
+            self._operated(route, call, data, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     async def serve_async(
@@ -115,6 +126,8 @@ class Dispatcher:
                 data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
+        if route.scope is _OPERATE or call.acts:
+            self._operated(route, call, data, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     def _other(self, route: Route, call: Call, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
@@ -122,13 +135,21 @@ class Dispatcher:
         if isinstance(problem, ContractError):
             call.reason = problem.reason
             call.retry_seconds = problem.retry_seconds
+            if self.audit is not None and route.scope is _OPERATE and problem.status in _NOT_ALLOWED:
+                self.audit.call_refused(route, call, trace_id, problem)
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
             return 304, b""
         logger.error("%s %s failed, trace id %s", route.method, route.path, trace_text(trace_id), exc_info=problem)
+        if self.audit is not None and (route.scope is _OPERATE or call.acts):
+            self.audit.call_failed(route, call, trace_id)
         failed = InternalError("the log has the cause, under this trace id")
         call.reason = failed.reason
         return self.refuse(failed, trace_id)
+
+    def _operated(self, route: Route, call: Call, data: bytes, trace_id: bytes) -> None:
+        if self.audit is not None and (call.acts or route.method != "GET"):  # a look changes nothing
+            self.audit.call_done(route, call, trace_id, b"" if route.internal else data)
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:

@@ -4,7 +4,8 @@
 
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
-websockets, and calls for an async handler.
+websockets, calls for an async handler, and those that only a person's session can let in. What the doors say of a head
+is remembered with it, so that a call without a key costs nothing more.
 
 A connection has at most one request under way, whoever answers it. The parser gets no byte of the next one before the
 answer is written to a client that reads. Until then the bytes wait, at most as many as one read gives, and nothing more
@@ -95,6 +96,7 @@ class Lane(HttpToolsProtocol):
         self._size = 0  # of the body so far
         self._started = 0  # when the head was complete
         self._upgrade = False
+        self._excess_route: Route | None = None  # its route, if it has one
         self._excess: TooMany | None = None  # why the request being read will be refused, when it is complete
         self._idle = False  # the request being served only waits for something to happen
         self.url = b""
@@ -261,19 +263,29 @@ class Lane(HttpToolsProtocol):
         route, query = self._find_route()
         size = self.shared.max_body_bytes if chunked else length
         async_handler = None if route is None else route.choose_async(query, size)
-        http_1_0 = self.parser.get_http_version() != "1.1"
-        head = None if route is None else Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
-        if head is None or async_handler is not None or websocket or wants_page(headers.get(b"accept")):
-            if not self._count(route):
-                self._excess = TooMany(self.shared.quotas.excess(self.account))
-                self._head = head
-                if websocket:
-                    self._refuse(self._excess)
-                return
-            self._hand_over()
-            self._idle = async_handler is not None and async_handler.idle
+        doors = self.shared.dispatcher.doors
+        if (
+            route is None
+            or async_handler is not None
+            or websocket
+            or wants_page(headers.get(b"accept"))
+            or doors.asks_session(route.scope, headers)
+        ):
+            if self._may_hand_over(route, websocket=websocket):
+                self._hand_over()
+                self._idle = async_handler is not None and async_handler.idle
             return
-        self._head = head
+        fault = self._head_fault()
+        self._head = Head(
+            route,
+            query,
+            headers,
+            length,
+            keep_alive=self.parser.should_keep_alive(),
+            http_1_0=self.parser.get_http_version() != "1.1",
+            is_open=fault is None and doors.is_open(route.scope, headers),
+            fault=fault,
+        )
         if headers.get(b"expect", b"").lower() == b"100-continue" and (length or chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -309,7 +321,7 @@ class Lane(HttpToolsProtocol):
             keep = self.parser.should_keep_alive()
             trace_header = next((value for name, value in self.headers if name.lower() == b"traceid"), None)
             bodiless = self.parser.get_method() == b"HEAD"
-            self._write_excess(self._head, self._excess, trace_header, keep=keep, bodiless=bodiless)
+            self._write_excess(self._excess_route, self._excess, trace_header, keep=keep, bodiless=bodiless)
             return
         head = self._head
         assert head is not None
@@ -420,6 +432,10 @@ class Lane(HttpToolsProtocol):
             return self._too_large()
         return None
 
+    def _head_fault(self) -> ContractError | None:
+        """Return why the doors let in nobody with this head, if they do not."""
+        return self.shared.dispatcher.doors.head_fault(self.parser.get_method(), self.headers, target=self.url)
+
     def _head_too_large(self) -> HeadersTooLarge:
         most = self.shared.max_header_bytes
         return HeadersTooLarge(f"head, chunk sizes and trailers: expected at most {most} bytes together")
@@ -430,6 +446,19 @@ class Lane(HttpToolsProtocol):
     def _find_route(self) -> tuple[Route | None, bytes]:
         path, _, query = self.url.partition(b"?")
         return self.shared.dispatcher.table.find(self.parser.get_method(), path), query.partition(b"#")[0]
+
+    def _may_hand_over(self, route: Route | None, *, websocket: bool) -> bool:
+        """Return whether uvicorn may serve the request. If not, it is refused, now or when it is complete."""
+        if not self.url.startswith(b"/") and (problem := self._head_fault()) is not None:
+            self._refuse(problem)  # what is handed over has no target: it could be judged by its `Host` alone
+            return False
+        if self._count(route):
+            return True
+        self._excess = TooMany(self.shared.quotas.excess(self.account))
+        self._excess_route = route
+        if websocket:
+            self._refuse(self._excess)
+        return False
 
     def _hand_over(self) -> None:
         """Let uvicorn serve the request whose head was just read."""
@@ -443,7 +472,7 @@ class Lane(HttpToolsProtocol):
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:
+    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:  # noqa: PLR0912 hot: no calls
         """Serve a hot request: write, then count and log."""
         shared = self.shared
         dispatcher = shared.dispatcher
@@ -452,12 +481,18 @@ class Lane(HttpToolsProtocol):
         account.calls += 1
         if account.calls >= account.due and not self._look(route):
             problem = TooMany(shared.quotas.excess(account))
-            self._write_excess(head, problem, trace_header, keep=head.keep_alive)
+            self._write_excess(route, problem, trace_header, keep=head.keep_alive)
             return
         wall_ns = time_ns()
         trace_id = dispatcher.trace_ids.of(trace_header)
         call = Call(head.query, body, head.headers, "", self._address)
-        status, answer = dispatcher.serve(route, call, trace_id)
+        if head.is_open:
+            status, answer = dispatcher.serve_admitted(route, call, trace_id)
+        elif head.fault is None:
+            status, answer = dispatcher.serve(route, call, trace_id)
+        else:
+            call.reason = head.fault.reason
+            status, answer = dispatcher.refuse(head.fault, trace_id)
         if status != 200:
             start = shared.start(status, call.retry_seconds)
         elif route.internal:
@@ -529,7 +564,7 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
 
     def _write_excess(
-        self, head: Head | None, problem: TooMany, trace_header: bytes | None, *, keep: bool, bodiless: bool = False
+        self, route: Route | None, problem: TooMany, trace_header: bytes | None, *, keep: bool, bodiless: bool = False
     ) -> None:
         """Answer a call beyond its client's limit, and read no more from the connection for a while."""
         shared, dispatcher = self.shared, self.shared.dispatcher
@@ -554,9 +589,9 @@ class Lane(HttpToolsProtocol):
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
         wall_ns = time_ns() - duration_ns
-        if head is not None:
-            call = Call(head.query, b"", head.headers, client=self._address, reason=problem.reason)
-            dispatcher.finish(head.route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        if route is not None:
+            call = Call(b"", b"", {}, client=self._address, reason=problem.reason)
+            dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
         else:
             dispatcher.finish_other(
                 trace_id,

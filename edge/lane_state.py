@@ -91,6 +91,7 @@ class LaneState:
             status: b"%bContent-Type: %b\r\n%b%b" % (STATUS_LINE[status], CONTENT_TYPE, line, TRACE)
             for status in range(200, 600)
         }
+        self._starts[401] = self._starts[401].replace(TRACE, b"WWW-Authenticate: Bearer\r\n" + TRACE)
         self._starts[304] = b"%b%b%b" % (STATUS_LINE[304], line, TRACE)  # it has no content
         self.ok_start = self._starts[200]
         self.internal_start = self.ok_start.replace(CONTENT_TYPE, INTERNAL_TYPE)

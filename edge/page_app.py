@@ -30,6 +30,7 @@ RETRY_SECONDS = 2
 # A refusal is held back so long, from half of it to all: clients that ask again at once would keep the loop busy with
 # refusing them, and those that came together would be refused together.
 REFUSAL_SECONDS = 1.0
+STATIC = "/static/"
 GOLDEN = 0.618034  # its multiples are spread evenly, however many there are
 
 
@@ -97,9 +98,13 @@ class PageApp:
         except TooMany as problem:
             answer = await self._refuse(scope, headers, left, problem)
         else:
-            if answer is not None and answer.made_once:
+            if answer is not None and answer.made_once and self._may_keep(scope["path"]):
                 self._kept.keep(scope["path"], answer)
         return answer
+
+    def _may_keep(self, path: str) -> bool:
+        """Return whether everybody may see a page that is the same for everybody."""
+        return not self._dispatcher.doors.required or path.startswith(STATIC)
 
     async def _refuse(
         self, scope: AsgiScope, headers: Mapping[bytes, bytes], left: asyncio.Future[None], problem: ContractError

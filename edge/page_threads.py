@@ -17,10 +17,9 @@ from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 
-from edge.places import Places
+from edge.places import UNBOUNDED, Places
 
 T = TypeVar("T")
-UNBOUNDED = 2**31
 
 
 class NoRoom(Exception):

@@ -14,6 +14,8 @@ from heapq import nlargest
 
 from edge.errors import TooMany
 
+UNBOUNDED = 2**31
+
 
 class Places:
     """The places of one kind.

@@ -169,4 +169,4 @@ class Quotas:
         """Log the first refusal of a kind. More are counted."""
         if kind not in self._logged:
             self._logged.add(kind)
-            logger.warning("%s. Refused. Further refusals of this kind are only counted (GET /v1/clients)", reason)
+            logger.warning("%s. Refused. Further refusals of this kind are only counted (GET /v1/node/clients)", reason)

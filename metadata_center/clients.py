@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The handler of `GET /v1/clients`: the largest clients, for operators who look for the one that takes too much.
+"""The handler of `GET /v1/node/clients`: the largest clients, for operators who look for the one that takes too much.
 
 Called on the event loop or on Django's threads; reads plain numbers.
 """
@@ -45,10 +45,10 @@ class ClientHandlers:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
-        return (Route("GET", "/v1/clients", self.largest, scope=Scope.OPERATE),)
+        return (Route("GET", "/v1/node/clients", self.largest, scope=Scope.OPERATE),)
 
     def largest(self, call: Call) -> bytes:
-        """`GET /v1/clients`: the clients with most connections, calls, refused calls or other places."""
+        """`GET /v1/node/clients`: the clients with most connections, calls, refused calls or other places."""
         quotas = self._quotas
         accounts = {account.client: account for account in quotas.accounts()}
         names = {name for places in quotas.kinds() for name, _ in places.largest(MOST)}

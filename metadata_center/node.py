@@ -33,14 +33,15 @@ from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from edge.quotas import Quotas
-from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
@@ -75,7 +76,7 @@ def build_doors(config: Config) -> Doors:
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
         hosts=HostRule(own_names(config), config.web.allowed_hosts),
-        site=Site(config.sockets.origins),
+        sites=PageSites(config.sockets.origins),
     )
 
 
@@ -111,6 +112,7 @@ class Node:
 
         name = self._identity.name
         quotas = build_quotas(config)
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -120,9 +122,11 @@ class Node:
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
@@ -132,7 +136,9 @@ class Node:
 
         table = Table(route for part in self._parts for route in part.routes())
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), quotas)
+        self._dispatcher = Dispatcher(
+            table, trace_ids, logs.access, doors=doors, audit=self._trail.audit, quotas=quotas
+        )
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -161,7 +167,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors, self._dispatcher.quotas.sockets),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
@@ -171,7 +177,16 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "edge.page_doors.PageDoors",
     "edge.middleware.StaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -123,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "metadata_center.audit.changes.PasswordWatch"}]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

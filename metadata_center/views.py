@@ -41,6 +41,7 @@ class LogLevel(HandlerViewSet):
     """How talkative the log is: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
 
     path = "/log/level"
+    permission = "metadata_center.set_log_level"
     inputs: ClassVar = {"POST": LevelChange}
     outputs: ClassVar = {"POST": Literal["log level updated successfully"]}
     examples: ClassVar = {"LevelParam": "INFO"}
@@ -49,7 +50,7 @@ class LogLevel(HandlerViewSet):
 class Clients(HandlerViewSet):
     """Which clients take most of this node? For operators; docs/quotas.md says what a client is."""
 
-    path = "/v1/clients"
+    path = "/v1/node/clients"
     inputs: ClassVar = {"GET": None}
     outputs: ClassVar = {"GET": list[ClientRow]}
     examples: ClassVar = {

@@ -231,6 +231,14 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     debug: bool = field(default=False, name="Debug")
 
 
+class AuditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The audit trail's table in the database of accounts. The log has every line in any case."""
+
+    # About 500 bytes each.
+    max_entries: Positive = field(default=100_000, name="MaxEntries")
+    max_age_seconds: PositiveSeconds = field(default=2160 * 3600.0, name="MaxAge")
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node's whole configuration."""
 
@@ -248,3 +256,4 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     node: NodeSettings = field(default=NodeSettings(), name="Node")
     auth: AuthSettings = field(default=AuthSettings(), name="Auth")
     web: WebSettings = field(default=WebSettings(), name="Web")
+    audit: AuditSettings = field(default=AuditSettings(), name="Audit")
