@@ -136,9 +136,7 @@ def test_a_stranger_changes_nothing_of_the_node_by_a_form(node: PartialNode) -> 
     assert Client().post("/log/level", LEVEL, headers=HTML).status_code == 200  # from this machine
 
 
-@pytest.mark.parametrize(
-    "path", ["/console/", "/docs/", "/openapi.yaml", "/metrics", "/v1/load/clusters", "/log/level"]
-)
+@pytest.mark.parametrize("path", ["/console/", "/docs/", "/schema/", "/metrics", "/v1/load/clusters", "/log/level"])
 def test_where_keys_are_required_pages_need_a_log_in_or_a_key(node: PartialNode, path: str) -> None:
     node.dispatcher.doors = Doors(Keys(), required=True)
     refused = Client().get(path)
