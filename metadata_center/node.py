@@ -35,6 +35,7 @@ from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
+from edge.open_doors import open_doors
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
@@ -42,6 +43,7 @@ from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
+from edge.profiling_door import profiling_guard
 from edge.quotas import Quotas
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
@@ -125,16 +127,16 @@ class Node:
         self._tls = tls = NodeTls(config) if config.http.cert_file else None
         self.served_tls = tls.server if tls is not None else None
         self.handshakes = Handshakes()
-        profiled = self.served_tls if config.pprof.tls else None
-        self._profiling = (
-            ProfilingServer(config.pprof.host, config.pprof.port, tls=profiled) if config.pprof.enable else None
-        )
-
-        name = self._identity.name
-        quotas = build_quotas(config)
         lasting = Lasting()
         access = Access(config, lasting)
         doors = build_doors(config, access.ring)
+        pprof, guard = config.pprof, profiling_guard(doors)
+        profiled = self.served_tls if pprof.tls else None
+        self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled) if pprof.enable else None
+
+        name = self._identity.name
+        quotas = build_quotas(config)
+        self._open_doors = open_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -158,7 +160,7 @@ class Node:
             discovery,
             access,
             replication,
-            NodeItself(logs, self._health, quotas),
+            NodeItself(logs, self._health, self._open_doors, quotas),
             self._accounts,
         )
 
@@ -256,6 +258,8 @@ class Node:
             running.callback(gc.unfreeze)
             self._running = running.pop_all()
         logger.info("node %s started", self._identity.name)
+        for each in self._open_doors:
+            logger.info("door %s is open to: %s", each.door, "; ".join(each.open_to))
 
     def drain(self) -> None:
         """Report that the server stops soon, and answer the calls that wait."""

@@ -53,6 +53,7 @@ def check(config: Config, sources: Mapping[str, str]) -> None:
         _database,
         _sessions,
         _key,
+        _auth,
     ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
@@ -267,3 +268,21 @@ def _key(config: Config) -> Problem | None:
     if not key or (key.isascii() and key.isprintable() and " " not in key):
         return None
     return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")
+
+
+def _auth(config: Config) -> Problem | None:
+    for entry in config.auth.operate_from:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
+            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
+    discovery = config.discovery
+    peers = discovery.host or discovery.hosts or discovery.class_path
+    proofs = (config.replication.secret, config.replication.key, config.http.client_ca)
+    if config.auth.required and peers and not any(proofs):
+        return Problem(
+            ("Auth.Required", "Replication.Secret"),
+            "needs [Replication] Secret or Key, or [HTTP] ClientCA: an address alone lets in no peer",
+        )
+    return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge.caller import Caller, Scope
 from edge.doors import Doors
 from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
@@ -339,6 +340,66 @@ def test_pages_of_other_sites_are_refused(host: bytes, origin: bytes | None, all
         await client.disconnect()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ((b"origin", b"null"), 403),
+        ((b"origin", b"http://evil.example"), 403),
+        ((b"sec-fetch-site", b"cross-site"), 403),
+        ((b"sec-fetch-site", b"same-site"), 403),
+        ((b"host", b"evil.example"), 400),
+    ],
+)
+def test_a_refusal_is_the_contracts_error(field: tuple[bytes, bytes], status: int) -> None:
+    assert run_handshake(Doors(), [HOST, field]) == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "required", "status"),
+    [
+        ([], False, 101),
+        ([], True, 401),
+        ([(b"cookie", b"sessionid=none")], True, 401),
+        ([(b"x-api-key", b"read")], True, 101),
+        ([(b"x-api-key", b"write")], True, 403),
+        ([(b"x-api-key", b"gone")], True, 401),
+        ([(b"x-api-key", b"gone")], False, 101),
+        ([(b"x-api-key", b"write")], False, 403),
+    ],
+)
+@pytest.mark.django_db
+def test_a_socket_needs_what_reading_needs(headers: list[tuple[bytes, bytes]], required: bool, status: int) -> None:
+    class Keys:
+        def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+            scope = headers.get(b"x-api-key", b"").decode()
+            return Caller("key", frozenset({Scope(scope)})) if scope in list(Scope) else None
+
+    assert run_handshake(Doors(Keys(), required=required), [HOST, *headers]) == status
+
+
+def run_handshake(doors: Doors, headers: list[tuple[bytes, bytes]]) -> int:
+    """The HTTP status of a handshake; 101 where the socket opens. The error is the contract's."""
+    found: list[int] = []
+
+    async def test() -> None:
+        live = Live()
+        live.app = sockets(live.feed, doors)
+        client = WebsocketCommunicator(live.app, "/ws/load/", headers=headers)
+        client.scope["extensions"] = {"websocket.http.response": {}}
+        await client.send_input({"type": "websocket.connect"})
+        first = await client.receive_output(SECONDS)
+        if first["type"] == "websocket.accept":
+            found.append(101)
+            await client.disconnect()
+            return
+        body = msgspec.json.decode((await client.receive_output(SECONDS))["body"])
+        assert body["error"]["code"] // 100000 == first["status"]
+        found.append(first["status"])
+
+    run(test)
+    return found[0]
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/load", "/ws/load/c", f"/ws/load/{'x' * 257}/", "/console/"])
