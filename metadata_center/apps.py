@@ -13,11 +13,13 @@ class MetadataCenterConfig(AppConfig):
     verbose_name = "Metadata Center"
 
     def ready(self) -> None:
-        """Have each log-in say when it began."""
+        """Let the audit trail hear of changes, and have each log-in say when it began."""
         from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 models are ready now
 
         from metadata_center.accounts import sessions  # noqa: PLC0415
+        from metadata_center.audit import changes  # noqa: PLC0415
 
+        changes.connect()
         user_logged_in.connect(sessions.begin, dispatch_uid="metadata_center.accounts.sessions")
 
 

@@ -24,13 +24,18 @@ from prometheus_client import REGISTRY
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
+from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
+from edge.handshakes import Handshakes
+from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
@@ -38,8 +43,11 @@ from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
 from metadata_center.accounts.part import Accounts
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
+from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
+from metadata_center.tls import NodeTls, TlsCollector
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
@@ -51,6 +59,7 @@ from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
+from runtime.tls import TlsWatch
 
 logger = logging.getLogger("metadata_center.node")
 
@@ -64,11 +73,26 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
+def build_doors(config: Config) -> Doors:
+    """Return the doors of a configuration."""
+    return Doors(
+        required=config.auth.required,
+        operate_from=config.auth.operate_from,
+        trust_loopback=config.auth.trust_loopback,
+        hosts=HostRule(own_names(config), config.web.allowed_hosts),
+        sites=PageSites(config.sockets.origins),
+    )
+
+
 class Node:
     """One process's parts. `start` may be called once, `stop` always.
 
     `config`: its configuration.
     `http_port`: the port it really listens on; None where it is the configured one.
+    `served_tls`: what the server's connections are encrypted with; None if they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
+
+    Raises CertificateFault or OSError where a certificate has become unusable since the configuration was checked.
     """
 
     def __init__(self, config: Config, logs: Logs, http_port: int | None = None) -> None:
@@ -78,9 +102,16 @@ class Node:
         self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
-        self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
+        self._tls = tls = NodeTls(config) if config.http.cert_file else None
+        self.served_tls = tls.server if tls is not None else None
+        self.handshakes = Handshakes()
+        profiled = self.served_tls if config.pprof.tls else None
+        self._profiling = (
+            ProfilingServer(config.pprof.host, config.pprof.port, tls=profiled) if config.pprof.enable else None
+        )
 
         name = self._identity.name
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -90,10 +121,13 @@ class Node:
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        peers = tls.peers if tls is not None else None
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
         self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
@@ -103,7 +137,8 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -112,6 +147,7 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
             cold_seconds=self._cold.seconds,
+            certificates=Certificates(config.replication.peer_names),
         )
         self._cold.on_filled = self.lanes.check_cold
         self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
@@ -121,7 +157,8 @@ class Node:
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._cold, self._celery, logs),
-            EdgeCollector(self.lanes),
+            EdgeCollector(self.lanes, self.handshakes),
+            TlsCollector(tls),
             PagesCollector({"page": self._pages, "scrape": self._scrapes, "log-in": self._log_ins}),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
@@ -132,7 +169,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
@@ -142,8 +179,17 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
-        found = (*found, self._accounts.gate)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            self._accounts.gate,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:
@@ -156,6 +202,11 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
+            if self._tls is not None:
+                watch = TlsWatch(self._tls.look)
+                watch.start()
+                running.callback(watch.stop)
+                self._health.add("tls", False, self._tls.state)
             for threads in (self._pages, self._scrapes, self._log_ins):
                 running.callback(threads.close)
             running.enter_context(publish(self.published()))

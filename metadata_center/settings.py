@@ -26,7 +26,7 @@ DATA_FOLDER.prepare(None if CONFIG.web.database else SQLITE, "secret.key")
 DEBUG = CONFIG.web.debug
 # With a shared database and without a configured key, the one kept there takes its place before any page is made.
 SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
-ALLOWED_HOSTS = list(CONFIG.web.allowed_hosts)
+ALLOWED_HOSTS = ["*"]  # the doors judge each request's Host before Django does: edge/doors.py
 
 INSTALLED_APPS = [
     "daphne",  # its `runserver` serves the ASGI application
@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "edge.page_doors.PageDoors",
     "edge.middleware.StaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -136,6 +137,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "metadata_center.audit.changes.PasswordWatch"},
 ]
 
 LANGUAGE_CODE = "en"

@@ -8,7 +8,6 @@ takes what peers send and keeps no journal.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Sequence
 from random import Random
 from time import time_ns
@@ -19,6 +18,7 @@ from discovery.host import Host
 from discovery.part import Discovery
 from edge.addresses import EngineNames
 from edge.call import Route
+from edge.doors import Doors
 from edge.part import AppPart, HealthCheck, LoopPart
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
@@ -39,6 +39,7 @@ from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
 from runtime.periodic import PeriodicTask
+from runtime.tls import Renewed
 
 
 class Replication(AppPart):
@@ -49,10 +50,20 @@ class Replication(AppPart):
     `handlers`: the calls between nodes.
 
     `cold`: noted as filled once a peer has filled this node.
+    `doors`: say who is let in whom the peers' addresses do not tell.
+    `tls`: what peers are called with; None: they are called without TLS.
     """
 
     def __init__(
-        self, config: Config, node: str, load: LoadStats, caches: KVCache, discovery: Discovery, cold: ColdStart
+        self,
+        config: Config,
+        node: str,
+        load: LoadStats,
+        caches: KVCache,
+        discovery: Discovery,
+        cold: ColdStart,
+        doors: Doors | None = None,
+        tls: Renewed | None = None,
     ) -> None:
         self._config = config
         self._alone = discovery.directory is None
@@ -66,7 +77,7 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret)
+        admission = Admission(config.replication.secret, doors)
         self.links = Links(
             self._replica,
             self._journal,
@@ -91,7 +102,7 @@ class Replication(AppPart):
         )
         secret = config.replication.secret
         self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
-        self._tls = _trust(config)
+        self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
             self._replica.joined = True
@@ -139,20 +150,10 @@ class Replication(AppPart):
             request_seconds=replication.request_timeout_seconds,
             headers=self._headers,
             tls=self._tls,
+            peer_names=replication.peer_names,
         )
 
 
 def _peer(host: Host) -> tuple[str, int]:
     assert host.port is not None  # the directory fills it in
     return host.address, host.port
-
-
-def _trust(config: Config) -> ssl.SSLContext | None:
-    """How peers are spoken to where nodes serve TLS: they must show our own certificate, or one that the system trusts.
-    They are called by address, which certificates seldom name."""
-    if not config.http.cert_file:
-        return None
-    context = ssl.create_default_context()
-    context.load_verify_locations(config.http.cert_file)
-    context.check_hostname = False
-    return context

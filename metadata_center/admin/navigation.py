@@ -22,6 +22,7 @@ NODE = (
     ("Configuration", "tune", "metadata_center_setting_changelist", "metadata_center.view_setting"),
 )
 PEOPLE = (
+    ("Audit trail", "policy", "metadata_center_auditentry_changelist", "metadata_center.view_auditentry"),
     ("Admin log", "history", "admin_logentry_changelist", "admin.view_logentry"),
     ("Log-in tries", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
     ("Users", "person", "auth_user_changelist", "auth.view_user"),

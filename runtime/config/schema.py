@@ -30,10 +30,14 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Port = field(default=8080, name="Port")
     cert_file: str = field(default="", name="CertFile")
     key_file: str = field(default="", name="KeyFile")
+    # Signs the certificates of those who call. "optional" lets in callers without one, "required" does not: not even
+    # probes, which have none.
+    client_ca: str = field(default="", name="ClientCA")
+    client_cert: Literal["none", "optional", "required"] = field(default="none", name="ClientCert")
     # One body: 10,000 operations of a batch are about 1.5 MB.
     max_body_bytes: Positive = field(default=4 * 1024 * 1024, name="MaxBodyBytes")
     max_header_bytes: Positive = field(default=32 * 1024, name="MaxHeaderBytes")
-    # From a request's first byte to its last: what a slow or vanished client may hold.
+    # From a request's first byte to its last, and for a TLS handshake: what a slow or vanished client may hold.
     read_timeout_seconds: PositiveSeconds = field(default=10.0, name="ReadTimeout")
     # A kept connection without a request. Longer than gateway pools keep theirs, so that they close first.
     idle_timeout_seconds: PositiveSeconds = field(default=600.0, name="IdleTimeout")
@@ -51,6 +55,8 @@ class PProfSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     enable: bool = field(default=True, name="Enable")
     host: str = field(default="127.0.0.1", name="Host")
     port: Port = field(default=8081, name="Port")
+    # With the certificate of [HTTP], and the certificates of clients that it asks for.
+    tls: bool = field(default=False, name="TLS")
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +146,14 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
     # Lets in peers whose addresses discovery does not know, for example behind address translation.
     secret: str = field(default="", name="Secret")
+    # What this node shows to peers that ask for a certificate, if it is another than that of [HTTP].
+    cert_file: str = field(default="", name="CertFile")
+    key_file: str = field(default="", name="KeyFile")
+    # Signs what peers show when they are called; empty: [HTTP] ClientCA.
+    peer_ca: str = field(default="", name="PeerCA")
+    # A certificate makes its holder a peer if it has one of these names; empty: whatever its names. To be set where
+    # one authority signs for nodes and for others.
+    peer_names: tuple[str, ...] = field(default=(), name="PeerNames")
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
@@ -184,14 +198,26 @@ class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     data_dir: str = field(default="var", name="DataDir")
 
 
+class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may do what. By default load calls are open to all, and what changes the node to this machine and keys."""
+
+    # True: every call needs a key or a log-in, also from this machine. /livez, /readyz and /version stay open.
+    required: bool = field(default=False, name="Required")
+    # Networks whose addresses may change the node without a key. Name no proxy's: everybody behind it would be in.
+    operate_from: tuple[str, ...] = field(default=(), name="OperateFrom")
+    # This machine may change the node without a key, unless a proxy passes the call on.
+    trust_loopback: bool = field(default=True, name="TrustLoopback")
+
+
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Django's side. Gateways name a node by address, so any Host is allowed by default."""
+    """Django's side, and the names of the node."""
 
     # Accounts, sessions and the admin's log of all nodes. Empty: SQLite in DataDir, of this node alone.
     database: str = field(default="", name="Database")
     # With a Database and without a key of its own, the key is kept there, so that all nodes have the same.
     secret_key: str = field(default="", name="SecretKey")
-    allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
+    # Names that public DNS could give, in `Host`. All others are fine: edge/hosts.py.
+    allowed_hosts: tuple[str, ...] = field(default=(), name="AllowedHosts")
     tls_proxy: bool = field(default=False, name="TLSProxy")
     # A log-in without a page asked for ends after the first, any log-in after the second.
     session_idle_seconds: PositiveSeconds = field(default=2 * 3600.0, name="SessionIdle")
@@ -209,6 +235,14 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     debug: bool = field(default=False, name="Debug")
 
 
+class AuditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The audit trail's table in the database of accounts. The log has every line in any case."""
+
+    # About 500 bytes each.
+    max_entries: Positive = field(default=100_000, name="MaxEntries")
+    max_age_seconds: PositiveSeconds = field(default=2160 * 3600.0, name="MaxAge")
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node's whole configuration."""
 
@@ -223,4 +257,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: SocketsSettings = field(default=SocketsSettings(), name="Sockets")
     celery: CelerySettings = field(default=CelerySettings(), name="Celery")
     node: NodeSettings = field(default=NodeSettings(), name="Node")
+    auth: AuthSettings = field(default=AuthSettings(), name="Auth")
     web: WebSettings = field(default=WebSettings(), name="Web")
+    audit: AuditSettings = field(default=AuditSettings(), name="Audit")

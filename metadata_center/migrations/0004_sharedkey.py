@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("metadata_center", "0002_groups")]
+    dependencies: ClassVar = [("metadata_center", "0003_audit")]
 
     operations: ClassVar = [
         migrations.CreateModel(
