@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.http import HttpRequest
 from django.test import RequestFactory
 
+from edge.errors import Unavailable
 from edge.middleware import EdgeMiddleware
 from edge.pages import database_away
+from edge.session_caller import session_caller
 from metadata_center.accounts.keeper import DatabaseKeeper
+from metadata_center.postgresql.base import DatabaseAway
 from metadata_center.postgresql.failure import BY_STATE, in_words
 from metadata_center.postgresql.gate import DatabaseGate
 from metadata_center.postgresql.patience import LEAST_SECONDS, PAGE_SECONDS, STATEMENT_SECONDS, Patience
@@ -156,6 +159,27 @@ def test_what_everyone_may_read_names_no_host_and_no_user() -> None:
         sqlstate = "57P03"
 
     assert in_words(Numbered("the database system is starting up")) == BY_STATE["57P"]
+
+
+class Away:
+    """A request of somebody with a session, whose account cannot be read."""
+
+    COOKIES: ClassVar = {"sessionid": "x"}
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+
+    @property
+    def user(self) -> Any:
+        raise self._error("x")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OperationalError, Unavailable), (DatabaseAway, Unavailable), (IntegrityError, IntegrityError)]
+)
+def test_the_doors_say_so_too(error: type[Exception], said: type[Exception]) -> None:
+    with pytest.raises(said):
+        session_caller(Away(error), "")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
