@@ -21,16 +21,18 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
 from edge.handshakes import Handshakes
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
@@ -73,9 +75,10 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -111,7 +114,9 @@ class Node:
         )
 
         name = self._identity.name
-        doors = build_doors(config)
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -120,6 +125,8 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
         self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
@@ -131,6 +138,7 @@ class Node:
             self._load,
             caches,
             discovery,
+            access,
             replication,
             NodeItself(logs, self._health),
             self._accounts,

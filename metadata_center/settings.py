@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "kvcache",
     "replication",
     "discovery",
+    "access",
     "console",
 ]
 

@@ -27,6 +27,7 @@ PEOPLE = (
     ("Log-in tries", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
     ("Users", "person", "auth_user_changelist", "auth.view_user"),
     ("Groups", "group", "auth_group_changelist", "auth.view_group"),
+    ("Keys", "key", "access_accesskey_changelist", "access.view_accesskey"),
 )
 ELSEWHERE = (
     ("Console", "monitoring", "/console/"),

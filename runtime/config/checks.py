@@ -41,7 +41,19 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis, _database, _sessions):
+    for find in (
+        _host,
+        _discovery,
+        _address,
+        _ports,
+        _certificate,
+        _log_files,
+        _broker,
+        _redis,
+        _database,
+        _sessions,
+        _key,
+    ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -248,3 +260,10 @@ def _sessions(config: Config) -> Problem | None:
     if config.web.session_idle_seconds <= config.web.session_max_seconds:
         return None
     return Problem(("Web.SessionIdle", "Web.SessionMax"), "[Web] SessionIdle is longer than SessionMax")
+
+
+def _key(config: Config) -> Problem | None:
+    key = config.replication.key
+    if not key or (key.isascii() and key.isprintable() and " " not in key):
+        return None
+    return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")
