@@ -33,7 +33,6 @@ from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
-from replication.paths import SECRET_HEADER
 from replication.replica import Replica
 from runtime.cold_start import ColdStart
 from runtime.config import Config
@@ -77,7 +76,13 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret, doors)
+        admission = Admission(
+            config.replication.secret,
+            doors,
+            origin=self._journal.origin.name,
+            by_address=config.http.client_cert != "required",
+        )
+        self._secret = admission.secret
         self.links = Links(
             self._replica,
             self._journal,
@@ -100,7 +105,8 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        self._headers = _headers(config)
+        key = config.replication.key
+        self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
         self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
@@ -148,6 +154,7 @@ class Replication(AppPart):
             dial_seconds=replication.dial_timeout_seconds,
             request_seconds=replication.request_timeout_seconds,
             headers=self._headers,
+            secret=self._secret,
             tls=self._tls,
             peer_names=replication.peer_names,
         )
@@ -156,11 +163,3 @@ class Replication(AppPart):
 def _peer(host: Host) -> tuple[str, int]:
     assert host.port is not None  # the directory fills it in
     return host.address, host.port
-
-
-def _headers(config: Config) -> bytes:
-    """Return the head lines by which peers know this node at any address."""
-    secret, key = config.replication.secret, config.replication.key
-    lines = [f"{SECRET_HEADER}: {secret}\r\n"] if secret else []
-    lines += [f"Authorization: Bearer {key}\r\n"] if key else []
-    return "".join(lines).encode()

@@ -102,6 +102,24 @@ def test_with_a_secret_whoever_sends_it_is_let_in_and_so_are_peers() -> None:
     assert ask(admission, "10.9.9.9", x_replica_secret=b"s3cret") == b"in"
     assert ask(admission, "10.0.0.2") == b"in"
     for headers in ({}, {"x_replica_secret": b"S3cret"}, {"x_replica_secret": b""}, {"x_replica_secret": b"\xff"}):
-        with pytest.raises(Forbidden, match="X-Replica-Secret") as caught:
+        with pytest.raises(Forbidden, match="a proof of the cluster") as caught:
             ask(admission, "10.9.9.9", **headers)
         assert "s3cret" not in caught.value.reason
+
+
+def test_where_certificates_are_required_an_address_is_not_enough() -> None:
+    admission = Admission("s3cret", by_address=False)
+    admission.set_peers(["10.0.0.2"])
+    for client in ("10.0.0.2", "127.0.0.1"):
+        with pytest.raises(Forbidden, match="neither a peer's certificate"):
+            ask(admission, client)
+    assert ask(admission, "10.9.9.9", x_replica_secret=b"s3cret") == b"in"
+
+
+def test_a_certificate_that_makes_a_peer_lets_in() -> None:
+    admission = Admission("", by_address=False)
+    call = Call(b"", b"", {}, client="10.9.9.9", caller=Caller("certificate node", frozenset({Scope.REPLICATE})))
+    assert admission.guard(lambda call: b"in")(call) == b"in"
+    call.caller = Caller("certificate gateway", frozenset({Scope.READ, Scope.WRITE}))
+    with pytest.raises(Forbidden):
+        admission.guard(lambda call: b"in")(call)
