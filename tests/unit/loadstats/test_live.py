@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge.caller import Caller, Scope
 from edge.doors import Doors
 from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
@@ -289,6 +290,58 @@ def test_one_client_too_many_is_told_to_try_later() -> None:
             assert (await client.said())["type"] == "snapshot"
         async with live.open() as client:
             assert (await client.said())["type"] == "snapshot"
+
+    run(test)
+
+
+class FixedKeys:
+    """Keys by their text."""
+
+    def __init__(self, keys: dict[bytes, Caller]) -> None:
+        self.keys = keys
+
+    def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        return self.keys.get(headers.get(b"x-api-key", b""))
+
+
+def test_a_socket_is_closed_when_its_key_ends_and_others_stay_open() -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {key: Caller(f"key {key.decode()}", frozenset({Scope.READ})) for key in (b"lost", b"kept")}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys)))
+        path = "/ws/load/c/"
+        async with (
+            live.open(path, (b"x-api-key", b"lost")) as lost,
+            live.open(path, (b"x-api-key", b"kept")) as kept,
+            live.open() as stranger,
+        ):
+            for client in (lost, kept, stranger):
+                assert (await client.said())["type"] == "snapshot"
+            assert live.feed.lasting.begun == 2
+            assert live.feed.lasting.end_without(lambda caller: caller.name == "key kept") == 1
+            assert await lost.closed() == 4401
+            live.add()
+            for client in (kept, stranger):
+                assert (await client.said())["type"] == "changes"
+        assert live.feed.lasting.begun == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/ws/load/mine-1/", 0), ("/ws/load/theirs/", 403), ("/ws/load/", 403)],
+)
+def test_a_limited_key_opens_the_sockets_of_its_clusters_alone(path: str, status: int) -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {b"key": Caller("key gw", frozenset({Scope.READ}), ("mine-*",))}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys), required=True))
+        client = Client(live.app, path, headers=[HOST, (b"x-api-key", b"key")])
+        connected, _ = await client.connect(SECONDS)
+        assert connected == (status == 0)
+        assert live.feed.meter.refused["key"] == bool(status)
+        await client.disconnect(timeout=SECONDS)
 
     run(test)
 
