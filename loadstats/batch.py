@@ -15,6 +15,7 @@ from typing import Annotated, Any, cast
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
+from msgspec.structs import asdict
 
 from edge.addresses import Addresses
 from edge.body import Body
@@ -189,7 +190,12 @@ class BatchHandlers:
                 check_cluster(caller, operation.cluster)
             if not isinstance(operation, DropOperation):
                 check_request(caller, operation.request_id, self._ledger.cluster_of)
-        return self._take[type(operation)](operation, now, wall_ns)
+        answer = self._take[type(operation)](operation, now, wall_ns)
+        if isinstance(operation, DropOperation):
+            acts = call.acts if isinstance(call.acts, list) else list(call.acts)
+            acts.append({"op": "drop", **asdict(operation)})
+            call.acts = acts
+        return answer
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
         report_add(self._ledger, self._canonical, operation, now, wall_ns)

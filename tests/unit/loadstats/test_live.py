@@ -294,6 +294,58 @@ def test_one_client_too_many_is_told_to_try_later() -> None:
     run(test)
 
 
+class FixedKeys:
+    """Keys by their text."""
+
+    def __init__(self, keys: dict[bytes, Caller]) -> None:
+        self.keys = keys
+
+    def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        return self.keys.get(headers.get(b"x-api-key", b""))
+
+
+def test_a_socket_is_closed_when_its_key_ends_and_others_stay_open() -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {key: Caller(f"key {key.decode()}", frozenset({Scope.READ})) for key in (b"lost", b"kept")}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys)))
+        path = "/ws/load/c/"
+        async with (
+            live.open(path, (b"x-api-key", b"lost")) as lost,
+            live.open(path, (b"x-api-key", b"kept")) as kept,
+            live.open() as stranger,
+        ):
+            for client in (lost, kept, stranger):
+                assert (await client.said())["type"] == "snapshot"
+            assert live.feed.lasting.begun == 2
+            assert live.feed.lasting.end_without(lambda caller: caller.name == "key kept") == 1
+            assert await lost.closed() == 4401
+            live.add()
+            for client in (kept, stranger):
+                assert (await client.said())["type"] == "changes"
+        assert live.feed.lasting.begun == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/ws/load/mine-1/", 0), ("/ws/load/theirs/", 403), ("/ws/load/", 403)],
+)
+def test_a_limited_key_opens_the_sockets_of_its_clusters_alone(path: str, status: int) -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {b"key": Caller("key gw", frozenset({Scope.READ}), ("mine-*",))}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys), required=True))
+        client = Client(live.app, path, headers=[HOST, (b"x-api-key", b"key")])
+        connected, _ = await client.connect(SECONDS)
+        assert connected == (status == 0)
+        assert live.feed.meter.refused["key"] == bool(status)
+        await client.disconnect(timeout=SECONDS)
+
+    run(test)
+
+
 def test_a_node_that_stops_sends_no_more_and_takes_no_more() -> None:
     async def test() -> None:
         live = Live()
