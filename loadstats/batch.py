@@ -19,6 +19,7 @@ from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import ContractError, InvalidInput
 from loadstats.engines import EngineDrop, drop_engines
@@ -109,7 +110,7 @@ class BatchHandlers:
         self._read_list = Body(_Unread).read
         self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
         self._canonical = Addresses().canonical
-        self._take: dict[type, Callable[[Any, float, int], bytes]] = {
+        self._take: dict[type, Callable[[Any, float, int, str], bytes]] = {
             AddOperation: self._add,
             PromptOperation: self._first_token,
             DeleteOperation: self._done,
@@ -131,6 +132,7 @@ class BatchHandlers:
         """
         operations = self._operations(call.body)
         answers: list[bytes] = []
+        client = client_of(call)
         take = self._take
         for start in range(0, len(operations), SLICE):
             if start:
@@ -138,7 +140,7 @@ class BatchHandlers:
             now, wall_ns = self._now(), self._wall_ns()
             for operation in operations[start : start + SLICE]:
                 try:
-                    answers.append(take[type(operation)](operation, now, wall_ns))
+                    answers.append(take[type(operation)](operation, now, wall_ns, client))
                 except ContractError as problem:
                     answers.append(_refused(problem))
         return b"[%b]" % b",".join(answers)
@@ -152,23 +154,23 @@ class BatchHandlers:
                 raise
             return self._read_list(body).ops
 
-    def _unread(self, operation: Raw, now: float, wall_ns: int) -> bytes:
+    def _unread(self, operation: Raw, now: float, wall_ns: int, client: str) -> bytes:
         read = self._read_one(operation)
-        return self._take[type(read)](read, now, wall_ns)
+        return self._take[type(read)](read, now, wall_ns, client)
 
-    def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        report_add(self._ledger, self._canonical, operation, now, wall_ns)
+    def _add(self, operation: AddOperation, now: float, wall_ns: int, client: str) -> bytes:
+        report_add(self._ledger, self._canonical, operation, now, wall_ns, client)
         return OK
 
-    def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST)
+    def _first_token(self, operation: PromptOperation, now: float, wall_ns: int, client: str) -> bytes:
+        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST, client)
         return OK
 
-    def _done(self, operation: DeleteOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST)
+    def _done(self, operation: DeleteOperation, now: float, wall_ns: int, client: str) -> bytes:
+        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST, client=client)
         return OK
 
-    def _tokens(self, operation: TokensOperation, now: float, wall_ns: int) -> bytes:
+    def _tokens(self, operation: TokensOperation, now: float, wall_ns: int, client: str) -> bytes:
         self._ledger.tokens(
             operation.request_id,
             operation.input_tokens,
@@ -176,15 +178,16 @@ class BatchHandlers:
             now,
             wall_ns,
             operation.attempt or LATEST,
+            client,
         )
         return OK
 
-    def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int) -> bytes:
+    def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int, client: str) -> bytes:
         if self._ledger.refresh(operation.request_id, now, wall_ns, operation.attempt or LATEST):
             return KNOWN
         return encode(Taken(200, unknown=[operation.request_id]))
 
-    def _drop(self, operation: DropOperation, now: float, wall_ns: int) -> bytes:
+    def _drop(self, operation: DropOperation, now: float, wall_ns: int, client: str) -> bytes:
         return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
 
 

@@ -17,6 +17,7 @@ from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.errors import Conflict, ContractError, TooMany
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
@@ -41,11 +42,12 @@ class Calls(Protocol):
         *,
         attempt: int,
         incarnation: str,
+        client: str,
     ) -> object: ...
 
-    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int, client: str) -> object: ...
 
-    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int) -> object: ...
+    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int, client: str) -> object: ...
 
 
 class LoadHandlers:
@@ -88,7 +90,7 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns())
+        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns(), client_of(call))
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -99,7 +101,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST)
+        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST, client_of(call))
         return NULL
 
     def done(self, call: Call) -> bytes:
@@ -111,12 +113,16 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        self._ledger.done(body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST)
+        self._ledger.done(
+            body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST, client=client_of(call)
+        )
         return NULL
 
 
-def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int) -> None:
-    """Report a request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
+def report_add(
+    ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int, client: str
+) -> None:
+    """Report a client's request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
     engine = canonical(body.ip)
     if body.port is not None or body.dp_rank is not None:
         engine = str(EngineName(engine, body.port, body.dp_rank))
@@ -132,6 +138,7 @@ def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: f
             body.match,
             attempt=body.attempt or LATEST,
             incarnation=body.incarnation or "",
+            client=client,
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None
@@ -141,4 +148,4 @@ def refusal(error: Mismatch | LedgerFull) -> ContractError:
     """Return the answer for a request that the ledger did not take."""
     if isinstance(error, Mismatch):
         return Conflict("match: the engine's row is another", data=encode(error.row))
-    return TooMany(f"{error.what}: this node holds its most, {error.cap}")
+    return TooMany(error.reason)

@@ -15,6 +15,7 @@ from msgspec.json import encode
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
 from loadstats.ledger import LATEST, Ledger, LedgerFull
 from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
@@ -66,6 +67,7 @@ class KeepAliveHandlers:
             self._now(),
             self._wall_ns(),
             body.attempt or LATEST,
+            client_of(call),
         )
         return NULL
 
@@ -101,7 +103,9 @@ class KeepAliveHandlers:
         """
         body = self._read_heartbeat(call.body)
         try:
-            self._ledger.beat(body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "")
+            self._ledger.beat(
+                body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "", client_of(call)
+            )
         except LedgerFull as full:
-            raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
+            raise TooMany(full.reason) from None
         return NULL

@@ -101,13 +101,13 @@ class Engines:
         """
         cap = self._limits.max_engines
         client = self._clients.held(name)
+        if self.size >= cap and not self._close_invented(tick):
+            raise LedgerFull("engines", cap)
         if client is not None and (share := self._clients.excess(cap, self.size, client.engines.size)):
             engine = client.engines.first(lambda each: not each.queued_req_num)
             if not isinstance(engine, Engine):
                 raise LedgerFull("engines", cap, share)
             self.shut(engine)
-        if self.size >= cap and not self._close_invented(tick):
-            raise LedgerFull("engines", cap)
 
     def _close_invented(self, tick: int) -> bool:
         """Close an engine that has no requests and never had any for long. Returns whether one was found."""

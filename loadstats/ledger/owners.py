@@ -61,14 +61,14 @@ class Owners:
         cap = self._limits.max_owners
         if self.size * 2 <= cap or name in self._owners:
             return
+        if self.size >= cap and not self._forget_one(tick):
+            raise LedgerFull("owners", cap)
         by = self._clients.held(client)
         if by is not None and (share := self._clients.excess(cap, self.size, by.owners.size)):
             owner = by.owners.first(lambda each: _is_unused(each, tick))
             if not isinstance(owner, Owner):
                 raise LedgerFull("owners", cap, share)
             self._forget(owner)
-        if self.size >= cap and not self._forget_one(tick):
-            raise LedgerFull("owners", cap)
 
     def first_seen(self, name: str, incarnation: str, wall_ns: int) -> int:
         """Return when an owner's incarnation was first seen, in wall-clock ms: now, if it is new."""
