@@ -100,6 +100,7 @@ CACHES = {
             "max_engines": CONFIG.load.max_engines,
             "orphan_seconds": CONFIG.load.orphan_grace_seconds,
             "max_owners": CONFIG.load.max_owners,
+            "client_share": CONFIG.quotas.share,
         },
     },
 }
