@@ -15,6 +15,7 @@ from edge.audit import Audit
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
 from edge.caller import Scope
 from edge.domains import Domains
+from edge.doors import Doors
 from edge.envelope import TraceIds, trace_text
 from edge.errors import ContractError, InternalError, Unavailable
 from runtime.metrics.meter import PageMeters
@@ -58,13 +59,20 @@ class Dispatcher:
     `audit`: the audit trail; None if there is none. Each call that needs `Scope.OPERATE` is written there.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
+    `doors`: decides who may call what.
     `closed`: clients' calls are refused. Those of other nodes are served on.
     """
 
     def __init__(
-        self, table: Table, trace_ids: TraceIds, access: AccessRecorder | None = None, audit: Audit | None = None
+        self,
+        table: Table,
+        trace_ids: TraceIds,
+        access: AccessRecorder | None = None,
+        doors: Doors | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self.table = table
+        self.doors = Doors() if doors is None else doors
         self.trace_ids = trace_ids
         self.access = access
         self.audit = audit
@@ -77,7 +85,15 @@ class Dispatcher:
         self.closed = True
 
     def serve(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
-        """Return status and body of the answer. Never raises."""
+        """Return status and body of the answer to a call, if the doors let it in. Never raises."""
+        try:
+            self.doors.admit(route, call)
+        except Exception as problem:
+            return self._other(route, call, problem, trace_id)
+        return self.serve_admitted(route, call, trace_id)
+
+    def serve_admitted(self, route: Route, call: Call, trace_id: bytes) -> tuple[int, bytes]:
+        """Return the same for a call that is let in already. Never raises."""
         if self.closed and not route.internal:
             return self.refuse_stopping(trace_id)
         try:
@@ -91,10 +107,11 @@ class Dispatcher:
     async def serve_async(
         self, async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes
     ) -> tuple[int, bytes]:
-        """Return the same from a route's `async_handler`. Runs on the event loop."""
+        """Return the same as `serve` from a route's `async_handler`. Runs on the event loop."""
         if self.closed and not route.internal:
             return self.refuse_stopping(trace_id)
         try:
+            self.doors.admit(route, call)
             data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)

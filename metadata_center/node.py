@@ -24,7 +24,9 @@ from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
+from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
@@ -33,11 +35,13 @@ from edge.page_metrics import PagesCollector
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
+from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
 from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
+from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.cold_start import ColdStart
@@ -60,6 +64,17 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+
+
+def build_doors(config: Config) -> Doors:
+    """Return the doors of a configuration."""
+    return Doors(
+        required=config.auth.required,
+        operate_from=config.auth.operate_from,
+        trust_loopback=config.auth.trust_loopback,
+        hosts=HostRule(own_names(config), config.web.allowed_hosts),
+        site=Site(config.sockets.origins),
+    )
 
 
 class Node:
@@ -101,7 +116,8 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, self._trail.audit)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,

@@ -202,7 +202,7 @@ class PartialNode:
         table = Table(route for part in handlers for route in part.routes())
         self.trail = FakeTrail()
         self.audit = Audit(self.trail, clock=lambda: 1_800_000_000.0)
-        self.dispatcher = Dispatcher(table, TraceIds(1), self.access, self.audit)
+        self.dispatcher = Dispatcher(table, TraceIds(1), self.access, audit=self.audit)
 
     def published(self) -> dict[type, Any]:
         """What `runtime.running.part` finds, by class."""
