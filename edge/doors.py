@@ -18,12 +18,12 @@ from edge.call import Call, Route
 from edge.caller import Caller, Scope
 from edge.errors import ContractError, Forbidden, InvalidInput, Unauthorized
 from edge.hosts import HostRule
+from edge.page_sites import PageSites
 from edge.refusals import Refusals, shown
-from edge.site import Site
 
 # No other method changes anything. A name that is not here does, as far as the doors know.
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-CREDENTIALS = (b"authorization", b"x-api-key")
+SOCKET = b"WEBSOCKET"  # stands for the method of a handshake
 # What proxies add. A client on the proxy's side is not where the connection comes from.
 FORWARDED = (
     b"x-forwarded-for",
@@ -75,20 +75,20 @@ class Doors:
         operate_from: Iterable[str] = (),
         trust_loopback: bool = True,
         hosts: HostRule | None = None,
-        site: Site | None = None,
+        sites: PageSites | None = None,
     ) -> None:
         self.keys: KeyTable = NoKeys() if keys is None else keys
         self.required = required
         self._networks = tuple(network_of(each) for each in operate_from)
         self._trust_loopback = trust_loopback
         self._hosts = hosts or HostRule()
-        self._site = site or Site()
+        self._sites = sites or PageSites()
         self._refusals = Refusals()
 
     def head_fault(self, method: bytes, headers: Headers, *, target: bytes = b"") -> ContractError | None:
         """Return why nothing may be answered to a request with this head, whoever sends it. None if it may.
 
-        `method`: `b"WEBSOCKET"` for a handshake.
+        `method`: `SOCKET` for a handshake.
         `headers`: all fields of the head, names in any case.
         `target`: the request's target; it holds a host if it is a whole URL.
         """
@@ -102,14 +102,16 @@ class Doors:
             elif key == b"sec-fetch-site":
                 fetched.append(value)
         host = hosts[0] if hosts else b""
-        if target and not target.startswith(b"/"):
-            hosts.append(_authority(target))
+        if authority := _authority(target):
+            hosts.append(authority)
         for each in hosts:
             if not self._hosts.permits(each):
                 return self._foreign_host(each)
+        if method == SOCKET and not host:
+            return self._foreign_host(host)
         if method.upper() in SAFE_METHODS:
             return None
-        sign = self._site.fault(host, origins, fetched)
+        sign = self._sites.fault(host, origins, fetched)
         return None if sign is None else self._foreign_page(sign, host, origins, fetched)
 
     def is_open(self, scope: Scope | None, headers: Mapping[bytes, bytes]) -> bool:
@@ -119,7 +121,16 @@ class Doors:
         """
         if scope is None:
             return True
-        return not self.required and scope is not Scope.OPERATE and not any(name in headers for name in CREDENTIALS)
+        return not self.required and scope is not Scope.OPERATE and not sends_key(headers)
+
+    def asks_session(self, scope: Scope | None, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether only a session can let a call in, so that Django has to look: it has a cookie and no key."""
+        return (
+            b"cookie" in headers
+            and scope is not Scope.REPLICATE
+            and not sends_key(headers)
+            and not self.is_open(scope, headers)
+        )
 
     def admit(self, route: Route, call: Call) -> None:
         """Let a call in. Sets its `caller`, where a key says who it is.
@@ -139,14 +150,14 @@ class Doors:
         `proved`: who it is by a session or certificate. A valid key says more.
         Raises Unauthorized or Forbidden as `admit` does.
         """
-        caller = self.keys.find(headers) or proved
+        caller = (self.keys.find(headers) if sends_key(headers) else None) or proved
         if caller is not None:
             if scope in caller.scopes:
                 return caller
             what = f"{caller.name} lacks the scope {scope.value}"
             self._refusals.note(f"scope {scope}", what, f"give it the scope {scope.value}")
             raise Forbidden(what)
-        if not self._stranger_may(scope, headers, client):
+        if not self.stranger_may(scope, headers, client):
             raise self._no_key(scope, headers, client)
         return None
 
@@ -163,7 +174,8 @@ class Doors:
             and not any(name in headers for name in FORWARDED)
         )
 
-    def _stranger_may(self, scope: Scope, headers: Mapping[bytes, bytes], client: str) -> bool:
+    def stranger_may(self, scope: Scope, headers: Mapping[bytes, bytes], client: str) -> bool:
+        """Return whether a call may come in that proves nothing but its address."""
         if scope is Scope.REPLICATE:
             return True  # `replication.admission` decides: it knows the peers
         if self.required:
@@ -177,8 +189,7 @@ class Doors:
         return address is not None and any(address in network for network in self._networks)
 
     def _no_key(self, scope: Scope, headers: Mapping[bytes, bytes], client: str) -> Unauthorized:
-        sent = any(name in headers for name in CREDENTIALS)
-        found = "the key is unknown, expired or revoked" if sent else "no key was sent"
+        found = "the key is unknown, expired or revoked" if sends_key(headers) else "no key was sent"
         settings = f"send a key with the scope {scope.value}"
         if self.required:
             settings += ", or set [Auth] Required = false"
@@ -203,6 +214,11 @@ class Doors:
         detail = f"{what} (got {said}, Host {shown(host)})"
         self._refusals.note(sign, detail, "put the page's site into [Sockets] Origins")
         return Forbidden(what)
+
+
+def sends_key(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a head brings a key. Other kinds of `Authorization` are for proxies on the way."""
+    return b"x-api-key" in headers or headers.get(b"authorization", b"")[:7].lower() == b"bearer "
 
 
 def network_of(text: str) -> Network:
@@ -233,6 +249,8 @@ def _address(client: str) -> IPv4Address | IPv6Address | None:
 
 
 def _authority(target: bytes) -> bytes:
-    """Return the host of a target that is a whole URL; empty for `*`."""
+    """Return the host of a target that is a whole URL; empty for a path and `*`."""
+    if target.startswith(b"/"):
+        return b""
     _, separator, rest = target.partition(b"://")
     return rest.partition(b"/")[0].partition(b"?")[0] if separator else b""

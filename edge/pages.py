@@ -31,6 +31,7 @@ from edge.errors import (
     InvalidInput,
     MethodNotAllowed,
     NotFound,
+    Unauthorized,
 )
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
@@ -42,6 +43,7 @@ View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
 METRICS = "/metrics"
+AUTHENTICATE = "Bearer"  # of every 401, which must say how to prove who calls
 
 # Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
 CONTENT_SECURITY_POLICY = (
@@ -106,6 +108,8 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
     else:
         status, body = Dispatcher.refuse(problem, trace_id(request))
         response = HttpResponse(body, status=status, content_type=envelope.CONTENT_TYPE.decode())
+    if isinstance(problem, Unauthorized):
+        response["WWW-Authenticate"] = AUTHENTICATE
     if isinstance(problem, MethodNotAllowed):
         response["Allow"] = ", ".join(problem.allow)
     return response

@@ -32,10 +32,10 @@ from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
-from edge.site import Site
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -73,7 +73,7 @@ def build_doors(config: Config) -> Doors:
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
         hosts=HostRule(own_names(config), config.web.allowed_hosts),
-        site=Site(config.sockets.origins),
+        sites=PageSites(config.sockets.origins),
     )
 
 
@@ -94,6 +94,7 @@ class Node:
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -105,7 +106,7 @@ class Node:
         )
         self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
             self._trail,
             self._load,
@@ -117,7 +118,7 @@ class Node:
 
         table = Table(route for part in self._parts for route in part.routes())
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, build_doors(config), self._trail.audit)
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors, self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -146,7 +147,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "edge.page_doors.PageDoors",
     "edge.middleware.StaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

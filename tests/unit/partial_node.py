@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.audit import Audit, AuditLine
 from edge.call import Call, Route, Table
+from edge.caller import Scope
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.errors import InvalidInput
@@ -112,9 +113,9 @@ class FakeReplica:
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("POST", paths.EVENT, self.event),
-            Route("POST", paths.PUSH, lambda call: b"packed", internal=True),
-            Route("GET", paths.PEERS, lambda call: b'{"peers":[]}'),
+            Route("POST", paths.EVENT, self.event, scope=Scope.REPLICATE),
+            Route("POST", paths.PUSH, lambda call: b"packed", internal=True, scope=Scope.REPLICATE),
+            Route("GET", paths.PEERS, lambda call: b'{"peers":[]}', scope=Scope.READ),
         )
 
     def event(self, call: Call) -> bytes:

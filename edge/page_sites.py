@@ -22,7 +22,7 @@ _NULL = b"null"
 _OWN_SITE = frozenset({b"same-origin", b"none"})
 
 
-class Origin(Struct, frozen=True):
+class PageOrigin(Struct, frozen=True):
     """Where a page comes from. `port` is that of the scheme if the text names none."""
 
     scheme: str
@@ -30,7 +30,7 @@ class Origin(Struct, frozen=True):
     port: str
 
     @classmethod
-    def of(cls, text: bytes) -> Origin | None:
+    def of(cls, text: bytes) -> PageOrigin | None:
         """Return what an `Origin` header names; None if that is no web page's origin."""
         found = _origin(text.strip(b" \t").lower())
         host = None if found is None else split_host(found[2])
@@ -40,7 +40,7 @@ class Origin(Struct, frozen=True):
         return cls(scheme, host[0], host[1] or _PORTS[scheme])
 
 
-class Site:
+class PageSites:
     """The pages that may call a node.
 
     `listed`: `[Sockets] Origins`, each as `https://ops.example.com:8443`, `https://.example.com` for all sites under a
@@ -51,7 +51,7 @@ class Site:
         patterns = [each.lower().rstrip("/") for each in listed]
         self._any = "*" in patterns
         self._names = tuple(each.rpartition(":")[0] or each for each in patterns if "://" not in each)
-        self._origins = tuple(filter(None, (Origin.of(each.encode()) for each in patterns)))
+        self._origins = tuple(filter(None, (PageOrigin.of(each.encode()) for each in patterns)))
 
     def fault(self, host: bytes, origins: Sequence[bytes], fetched: Sequence[bytes]) -> str | None:
         """Return which header says that a page of another site calls. None if none does.
@@ -66,7 +66,7 @@ class Site:
                 return "Origin: null"
             if self._any:
                 continue
-            origin = Origin.of(value)
+            origin = PageOrigin.of(value)
             if origin is None:
                 return "Origin"
             if not self._lists(origin):
@@ -80,14 +80,14 @@ class Site:
                 return "Sec-Fetch-Site"
         return None
 
-    def _lists(self, origin: Origin) -> bool:
+    def _lists(self, origin: PageOrigin) -> bool:
         return any(_under(origin.name, each) for each in self._names) or any(
             (origin.scheme, origin.port) == (each.scheme, each.port) and _under(origin.name, each.name)
             for each in self._origins
         )
 
     @staticmethod
-    def _is_own(origin: Origin, host: bytes) -> bool:
+    def _is_own(origin: PageOrigin, host: bytes) -> bool:
         called = split_host(host)
         return called is not None and (origin.name, origin.port) == (called[0], called[1] or _PORTS[origin.scheme])
 
