@@ -68,6 +68,7 @@ class Dispatcher:
         table: Table,
         trace_ids: TraceIds,
         access: AccessRecorder | None = None,
+        *,
         doors: Doors | None = None,
         audit: Audit | None = None,
     ) -> None:

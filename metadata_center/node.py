@@ -118,7 +118,7 @@ class Node:
 
         table = Table(route for part in self._parts for route in part.routes())
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors, self._trail.audit)
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,

@@ -78,7 +78,7 @@ class SocketDoor:
             return self._doors.caller(Scope.READ, headers, address)
         except Unauthorized:
             cookies = headers.get(b"cookie")
-            proved = None
+            proved: Caller | None = None
             if cookies is not None:
                 proved = await database_sync_to_async(socket_caller)(cookies.decode("latin-1"))
             if proved is None:

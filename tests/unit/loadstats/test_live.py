@@ -15,6 +15,8 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge.doors import Doors
+from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
 from loadstats.live import feed as feeds
 from loadstats.live import summary_view
@@ -40,7 +42,7 @@ class Live:
             lambda: self.layer,
             **{"interval_seconds": 0.005, "max_clients": 3, "wall_ns": lambda: 7} | options,
         )
-        self.app = sockets(self.feed, origins=["https://ops.example"], allowed_hosts=["node", "10.0.0.1"])
+        self.app = sockets(self.feed, Doors(sites=PageSites(["https://ops.example"])))
         self._numbers = iter(range(10**6))
 
     def add(self, cluster: str = "c", ip: str = "10.0.0.1", prompt_length: int = 5) -> None:
