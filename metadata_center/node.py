@@ -29,6 +29,7 @@ from edge.envelope import TraceIds
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
+from edge.open_doors import open_doors
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
@@ -36,6 +37,7 @@ from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
+from edge.profiling_door import profiling_guard
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -91,10 +93,12 @@ class Node:
         self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
-        self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
+        doors = build_doors(config)
+        pprof, guard = config.pprof, profiling_guard(doors)
+        self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard) if pprof.enable else None
 
         name = self._identity.name
-        doors = build_doors(config)
+        self._open_doors = open_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -113,7 +117,7 @@ class Node:
             caches,
             discovery,
             replication,
-            NodeItself(logs, self._health),
+            NodeItself(logs, self._health, self._open_doors),
         )
 
         table = Table(route for part in self._parts for route in part.routes())
@@ -200,6 +204,8 @@ class Node:
             running.callback(gc.unfreeze)
             self._running = running.pop_all()
         logger.info("node %s started", self._identity.name)
+        for each in self._open_doors:
+            logger.info("door %s is open to: %s", each.door, "; ".join(each.open_to))
 
     def drain(self) -> None:
         """Report that the server stops soon, and answer the calls that wait."""

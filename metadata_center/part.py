@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge.call import Route
+from edge.open_doors import OpenDoor
 from edge.part import AppPart
 from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
@@ -15,10 +16,10 @@ from runtime.logs import Logs
 
 
 class NodeItself(AppPart):
-    """The node itself. Without state."""
+    """The node itself. Without state. `doors`: who may do what."""
 
-    def __init__(self, logs: Logs, health: Health) -> None:
-        self._handlers = (LogHandlers(logs), StatusHandlers(health))
+    def __init__(self, logs: Logs, health: Health, doors: Sequence[OpenDoor] = ()) -> None:
+        self._handlers = (LogHandlers(logs), StatusHandlers(health, doors))
 
     def routes(self) -> Iterable[Route]:
         return [route for handlers in self._handlers for route in handlers.routes()]

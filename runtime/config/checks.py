@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
+    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis, _auth):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -167,3 +167,19 @@ def _redis(config: Config) -> Problem | None:
     if not url or re.match(r"(rediss?|unix)://", url):
         return None
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
+
+
+def _auth(config: Config) -> Problem | None:
+    for entry in config.auth.operate_from:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
+            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
+    discovery = config.discovery
+    peers = discovery.host or discovery.hosts or discovery.class_path
+    if config.auth.required and peers and not config.replication.secret:
+        return Problem(
+            ("Auth.Required", "Replication.Secret"), "needs [Replication] Secret: an address alone lets in no peer"
+        )
+    return None

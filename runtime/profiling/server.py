@@ -20,7 +20,7 @@ from typing import Any, cast
 from runtime.profiling.cpu import CpuSampler
 from runtime.profiling.endpoints import INDEX, Endpoints
 from runtime.profiling.heap import HeapTracer
-from runtime.profiling.request import ProfilingRequest
+from runtime.profiling.request import Guard, ProfilingRequest
 from runtime.profiling.threads import ThreadDump
 
 # One CPU profile, one heap window, and a few quick requests.
@@ -88,19 +88,24 @@ class _Listener(ThreadingMixIn, TCPServer):
 
 
 class ProfilingServer:
-    """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name."""
+    """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name.
+
+    `guard` decides who is let in.
+    """
 
     def __init__(
         self,
         host: str,
         port: int,
         *,
+        guard: Guard = lambda target, fields, client: None,
         program: str = "metadata-center",
         read_seconds: float = 5.0,
         max_connections: int = _MAX_CONNECTIONS,
     ) -> None:
         self._host = host
         self._port = port
+        self._guard = guard
         self._program = program
         self._read_seconds = read_seconds
         self._max_connections = max_connections
@@ -116,7 +121,7 @@ class ProfilingServer:
             threads=ThreadDump(program=self._program),
         )
         self._stopping.clear()
-        handler = partial(ProfilingRequest, endpoints, self._stopping, self._read_seconds)
+        handler = partial(ProfilingRequest, endpoints, self._guard, self._stopping, self._read_seconds)
         self._listener = _Listener(self._host, self._port, handler, self._max_connections)
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(_POLL_SECONDS,), name="profiling", daemon=True
