@@ -84,6 +84,7 @@ class Route(Struct, frozen=True):
     `internal`: for other nodes only. The answer is msgpack without an envelope, and there is no page for people.
     `async_handler`: serves the calls that it applies to, if there is one.
     `scope`: what a caller must be allowed to do; None: open to everyone, always. A route that does not say is closed.
+    `part_scopes`: a caller with one of these may come in as well: the handler checks each part of the call by itself.
     `meter`: counts the answers and their durations.
     """
 
@@ -93,6 +94,7 @@ class Route(Struct, frozen=True):
     internal: bool = False
     async_handler: AsyncHandler | None = None
     scope: Scope | None = Scope.OPERATE
+    part_scopes: frozenset[Scope] = frozenset()
     meter: Meter = field(default_factory=Meter)
 
     def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:

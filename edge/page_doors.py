@@ -22,6 +22,7 @@ from edge.dispatcher import Dispatcher
 from edge.doors import SAFE_METHODS, Doors, Headers, sends_key
 from edge.errors import ContractError, Forbidden, Unauthorized
 from edge.pages import is_browser, refuse_act
+from edge.reach import check_all
 from edge.session_caller import csrf_fault, session_caller
 from runtime.running import part
 
@@ -82,7 +83,10 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
             )
         if stranger and scope not in proved.scopes:
             proved = None
-    return doors.caller(scope, headers, client, proved)
+    caller = doors.caller(scope, headers, client, proved)
+    if caller is not None and route is None:
+        check_all(caller, request.path)
+    return caller
 
 
 def _scope(doors: Doors, route: Route | None) -> Scope | None:

@@ -27,6 +27,9 @@ COMMANDS: Final = {
         "clearsessions": "forget log-ins that have expired",
         "migrate": "bring the database up to date, as every command does by itself",
     },
+    "Keys for gateways, nodes and programs": {
+        "keys": "create, list and revoke the keys that callers show",
+    },
     "Development": {
         "check": "look for faults in Django's part",
         "openapi": "write the calls down as an OpenAPI document",

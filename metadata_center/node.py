@@ -20,14 +20,16 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
 from edge.open_doors import open_doors
 from edge.page_app import PageApp
@@ -68,9 +70,10 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -93,7 +96,9 @@ class Node:
         self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
-        doors = build_doors(config)
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
         pprof, guard = config.pprof, profiling_guard(doors)
         self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard) if pprof.enable else None
 
@@ -107,6 +112,8 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
         self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
@@ -116,6 +123,7 @@ class Node:
             self._load,
             caches,
             discovery,
+            access,
             replication,
             NodeItself(logs, self._health, self._open_doors),
         )

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "kvcache",
     "replication",
     "discovery",
+    "access",
     "console",
 ]
 

@@ -98,8 +98,7 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        secret = config.replication.secret
-        self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
+        self._headers = _headers(config)
         self._tls = _trust(config)
         discovery.subscribe(self._set_peers)
         if self._alone:
@@ -154,6 +153,14 @@ class Replication(AppPart):
 def _peer(host: Host) -> tuple[str, int]:
     assert host.port is not None  # the directory fills it in
     return host.address, host.port
+
+
+def _headers(config: Config) -> bytes:
+    """Return the head lines by which peers know this node at any address."""
+    secret, key = config.replication.secret, config.replication.key
+    lines = [f"{SECRET_HEADER}: {secret}\r\n"] if secret else []
+    lines += [f"Authorization: Bearer {key}\r\n"] if key else []
+    return "".join(lines).encode()
 
 
 def _trust(config: Config) -> ssl.SSLContext | None:

@@ -26,6 +26,7 @@ PEOPLE = (
     ("Admin log", "history", "admin_logentry_changelist", "admin.view_logentry"),
     ("Users", "person", "auth_user_changelist", "auth.view_user"),
     ("Groups", "group", "auth_group_changelist", "auth.view_group"),
+    ("Keys", "key", "access_accesskey_changelist", "access.view_accesskey"),
 )
 ELSEWHERE = (
     ("Console", "monitoring", "/console/"),

@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis, _auth):
+    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis, _auth, _key):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -178,8 +178,16 @@ def _auth(config: Config) -> Problem | None:
             return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
     discovery = config.discovery
     peers = discovery.host or discovery.hosts or discovery.class_path
-    if config.auth.required and peers and not config.replication.secret:
+    if config.auth.required and peers and not (config.replication.secret or config.replication.key):
         return Problem(
-            ("Auth.Required", "Replication.Secret"), "needs [Replication] Secret: an address alone lets in no peer"
+            ("Auth.Required", "Replication.Secret"),
+            "needs [Replication] Secret or Key: an address alone lets in no peer",
         )
     return None
+
+
+def _key(config: Config) -> Problem | None:
+    key = config.replication.key
+    if not key or (key.isascii() and key.isprintable() and " " not in key):
+        return None
+    return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")

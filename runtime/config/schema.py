@@ -140,6 +140,8 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
     # Lets in peers whose addresses discovery does not know, for example behind address translation.
     secret: str = field(default="", name="Secret")
+    # A key with the scope `replicate`, which peers that know it let in from any address. It is sent as it is: use TLS.
+    key: str = field(default="", name="Key")
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
@@ -189,6 +191,8 @@ class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     # True: every call needs a key or a log-in, also from this machine. /livez, /readyz and /version stay open.
     required: bool = field(default=False, name="Required")
+    # Keys by their digests, one file for all nodes, beside those of the database. Read again when it changes.
+    keys_file: str = field(default="", name="KeysFile")
     # Networks whose addresses may change the node without a key. Name no proxy's: everybody behind it would be in.
     operate_from: tuple[str, ...] = field(default=(), name="OperateFrom")
     # This machine may change the node without a key, unless a proxy passes the call on.
