@@ -27,6 +27,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from tests.nodes import ROOT, NodeProcess, running_node
+from tests.ports import free_port
 
 DOCUMENT = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- The table of routes: begin -->", "<!-- The table of routes: end -->"
@@ -83,6 +84,7 @@ FORMS: dict[str, dict[str, str]] = {
     "forget_engine": {"cluster": "c", "ip": "10.0.0.9"},
     "end_request": {"request_id": "none"},
     "resync_peer": {"name": "none"},
+    "revoke_accesskey": {"name": "none"},
 }
 
 
@@ -91,13 +93,14 @@ class Line(msgspec.Struct, frozen=True):
 
     `kind`: `call`, `page`, `form`, `socket` or `profile`.
     `name`: the route as the program spells it.
+    `target`, `body`: what is asked; a body is JSON, of a form its fields.
     """
 
     kind: str
     method: str
     name: str
     target: str
-    body: Any = None
+    body: bytes = b""
 
 
 def lines() -> list[Line]:
@@ -108,7 +111,8 @@ def lines() -> list[Line]:
 def calls() -> Iterator[Line]:
     for method, path in table():
         query, body = REQUESTS[f"{method} {path}"]
-        yield Line("call", method, path, f"{path}?{query}" if query else path, body)
+        encoded = b"" if body is None else msgspec.json.encode(body)
+        yield Line("call", method, path, f"{path}?{query}" if query else path, encoded)
 
 
 def table() -> list[tuple[str, str]]:
@@ -161,7 +165,7 @@ def forms() -> Iterator[Line]:
     """The operations of the admin."""
     for app, model, operation in operations():
         path = f"/admin/{app}/{model}/{operation}/"
-        yield Line("form", "POST", path, path, FORMS[operation])
+        yield Line("form", "POST", path, path, urlencode(FORMS[operation]).encode())
 
 
 def operations() -> Iterator[tuple[str, str, str]]:
@@ -198,27 +202,23 @@ def profiles() -> Iterator[Line]:
 class AskedNode:
     """A running node with a key of each scope and an operator's session."""
 
-    def __init__(self, node: NodeProcess, keys: Mapping[str, str]) -> None:
+    def __init__(self, node: NodeProcess, profiling: int, keys: Mapping[str, str]) -> None:
         self._node = node
         self._keys = keys
-        profiling = next(line for line in node.output if "  profiling  " in line)
-        self._profiling = int(profiling.split(":")[-1].split("/")[0])
+        self._profiling = profiling
         self._cookies = self._log_in()
 
     def status(self, caller: str, line: Line) -> str:
         """Return what a route answers to a caller."""
-        self._prepare()
+        if line.kind == "call":
+            self._prepare()
         headers = self._headers(caller)
-        body: bytes | None = None
         if line.kind == "form":
-            body = urlencode(line.body).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        elif line.body is not None:
-            body = msgspec.json.encode(line.body)
         if line.kind == "socket":
             headers |= SOCKET
         port = self._profiling if line.kind == "profile" else self._node.port
-        status, _, _ = self._ask(port, line.method, line.target, body, headers)
+        status, _, _ = self._ask(port, line.method, line.target, line.body or None, headers)
         if line.name.startswith("/admin/") and line.name.endswith(("logout/", "password_change/")):
             self._cookies = self._log_in()
         return str(status)
@@ -280,14 +280,14 @@ def asked_node(folder: Path, *, required: bool) -> Iterator[AskedNode]:
     node = {"METADATA_CENTER_NODE_DATA_DIR": str(folder)}
     keys = {scope: manage(node, "keys", "create", "--name", scope, "--scope", scope).split()[-1] for scope in KEYS}
     manage(node, "shell", "-c", MAKE_OPERATOR)
-    # The profiling port is a free one, and a log on disk keeps the pipe from filling up.
+    profiling = free_port()
     with running_node(
         folder,
         METADATA_CENTER_AUTH_REQUIRED="true" if required else "false",
         METADATA_CENTER_LOG_ACCESS_OUTPUT="off",
+        METADATA_CENTER_PPROF_PORT=str(profiling),
     ) as running:
-        running.wait_for("  profiling  ")
-        yield AskedNode(running, keys)
+        yield AskedNode(running, profiling, keys)
 
 
 MAKE_OPERATOR = f"""
