@@ -7,7 +7,7 @@ sources, one at a time under a lock, and puts a new table in the place of the ol
 
 Always holds: a table is never changed but for its memo of header values, which holds only values that a key was found
 by. So strangers can't fill it, and a key that is gone is gone from the moment at which the next table stands.
-Measured with 10,000 keys: 0.3 µs for a value that is known, 1.1 µs for a new one.
+Measured with 10,000 keys: 0.3 µs for a key that calls again, 0.5 µs with all of them in turn, 4 µs for the first call.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct, field
 
 from edge.caller import Caller, Scope
+from edge.credentials import Credentials
 from edge.errors import InvalidInput
 from runtime.metrics.meter import Meter
 
@@ -30,6 +31,7 @@ class Call(Struct, gc=False):
     `request_id`: out: the id of the inference request that the call is about, for the access log.
     `client`: the address that the call came from; empty if the transport has none.
     `caller`: who makes it; None for one that has proved nothing but its address.
+    `credentials`: what its connection has proved; None if the transport can't say.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `acts`: out: what it did beside its route's own work that needs `Scope.OPERATE`, for the audit trail: in each the
@@ -46,6 +48,7 @@ class Call(Struct, gc=False):
     waited_ns: int = 0
     reason: str = ""
     caller: Caller | None = None
+    credentials: Credentials | None = None
     acts: Sequence[Mapping[str, object]] = ()
 
 

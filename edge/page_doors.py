@@ -76,6 +76,8 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
     changes = method.encode("latin-1") not in SAFE_METHODS
     stranger = doors.stranger_may(scope, headers, client)
     proved = session_caller(request, permission) if changes or not stranger else None
+    if proved is None and not changes and not stranger:
+        proved = _holder(request, scope)
     if proved is not None and not sends_key(headers):
         if changes and (fault := csrf_fault(request)) is not None:
             raise Forbidden(
@@ -87,6 +89,12 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
     if caller is not None and route is None:
         check_all(caller, request.path)
     return caller
+
+
+def _holder(request: HttpRequest, scope: Scope) -> Caller | None:
+    """Return the holder of the client certificate that the connection was made with, if it has the scope."""
+    credentials = request.scope.get("credentials") if isinstance(request, ASGIRequest) else None
+    return None if credentials is None else credentials.caller_for(scope)
 
 
 def _scope(doors: Doors, route: Route | None) -> Scope | None:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -33,6 +35,7 @@ from edge.errors import (
     MethodNotAllowed,
     NotFound,
     Unauthorized,
+    Unavailable,
 )
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
@@ -44,6 +47,9 @@ Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
+RETRY_SECONDS = 5
+# Of this class and none below it: SQLite says so of a file that is no database.
+DATABASE_AWAY = frozenset({DatabaseError})
 METRICS = "/metrics"
 AUTHENTICATE = "Bearer"  # of every 401, which must say how to prove who calls
 
@@ -180,8 +186,30 @@ def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpR
     return problem_response(request, _other_method(request, response["Allow"].split(", ")))
 
 
+def database_away(error: BaseException | None) -> Unavailable | None:
+    """Return the answer for an error that says that the accounts' database does not work; None for any other error.
+
+    A wrong statement or a missing table is a fault of ours, and not this.
+    """
+    if type(error) not in DATABASE_AWAY and not isinstance(error, OperationalError | InterfaceError):
+        return None
+    return Unavailable(
+        "the database of people's accounts does not answer: what needs an account has to wait until it does; "
+        "load is counted and served as ever"
+    )
+
+
+def unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
+    """Return a 503 that says when to ask again."""
+    response = problem_response(request, problem)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The cause is in the log."""
+    if (away := database_away(sys.exception())) is not None:
+        return unavailable(request, away)
     return problem_response(request, InternalError("the log has the cause, under this trace id"))
 
 
