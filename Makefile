@@ -73,6 +73,10 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
 	$(BIN)/reuse lint --lines
 
+.PHONY: audit-dependencies
+audit-dependencies: $(VENV)/dev.stamp ## known vulnerabilities of the pinned packages; says so where no source is reachable
+	$(BIN)/python -m tests.dependency_audit
+
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
 	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \

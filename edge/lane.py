@@ -496,8 +496,7 @@ class Lane(HttpToolsProtocol):
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)
         else:
-            call.reason = head.fault.reason
-            status, answer = dispatcher.refuse(head.fault, trace_id)
+            status, answer = dispatcher.refuse_head(route, call, head.fault, trace_id)
         if status != 200:
             start = shared.start(status, call.retry_seconds)
         elif route.internal:
