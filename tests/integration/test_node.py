@@ -26,20 +26,20 @@ from tests.nodes import ROOT, NodeProcess, running_node
 
 @pytest.fixture
 def node(tmp_path: Path) -> NodeProcess:
-    with running_node(tmp_path) as node:
+    with running_node(tmp_path, covered=True) as node:
         yield node  # type: ignore[misc]
 
 
 def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
     node = NodeProcess(["manage.py", "run"], folder, environment)
-    code = node.process.wait(30)
+    code = node.process.wait(60)
     node.stop()
     return code, "".join(node.output)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> None:
-    with running_node(tmp_path) as node:
+    with running_node(tmp_path, covered=True) as node:
         assert node.call("GET", "/livez")[0] == 200
         assert node.stop(stop) == 0
         assert "Traceback" not in "".join(node.output)
@@ -81,7 +81,7 @@ def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
 
 
 def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
-    with running_node(tmp_path, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
+    with running_node(tmp_path, covered=True, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
         stuck = socket.create_connection((node.host, node.port), 10)
         stuck.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 9\r\n\r\n")
         node.call("GET", "/livez")
@@ -115,7 +115,7 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
     file.write_text("HTTP:\n  Port: 8123\nWeb:\n  SecretKey: hush\n")
     command = [sys.executable, "manage.py", "config", "-c", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "[HTTP] Port = 8123" in done.stdout
     assert str(file) in done.stdout
     assert "hush" not in done.stdout
@@ -124,7 +124,7 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
 def test_tls_serves_the_same(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "node")
     settings = {"METADATA_CENTER_HTTP_CERT_FILE": cert, "METADATA_CENTER_HTTP_KEY_FILE": key}
-    with running_node(tmp_path, **settings) as node:
+    with running_node(tmp_path, covered=True, **settings) as node:
         context = ssl.create_default_context(cafile=cert)
         client = HTTPSConnection("127.0.0.1", node.port, timeout=10, context=context)
         client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')

@@ -19,7 +19,7 @@ from time import sleep
 import msgspec
 import pytest
 
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 from tests.ports import free_port
 
 PASSWORD = "long enough and of no one"
@@ -28,11 +28,9 @@ FREE_PORTS = "[HTTP]\nHost = '127.0.0.1'\nPort = 0\n[PProf]\nPort = 0\n"
 
 def manage(*words: str, covered: bool = True, **environment: str) -> subprocess.Popen[str]:
     """A command as a user starts it in a checkout, with nothing of ours in its environment; seen by coverage or not."""
-    dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), *words],
-        env=inherited | environment,
+        env=inherited_environment(covered=covered) | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
