@@ -12,7 +12,7 @@ from typing import Any
 from edge.call import AsyncHandler, Call, Route
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
-from edge.errors import BodyTooLarge
+from edge.errors import BodyTooLarge, ContractError
 from edge.trailing_slash import Redirect, find_redirect
 
 AsgiScope = dict[str, Any]
@@ -37,6 +37,10 @@ class HandlerApp:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; other kinds of connection are Django's."""
         if scope["type"] == "http":
+            doors = self._dispatcher.doors
+            if (problem := doors.head_fault(scope["method"].encode(), scope["headers"])) is not None:
+                await self._refuse(problem, scope, send)
+                return
             route = self._dispatcher.table.find(
                 scope["method"].encode(), scope["path"].encode("utf-8", "surrogateescape")
             )
@@ -44,7 +48,7 @@ class HandlerApp:
                 headers: dict[bytes, bytes] = {}
                 for name, value in scope["headers"]:
                     headers.setdefault(name, value)
-                if not wants_page(headers.get(b"accept")):
+                if not wants_page(headers.get(b"accept")) and not doors.asks_session(route.scope, headers):
                     client = scope.get("client")
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
                     await self._serve(route, call, receive, send)
@@ -57,6 +61,15 @@ class HandlerApp:
                 await self._redirect(redirect, scope, send)
         else:
             await self._pages(scope, receive, send)
+
+    async def _refuse(self, problem: ContractError, scope: AsgiScope, send: Send) -> None:
+        """Answer with an error, whatever is asked for."""
+        wall_ns = time_ns()
+        sent = [value for name, value in scope["headers"] if name == b"traceid"]
+        trace_id = self._dispatcher.trace_ids.of(sent[0] if sent else None)
+        status, answer = self._dispatcher.refuse(problem, trace_id)
+        await _answer(send, status, answer, CONTENT_TYPE, trace_id)
+        self._count(scope, trace_id, status, wall_ns, problem.reason)
 
     async def _redirect(self, redirect: Redirect, scope: AsgiScope, send: Send) -> None:
         """Send the client to the call without the slash. Django would do the same, at a hundred times the cost."""
@@ -182,6 +195,8 @@ async def _answer(
     head = [(b"x-trace-id", trace_id)]
     if status != 304:
         head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if status == 401:
+        head.append((b"www-authenticate", b"Bearer"))
     if etag:
         head.append((b"etag", b'W/"%b"' % etag))
     await send({"type": "http.response.start", "status": status, "headers": head})

@@ -9,7 +9,7 @@ the transport: every door (the lane, ASGI, Django's pages) serves the same one. 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct, field
@@ -32,6 +32,8 @@ class Call(Struct, gc=False):
     `caller`: who makes it; None for one that has proved nothing but its address.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
+    `acts`: out: what it did beside its route's own work that needs `Scope.OPERATE`, for the audit trail: in each the
+        names and values of one act.
     `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
     """
 
@@ -44,6 +46,7 @@ class Call(Struct, gc=False):
     waited_ns: int = 0
     reason: str = ""
     caller: Caller | None = None
+    acts: Sequence[Mapping[str, object]] = ()
 
 
 class NotModified(Exception):

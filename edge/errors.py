@@ -38,6 +38,13 @@ class InvalidInput(ContractError):
     message = "invalid input"
 
 
+class Unauthorized(ContractError):
+    """The call needs a key, and brings none that is valid. The answer has a `WWW-Authenticate` header."""
+
+    code = 40101001
+    message = "a key is needed"
+
+
 class Forbidden(ContractError):
     code = 40301001
     message = "not allowed"

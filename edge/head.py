@@ -14,6 +14,7 @@ from re import compile as regex
 from msgspec import Struct
 
 from edge.call import Route
+from edge.errors import ContractError
 
 # No longer than a trace id is echoed: a longer one is parsed, and its head is measured.
 _find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e\x80-\xff]{0,256})(?=\r\n)").search
@@ -28,6 +29,8 @@ class Head(Struct, frozen=True):
     `content_length`: of the body, in bytes.
     `keep_alive`: the client wants the connection kept.
     `http_1_0`: the request is HTTP/1.0.
+    `is_open`: the doors let in everybody with this head.
+    `fault`: why they let in nobody with it; None if they may.
     """
 
     route: Route
@@ -36,6 +39,8 @@ class Head(Struct, frozen=True):
     content_length: int
     keep_alive: bool = True
     http_1_0: bool = False
+    is_open: bool = False
+    fault: ContractError | None = None
 
 
 class Heads:

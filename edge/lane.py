@@ -4,7 +4,8 @@
 
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
-websockets, and calls for an async handler.
+websockets, calls for an async handler, and those that only a person's session can let in. What the doors say of a head
+is remembered with it, so that a call without a key costs nothing more.
 
 A connection has at most one request under way, whoever answers it. The parser gets no byte of the next one before the
 answer is written to a client that reads. Until then the bytes wait, at most as many as one read gives, and nothing more
@@ -229,12 +230,31 @@ class Lane(HttpToolsProtocol):
         route, query = self._find_route()
         size = self.shared.max_body_bytes if chunked else length
         async_handler = None if route is None else route.choose_async(query, size)
-        if route is None or async_handler is not None or websocket or wants_page(headers.get(b"accept")):
+        doors = self.shared.dispatcher.doors
+        if (
+            route is None
+            or async_handler is not None
+            or websocket
+            or wants_page(headers.get(b"accept"))
+            or doors.asks_session(route.scope, headers)
+        ):
+            if not self.url.startswith(b"/") and (problem := self._head_fault()) is not None:
+                self._refuse(problem)  # what is handed over has no target: it could be judged by its `Host` alone
+                return
             self._hand_over()
             self._idle = async_handler is not None and async_handler.idle
             return
-        http_1_0 = self.parser.get_http_version() != "1.1"
-        self._head = Head(route, query, headers, length, self.parser.should_keep_alive(), http_1_0)
+        fault = self._head_fault()
+        self._head = Head(
+            route,
+            query,
+            headers,
+            length,
+            keep_alive=self.parser.should_keep_alive(),
+            http_1_0=self.parser.get_http_version() != "1.1",
+            is_open=fault is None and doors.is_open(route.scope, headers),
+            fault=fault,
+        )
         if headers.get(b"expect", b"").lower() == b"100-continue" and (length or chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -370,6 +390,10 @@ class Lane(HttpToolsProtocol):
             return self._too_large()
         return None
 
+    def _head_fault(self) -> ContractError | None:
+        """Return why the doors let in nobody with this head, if they do not."""
+        return self.shared.dispatcher.doors.head_fault(self.parser.get_method(), self.headers, target=self.url)
+
     def _head_too_large(self) -> HeadersTooLarge:
         most = self.shared.max_header_bytes
         return HeadersTooLarge(f"head, chunk sizes and trailers: expected at most {most} bytes together")
@@ -402,7 +426,13 @@ class Lane(HttpToolsProtocol):
         trace_id = dispatcher.trace_ids.of(trace_header)
         client = self.client
         call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
-        status, answer = dispatcher.serve(route, call, trace_id)
+        if head.is_open:
+            status, answer = dispatcher.serve_admitted(route, call, trace_id)
+        elif head.fault is None:
+            status, answer = dispatcher.serve(route, call, trace_id)
+        else:
+            call.reason = head.fault.reason
+            status, answer = dispatcher.refuse(head.fault, trace_id)
         if status != 200:
             start = shared.start(status)
         elif route.internal:

@@ -88,6 +88,7 @@ class LaneState:
             status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
             for status in range(200, 600)
         }
+        self._starts[401] = self._starts[401].replace(b"X-Trace-ID", b"WWW-Authenticate: Bearer\r\nX-Trace-ID")
         self._starts[304] = b"%b%bX-Trace-ID: " % (STATUS_LINE[304], line)  # it has no content
         self.ok_start = self._starts[200]
         self.internal_start = self.ok_start.replace(CONTENT_TYPE, INTERNAL_TYPE)

@@ -14,6 +14,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
+from edge.acting import acting
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
 from edge.kept_pages import MadeOnce
@@ -36,7 +37,8 @@ class EdgeMiddleware:
         dispatcher = part(Dispatcher)
         arrival = arrival_of(request, dispatcher.trace_ids)
         request.trace_id = arrival.trace_id  # type: ignore[attr-defined]
-        response = self._get_response(request)
+        with acting(request):
+            response = self._get_response(request)
         if isinstance(response, HttpResponseNotAllowed):
             response = not_allowed(request, response)
         response["X-Trace-ID"] = arrival.trace_id.decode("latin-1")

@@ -29,6 +29,7 @@ RETRY_SECONDS = 2
 # A refusal is held back so long, from half of it to all: clients that ask again at once would keep the loop busy with
 # refusing them, and those that came together would be refused together.
 REFUSAL_SECONDS = 1.0
+STATIC = "/static/"
 GOLDEN = 0.618034  # its multiples are spread evenly, however many there are
 
 
@@ -95,9 +96,13 @@ class PageApp:
             answer = self._refusal(headers, scope[KEY])
             self._record(scope, scope[KEY], "other", answer, self._busy.reason)
         else:
-            if answer is not None and answer.made_once:
+            if answer is not None and answer.made_once and self._may_keep(scope["path"]):
                 self._kept.keep(scope["path"], answer)
         return answer
+
+    def _may_keep(self, path: str) -> bool:
+        """Return whether everybody may see a page that is the same for everybody."""
+        return not self._dispatcher.doors.required or path.startswith(STATIC)
 
     def _refusal(self, headers: Mapping[bytes, bytes], arrival: Arrival) -> PageAnswer:
         status, body = self._dispatcher.refuse(self._busy, arrival.trace_id)

@@ -19,7 +19,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from edge import envelope
+from edge.acting import actor_of
 from edge.asgi import wants_page
+from edge.audit import Audit
 from edge.dispatcher import Dispatcher
 from edge.errors import (
     BodyTooLarge,
@@ -29,6 +31,7 @@ from edge.errors import (
     InvalidInput,
     MethodNotAllowed,
     NotFound,
+    Unauthorized,
 )
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
@@ -40,6 +43,7 @@ View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
 METRICS = "/metrics"
+AUTHENTICATE = "Bearer"  # of every 401, which must say how to prove who calls
 
 # Names of clusters come from clients: nothing in a page runs or loads but what this node serves as a file.
 CONTENT_SECURITY_POLICY = (
@@ -104,6 +108,8 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
     else:
         status, body = Dispatcher.refuse(problem, trace_id(request))
         response = HttpResponse(body, status=status, content_type=envelope.CONTENT_TYPE.decode())
+    if isinstance(problem, Unauthorized):
+        response["WWW-Authenticate"] = AUTHENTICATE
     if isinstance(problem, MethodNotAllowed):
         response["Allow"] = ", ".join(problem.allow)
     return response
@@ -133,13 +139,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
-    return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
+    return _refused_act(request, Forbidden(f"{request.path}: your account may not do this"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
     words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
-    return problem_response(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+    return _refused_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
 
 
 def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
@@ -176,6 +182,16 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     getattr(request, "_request", request).call_reason = problem.reason  # for the access log
     status, body = Dispatcher.refuse(problem, trace_id(request))
     return Response(body, status=status)
+
+
+def _refused_act(request: HttpRequest, problem: Forbidden) -> HttpResponse:
+    """Return the answer, and write a refused attempt to change something to the audit trail."""
+    if request.method not in READS:
+        actor = actor_of(request)
+        match = request.resolver_match
+        act = f"{request.method} {'other' if match is None else f'/{match.route}'}"
+        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
+    return problem_response(request, problem)
 
 
 def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:

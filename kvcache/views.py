@@ -15,6 +15,7 @@ class CacheSaves(HandlerViewSet):
     """Prompts that engines have in their caches."""
 
     path = SAVE
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"POST": CacheSave}
     outputs: ClassVar = {"POST": None}
     examples: ClassVar = EXAMPLES
@@ -33,6 +34,7 @@ class Cache(HandlerViewSet):
     """The caches of a cluster's engines."""
 
     path = CACHE
+    permission = "loadstats.forget_engine"
     inputs: ClassVar = {"DELETE": CacheDrop}
     outputs: ClassVar = {"DELETE": None}
     examples: ClassVar = EXAMPLES

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from edge.asgi import Asgi
 from edge.call import Route
+from edge.doors import Doors
 from edge.part import AppPart, LoopPart
 from loadstats.batch import BatchHandlers
 from loadstats.cache import MemoryLoadCache
@@ -107,8 +108,6 @@ class LoadStats(AppPart):
     def drain(self) -> None:
         self._waits.end()
 
-    def sockets(self) -> Asgi:
+    def sockets(self, doors: Doors) -> Asgi:
         """Return the ASGI application for websockets."""
-        config = self._config
-        application = sockets(self._feed, origins=config.sockets.origins, allowed_hosts=config.web.allowed_hosts)
-        return cast("Asgi", application)
+        return cast("Asgi", sockets(self._feed, doors))

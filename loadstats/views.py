@@ -61,6 +61,7 @@ class LoadStatsView(HandlerViewSet):
     """The load of a cluster's engines, and the requests that it follows from."""
 
     path = STATS
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"GET": Query, "POST": Add, "DELETE": Ended}
     outputs: ClassVar = {"GET": list[Row] | None, "POST": None, "DELETE": None}
     errors: ClassVar = {"GET": {TooMany: None}, "POST": {TooMany: None, Conflict: Row}}
@@ -79,6 +80,7 @@ class LoadPick(HandlerViewSet):
     """An engine for a request, chosen by load and cache, with the request counted on it."""
 
     path = PICK
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"POST": Pick}
     outputs: ClassVar = {"POST": Picked}
     errors: ClassVar = {"POST": {TooMany: None}}
@@ -106,6 +108,7 @@ class LoadPrompt(HandlerViewSet):
     """The prompts that engines have yet to read."""
 
     path = PROMPT
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"DELETE": Ended}
     outputs: ClassVar = {"DELETE": None}
     examples: ClassVar = {"request_id": "demo-1"}
@@ -115,6 +118,7 @@ class LoadTokens(HandlerViewSet):
     """The tokens that requests hold on their engines."""
 
     path = TOKENS
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"PUT": Tokens}
     outputs: ClassVar = {"PUT": None}
     examples: ClassVar = {"request_id": "demo-1", "input_tokens": 100, "output_tokens": 20}
@@ -124,6 +128,7 @@ class LoadRefresh(HandlerViewSet):
     """Requests that take long, kept from expiring."""
 
     path = REFRESH
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"PUT": Refresh}
     outputs: ClassVar = {"PUT": Refreshed}
     examples: ClassVar = {"request_id": "demo-1", "unknown": ["demo-2"]}
@@ -133,6 +138,7 @@ class LoadOwner(HandlerViewSet):
     """Gateways that live, and so their requests."""
 
     path = OWNER
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"PUT": Heartbeat}
     outputs: ClassVar = {"PUT": None}
     errors: ClassVar = {"PUT": {TooMany: None}}
@@ -146,6 +152,7 @@ class LoadBatch(HandlerViewSet):
     """Many calls in one."""
 
     path = BATCH
+    permission = "loadstats.end_request"
     inputs: ClassVar = {"POST": Batch}
     outputs: ClassVar = {"POST": Annotated[list[Taken], Meta(examples=[TAKEN])]}
     examples: ClassVar = {
@@ -161,6 +168,7 @@ class LoadEngine(HandlerViewSet):
     """Engines that were restarted, or are gone."""
 
     path = ENGINE
+    permission = "loadstats.forget_engine"
     inputs: ClassVar = {"DELETE": EngineDrop}
     outputs: ClassVar = {"DELETE": Cleared}
     errors: ClassVar = {"DELETE": {NotFound: None}}

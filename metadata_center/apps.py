@@ -12,6 +12,12 @@ class MetadataCenterConfig(AppConfig):
     name = "metadata_center"
     verbose_name = "Metadata Center"
 
+    def ready(self) -> None:
+        """Let the audit trail hear of changes."""
+        from metadata_center.audit import changes  # noqa: PLC0415 models can be imported only now
+
+        changes.connect()
+
 
 class SiteConfig(admin_apps.AdminConfig):
     """Django's admin with our site."""

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What people may be permitted to see and do of a node itself. No tables: the rows are the running node's parts."""
+"""What people may be permitted to see and do of a node itself; and the audit trail.
+
+No tables but for the audit trail's: the other rows are the running node's parts.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,26 @@ class Setting(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class AuditEntry(models.Model):
+    """A line of the audit trail (`edge.audit.AuditLine`), and the node that wrote it."""
+
+    time = models.DateTimeField(db_index=True)
+    node = models.CharField(max_length=256)
+    act = models.CharField(max_length=512)
+    outcome = models.CharField(max_length=16)
+    who = models.CharField(max_length=512)
+    client = models.CharField(max_length=512)
+    what = models.TextField()
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit trail"
+
+    def __str__(self) -> str:
+        return f"{self.act} by {self.who}"
 
 
 class Task(models.Model):

@@ -24,19 +24,24 @@ from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
+from edge.hosts import HostRule
 from edge.lane_state import LaneState
 from edge.metrics import EdgeCollector
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
+from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
+from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
 from replication.part import Replication
 from runtime.cold_start import ColdStart
@@ -61,6 +66,17 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
+def build_doors(config: Config) -> Doors:
+    """Return the doors of a configuration."""
+    return Doors(
+        required=config.auth.required,
+        operate_from=config.auth.operate_from,
+        trust_loopback=config.auth.trust_loopback,
+        hosts=HostRule(own_names(config), config.web.allowed_hosts),
+        sites=PageSites(config.sockets.origins),
+    )
+
+
 class Node:
     """One process's parts. `start` may be called once, `stop` always.
 
@@ -78,6 +94,7 @@ class Node:
         self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
 
         name = self._identity.name
+        doors = build_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -87,9 +104,11 @@ class Node:
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
@@ -98,7 +117,8 @@ class Node:
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -127,7 +147,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(),
+            "websocket": self._load.sockets(self._dispatcher.doors),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
@@ -137,7 +157,16 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:

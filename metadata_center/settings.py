@@ -23,7 +23,7 @@ DATA_FOLDER.prepare("people.sqlite3", "secret.key")
 
 DEBUG = CONFIG.web.debug
 SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
-ALLOWED_HOSTS = list(CONFIG.web.allowed_hosts)
+ALLOWED_HOSTS = ["*"]  # the doors judge each request's Host before Django does: edge/doors.py
 
 INSTALLED_APPS = [
     "metadata_center.apps.DaphneConfig",  # its `runserver` serves the ASGI application
@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "edge.page_doors.PageDoors",
     "edge.middleware.StaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -123,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "metadata_center.audit.changes.PasswordWatch"}]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -40,6 +40,7 @@ class LogLevel(HandlerViewSet):
     """How talkative the log is: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
 
     path = "/log/level"
+    permission = "metadata_center.set_log_level"
     inputs: ClassVar = {"POST": LevelChange}
     outputs: ClassVar = {"POST": Literal["log level updated successfully"]}
     examples: ClassVar = {"LevelParam": "INFO"}

@@ -19,6 +19,7 @@ from discovery.host import Host
 from discovery.part import Discovery
 from edge.addresses import EngineNames
 from edge.call import Route
+from edge.doors import Doors
 from edge.part import AppPart, HealthCheck, LoopPart
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
@@ -49,10 +50,18 @@ class Replication(AppPart):
     `handlers`: the calls between nodes.
 
     `cold`: noted as filled once a peer has filled this node.
+    `doors`: say who is let in whom the peers' addresses do not tell.
     """
 
     def __init__(
-        self, config: Config, node: str, load: LoadStats, caches: KVCache, discovery: Discovery, cold: ColdStart
+        self,
+        config: Config,
+        node: str,
+        load: LoadStats,
+        caches: KVCache,
+        discovery: Discovery,
+        cold: ColdStart,
+        doors: Doors | None = None,
     ) -> None:
         self._config = config
         self._alone = discovery.directory is None
@@ -66,7 +75,7 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret)
+        admission = Admission(config.replication.secret, doors)
         self.links = Links(
             self._replica,
             self._journal,

@@ -26,9 +26,11 @@ from rest_framework.viewsets import ViewSet
 
 from edge import envelope
 from edge.call import AsyncHandler, Call, Route
+from edge.caller import Caller
 from edge.dispatcher import Dispatcher
 from edge.errors import InvalidInput
-from edge.pages import is_browser, locked, too_large, trace_id
+from edge.page_doors import call_headers
+from edge.pages import AUTHENTICATE, is_browser, locked, too_large, trace_id
 from edge.rest.described import Errors
 from edge.rest.description import describe
 from edge.rest.negotiation import BrowserOrJson
@@ -57,6 +59,8 @@ class HandlerViewSet(ViewSet):
     examples: ClassVar[Mapping[str, Any]] = {}
     """Values of members, by name: what the forms hold at first, enough for a first call that works, and what answers
     look like."""
+    permission: ClassVar[str] = ""
+    """What a person's account needs to change something here, where strangers may not. Empty: only superusers may."""
 
     schema = HandlerSchema()
     renderer_classes = (EnvelopeRenderer, PageRenderer)
@@ -78,12 +82,13 @@ class HandlerViewSet(ViewSet):
         http: HttpRequest = request._request
         self.sent = request.GET.dict()
         route = self.route("GET" if request.method == "HEAD" else str(request.method))
-        headers = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in http.headers.items()}
+        headers = call_headers(http)
         body = self._body(http)
         if route.method != "GET" and is_browser(http) and is_form_media_type(request.content_type):
             body = self._from_form(request, route.method, body, headers)
         client = str(http.META.get("REMOTE_ADDR", ""))  # some calls are for peers only
-        call = Call(str(http.META.get("QUERY_STRING", "")).encode(), body, headers, client=client)
+        caller: Caller | None = getattr(http, "caller", None)
+        call = Call(str(http.META.get("QUERY_STRING", "")).encode(), body, headers, client=client, caller=caller)
         page = is_browser(http)
         if page:
             headers.pop(b"if-none-match", None)  # a page is more than its answer
@@ -97,6 +102,8 @@ class HandlerViewSet(ViewSet):
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
             return HttpResponseNotModified(headers=tags)
+        if status == 401:
+            tags["WWW-Authenticate"] = AUTHENTICATE
         return Response(answer, status=status, headers=tags)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:

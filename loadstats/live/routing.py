@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
-from urllib.parse import urlsplit
 
+from channels.db import database_sync_to_async
 from channels.routing import URLRouter
-from channels.security.websocket import OriginValidator
-from django.http.request import split_domain_port, validate_host
 from django.urls import path, re_path
 
+from edge import envelope
+from edge.caller import Caller, Scope
+from edge.doors import SOCKET, Doors
+from edge.errors import ContractError, NotFound, Unauthorized
+from edge.session_caller import socket_caller
 from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
 
@@ -21,58 +24,75 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-def sockets(feed: Feed, *, origins: Sequence[str], allowed_hosts: Sequence[str]) -> OwnOrigin:
+def sockets(feed: Feed, doors: Doors) -> SocketDoor:
     """All websockets of a node."""
     consumer = LoadConsumer.as_asgi(feed=feed)
 
     async def nothing(scope: AsgiScope, receive: Receive, send: Send) -> None:
         feed.meter.refused["path"] += 1
-        await refuse(scope, send, 404)
+        await refuse(scope, send, NotFound(f"{scope['path']}: no such socket"))
 
     routes = [
         path("ws/load/", consumer),
         re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", consumer),
         re_path("", cast("Any", nothing)),
     ]
-    return OwnOrigin(URLRouter(routes), feed, origins, allowed_hosts)
+    return SocketDoor(URLRouter(routes), feed, doors)
 
 
-class OwnOrigin(OriginValidator):  # type: ignore[misc] # Channels has no types
-    """Lets in pages of this very host, of `origins` (as Channels' OriginValidator takes them), and what is no page: a
-    program sends no Origin. A browser always does, and lets any page of the world open a socket here.
+class SocketDoor:
+    """Asks the doors for each handshake, and hands on what they let in.
 
-    With `allowed_hosts` the Host must be among them too, as for every page: a name of a stranger's may lead here.
+    A browser lets any page of the world open a socket here, and says only whose page it is. The socket's `caller` in
+    the ASGI scope is who opened it; None for a stranger.
     """
 
-    def __init__(self, application: Any, feed: Feed, origins: Sequence[str], allowed_hosts: Sequence[str]) -> None:
-        super().__init__(application, list(origins))
+    def __init__(self, application: Any, feed: Feed, doors: Doors) -> None:
+        self._application = application
         self._feed = feed
-        self._allowed_hosts = allowed_hosts
+        self._doors = doors
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Hand on, or refuse with 403."""
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        origin = headers.get(b"origin")
-        allowed = validate_host(split_domain_port(host)[0], self._allowed_hosts)
-        if allowed and (origin is None or self._is_allowed(origin.decode("latin-1").lower(), host)):
-            await self.application(scope, receive, send)
-        else:
+        """Hand on, or refuse with the contract's error."""
+        problem = self._doors.head_fault(SOCKET, scope["headers"])
+        if problem is not None:
             self._feed.meter.refused["origin"] += 1
-            await refuse(scope, send, 403)
-
-    def _is_allowed(self, origin: str, host: str) -> bool:
+            await refuse(scope, send, problem)
+            return
         try:
-            parts = urlsplit(origin)
-            return (bool(host) and parts.netloc == host) or self.valid_origin(parts)
-        except ValueError:  # not a URL
-            return False
+            caller = await self._caller(scope)
+        except ContractError as error:
+            self._feed.meter.refused["key"] += 1
+            await refuse(scope, send, error)
+            return
+        await self._application({**scope, "caller": caller}, receive, send)
+
+    async def _caller(self, scope: AsgiScope) -> Caller | None:
+        """Return who opens the socket. The accounts are read only if nothing else lets it in."""
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name, value)
+        client = scope.get("client")
+        address = client[0] if client else ""
+        try:
+            return self._doors.caller(Scope.READ, headers, address)
+        except Unauthorized:
+            cookies = headers.get(b"cookie")
+            proved: Caller | None = None
+            if cookies is not None:
+                proved = await database_sync_to_async(socket_caller)(cookies.decode("latin-1"))
+            if proved is None:
+                raise
+            return proved
 
 
-async def refuse(scope: AsgiScope, send: Send, status: int) -> None:
-    """Answer the handshake with an HTTP status; Daphne knows only 403."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": status, "headers": []})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
+async def refuse(scope: AsgiScope, send: Send, problem: ContractError) -> None:
+    """Answer the handshake with an error; Daphne knows only 403 without a body."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
+        return
+    headers = [(b"content-type", envelope.CONTENT_TYPE)]
+    if isinstance(problem, Unauthorized):
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": envelope.error(problem, b"")})

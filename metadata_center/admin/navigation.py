@@ -22,6 +22,7 @@ NODE = (
     ("Configuration", "tune", "metadata_center_setting_changelist", "metadata_center.view_setting"),
 )
 PEOPLE = (
+    ("Audit trail", "policy", "metadata_center_auditentry_changelist", "metadata_center.view_auditentry"),
     ("Admin log", "history", "admin_logentry_changelist", "admin.view_logentry"),
     ("Users", "person", "auth_user_changelist", "auth.view_user"),
     ("Groups", "group", "auth_group_changelist", "auth.view_group"),

@@ -184,11 +184,23 @@ class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     data_dir: str = field(default="var", name="DataDir")
 
 
+class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may do what. By default load calls are open to all, and what changes the node to this machine and keys."""
+
+    # True: every call needs a key or a log-in, also from this machine. /livez, /readyz and /version stay open.
+    required: bool = field(default=False, name="Required")
+    # Networks whose addresses may change the node without a key. Name no proxy's: everybody behind it would be in.
+    operate_from: tuple[str, ...] = field(default=(), name="OperateFrom")
+    # This machine may change the node without a key, unless a proxy passes the call on.
+    trust_loopback: bool = field(default=True, name="TrustLoopback")
+
+
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Django's side. Gateways name a node by address, so any Host is allowed by default."""
+    """Django's side, and the names of the node."""
 
     secret_key: str = field(default="", name="SecretKey")
-    allowed_hosts: tuple[str, ...] = field(default=("*",), name="AllowedHosts")
+    # Names that public DNS could give, in `Host`. All others are fine: edge/hosts.py.
+    allowed_hosts: tuple[str, ...] = field(default=(), name="AllowedHosts")
     tls_proxy: bool = field(default=False, name="TLSProxy")
     # Pages that are made at a time. Making one is computing: two at a time are no sooner done than one after the other,
     # and calls wait longer for the interpreter: nine of ten, under a flood on a busy machine, 20 ms for 9.
@@ -196,6 +208,14 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     # Pages that wait for one of the threads. More are refused with 503.
     page_queue: Positive = field(default=64, name="PageQueue")
     debug: bool = field(default=False, name="Debug")
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The audit trail's table in the database of accounts. The log has every line in any case."""
+
+    # About 500 bytes each.
+    max_entries: Positive = field(default=100_000, name="MaxEntries")
+    max_age_seconds: PositiveSeconds = field(default=2160 * 3600.0, name="MaxAge")
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,4 +232,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: SocketsSettings = field(default=SocketsSettings(), name="Sockets")
     celery: CelerySettings = field(default=CelerySettings(), name="Celery")
     node: NodeSettings = field(default=NodeSettings(), name="Node")
+    auth: AuthSettings = field(default=AuthSettings(), name="Auth")
     web: WebSettings = field(default=WebSettings(), name="Web")
+    audit: AuditSettings = field(default=AuditSettings(), name="Audit")

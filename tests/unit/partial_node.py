@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from edge.audit import Audit, AuditLine
 from edge.call import Call, Route, Table
+from edge.caller import Scope
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.errors import InvalidInput
@@ -84,6 +86,20 @@ class FakeAccess:
         self.refusals.append((client, reason))
 
 
+class FakeTrail:
+    """Keeps the audit trail's lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[AuditLine] = []
+
+    def put(self, line: AuditLine) -> None:
+        self.lines.append(line)
+
+    def acts(self) -> list[tuple[str, str, str]]:
+        """Act, outcome and who of each line."""
+        return [(line.act, line.outcome, line.who) for line in self.lines]
+
+
 class FakeReplica:
     """Takes the events of the original's kind, and remembers who sent them."""
 
@@ -97,9 +113,9 @@ class FakeReplica:
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("POST", paths.EVENT, self.event),
-            Route("POST", paths.PUSH, lambda call: b"packed", internal=True),
-            Route("GET", paths.PEERS, lambda call: b'{"peers":[]}'),
+            Route("POST", paths.EVENT, self.event, scope=Scope.REPLICATE),
+            Route("POST", paths.PUSH, lambda call: b"packed", internal=True, scope=Scope.REPLICATE),
+            Route("GET", paths.PEERS, lambda call: b'{"peers":[]}', scope=Scope.READ),
         )
 
     def event(self, call: Call) -> bytes:
@@ -185,7 +201,9 @@ class PartialNode:
             StatusHandlers(self.health),
         )
         table = Table(route for part in handlers for route in part.routes())
-        self.dispatcher = Dispatcher(table, TraceIds(1), self.access)
+        self.trail = FakeTrail()
+        self.audit = Audit(self.trail, clock=lambda: 1_800_000_000.0)
+        self.dispatcher = Dispatcher(table, TraceIds(1), self.access, audit=self.audit)
 
     def published(self) -> dict[type, Any]:
         """What `runtime.running.part` finds, by class."""
@@ -196,6 +214,7 @@ class PartialNode:
             Logs: self.logs,
             EmbeddedCelery: self.celery,
             Dispatcher: self.dispatcher,
+            Audit: self.audit,
             LoadStats: self,
             KVCache: SimpleNamespace(index=self.kvcache),
             Replication: self.peers,

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from edge.asgi import HandlerApp, Receive, Scope, Send
+from edge.asgi import AsgiScope, HandlerApp, Receive, Send
 from edge.backlog import Backlog
 from edge.call import Route, Table
 from edge.connections import Connections
@@ -76,7 +76,7 @@ class Pages:
         self.release = asyncio.Event()
         self.seen: list[tuple[str, str, bytes]] = []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         body = b""
         while True:
             message = await receive()

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""People who are signed in, as callers. Runs on Django's threads, for it reads the accounts.
+
+A browser sends the cookie of a session with every request, whichever page asked for it. So what changes something needs
+the token of one of the node's own pages as well (Django's CSRF check), although the views of calls are exempt from it:
+gateways call them too.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import User
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, parse_cookie
+from rest_framework.authentication import CSRFCheck
+
+from edge.caller import Caller, Scope
+
+READER = frozenset({Scope.READ})
+OPERATOR = frozenset({Scope.READ, Scope.WRITE, Scope.OPERATE})
+
+
+def session_caller(request: HttpRequest, permission: str) -> Caller | None:
+    """Return who is signed in; None if there is no session, or its account may not come here.
+
+    `permission`: what the account needs to change something by this request; empty: only a superuser may.
+    """
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return None
+    user = request.user
+    if not isinstance(user, User) or not (user.is_active and user.is_staff):
+        return None
+    return Caller(f"user {user.get_username()}", OPERATOR if user.has_perm(permission) else READER)
+
+
+def csrf_fault(request: HttpRequest) -> str | None:
+    """Return why a request does not come from a page of this node, as Django judges it; None if it does."""
+    request.body  # noqa: B018 kept for the view: the check may read the token from it
+    check = CSRFCheck(_nothing)
+    check.process_request(request)
+    reason = check.process_view(request, None, (), {})  # type: ignore[arg-type] # of this subclass
+    return None if reason is None else str(reason)
+
+
+def socket_caller(cookies: str) -> Caller | None:
+    """Return who is signed in, by the `Cookie` header of a handshake."""
+    request = HttpRequest()
+    request.COOKIES = parse_cookie(cookies)
+    for middleware in (SessionMiddleware(_nothing), AuthenticationMiddleware(_nothing)):
+        middleware.process_request(request)
+    return session_caller(request, "")
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
