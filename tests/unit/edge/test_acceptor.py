@@ -18,7 +18,7 @@ from edge.account import Account
 from edge.quotas import Quotas
 from edge.server import listen
 from runtime.config.schema import QuotasSettings
-from tests.certificates import self_signed
+from tests.certificates import certificate
 from tests.unit.edge.lanes import until
 
 ATTACKER, HONEST = "127.0.0.2", "127.0.0.1"
@@ -122,9 +122,9 @@ def ended(connection: socket.socket) -> bytes:
 
 def test_connections_in_a_handshake_count_and_a_failed_one_gives_its_place_back(tmp_path: Path) -> None:
     quotas = Quotas(QuotasSettings(connections=3))
-    certificate, key = self_signed(tmp_path)
+    cert, key = certificate(tmp_path, "node")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(cert, key)
 
     async def work(acceptor: Acceptor, port: int) -> None:
         silent = [connect(port, ATTACKER) for _ in range(3)]
