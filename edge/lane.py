@@ -549,7 +549,7 @@ class Lane(HttpToolsProtocol):
         What is open to everyone always is served also beyond the limit, for a probe that fails ends the node. So are
         peers, whom their route admits or not.
         """
-        if self.shared.quotas.check(self.account, self._started):
+        if self.shared.quotas.check(self.account):
             return True
         if route is None or not (route.internal or route.scope is None):
             return False
