@@ -42,7 +42,8 @@ class DatabaseSource:
 
     def look(self) -> list[Grant] | None:
         """Return the keys; None if no row changed. Raises django.db.Error while the database is away."""
-        close_old_connections()  # one that broke is opened anew
+        if connection.settings_dict["CONN_MAX_AGE"] or connection.errors_occurred:
+            close_old_connections()  # one that broke is opened anew; SQLite's would be each time, for a millisecond
         sums = AccessKey.objects.aggregate(rows=Count("id"), marks=Sum("mark"))
         seen = sums["rows"], sums["marks"] or 0
         if seen == self._seen:

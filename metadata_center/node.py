@@ -158,10 +158,10 @@ class Node:
             self._load,
             caches,
             discovery,
-            access,
+            self._accounts,
+            access,  # behind the accounts, whose database has its keys
             replication,
             NodeItself(logs, self._health, self._open_doors, quotas),
-            self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())

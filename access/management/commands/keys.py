@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from access.key_text import digest_of, new_key
 from access.keys_file import entry, parse, read
 from access.made_key import WrongKey, checked_clusters, checked_name, checked_scopes, end_of, make_key
 from access.models import AccessKey
+from edge.acting import current_actor
 from runtime.config import ConfigError
 
 HEADINGS = ("NAME", "KEY", "SCOPES", "CLUSTERS", "EXPIRES", "LAST USED", "STATE")
@@ -84,7 +84,7 @@ class Command(BaseCommand):
             checked = checked_scopes(scopes), checked_clusters(clusters)
             self.stdout.write(entry(name, digest_of(key.encode()), *checked, expires) + "\n\n")
         else:
-            _, key = make_key(name, scopes, clusters, expires, f"{getpass.getuser()} on the command line")
+            _, key = make_key(name, scopes, clusters, expires, current_actor().who)
             self.stdout.write(f"Key {name} was made. Nodes take it within 5 s.")
         self.stdout.write(f"It is shown this once and stored nowhere:\n{key}")
 
