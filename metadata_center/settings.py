@@ -29,7 +29,7 @@ SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
 ALLOWED_HOSTS = ["*"]  # the doors judge each request's Host before Django does: edge/doors.py
 
 INSTALLED_APPS = [
-    "daphne",  # its `runserver` serves the ASGI application
+    "metadata_center.apps.DaphneConfig",  # its `runserver` serves the ASGI application
     "unfold.apps.BasicAppConfig",  # the admin's looks; its templates go before Django's
     "metadata_center.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
@@ -100,6 +100,7 @@ CACHES = {
             "max_engines": CONFIG.load.max_engines,
             "orphan_seconds": CONFIG.load.orphan_grace_seconds,
             "max_owners": CONFIG.load.max_owners,
+            "client_share": CONFIG.quotas.share,
         },
     },
 }
@@ -223,7 +224,9 @@ what each call lists, a path that is not known is answered 404 (40401000), and a
 (40501000) with `Allow`. `HEAD` is `GET` without the body; `OPTIONS` tells what a path takes.
 
 Bodies are read as JSON whatever `Content-Type` says. A browser (`Accept: text/html`) gets a page on the same paths,
-with forms to try the calls. Not in here: `GET /metrics`, which is Prometheus' text, and the calls of nodes to each
+with forms to try the calls. A call that its caller may not make is answered 401 (40101001) if a key would help, else
+403 (40301001), as is one that a web page of another site makes; a `Host` that is not the node's is answered 400. Not
+in here: `GET /metrics`, which is Prometheus' text, and the calls of nodes to each
 other.
 """,
     "TAGS": [

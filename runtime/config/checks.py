@@ -52,6 +52,7 @@ def check(config: Config, sources: Mapping[str, str]) -> None:
         _redis,
         _database,
         _sessions,
+        _auth,
         _key,
     ):
         if problem := find(config):
@@ -224,6 +225,24 @@ def _redis(config: Config) -> Problem | None:
     if not url or re.match(r"(rediss?|unix)://", url):
         return None
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
+
+
+def _auth(config: Config) -> Problem | None:
+    for entry in config.auth.operate_from:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
+            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
+    discovery = config.discovery
+    peers = discovery.host or discovery.hosts or discovery.class_path
+    proved = config.replication.secret or config.replication.key or config.http.client_cert != "none"
+    if config.auth.required and peers and not proved:
+        return Problem(
+            ("Auth.Required", "Replication.Secret"),
+            "needs [Replication] Secret or Key, or [HTTP] ClientCert: an address alone lets in no peer",
+        )
+    return None
 
 
 def _database(config: Config) -> Problem | None:

@@ -20,7 +20,7 @@ from typing import Any, cast
 from runtime.profiling.cpu import CpuSampler
 from runtime.profiling.endpoints import INDEX, Endpoints
 from runtime.profiling.heap import HeapTracer
-from runtime.profiling.request import ProfilingRequest
+from runtime.profiling.request import Guard, ProfilingRequest
 from runtime.profiling.threads import ThreadDump
 from runtime.tls import Renewed
 
@@ -106,6 +106,7 @@ class _Listener(ThreadingMixIn, TCPServer):
 class ProfilingServer:
     """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name.
 
+    `guard` decides who is let in.
     `tls`: makes connections TLS; None: they are not.
     """
 
@@ -114,6 +115,7 @@ class ProfilingServer:
         host: str,
         port: int,
         *,
+        guard: Guard = lambda target, fields, client: None,
         program: str = "metadata-center",
         read_seconds: float = 5.0,
         max_connections: int = _MAX_CONNECTIONS,
@@ -122,6 +124,7 @@ class ProfilingServer:
         self._tls = tls
         self._host = host
         self._port = port
+        self._guard = guard
         self._program = program
         self._read_seconds = read_seconds
         self._max_connections = max_connections
@@ -137,7 +140,7 @@ class ProfilingServer:
             threads=ThreadDump(program=self._program),
         )
         self._stopping.clear()
-        handler = partial(ProfilingRequest, endpoints, self._stopping, self._read_seconds)
+        handler = partial(ProfilingRequest, endpoints, self._guard, self._stopping, self._read_seconds)
         self._listener = _Listener(
             self._host, self._port, handler, self._max_connections, self._tls, self._read_seconds
         )
