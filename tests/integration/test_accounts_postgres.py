@@ -55,7 +55,7 @@ def pair(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             node.port = int(node.wait_for("  API ").split(":")[-1].split("/")[0])
         for node in nodes:
             until(node, "ok")
-            assert not any("ERROR" in line or "Traceback" in line for line in node.output)
+            assert [line for line in node.output if "Traceback" in line] == []
         command(postgres, "createsuperuser", "--noinput", "--username", NAME, "--email", "")
         yield nodes[0], nodes[1]
 
