@@ -256,7 +256,7 @@ def _database(config: Config) -> Problem | None:
     if problem := _database_files(url):
         return Problem(paths, problem)
     if importlib.util.find_spec("psycopg") is None:
-        return Problem(paths, "needs the extra `postgres`: pip install 'metadata-center[postgres]'")
+        return Problem(paths, "needs psycopg, the extra `postgres`: pip install 'psycopg[binary]'")
     return None
 
 
