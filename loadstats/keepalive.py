@@ -103,6 +103,7 @@ class KeepAliveHandlers:
         Until `ttl_seconds` from now none of the requests expires whose start named it as `owner`. When no heartbeat
         comes in time, they count as `orphaned_req_num` too, and are ended `OrphanGrace` later; a heartbeat before that
         takes them back.
+        A gateway without requests is forgotten two minutes after its last heartbeat, whatever `ttl_seconds` says.
         With an `incarnation` that is new, the gateway has started anew: the requests whose start named another one are
         orphaned at once, and ended `OrphanGrace` later. A heartbeat of an incarnation that has given way to a later one
         is answered 200 and changes nothing.

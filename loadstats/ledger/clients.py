@@ -21,18 +21,19 @@ class Clients:
     """The clients by name.
 
     `nodes`: how many nodes are known, this one included.
+    `by_name`: the clients. To be read, on the hot path; `of` and `forget_idle` change it.
     """
 
     def __init__(self, limits: LedgerLimits) -> None:
         self.nodes = 1
         self._share = limits.client_share
-        self._clients: dict[str, Client] = {}
+        self.by_name: dict[str, Client] = {}
 
     def __len__(self) -> int:
-        return len(self._clients)
+        return len(self.by_name)
 
     def __iter__(self) -> Iterator[Client]:
-        return iter(self._clients.values())
+        return iter(self.by_name.values())
 
     def of(self, name: str) -> Client | None:
         """Return the client of this name, known from now on; None for a report without a client.
@@ -41,14 +42,14 @@ class Clients:
         """
         if not name:
             return None
-        client = self._clients.get(name)
+        client = self.by_name.get(name)
         if client is None:
-            client = self._clients[name] = Client(name)
+            client = self.by_name[name] = Client(name)
         return client
 
     def held(self, name: str) -> Client | None:
         """Return the client of this name if it holds something."""
-        return self._clients.get(name)
+        return self.by_name.get(name)
 
     def share_of(self, cap: int) -> int:
         """Return how much of a cap one client may hold once more than half of it is used. At least 1."""
@@ -64,11 +65,11 @@ class Clients:
     def forget_idle(self, client: Client) -> None:
         """Forget a client that holds nothing."""
         if client.idle:
-            self._clients.pop(client.name, None)
+            self.by_name.pop(client.name, None)
 
     def clear(self) -> None:
         """Forget all. What they listed is cleared by its owner."""
-        for client in self._clients.values():
+        for client in self.by_name.values():
             client.engines.clear()
             client.owners.clear()
-        self._clients.clear()
+        self.by_name.clear()

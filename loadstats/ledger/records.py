@@ -23,7 +23,7 @@ from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
 from loadstats.ledger.record import Origin, Record, RecordExtras, attempt_of, fingerprint
 from loadstats.ledger.signals import count, hold_tokens, leave_prefill
-from loadstats.ledger.sizes import request_size
+from loadstats.ledger.sizes import ORDINARY, request_size
 
 
 class Records:
@@ -79,7 +79,10 @@ class Records:
             record.extras = RecordExtras(record=record, attempt=attempt)
         place = crc % BUCKETS
         self.buckets[place][request_id] = record
-        self._charge(record, client)
+        if client or len(request_id) > ORDINARY or not request_id.isascii():
+            self._charge(record, client)
+        else:
+            self.size += 1
         self._due.place(record, due)
         count(engine, record, 1)
         self._counts.in_flight += 1
@@ -210,7 +213,8 @@ class Records:
             self._counts.tombstones -= 1
         record.extras = None
         del self.buckets[crc32(record.request_id.encode()) % BUCKETS][record.request_id]
-        size = request_size(record.request_id)
+        request_id = record.request_id
+        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
         self.size -= size
         if (client := record.client) is not None:
             record.client = None
@@ -220,9 +224,11 @@ class Records:
 
     def _charge(self, record: Record, name: str) -> None:
         """Count a new record, for a client if it is one's."""
-        size = request_size(record.request_id)
+        request_id = record.request_id
+        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
         self.size += size
-        if (client := self._clients.of(name)) is not None:
+        client = self._clients.by_name.get(name) or self._clients.of(name)
+        if client is not None:
             record.client = client
             client.requests += size
 
