@@ -8,6 +8,9 @@ CONFIG ?= configs/config.toml
 # How many tests run at once: as many as there are cores.
 JOBS   ?= auto
 
+# Tests start hundreds of processes. Where bytecode is not kept, each of them compiles the project again.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 
 .PHONY: help

@@ -153,7 +153,7 @@ class HandlerApp:
                 return
             status, answer = served
         kind = INTERNAL_TYPE if route.internal and status == 200 else CONTENT_TYPE
-        await _answer(send, status, answer, kind, trace_id, call.etag)
+        await _answer(send, status, answer, kind, trace_id, call.etag, call.retry_seconds)
         duration_ns = perf_counter_ns() - started - call.waited_ns
         self._dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
         self._dispatcher.flush()  # servers other than ours have no timer for it
@@ -196,11 +196,19 @@ async def _leaves(receive: Receive) -> None:
 
 
 async def _answer(
-    send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes, etag: bytes = b""
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    trace_id: bytes,
+    etag: bytes = b"",
+    retry_seconds: int = 0,
 ) -> None:
     head = [(b"x-trace-id", trace_id)]
     if status != 304:
         head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if retry_seconds:
+        head.append((b"retry-after", b"%d" % retry_seconds))
     if status == 401:
         head.append((b"www-authenticate", b"Bearer"))
     if etag:

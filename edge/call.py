@@ -33,6 +33,7 @@ class Call(Struct, gc=False):
     `caller`: who makes it; None for one that has proved nothing but its address.
     `credentials`: what its connection has proved; None if the transport can't say.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
+    `retry_seconds`: out, set by the dispatcher: after how many seconds the caller may ask again; 0 if nothing is said.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `acts`: out: what it did beside its route's own work that needs `Scope.OPERATE`, for the audit trail: in each the
         names and values of one act.
@@ -49,6 +50,7 @@ class Call(Struct, gc=False):
     reason: str = ""
     caller: Caller | None = None
     credentials: Credentials | None = None
+    retry_seconds: int = 0
     acts: Sequence[Mapping[str, object]] = ()
 
 

@@ -25,14 +25,12 @@ class Credentials(Struct):
 
     `caller`: the holder of the client certificate that was verified; None if none was shown.
     `secure`: the connection is TLS.
-    `nonce`: what a peer's proofs on this connection are made with; empty before it has asked for one.
-    `proofs`: how many of them were right.
+    `proofs`: what replication checks a peer's proofs on this connection with; None before a peer has begun any.
     """
 
     caller: Caller | None = None
     secure: bool = False
-    nonce: bytes = b""
-    proofs: int = 0
+    proofs: object = None
 
     def caller_for(self, scope: Scope | None) -> Caller | None:
         """Return the holder of the certificate if it has the scope. Without it a holder is a stranger like others."""

@@ -18,6 +18,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
 
+TRACE = b"X-Trace-ID: "
 _COLD = COLD_HEADER.lower()
 
 
@@ -25,6 +26,7 @@ class LaneState:
     """What all connections of a server share.
 
     `dispatcher`: serves the routes.
+    `quotas`: what each client takes, and may.
     `heads`: the heads seen lately.
     `backlog`: connections with requests that wait for their turn.
     `max_header_bytes`, `max_body_bytes`: of one request.
@@ -56,6 +58,7 @@ class LaneState:
         certificates: Certificates | None = None,
     ) -> None:
         self.dispatcher = dispatcher
+        self.quotas = dispatcher.quotas
         self.heads = Heads()
         self.backlog = Backlog()
         self.max_header_bytes = max_header_bytes
@@ -89,14 +92,15 @@ class LaneState:
         cold = [(_COLD, b"%d" % self.cold)] if self.cold else []
         self.server_state.default_headers = others + cold  # of uvicorn's answers
         self._starts = {
-            status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
+            status: b"%bContent-Type: %b\r\n%b%b" % (STATUS_LINE[status], CONTENT_TYPE, line, TRACE)
             for status in range(200, 600)
         }
-        self._starts[401] = self._starts[401].replace(b"X-Trace-ID", b"WWW-Authenticate: Bearer\r\nX-Trace-ID")
-        self._starts[304] = b"%b%bX-Trace-ID: " % (STATUS_LINE[304], line)  # it has no content
+        self._starts[401] = self._starts[401].replace(TRACE, b"WWW-Authenticate: Bearer\r\n" + TRACE)
+        self._starts[304] = b"%b%b%b" % (STATUS_LINE[304], line, TRACE)  # it has no content
         self.ok_start = self._starts[200]
         self.internal_start = self.ok_start.replace(CONTENT_TYPE, INTERNAL_TYPE)
 
-    def start(self, status: int) -> bytes:
-        """Return an answer's head up to the trace id."""
-        return self._starts[status]
+    def start(self, status: int, retry_seconds: int = 0) -> bytes:
+        """Return an answer's head up to the trace id. `retry_seconds` is for `Retry-After`; 0 if it has none."""
+        start = self._starts[status]
+        return start if not retry_seconds else start.replace(TRACE, b"Retry-After: %d\r\n%b" % (retry_seconds, TRACE))

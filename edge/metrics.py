@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from edge.handshakes import Handshakes
 from edge.lane_state import LaneState
+from edge.quotas import Quotas
 from runtime.metrics.aliases import with_aliases
 from runtime.metrics.meter import Meter, buckets_in_seconds
 
@@ -25,6 +26,7 @@ class EdgeCollector(Collector):
         self._handshakes = handshakes
         self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
+        self._quotas = lanes.quotas
 
     def collect(self) -> Iterator[Metric]:
         answers = CounterMetricFamily(
@@ -54,6 +56,7 @@ class EdgeCollector(Collector):
             "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
         )
 
+        yield from _quota_metrics(self._quotas)
         yield from self._tls()
 
     def _tls(self) -> Iterator[Metric]:
@@ -75,3 +78,22 @@ class EdgeCollector(Collector):
         for method, path, meter in self._dispatcher.pages.items():
             meters.setdefault((path, method), Meter()).add(meter)
         return meters
+
+
+def _quota_metrics(quotas: Quotas) -> Iterator[Metric]:
+    """Yield what clients were refused, and what the largest of them holds. No client is a label: they are unbounded."""
+    refused = CounterMetricFamily(
+        "metadata_center_quota_refused", "Refused because a client had its most, by limit.", labels=["limit"]
+    )
+    refused.add_metric(["calls"], quotas.calls_refused)
+    largest = GaugeMetricFamily(
+        "metadata_center_quota_largest_client", "What the client holds that holds most, by limit.", labels=["limit"]
+    )
+    for places in quotas.kinds():
+        refused.add_metric([places.kind], places.refused)
+        largest.add_metric([places.kind], max((held for _, held in places.largest(1)), default=0))
+    yield refused
+    yield largest
+    yield GaugeMetricFamily(
+        "metadata_center_quota_clients", "Clients that hold a connection.", value=quotas.connections.clients
+    )

@@ -18,7 +18,7 @@ from edge.acting import acting
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
 from edge.kept_pages import MadeOnce
-from edge.pages import READS, database_away, not_allowed, unavailable
+from edge.pages import READS, database_away, not_allowed, problem_response
 from runtime.running import part
 
 
@@ -59,7 +59,7 @@ class EdgeMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 while the accounts' database is away, without a traceback for each page."""
         away = database_away(exception)
-        return None if away is None else unavailable(request, away)
+        return None if away is None else problem_response(request, away)
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped

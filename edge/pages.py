@@ -145,6 +145,8 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
         response["WWW-Authenticate"] = AUTHENTICATE
     if isinstance(problem, MethodNotAllowed):
         response["Allow"] = ", ".join(problem.allow)
+    if isinstance(problem, Unavailable):
+        response["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
@@ -199,17 +201,10 @@ def database_away(error: BaseException | None) -> Unavailable | None:
     )
 
 
-def unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
-    """Return a 503 that says when to ask again."""
-    response = problem_response(request, problem)
-    response["Retry-After"] = str(RETRY_SECONDS)
-    return response
-
-
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The cause is in the log."""
     if (away := database_away(sys.exception())) is not None:
-        return unavailable(request, away)
+        return problem_response(request, away)
     return problem_response(request, InternalError("the log has the cause, under this trace id"))
 
 

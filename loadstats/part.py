@@ -21,6 +21,7 @@ from edge.call import Route
 from edge.doors import Doors
 from edge.lasting import Lasting
 from edge.part import AppPart, LoopPart
+from edge.places import Places
 from loadstats.batch import Allow, BatchHandlers
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
@@ -114,6 +115,6 @@ class LoadStats(AppPart):
     def drain(self) -> None:
         self._waits.end()
 
-    def sockets(self, doors: Doors) -> Asgi:
+    def sockets(self, doors: Doors, places: Places) -> Asgi:
         """Return the ASGI application for websockets."""
-        return cast("Asgi", sockets(self._feed, doors))
+        return cast("Asgi", sockets(self._feed, doors, places))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Iterable
@@ -43,6 +44,7 @@ from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from edge.profiling_door import profiling_guard
+from edge.quotas import Quotas
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -75,6 +77,7 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+OWN_FILES = 256  # that the node may have open beside connections
 
 
 def build_doors(config: Config, keys: KeyTable) -> Doors:
@@ -87,6 +90,20 @@ def build_doors(config: Config, keys: KeyTable) -> Doors:
         hosts=HostRule(own_names(config), config.web.allowed_hosts),
         sites=PageSites(config.sockets.origins),
     )
+
+
+def build_quotas(config: Config) -> Quotas:
+    """Return the quotas of a configuration. The process's limit of open files bounds connections."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    caps = {
+        "connections": max(files - OWN_FILES, OWN_FILES),
+        "waits": config.http.max_waiters,
+        "sockets": config.sockets.max_clients,
+        "pages": config.web.page_queue,
+        "scrapes": SCRAPES,
+        "log-ins": LOG_INS,
+    }
+    return Quotas(config.quotas, caps)
 
 
 class Node:
@@ -113,12 +130,12 @@ class Node:
         lasting = Lasting()
         access = Access(config, lasting)
         doors = build_doors(config, access.ring)
-        pprof = config.pprof
-        guard, profiled = profiling_guard(doors), self.served_tls if pprof.tls else None
-        profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled)
-        self._profiling = profiling if pprof.enable else None
+        pprof, guard = config.pprof, profiling_guard(doors)
+        profiled = self.served_tls if pprof.tls else None
+        self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled) if pprof.enable else None
 
         name = self._identity.name
+        quotas = build_quotas(config)
         self._open_doors = open_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
@@ -143,13 +160,15 @@ class Node:
             discovery,
             access,
             replication,
-            NodeItself(logs, self._health, self._open_doors),
+            NodeItself(logs, self._health, self._open_doors, quotas),
             self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
+        self._dispatcher = Dispatcher(
+            table, trace_ids, logs.access, doors=doors, audit=self._trail.audit, quotas=quotas
+        )
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -161,9 +180,9 @@ class Node:
             certificates=Certificates(config.replication.peer_names),
         )
         self._cold.on_filled = self.lanes.check_cold
-        self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
-        self._scrapes = PageThreads(1, SCRAPES, name="scrape")
-        self._log_ins = PageThreads(1, LOG_INS, name="log-in")
+        self._pages = PageThreads(config.web.page_threads, config.web.page_queue, quotas.pages)
+        self._scrapes = PageThreads(1, SCRAPES, quotas.scrapes, name="scrape")
+        self._log_ins = PageThreads(1, LOG_INS, quotas.log_ins, name="log-in")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
@@ -180,7 +199,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(self._dispatcher.doors),
+            "websocket": self._load.sockets(self._dispatcher.doors, self._dispatcher.quotas.sockets),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 

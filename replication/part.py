@@ -20,9 +20,10 @@ from edge.addresses import EngineNames
 from edge.call import Route
 from edge.doors import Doors
 from edge.part import AppPart, HealthCheck, LoopPart
+from kvcache.index import CacheIndex
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import LegacyLedgerAdapter
+from loadstats.ledger import Ledger, LegacyLedgerAdapter
 from loadstats.part import LoadStats
 from replication.admission import Admission
 from replication.client import Connection
@@ -33,7 +34,6 @@ from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
-from replication.paths import SECRET_HEADER
 from replication.replica import Replica
 from runtime.cold_start import ColdStart
 from runtime.config import Config
@@ -68,6 +68,7 @@ class Replication(AppPart):
         self._config = config
         self._alone = discovery.directory is None
         self._ledger = ledger = load.ledger
+        self._shared: tuple[Ledger | CacheIndex, ...] = (ledger, *([] if caches.index is None else [caches.index]))
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.replica.origin(f"{node}@{time_ns():x}"))
         canonical = EngineNames().canonical
@@ -77,7 +78,13 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret, doors)
+        admission = Admission(
+            config.replication.secret,
+            doors,
+            origin=self._journal.origin.name,
+            by_address=config.http.client_cert != "required",
+        )
+        self._secret = admission.secret
         self.links = Links(
             self._replica,
             self._journal,
@@ -100,7 +107,8 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        self._headers = _headers(config)
+        key = config.replication.key
+        self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
         self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
@@ -139,6 +147,8 @@ class Replication(AppPart):
 
     def _set_peers(self, hosts: Sequence[Host]) -> None:
         self.links.set_peers([_peer(host) for host in hosts])
+        for each in self._shared:  # what clients may hold here is on every node
+            each.nodes = 1 + len(hosts)
 
     def _connect(self, address: str, port: int) -> Connection:
         replication = self._config.replication
@@ -148,6 +158,7 @@ class Replication(AppPart):
             dial_seconds=replication.dial_timeout_seconds,
             request_seconds=replication.request_timeout_seconds,
             headers=self._headers,
+            secret=self._secret,
             tls=self._tls,
             peer_names=replication.peer_names,
         )
@@ -156,11 +167,3 @@ class Replication(AppPart):
 def _peer(host: Host) -> tuple[str, int]:
     assert host.port is not None  # the directory fills it in
     return host.address, host.port
-
-
-def _headers(config: Config) -> bytes:
-    """Return the head lines by which peers know this node at any address."""
-    secret, key = config.replication.secret, config.replication.key
-    lines = [f"{SECRET_HEADER}: {secret}\r\n"] if secret else []
-    lines += [f"Authorization: Bearer {key}\r\n"] if key else []
-    return "".join(lines).encode()

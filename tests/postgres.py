@@ -108,6 +108,29 @@ class Postgres:
         for pid in self._pids():
             os.kill(pid, signal.SIGCONT)
 
+    def heal(self) -> None:
+        """Have it run, whatever was done to it."""
+        if self._process is None:
+            self.start()
+        self.thaw()
+
+    @contextmanager
+    def session(self, database: str) -> Iterator[Callable[[str], None]]:
+        """A connection of its own, which stays: a function that sends statements and waits until they are done."""
+        words = [self._programs["psql"], "-d", self.url(database), "-At", "-v", "ON_ERROR_STOP=1"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            commands, answers = process.stdin, process.stdout
+
+            def send(statements: str) -> None:
+                commands.write(f"{statements}\n\\echo done\n")
+                commands.flush()
+                while answers.readline() not in {"done\n", ""}:
+                    pass
+
+            yield send
+
     def execute(self, statement: str, database: str = "postgres") -> str:
         """What a statement answers."""
         words = ["-d", self.url(database), "-Atc", statement, "-v", "ON_ERROR_STOP=1"]

@@ -16,6 +16,7 @@ from django.db import OperationalError
 from django.db.backends.postgresql import base
 from django_prometheus.db.backends.postgresql import base as counted
 from psycopg import Error, IsolationLevel
+from psycopg.errors import ConnectionTimeout
 
 from metadata_center.postgresql.connection import BoundedConnection
 from metadata_center.postgresql.failure import in_words
@@ -37,6 +38,7 @@ class BoundedWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._patience = Patience(monotonic)
         self._own_seconds: float | None = None
+        self._checking = False
 
     def begin_page(self) -> None:
         """Begin to count what a page waits for the database."""
@@ -96,6 +98,14 @@ class BoundedWrapper(base.DatabaseWrapper):
             self._pass_gate()
         super().close_if_health_check_failed()
 
+    def is_usable(self) -> bool:
+        """Return whether the connection still works. One that ended while unused says nothing of the server."""
+        self._checking = True
+        try:
+            return bool(super().is_usable())
+        finally:
+            self._checking = False
+
     def _pass_gate(self) -> None:
         gate = optional_part(DatabaseGate)
         if gate is not None and not gate.admits():
@@ -103,7 +113,7 @@ class BoundedWrapper(base.DatabaseWrapper):
 
     def _failed(self, error: Error) -> None:
         gate = optional_part(DatabaseGate)
-        if gate is not None:
+        if gate is not None and not (self._checking and not isinstance(error, ConnectionTimeout)):
             gate.report(in_words(error))
 
 

@@ -186,6 +186,27 @@ class SocketsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     channel_capacity: Positive = field(default=1000, name="ChannelCapacity")
 
 
+class QuotasSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one client may take: a key, or an address without one.
+
+    The defaults are far above what a large gateway needs, which is about 1,024 connections and 25,000 calls a second.
+    Several gateways may share an address behind a NAT.
+    """
+
+    # Also those in a TLS handshake. An idle one costs 13 KB, with TLS about 50 KB.
+    connections: Positive = field(default=16_384, name="Connections")
+    # A node answers about 45,000 a second, so by default the turns that clients take are the limit, and not this.
+    calls_per_second: Positive = field(default=100_000, name="CallsPerSecond")
+    # Calls with `wait=SECONDS`.
+    waits: Positive = field(default=1_000, name="Waits")
+    sockets: Positive = field(default=500, name="Sockets")
+    # Pages asked for and not answered yet.
+    pages: Positive = field(default=32, name="Pages")
+    # Of every cap, once more than half of it is used: what one client may hold of it. Of what is replicated, divided by
+    # the number of nodes.
+    share: Annotated[float, Meta(gt=0.0, le=1.0)] = field(default=0.25, name="Share")
+
+
 class CelerySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The embedded worker and beat. With another broker than `memory://` tasks can be watched from outside."""
 
@@ -259,6 +280,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     discovery: DiscoverySettings = field(default=DiscoverySettings(), name="Discovery")
     replication: ReplicationSettings = field(default=ReplicationSettings(), name="Replication")
     sockets: SocketsSettings = field(default=SocketsSettings(), name="Sockets")
+    quotas: QuotasSettings = field(default=QuotasSettings(), name="Quotas")
     celery: CelerySettings = field(default=CelerySettings(), name="Celery")
     node: NodeSettings = field(default=NodeSettings(), name="Node")
     auth: AuthSettings = field(default=AuthSettings(), name="Auth")

@@ -18,7 +18,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.config import load
-from tests.nodes import ROOT, running_node
+from tests.nodes import ROOT, NodeProcess, running_node
 
 DEPLOY = ROOT / "deploy"
 PROMTOOL = shutil.which("promtool")
@@ -78,16 +78,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scrape(folder: Path) -> Iterator[Scrape]:
-    """Of a node that has answered every load call."""
+def node(folder: Path) -> Iterator[NodeProcess]:
     with running_node(folder) as node:
-        body = {"cluster": "c", "request_id": "r", "ip": "10.0.0.1", "prompt_length": 1}
-        assert node.call("POST", "/v1/load/stats", body)[0] == 200
-        assert node.call("DELETE", "/v1/load/prompt", {"request_id": "r"})[0] == 200
-        assert node.call("DELETE", "/v1/load/stats?domain=d", {"request_id": "r"})[0] == 200
-        status, _, text = node.call("GET", "/metrics")
-        assert status == 200
-        yield Scrape(text.decode())
+        yield node
+
+
+@pytest.fixture(scope="module")
+def scrape(node: NodeProcess) -> Scrape:
+    """Of a node that has answered every load call."""
+    body = {"cluster": "c", "request_id": "r", "ip": "10.0.0.1", "prompt_length": 1}
+    assert node.call("POST", "/v1/load/stats", body)[0] == 200
+    assert node.call("DELETE", "/v1/load/prompt", {"request_id": "r"})[0] == 200
+    assert node.call("DELETE", "/v1/load/stats?domain=d", {"request_id": "r"})[0] == 200
+    status, _, text = node.call("GET", "/metrics")
+    assert status == 200
+    return Scrape(text.decode())
 
 
 @pytest.mark.parametrize("expression", [*dashboard_expressions(), *alert_expressions()])
@@ -115,14 +120,13 @@ def test_the_operations_guide_lists_exactly_the_metrics_of_a_node(scrape: Scrape
     assert told == own
 
 
-def test_the_probes_and_the_health_check_ask_paths_that_answer_200(tmp_path: Path) -> None:
+def test_the_probes_and_the_health_check_ask_paths_that_answer_200(node: NodeProcess) -> None:
     pod = statefulset()["spec"]["template"]["spec"]
     paths = {pod["containers"][0][f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     containerfile = (DEPLOY / "Containerfile").read_text()
     paths |= set(re.findall(r"urlopen\('http://127\.0\.0\.1:8080(/\w+)'", containerfile))
     assert paths == {"/livez", "/readyz"}
-    with running_node(tmp_path) as node:
-        assert {node.call("GET", path)[0] for path in paths} == {200}
+    assert {node.call("GET", path)[0] for path in paths} == {200}
 
 
 def test_kubernetes_sets_what_the_node_knows_and_gives_it_time_to_stop() -> None:

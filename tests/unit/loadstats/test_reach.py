@@ -234,6 +234,17 @@ def test_a_strangers_batch_may_drop_only_from_this_machine(client: str, code: in
     assert [each["code"] for each in answers] == [200, code]
 
 
+def test_the_drops_of_a_batch_are_for_the_audit_trail_and_nothing_else_of_it() -> None:
+    ledger = Ledger()
+    ledger.add("r", "c", "10.0.0.1", 5, 100.0, 7)
+    drop = {"op": "drop", "cluster": "c", "ip": "10.0.0.1"}
+    body = msgspec.json.encode({"ops": [{"op": "add", "cluster": "c", **ADD}, drop, drop]})
+    handlers = BatchHandlers(ledger, now=lambda: 100.0, wall_ns=lambda: 7)
+    call = Call(b"", body, {}, caller=FREE)
+    whole(handlers.batch(call))
+    assert list(call.acts) == [drop | {"port": None, "dp_rank": None, "all": False}]  # the second found nothing
+
+
 def whole(work: Generator[None, None, bytes]) -> bytes:
     while True:
         try:

@@ -227,3 +227,27 @@ def test_the_blame_goes_to_the_member_that_somebody_set(tmp_path: Path) -> None:
     file.write_text("[PProf]\nPort = 8080\nEnable = false")
     with pytest.raises(ConfigError, match=rf"^{file}: \[PProf\] Port: "):
         load(str(file), {"METADATA_CENTER_PPROF_ENABLE": "true"})
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/33", "10.0.0.7/8", "gateway", "10.0.0.0-10.0.0.9"])
+def test_who_may_operate_is_a_network(entry: str) -> None:
+    found = refusal({"METADATA_CENTER_AUTH_OPERATE_FROM": f"10.0.0.0/8,{entry},fd00::/8"})
+    assert "METADATA_CENTER_AUTH_OPERATE_FROM: expected networks or addresses" in found
+    assert entry in found
+
+
+def test_networks_and_addresses_are_taken() -> None:
+    auth = load(None, {"METADATA_CENTER_AUTH_OPERATE_FROM": "10.0.0.0/8,fd00::/8,192.0.2.7"}).config.auth
+    assert auth.operate_from == ("10.0.0.0/8", "fd00::/8", "192.0.2.7")
+
+
+def test_where_keys_are_required_peers_need_more_than_an_address() -> None:
+    required = {"METADATA_CENTER_AUTH_REQUIRED": "true"}
+    assert load(None, required).config.auth.required
+    peers = {**required, "META_DATA_CENTER_SVC_DISC_HOST": "peers.example"}
+    found = refusal(peers)
+    assert found == (
+        "environment METADATA_CENTER_AUTH_REQUIRED: needs [Replication] Secret or Key, or [HTTP] ClientCert: "
+        "an address alone lets in no peer"
+    )
+    assert load(None, {**peers, "REPLICA_SECRET": "s3cret"}).config.auth.required

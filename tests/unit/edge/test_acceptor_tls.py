@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from edge.acceptor import Acceptor
 from edge.handshakes import Handshakes
+from edge.quotas import Quotas
 from edge.server import listen
-from edge.tls_listener import TlsListener
+from runtime.config.schema import QuotasSettings
 from runtime.tls import Renewed, server_context
 from tests.certificates import Authority
 from tests.unit.edge.lanes import until
@@ -26,12 +28,14 @@ from tests.unit.edge.lanes import until
 class Echo(asyncio.Protocol):
     """Sends back what it gets."""
 
+    transport: asyncio.BaseTransport | None = None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport.get_extra_info("ssl_object"), ssl.SSLObject)
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._transport.write(data)  # type: ignore[attr-defined]
+        self.transport.write(data)  # type: ignore[union-attr]
 
 
 class Scene:
@@ -43,7 +47,16 @@ class Scene:
         self.renewed = Renewed([cert, key], partial(server_context, cert, key, self.authority.file, clients))
         self.handshakes = Handshakes(most)
         self.port = listener.getsockname()[1]
-        self.listener = TlsListener(listener, Echo, self.renewed, self.handshakes, seconds)
+        self.listener = Acceptor(
+            listener,
+            lambda account: Echo(),
+            Quotas(QuotasSettings()),
+            refusal=lambda address: b"",
+            tls=self.renewed,
+            handshakes=self.handshakes,
+            handshake_seconds=seconds,
+        )
+        self.listener.start()
 
     @contextmanager
     def silent(self, source: str) -> Iterator[socket.socket]:
