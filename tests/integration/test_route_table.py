@@ -32,7 +32,7 @@ def test_a_new_kind_of_parameter_needs_a_value(pattern: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_document_says_what_nodes_answer(found: dict[Line, tuple[tuple[str, str], ...]]) -> None:
     assert render(found).splitlines() == in_document().splitlines(), (
         f"stale between {BEGIN!r} and its end: run `.venv/bin/python -m tests.route_table`"
@@ -40,7 +40,7 @@ def test_the_document_says_what_nodes_answer(found: dict[Line, tuple[tuple[str, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_nothing_that_changes_the_node_is_open_to_strangers_and_foreign_pages(
     found: dict[Line, tuple[tuple[str, str], ...]],
 ) -> None:
