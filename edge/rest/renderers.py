@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from msgspec import Raw
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
@@ -51,6 +52,7 @@ class PageRenderer(BrowsableAPIRenderer):
             "rows": rows,
             "most_rows": MOST_ROWS,
             "forms": forms(view),
+            "signed_in": settings.SESSION_COOKIE_NAME in renderer_context["request"].COOKIES,
         }
 
 

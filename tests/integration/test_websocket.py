@@ -26,7 +26,11 @@ ENGINES = [f"10.1.{number // 250}.{number % 250}" for number in range(1000)]
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    settings = {"METADATA_CENTER_SOCKETS_MAX_CLIENTS": "20", "METADATA_CENTER_SOCKETS_INTERVAL": "20ms"}
+    settings = {
+        "METADATA_CENTER_SOCKETS_MAX_CLIENTS": "20",
+        "METADATA_CENTER_SOCKETS_INTERVAL": "20ms",
+        "METADATA_CENTER_QUOTAS_SHARE": "1",
+    }
     with running_node(tmp_path_factory.mktemp("node"), **settings) as node:
         yield node
 
