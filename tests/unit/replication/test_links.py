@@ -299,6 +299,34 @@ def test_a_link_that_ended_is_started_anew_by_the_sweep(caplog: pytest.LogCaptur
 # What goes wrong is seen
 
 
+def test_each_change_of_a_links_state_is_one_line_and_events_and_failures_are_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def said(a: Peer) -> list[str]:
+        start = f"peer {a.link().name}: "
+        found = [each.removeprefix(start) for each in caplog.messages if each.startswith(start)]
+        return [each for each in found if each.startswith(("connected", "lost"))]
+
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
+            for number in range(3):
+                a.add(f"r{number}")
+                await until(lambda: len(b.live()) == number + 1)  # noqa: B023
+            well = b.server.answer
+            b.server.answer = lambda line, body: http(500, b"x")
+            a.add("lost")
+            await until(lambda: a.link().sender.failures > 2)
+            b.server.answer = well
+            await until(lambda: b.live() == {"r0", "r1", "r2", "lost"} and said(a)[-1:] == ["connected"])
+            assert said(a) == ["connected", "lost: it answered 500", "connected"]
+
+    with caplog.at_level(logging.INFO, "replication"):
+        play(scene())
+
+
 def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         a, b = Peer("a"), Peer("b")
