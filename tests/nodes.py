@@ -115,7 +115,7 @@ class NodeProcess:
             self.process.wait()
             raise AssertionError(f"it did not stop:\n{''.join(self.output)}") from None
         finally:
-            self._reader.join(5)
+            self._reader.join(60)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
