@@ -5,6 +5,8 @@
 asyncio's own server takes all that wait in one turn, 2,048 of them for 100 ms, and shows a connection only once its TLS
 handshake is over. Here a handshake counts, and a client that has its most costs an `accept` and a `close`.
 
+With TLS each connection gets the context that is there when it comes, so a renewed certificate disturbs none.
+
 Owned by the event loop.
 """
 
@@ -13,14 +15,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable
-from ssl import SSLContext
+from contextlib import suppress
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, Protocol, cast
 
 from edge.account import Account
+from edge.handshakes import Handshakes
 from edge.quotas import Quotas
+from runtime.tls import Renewed
 
 logger = logging.getLogger("edge.acceptor")
 
@@ -49,7 +55,8 @@ class Acceptor:
     `quotas`: what clients may.
     `refusal`: returns the answer for a client that has its most connections. It is sent to some of those refused, and
         not over TLS.
-    `ssl`: returns the context for the next connection; None without TLS.
+    `tls`: what connections are encrypted with; None: they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
     `handshake_seconds`: for a TLS handshake.
     """
 
@@ -60,7 +67,8 @@ class Acceptor:
         quotas: Quotas,
         *,
         refusal: Callable[[str], bytes],
-        ssl: Callable[[], SSLContext | None] = lambda: None,
+        tls: Renewed | None = None,
+        handshakes: Handshakes | None = None,
         handshake_seconds: float = 10.0,
         clock: Callable[[], int] = perf_counter_ns,
     ) -> None:
@@ -68,7 +76,8 @@ class Acceptor:
         self._make = make
         self._quotas = quotas
         self._refusal = refusal
-        self._ssl = ssl
+        self._tls = tls
+        self._handshakes = Handshakes() if handshakes is None else handshakes
         self._handshake_seconds = handshake_seconds
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -92,6 +101,7 @@ class Acceptor:
             self._rest.cancel()
         for task in self._opening:
             task.cancel()
+        self._handshakes.close()
         while self._refused:
             self._refused.popleft()[1].close()
 
@@ -110,9 +120,9 @@ class Acceptor:
         loop = self._loop
         if loop is None:
             return
-        ssl = self._ssl()
+        tls = self._tls
         ends = self._clock() + SHARE_NS
-        for _ in range(MOST if ssl is None else MOST_TLS):
+        for _ in range(MOST if tls is None else MOST_TLS):
             try:
                 connection, name = self._listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -125,28 +135,61 @@ class Acceptor:
             address = name[0] if name else ""
             account = self._quotas.admit(address)
             if account is None:
-                self._turn_away(connection, address, polite=ssl is None)
+                self._turn_away(connection, address, polite=tls is None)
             else:
-                task = loop.create_task(self._open(loop, connection, account, ssl))
+                connection.setblocking(False)
+                accepted = self._make(account)
+                task = loop.create_task(
+                    self._open(loop, connection, accepted)
+                    if tls is None
+                    else self._encrypt(loop, connection, accepted, tls.context, address)
+                )
                 self._opening.add(task)
-                task.add_done_callback(self._opening.discard)
+                task.add_done_callback(partial(self._opened, accepted, account, connection))
+                if tls is not None:
+                    self._handshakes.begin(address, task)
             if self._clock() >= ends:
                 return
 
-    async def _open(
-        self, loop: asyncio.AbstractEventLoop, connection: socket.socket, account: Account, ssl: SSLContext | None
+    def _opened(
+        self, accepted: Accepted, account: Account, connection: socket.socket, task: asyncio.Task[None]
     ) -> None:
-        """Make a connection a protocol's, after the handshake if there is one. The protocol gives its place back."""
-        accepted = self._make(account)
-        seconds = None if ssl is None else self._handshake_seconds
+        """Note that a connection is its protocol's, which gives the place back; or give it back, if it is not."""
+        self._opening.discard(task)
+        if accepted.transport is None:
+            connection.close()
+            self._quotas.leave(account)
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, accepted: Accepted) -> None:
+        """Make a connection a protocol's."""
+        with suppress(OSError):
+            await loop.connect_accepted_socket(lambda: cast("asyncio.Protocol", accepted), connection)
+
+    async def _encrypt(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        accepted: Accepted,
+        context: ssl.SSLContext,
+        address: str,
+    ) -> None:
+        """Agree on encryption. The connection is the protocol's as soon as that is done."""
+        work = asyncio.current_task()
+        assert work is not None
+        seconds = self._handshake_seconds
+        fail = partial(self._handshakes.fail, address, work)
         try:
-            connection.setblocking(False)
             await loop.connect_accepted_socket(
-                lambda: cast("asyncio.Protocol", accepted), connection, ssl=ssl, ssl_handshake_timeout=seconds
+                lambda: cast("asyncio.Protocol", accepted), connection, ssl=context, ssl_handshake_timeout=seconds
             )
+        except ssl.SSLError as error:
+            fail("refused", str(error.reason or error).replace("_", " ").lower())
+        except (ConnectionAbortedError, TimeoutError):
+            fail("late", f"not done within {seconds:g} s")
         except OSError:
-            if accepted.transport is None:  # the handshake failed or took too long
-                self._quotas.leave(account)
+            fail("refused", "the client closed the connection")
+        else:
+            self._handshakes.succeed(address, work)
 
     def _turn_away(self, connection: socket.socket, address: str, *, polite: bool) -> None:
         """Close a connection beyond its client's most. Now and then its client is answered why."""

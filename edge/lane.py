@@ -108,6 +108,7 @@ class Lane(HttpToolsProtocol):
         """Take the connection."""
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
+        self.credentials = self.shared.certificates.of(transport)
         self._address = self.client[0] if self.client is not None else ""
         account = self._given_account
         self.account = self.shared.quotas.enter(self._address) if account is None else account
@@ -468,6 +469,7 @@ class Lane(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        self.scope["credentials"] = self.credentials  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -486,13 +488,15 @@ class Lane(HttpToolsProtocol):
         wall_ns = time_ns()
         trace_id = dispatcher.trace_ids.of(trace_header)
         call = Call(head.query, body, head.headers, "", self._address)
+        call.credentials = credentials = self.credentials
+        if credentials.caller is not None:
+            call.caller = credentials.caller_for(route.scope)
         if head.is_open:
             status, answer = dispatcher.serve_admitted(route, call, trace_id)
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)
         else:
-            call.reason = head.fault.reason
-            status, answer = dispatcher.refuse(head.fault, trace_id)
+            status, answer = dispatcher.refuse_head(route, call, head.fault, trace_id)
         if status != 200:
             start = shared.start(status, call.retry_seconds)
         elif route.internal:

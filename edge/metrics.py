@@ -10,6 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from edge.handshakes import Handshakes
 from edge.lane_state import LaneState
 from edge.quotas import Quotas
 from runtime.metrics.aliases import with_aliases
@@ -21,7 +22,8 @@ _NS = 1e9
 class EdgeCollector(Collector):
     """Requests by route, method and status, and how long they took."""
 
-    def __init__(self, lanes: LaneState) -> None:
+    def __init__(self, lanes: LaneState, handshakes: Handshakes) -> None:
+        self._handshakes = handshakes
         self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
         self._quotas = lanes.quotas
@@ -55,6 +57,20 @@ class EdgeCollector(Collector):
         )
 
         yield from _quota_metrics(self._quotas)
+        yield from self._tls()
+
+    def _tls(self) -> Iterator[Metric]:
+        """Yield the families of TLS: zeros where the node serves none."""
+        handshakes = self._handshakes
+        yield GaugeMetricFamily(
+            "metadata_center_tls_handshakes_under_way", "TLS handshakes that are not done yet.", value=len(handshakes)
+        )
+        ended = CounterMetricFamily(
+            "metadata_center_tls_handshakes", "TLS handshakes that ended, by how.", labels=["result"]
+        )
+        for result, number in ({"done": handshakes.done} | handshakes.failed).items():
+            ended.add_metric([result], number)
+        yield ended
 
     def _meters(self) -> dict[tuple[str, str], Meter]:
         """Return copies of the meters by route and method. Django may have served a path of the table too."""

@@ -28,11 +28,13 @@ from edge.asgi import Asgi
 from edge.client import client_of
 from edge.connections import Connections
 from edge.errors import TooMany
+from edge.handshakes import Handshakes
 from edge.lane import Lane
 from edge.lane_state import LaneState
 from edge.part import LoopPart
 from edge.websocket import Socket
 from runtime.config import Config
+from runtime.tls import Renewed
 
 BACKLOG = 2048
 LAST_SECONDS = 1  # that a request in progress gets at least, to be answered
@@ -69,6 +71,8 @@ class NodeServer(uvicorn.Server):
     `flush`: called once, when no more calls of clients are answered.
     `flushed`: returns whether all that was taken from clients is where it belongs. Asked after `flush`.
     `parts`: live on the loop. They start when it listens and stop when it no longer does.
+    `tls`: what connections are encrypted with; None: they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class NodeServer(uvicorn.Server):
         flush: Callable[[], None] = lambda: None,
         flushed: Callable[[], bool] = lambda: True,
         parts: Sequence[LoopPart] = (),
+        tls: Renewed | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
         self.lanes = lanes
         self._connections = Connections(lanes)
@@ -91,6 +97,9 @@ class NodeServer(uvicorn.Server):
         self._flushed = flushed
         self._drain_seconds = config.http.drain_timeout_seconds
         self._flush_seconds = config.replication.flush_timeout_seconds
+        self._tls = tls
+        self._handshakes = Handshakes() if handshakes is None else handshakes
+        self._handshake_seconds = config.http.read_timeout_seconds
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
@@ -109,8 +118,6 @@ class NodeServer(uvicorn.Server):
                 ws_ping_timeout=config.sockets.ping_timeout_seconds,
                 # Measured: compressing a message of 28 KB takes 150 µs, sending it 25.
                 ws_per_message_deflate=False,
-                ssl_certfile=config.http.cert_file or None,
-                ssl_keyfile=config.http.key_file or None,
             )
         )
         self.server_state = lanes.server_state
@@ -131,8 +138,9 @@ class NodeServer(uvicorn.Server):
                 make,
                 self.lanes.quotas,
                 refusal=self._turn_away,
-                ssl=lambda: self.config.ssl,
-                handshake_seconds=self.lanes.read_timeout_seconds,
+                tls=self._tls,
+                handshakes=self._handshakes,
+                handshake_seconds=self._handshake_seconds,
             )
             acceptor.start()
             self._acceptors.append(acceptor)

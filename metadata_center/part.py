@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge.call import Route
+from edge.open_doors import OpenDoor
 from edge.part import AppPart
 from edge.quotas import Quotas
 from metadata_center.clients import ClientHandlers
@@ -17,10 +18,10 @@ from runtime.logs import Logs
 
 
 class NodeItself(AppPart):
-    """The node itself. Without state."""
+    """The node itself. Without state. `doors`: who may do what."""
 
-    def __init__(self, logs: Logs, health: Health, quotas: Quotas) -> None:
-        self._handlers = (LogHandlers(logs), StatusHandlers(health), ClientHandlers(quotas))
+    def __init__(self, logs: Logs, health: Health, doors: Sequence[OpenDoor], quotas: Quotas) -> None:
+        self._handlers = (LogHandlers(logs), StatusHandlers(health, doors), ClientHandlers(quotas))
 
     def routes(self) -> Iterable[Route]:
         return [route for handlers in self._handlers for route in handlers.routes()]

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -55,6 +56,7 @@ class NodeProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.host, self.port = "127.0.0.1", 0
+        self.tls: ssl.SSLContext | None = None  # what it is called with
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -79,7 +81,10 @@ class NodeProcess:
         self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers by lower-case name, body."""
-        connection = HTTPConnection(self.host, self.port, timeout=10)
+        if self.tls is None:
+            connection = HTTPConnection(self.host, self.port, timeout=10)
+        else:
+            connection = HTTPSConnection(self.host, self.port, timeout=10, context=self.tls)
         try:
             if body is not None and not isinstance(body, bytes):
                 body = msgspec.json.encode(body)
