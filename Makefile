@@ -14,9 +14,9 @@ JOBS   ?= auto
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-$(VENV)/base.stamp: requirements/base.txt requirements/replay.txt
+$(VENV)/base.stamp: requirements/base.txt requirements/replay.txt requirements/postgres.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt -r requirements/replay.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt -r requirements/replay.txt -r requirements/postgres.txt
 	touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
@@ -84,8 +84,8 @@ build: $(VENV)/dev.stamp ## wheel and sdist in dist/
 
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
-	set -e; for name in base replay dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	    --no-header --no-emit-index-url --no-emit-find-links $$(test $$name != replay || echo -c requirements/base.txt) \
+	set -e; for name in base replay postgres dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-emit-index-url --no-emit-find-links $$(case $$name in (replay|postgres) echo -c requirements/base.txt;; esac) \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean

@@ -51,6 +51,9 @@ class HandlerApp:
                 if not wants_page(headers.get(b"accept")) and not doors.asks_session(route.scope, headers):
                     client = scope.get("client")
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
+                    if (credentials := scope.get("credentials")) is not None:
+                        call.credentials = credentials
+                        call.caller = credentials.caller_for(route.scope)
                     await self._serve(route, call, receive, send)
                     return
             query = scope["query_string"].decode("latin-1")

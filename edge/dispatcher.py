@@ -11,7 +11,9 @@ import logging
 from typing import Protocol
 
 from edge import envelope
+from edge.audit import Audit
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
+from edge.caller import Scope
 from edge.domains import Domains
 from edge.doors import Doors
 from edge.envelope import TraceIds, trace_text
@@ -19,6 +21,9 @@ from edge.errors import ContractError, InternalError, Unavailable
 from runtime.metrics.meter import PageMeters
 
 logger = logging.getLogger("edge")
+
+_OPERATE = Scope.OPERATE
+_NOT_ALLOWED = frozenset({401, 403})
 
 
 class AccessRecorder(Protocol):
@@ -51,6 +56,7 @@ class Dispatcher:
     `table`: the routes.
     `trace_ids`: makes and checks trace ids.
     `access`: the access log; None if there is none.
+    `audit`: the audit trail; None if there is none. Each call that needs `Scope.OPERATE` is written there.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
     `doors`: decides who may call what.
@@ -58,12 +64,19 @@ class Dispatcher:
     """
 
     def __init__(
-        self, table: Table, trace_ids: TraceIds, access: AccessRecorder | None = None, doors: Doors | None = None
+        self,
+        table: Table,
+        trace_ids: TraceIds,
+        access: AccessRecorder | None = None,
+        *,
+        doors: Doors | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self.table = table
         self.doors = Doors() if doors is None else doors
         self.trace_ids = trace_ids
         self.access = access
+        self.audit = audit
         self.pages = PageMeters()
         self.domains = Domains()
         self.closed = False
@@ -88,6 +101,8 @@ class Dispatcher:
             data = route.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
+        if route.scope is _OPERATE or call.acts:
+            self._operated(route, call, data, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     async def serve_async(
@@ -101,19 +116,29 @@ class Dispatcher:
             data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
+        if route.scope is _OPERATE or call.acts:
+            self._operated(route, call, data, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
     def _other(self, route: Route, call: Call, problem: Exception, trace_id: bytes) -> tuple[int, bytes]:
         """Return status and body of any answer but a 200."""
         if isinstance(problem, ContractError):
             call.reason = problem.reason
+            if self.audit is not None and route.scope is _OPERATE and problem.status in _NOT_ALLOWED:
+                self.audit.call_refused(route, call, trace_id, problem)
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
             return 304, b""
         logger.error("%s %s failed, trace id %s", route.method, route.path, trace_text(trace_id), exc_info=problem)
+        if self.audit is not None and (route.scope is _OPERATE or call.acts):
+            self.audit.call_failed(route, call, trace_id)
         failed = InternalError("the log has the cause, under this trace id")
         call.reason = failed.reason
         return self.refuse(failed, trace_id)
+
+    def _operated(self, route: Route, call: Call, data: bytes, trace_id: bytes) -> None:
+        if self.audit is not None:
+            self.audit.call_done(route, call, trace_id, b"" if route.internal else data)
 
     @staticmethod
     def refuse(problem: ContractError, trace_id: bytes) -> tuple[int, bytes]:

@@ -92,6 +92,7 @@ class Lane(HttpToolsProtocol):
         """Take the connection."""
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
+        self.credentials = self.shared.certificates.of(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: mostly exactly one request with a known head."""
@@ -413,6 +414,7 @@ class Lane(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        self.scope["credentials"] = self.credentials  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -426,6 +428,9 @@ class Lane(HttpToolsProtocol):
         trace_id = dispatcher.trace_ids.of(trace_header)
         client = self.client
         call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
+        call.credentials = credentials = self.credentials
+        if credentials.caller is not None:
+            call.caller = credentials.caller_for(route.scope)
         if head.is_open:
             status, answer = dispatcher.serve_admitted(route, call, trace_id)
         elif head.fault is None:

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from edge.backlog import Backlog
+from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
@@ -30,6 +31,7 @@ class LaneState:
     `read_timeout_seconds`: from a request's first byte to its last.
     `idle_timeout_seconds`: between two requests.
     `write_timeout_seconds`: for a client that does not read.
+    `certificates`: says who the holders of client certificates are.
     `now`: a coarse monotonic clock in seconds, set by `Connections.sweep`.
     `draining`: answers say `Connection: close` from now on.
     `served`: requests of clients answered.
@@ -51,6 +53,7 @@ class LaneState:
         write_timeout_seconds: float,
         now: float = 0.0,
         cold_seconds: Callable[[], int] = lambda: 0,
+        certificates: Certificates | None = None,
     ) -> None:
         self.dispatcher = dispatcher
         self.heads = Heads()
@@ -60,6 +63,7 @@ class LaneState:
         self.read_timeout_seconds = read_timeout_seconds
         self.idle_timeout_seconds = idle_timeout_seconds
         self.write_timeout_seconds = write_timeout_seconds
+        self.certificates = certificates or Certificates()
         self.now = now
         self.draining = False
         self.served = 0

@@ -10,6 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from edge.handshakes import Handshakes
 from edge.lane_state import LaneState
 from runtime.metrics.aliases import with_aliases
 from runtime.metrics.meter import Meter, buckets_in_seconds
@@ -20,7 +21,8 @@ _NS = 1e9
 class EdgeCollector(Collector):
     """Requests by route, method and status, and how long they took."""
 
-    def __init__(self, lanes: LaneState) -> None:
+    def __init__(self, lanes: LaneState, handshakes: Handshakes) -> None:
+        self._handshakes = handshakes
         self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
 
@@ -51,6 +53,21 @@ class EdgeCollector(Collector):
         yield GaugeMetricFamily(
             "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
         )
+
+        yield from self._tls()
+
+    def _tls(self) -> Iterator[Metric]:
+        """Yield the families of TLS: zeros where the node serves none."""
+        handshakes = self._handshakes
+        yield GaugeMetricFamily(
+            "metadata_center_tls_handshakes_under_way", "TLS handshakes that are not done yet.", value=len(handshakes)
+        )
+        ended = CounterMetricFamily(
+            "metadata_center_tls_handshakes", "TLS handshakes that ended, by how.", labels=["result"]
+        )
+        for result, number in ({"done": handshakes.done} | handshakes.failed).items():
+            ended.add_metric([result], number)
+        yield ended
 
     def _meters(self) -> dict[tuple[str, str], Meter]:
         """Return copies of the meters by route and method. Django may have served a path of the table too."""

@@ -14,10 +14,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
+from edge.acting import acting
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
 from edge.kept_pages import MadeOnce
-from edge.pages import READS, not_allowed
+from edge.pages import READS, database_away, not_allowed, unavailable
 from runtime.running import part
 
 
@@ -36,7 +37,8 @@ class EdgeMiddleware:
         dispatcher = part(Dispatcher)
         arrival = arrival_of(request, dispatcher.trace_ids)
         request.trace_id = arrival.trace_id  # type: ignore[attr-defined]
-        response = self._get_response(request)
+        with acting(request):
+            response = self._get_response(request)
         if isinstance(response, HttpResponseNotAllowed):
             response = not_allowed(request, response)
         response["X-Trace-ID"] = arrival.trace_id.decode("latin-1")
@@ -53,6 +55,11 @@ class EdgeMiddleware:
             request_id=getattr(request, "call_request_id", ""),
         )
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 while the accounts' database is away, without a traceback for each page."""
+        away = database_away(exception)
+        return None if away is None else unavailable(request, away)
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped

@@ -22,6 +22,7 @@ from edge.dispatcher import Dispatcher
 from edge.doors import SAFE_METHODS, Doors, Headers, sends_key
 from edge.errors import ContractError, Forbidden, Unauthorized
 from edge.pages import is_browser, problem_response
+from edge.reach import check_all
 from edge.session_caller import csrf_fault, session_caller
 from runtime.running import part
 
@@ -75,6 +76,8 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
     changes = method.encode("latin-1") not in SAFE_METHODS
     stranger = doors.stranger_may(scope, headers, client)
     proved = session_caller(request, permission) if changes or not stranger else None
+    if proved is None and not changes and not stranger:
+        proved = _holder(request, scope)
     if proved is not None and not sends_key(headers):
         if changes and (fault := csrf_fault(request)) is not None:
             raise Forbidden(
@@ -82,7 +85,16 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
             )
         if stranger and scope not in proved.scopes:
             proved = None
-    return doors.caller(scope, headers, client, proved)
+    caller = doors.caller(scope, headers, client, proved)
+    if caller is not None and route is None:
+        check_all(caller, request.path)
+    return caller
+
+
+def _holder(request: HttpRequest, scope: Scope) -> Caller | None:
+    """Return the holder of the client certificate that the connection was made with, if it has the scope."""
+    credentials = request.scope.get("credentials") if isinstance(request, ASGIRequest) else None
+    return None if credentials is None else credentials.caller_for(scope)
 
 
 def _scope(doors: Doors, route: Route | None) -> Scope | None:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,7 +21,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from edge import envelope
+from edge.acting import actor_of
 from edge.asgi import wants_page
+from edge.audit import Audit
 from edge.dispatcher import Dispatcher
 from edge.errors import (
     BodyTooLarge,
@@ -30,6 +34,7 @@ from edge.errors import (
     MethodNotAllowed,
     NotFound,
     Unauthorized,
+    Unavailable,
 )
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
@@ -40,6 +45,9 @@ Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
+RETRY_SECONDS = 5
+# Of this class and none below it: SQLite says so of a file that is no database.
+DATABASE_AWAY = frozenset({DatabaseError})
 METRICS = "/metrics"
 AUTHENTICATE = "Bearer"  # of every 401, which must say how to prove who calls
 
@@ -137,13 +145,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
-    return problem_response(request, Forbidden(f"{request.path}: your account may not do this"))
+    return _refused_act(request, Forbidden(f"{request.path}: your account may not do this"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
     words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
-    return problem_response(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+    return _refused_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
 
 
 def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
@@ -151,8 +159,30 @@ def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpR
     return problem_response(request, _other_method(request, response["Allow"].split(", ")))
 
 
+def database_away(error: BaseException | None) -> Unavailable | None:
+    """Return the answer for an error that says that the accounts' database does not work; None for any other error.
+
+    A wrong statement or a missing table is a fault of ours, and not this.
+    """
+    if type(error) not in DATABASE_AWAY and not isinstance(error, OperationalError | InterfaceError):
+        return None
+    return Unavailable(
+        "the database of people's accounts does not answer: what needs an account has to wait until it does; "
+        "load is counted and served as ever"
+    )
+
+
+def unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
+    """Return a 503 that says when to ask again."""
+    response = problem_response(request, problem)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The cause is in the log."""
+    if (away := database_away(sys.exception())) is not None:
+        return unavailable(request, away)
     return problem_response(request, InternalError("the log has the cause, under this trace id"))
 
 
@@ -180,6 +210,16 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     getattr(request, "_request", request).call_reason = problem.reason  # for the access log
     status, body = Dispatcher.refuse(problem, trace_id(request))
     return Response(body, status=status)
+
+
+def _refused_act(request: HttpRequest, problem: Forbidden) -> HttpResponse:
+    """Return the answer, and write a refused attempt to change something to the audit trail."""
+    if request.method not in READS:
+        actor = actor_of(request)
+        match = request.resolver_match
+        act = f"{request.method} {'other' if match is None else f'/{match.route}'}"
+        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
+    return problem_response(request, problem)
 
 
 def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:

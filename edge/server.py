@@ -24,11 +24,14 @@ import uvicorn
 
 from edge.asgi import Asgi
 from edge.connections import Connections
+from edge.handshakes import Handshakes
 from edge.lane import Lane
 from edge.lane_state import LaneState
 from edge.part import LoopPart
+from edge.tls_listener import TlsListener
 from edge.websocket import Socket
 from runtime.config import Config
+from runtime.tls import Renewed
 
 BACKLOG = 2048
 LAST_SECONDS = 1  # that a request in progress gets at least, to be answered
@@ -65,6 +68,8 @@ class NodeServer(uvicorn.Server):
     `flush`: called once, when no more calls of clients are answered.
     `flushed`: returns whether all that was taken from clients is where it belongs. Asked after `flush`.
     `parts`: live on the loop. They start when it listens and stop when it no longer does.
+    `tls`: what connections are encrypted with; None: they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
     """
 
     def __init__(
@@ -77,6 +82,8 @@ class NodeServer(uvicorn.Server):
         flush: Callable[[], None] = lambda: None,
         flushed: Callable[[], bool] = lambda: True,
         parts: Sequence[LoopPart] = (),
+        tls: Renewed | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
         self.lanes = lanes
         self._connections = Connections(lanes)
@@ -86,6 +93,9 @@ class NodeServer(uvicorn.Server):
         self._flushed = flushed
         self._drain_seconds = config.http.drain_timeout_seconds
         self._flush_seconds = config.replication.flush_timeout_seconds
+        self._tls = tls
+        self._handshakes = handshakes or Handshakes()
+        self._handshake_seconds = config.http.read_timeout_seconds
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
@@ -104,8 +114,6 @@ class NodeServer(uvicorn.Server):
                 ws_ping_timeout=config.sockets.ping_timeout_seconds,
                 # Measured: compressing a message of 28 KB takes 150 µs, sending it 25.
                 ws_per_message_deflate=False,
-                ssl_certfile=config.http.cert_file or None,
-                ssl_keyfile=config.http.key_file or None,
             )
         )
         self.server_state = lanes.server_state
@@ -114,9 +122,23 @@ class NodeServer(uvicorn.Server):
         """Listen, then start what lives on the loop."""
         asyncio.get_running_loop().set_exception_handler(log_loop_error)
         self._connections.sweep(monotonic())  # before the first connection, which would else seem as old as the machine
-        await super().startup(sockets)
+        if self._tls is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            self.servers = [cast("Any", self._encrypted(each, self._tls)) for each in sockets or []]
         for part in self._parts:
             part.start()
+
+    def _encrypted(self, listener: socket.socket, tls: Renewed) -> TlsListener:
+        """Return a listener that makes lanes as uvicorn's does, of encrypted connections."""
+        make = partial(
+            cast("Any", self.config.http_protocol_class),
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return TlsListener(listener, make, tls, self._handshakes, self._handshake_seconds)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: set the lanes' clock and date, close what timed out, hand on access lines."""

@@ -16,8 +16,9 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
-from edge.caller import Scope
+from edge.caller import Caller, Scope
 from edge.errors import Conflict, ContractError, TooMany
+from edge.reach import ClusterOf, check_cluster, check_request
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
 from loadstats.wire import Add, Ended
@@ -46,6 +47,8 @@ class Calls(Protocol):
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
 
     def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int) -> object: ...
+
+    def cluster_of(self, request_id: str) -> str | None: ...
 
 
 class LoadHandlers:
@@ -88,6 +91,8 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_add(call.caller, body, self._ledger.cluster_of)
         report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns())
         return NULL
 
@@ -99,6 +104,8 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST)
         return NULL
 
@@ -111,8 +118,16 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.done(body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST)
         return NULL
+
+
+def check_add(caller: Caller, body: Add, cluster_of: ClusterOf) -> None:
+    """Raise Forbidden if the caller may not name the cluster of an add, or one that it would take the request from."""
+    check_cluster(caller, body.cluster)
+    check_request(caller, body.request_id, cluster_of)
 
 
 def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int) -> None:

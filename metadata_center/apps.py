@@ -12,6 +12,16 @@ class MetadataCenterConfig(AppConfig):
     name = "metadata_center"
     verbose_name = "Metadata Center"
 
+    def ready(self) -> None:
+        """Let the audit trail hear of changes, and have each log-in say when it began."""
+        from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 models are ready now
+
+        from metadata_center.accounts import sessions  # noqa: PLC0415
+        from metadata_center.audit import changes  # noqa: PLC0415
+
+        changes.connect()
+        user_logged_in.connect(sessions.begin, dispatch_uid="metadata_center.accounts.sessions")
+
 
 class SiteConfig(admin_apps.AdminConfig):
     """Django's admin with our site."""

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import cast
@@ -20,14 +21,18 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
+from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
+from edge.handshakes import Handshakes
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
 from edge.open_doors import open_doors
 from edge.page_app import PageApp
@@ -41,12 +46,16 @@ from edge.profiling_door import profiling_guard
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.accounts.part import Accounts
+from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
+from metadata_center.tls import NodeTls, TlsCollector
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.data_folder import DataFolder
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -54,6 +63,7 @@ from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
+from runtime.tls import TlsWatch
 
 logger = logging.getLogger("metadata_center.node")
 
@@ -67,9 +77,10 @@ LOG_INS = 16
 LOG_IN = "/admin/login/"
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -83,6 +94,10 @@ class Node:
 
     `config`: its configuration.
     `http_port`: the port it really listens on; None where it is the configured one.
+    `served_tls`: what the server's connections are encrypted with; None if they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
+
+    Raises CertificateFault or OSError where a certificate has become unusable since the configuration was checked.
     """
 
     def __init__(self, config: Config, logs: Logs, http_port: int | None = None) -> None:
@@ -92,12 +107,25 @@ class Node:
         self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
-        doors = build_doors(config)
-        pprof, guard = config.pprof, profiling_guard(doors)
-        self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard) if pprof.enable else None
+        self._tls = tls = NodeTls(config) if config.http.cert_file else None
+        self.served_tls = tls.server if tls is not None else None
+        self.handshakes = Handshakes()
 
         name = self._identity.name
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
         self._open_doors = open_doors(config)
+        self._profiling = (
+            ProfilingServer(
+                config.pprof.host,
+                config.pprof.port,
+                guard=profiling_guard(doors),
+                tls=self.served_tls if config.pprof.tls else None,
+            )
+            if config.pprof.enable
+            else None
+        )
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -106,19 +134,28 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
+        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
+        peers = tls.peers if tls is not None else None
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
+            self._trail,
             self._load,
             caches,
             discovery,
+            access,
             replication,
             NodeItself(logs, self._health, self._open_doors),
+            self._accounts,
         )
 
         table = Table(route for part in self._parts for route in part.routes())
-        self._dispatcher = Dispatcher(table, TraceIds(SystemRandom().getrandbits(128)), logs.access, doors)
+        trace_ids = TraceIds(SystemRandom().getrandbits(128))
+        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -127,6 +164,7 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
             cold_seconds=self._cold.seconds,
+            certificates=Certificates(config.replication.peer_names),
         )
         self._cold.on_filled = self.lanes.check_cold
         self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
@@ -136,7 +174,8 @@ class Node:
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._cold, self._celery, logs),
-            EdgeCollector(self.lanes),
+            EdgeCollector(self.lanes, self.handshakes),
+            TlsCollector(tls),
             PagesCollector({"page": self._pages, "scrape": self._scrapes, "log-in": self._log_ins}),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
@@ -157,7 +196,17 @@ class Node:
 
     def published(self) -> dict[type, object]:
         """Return what Django's own code may ask for, by class."""
-        found = (self._config, self._identity, self._health, self._logs, self._celery, self._dispatcher, *self._parts)
+        found = (
+            self._config,
+            self._identity,
+            self._health,
+            self._logs,
+            self._celery,
+            self._dispatcher,
+            self._trail.audit,
+            self._accounts.gate,
+            *self._parts,
+        )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
 
     def start(self) -> None:
@@ -170,6 +219,11 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
+            if self._tls is not None:
+                watch = TlsWatch(self._tls.look)
+                watch.start()
+                running.callback(watch.stop)
+                self._health.add("tls", False, self._tls.state)
             for threads in (self._pages, self._scrapes, self._log_ins):
                 running.callback(threads.close)
             running.enter_context(publish(self.published()))

@@ -18,6 +18,7 @@ from edge.call import Call, Handler
 from edge.caller import Scope
 from edge.doors import Doors
 from edge.errors import Forbidden, Unauthorized
+from edge.reach import check_all
 from replication.paths import SECRET_HEADER
 from runtime.config.endpoint import canonical_address
 
@@ -51,6 +52,7 @@ class Admission:
 
     def _check(self, call: Call) -> None:
         if call.caller is not None and Scope.REPLICATE in call.caller.scopes:
+            check_all(call.caller, "replication")
             return
         if self._secret and compare_digest(call.headers.get(_HEADER, b""), self._secret):
             return

@@ -9,13 +9,14 @@ and at 10,000 events/s there are 250 of them a second for each peer.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from asyncio import Future
 from typing import cast
 
 import httptools
 
+from edge.credentials import is_named
 from edge.envelope import COLD_HEADER
+from runtime.tls import Renewed, names
 
 _COLD = COLD_HEADER.lower()
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -23,6 +24,10 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 class BadAnswer(Exception):
     """The peer's bytes are no HTTP answer, or too many."""
+
+
+class WrongName(ConnectionError):
+    """The peer's certificate is good and has none of the names that a peer's has."""
 
 
 class _Answers(asyncio.Protocol):
@@ -92,7 +97,8 @@ class Connection:
         dial_seconds: float,
         request_seconds: float,
         headers: bytes = b"",
-        tls: ssl.SSLContext | None = None,
+        tls: Renewed | None = None,
+        peer_names: tuple[str, ...] = (),
     ) -> None:
         self._address = address
         self._port = port
@@ -101,6 +107,7 @@ class Connection:
         host = f"[{address}]" if ":" in address else address
         self._head = f"Host: {host}:{port}\r\n".encode() + headers
         self._tls = tls
+        self._peer_names = peer_names
         self._answers: _Answers | None = None
         self.cold = False
 
@@ -140,10 +147,20 @@ class Connection:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._dial_seconds):
-                _, answers = await loop.create_connection(_Answers, self._address, self._port, ssl=self._tls)
+                context = self._tls.context if self._tls is not None else None
+                _, answers = await loop.create_connection(_Answers, self._address, self._port, ssl=context)
         except TimeoutError as error:
             if error.errno is not None:
                 raise  # the system's own, which knows more
             raise TimeoutError(f"no connection within {self._dial_seconds:g} s") from None
         self._answers = answers
+        if context is not None:
+            self._check_names(answers)
         return answers
+
+    def _check_names(self, answers: _Answers) -> None:
+        """Raise WrongName if the peer's certificate has none of the names that make a peer."""
+        assert answers.transport is not None
+        found = names(answers.transport.get_extra_info("peercert"))
+        if not is_named(found, self._peer_names):
+            raise WrongName(f"its certificate is of {', '.join(found) or 'no name'}: not in [Replication] PeerNames")

@@ -8,7 +8,6 @@ takes what peers send and keeps no journal.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Sequence
 from random import Random
 from time import time_ns
@@ -40,6 +39,7 @@ from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
 from runtime.periodic import PeriodicTask
+from runtime.tls import Renewed
 
 
 class Replication(AppPart):
@@ -51,6 +51,7 @@ class Replication(AppPart):
 
     `cold`: noted as filled once a peer has filled this node.
     `doors`: say who is let in whom the peers' addresses do not tell.
+    `tls`: what peers are called with; None: they are called without TLS.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Replication(AppPart):
         discovery: Discovery,
         cold: ColdStart,
         doors: Doors | None = None,
+        tls: Renewed | None = None,
     ) -> None:
         self._config = config
         self._alone = discovery.directory is None
@@ -98,9 +100,8 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        secret = config.replication.secret
-        self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
-        self._tls = _trust(config)
+        self._headers = _headers(config)
+        self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
             self._replica.joined = True
@@ -148,6 +149,7 @@ class Replication(AppPart):
             request_seconds=replication.request_timeout_seconds,
             headers=self._headers,
             tls=self._tls,
+            peer_names=replication.peer_names,
         )
 
 
@@ -156,12 +158,9 @@ def _peer(host: Host) -> tuple[str, int]:
     return host.address, host.port
 
 
-def _trust(config: Config) -> ssl.SSLContext | None:
-    """How peers are spoken to where nodes serve TLS: they must show our own certificate, or one that the system trusts.
-    They are called by address, which certificates seldom name."""
-    if not config.http.cert_file:
-        return None
-    context = ssl.create_default_context()
-    context.load_verify_locations(config.http.cert_file)
-    context.check_hostname = False
-    return context
+def _headers(config: Config) -> bytes:
+    """Return the head lines by which peers know this node at any address."""
+    secret, key = config.replication.secret, config.replication.key
+    lines = [f"{SECRET_HEADER}: {secret}\r\n"] if secret else []
+    lines += [f"Authorization: Bearer {key}\r\n"] if key else []
+    return "".join(lines).encode()

@@ -39,6 +39,20 @@ class Owners:
     def __iter__(self) -> Iterator[Owner]:
         return iter(self._owners.values())
 
+    def clusters_of(self, name: str) -> set[str]:
+        """Return the clusters in which an owner of this name has requests in flight."""
+        owner = self._owners.get(name)
+        if owner is None:
+            return set()
+        found = set()
+        for requests in (owner.requests, *(each.requests for each in owner.incarnations.values())):
+            for _, extras in requests:
+                record = extras.record
+                engine = None if record is None else record.engine
+                if engine is not None and engine.cluster is not None:
+                    found.add(engine.cluster.name)
+        return found
+
     def has_room_for(self, name: str) -> bool:
         """Return whether an owner of this name is known, or can be."""
         return name in self._owners or len(self._owners) < self._limits.max_owners

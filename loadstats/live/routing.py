@@ -14,7 +14,8 @@ from django.urls import path, re_path
 from edge import envelope
 from edge.caller import Caller, Scope
 from edge.doors import SOCKET, Doors
-from edge.errors import ContractError, NotFound, Unauthorized
+from edge.errors import ContractError, Forbidden, NotFound, Unauthorized
+from edge.reach import check_all, check_cluster
 from edge.session_caller import socket_caller
 from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
@@ -32,9 +33,20 @@ def sockets(feed: Feed, doors: Doors) -> SocketDoor:
         feed.meter.refused["path"] += 1
         await refuse(scope, send, NotFound(f"{scope['path']}: no such socket"))
 
+    async def within_reach(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        cluster, caller = scope["url_route"]["kwargs"].get("cluster"), scope["caller"]
+        try:
+            if caller is not None:
+                check_all(caller, scope["path"]) if cluster is None else check_cluster(caller, cluster)
+        except Forbidden as problem:
+            feed.meter.refused["key"] += 1
+            await refuse(scope, send, problem)
+        else:
+            await consumer(scope, receive, send)
+
     routes = [
-        path("ws/load/", consumer),
-        re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", consumer),
+        path("ws/load/", cast("Any", within_reach)),
+        re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", cast("Any", within_reach)),
         re_path("", cast("Any", nothing)),
     ]
     return SocketDoor(URLRouter(routes), feed, doors)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from runtime.config.durations import format_duration
 from runtime.config.loaded import Loaded
 from runtime.config.member import SECRETS, Member, members, plain
+from runtime.config.schema import Config
 
 
 class EffectiveValue(Struct, frozen=True):
@@ -35,11 +36,19 @@ def entries(loaded: Loaded) -> list[EffectiveValue]:
     values = plain(loaded.config)
     found = []
     for member in members():
-        value = values[member.section][member.key]
-        value = format_duration(value) if member.is_duration else _masked(member, value)
-        text = json.dumps(value, ensure_ascii=False)
+        text = _written(member, values[member.section][member.key])
         found.append(EffectiveValue(member.section, member.key, text, loaded.sources[member.path]))
     return found
+
+
+def differences(config: Config, other: Config) -> dict[str, str]:
+    """Return the members in which a configuration differs from another one, as `HTTP.Port`, with their values.
+
+    Values are as in TOML, secrets masked.
+    """
+    values, others = plain(config), plain(other)
+    changed = [each for each in members() if values[each.section][each.key] != others[each.section][each.key]]
+    return {member.path: _written(member, values[member.section][member.key]) for member in changed}
 
 
 def render(loaded: Loaded) -> str:
@@ -56,12 +65,16 @@ def render(loaded: Loaded) -> str:
     return "\n\n".join([*sections, *(f"# {note}" for note in loaded.notes)])
 
 
+def _written(member: Member, value: Any) -> str:
+    return json.dumps(format_duration(value) if member.is_duration else _masked(member, value), ensure_ascii=False)
+
+
 def _masked(member: Member, value: Any) -> Any:
     if member.path not in SECRETS or not value:
         return value
-    # Of a broker's URL: user and password, and the query, which may hold a password. All of it if an @ or ? makes it
-    # unclear where the password ends.
+    # Of the URL of a broker or a database: user and password, and the query, which may hold a password. All of it if
+    # an @ or ? makes it unclear where the password ends.
     url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
-    if member.path != "Celery.Broker" or not url:
+    if member.path not in ("Celery.Broker", "Web.Database") or not url:
         return "***"
     return url[1] + ("***@" if url[2] else "") + url[3] + ("?***" if url[4] else "")

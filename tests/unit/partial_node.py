@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from edge.audit import Audit, AuditLine
 from edge.call import Call, Route, Table
 from edge.caller import Scope
 from edge.dispatcher import Dispatcher
@@ -83,6 +84,20 @@ class FakeAccess:
         assert duration_ns >= 0
         self.lines.append((trace_id, request_id, method, route, status))
         self.refusals.append((client, reason))
+
+
+class FakeTrail:
+    """Keeps the audit trail's lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[AuditLine] = []
+
+    def put(self, line: AuditLine) -> None:
+        self.lines.append(line)
+
+    def acts(self) -> list[tuple[str, str, str]]:
+        """Act, outcome and who of each line."""
+        return [(line.act, line.outcome, line.who) for line in self.lines]
 
 
 class FakeReplica:
@@ -186,7 +201,9 @@ class PartialNode:
             StatusHandlers(self.health),
         )
         table = Table(route for part in handlers for route in part.routes())
-        self.dispatcher = Dispatcher(table, TraceIds(1), self.access)
+        self.trail = FakeTrail()
+        self.audit = Audit(self.trail, clock=lambda: 1_800_000_000.0)
+        self.dispatcher = Dispatcher(table, TraceIds(1), self.access, audit=self.audit)
 
     def published(self) -> dict[type, Any]:
         """What `runtime.running.part` finds, by class."""
@@ -197,6 +214,7 @@ class PartialNode:
             Logs: self.logs,
             EmbeddedCelery: self.celery,
             Dispatcher: self.dispatcher,
+            Audit: self.audit,
             LoadStats: self,
             KVCache: SimpleNamespace(index=self.kvcache),
             Replication: self.peers,

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("runtime", "edge", "loadstats", "kvcache", "discovery", "replication", "console", "metadata_center")
+PACKAGES = (
+    "runtime",
+    "edge",
+    "loadstats",
+    "kvcache",
+    "discovery",
+    "access",
+    "replication",
+    "console",
+    "metadata_center",
+)
 
 # Django looks these up by name. Models stand for permissions and are named for what people see.
 DJANGO = {"Meta", "Migration", "Command"}

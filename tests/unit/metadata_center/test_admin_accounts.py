@@ -62,7 +62,7 @@ def test_the_groups_hold_all_there_is_to_see_and_do() -> None:
     granted = {group.name: {each.codename for each in group.permissions.all()} for group in Group.objects.all()}
     assert granted["read-only"] == view | {"view_logentry"}
     assert granted["operator"] == {each.codename for each in ours} | {"view_logentry"}
-    assert len(view) == 7
+    assert len(view) == 8
     assert len(ours) == 12
 
 

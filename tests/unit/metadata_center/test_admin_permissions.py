@@ -25,6 +25,7 @@ PAGES = {
     "metadata_center_node": "metadata_center.view_node",
     "metadata_center_task": "metadata_center.view_task",
     "metadata_center_setting": "metadata_center.view_setting",
+    "metadata_center_auditentry": "metadata_center.view_auditentry",
     "admin_logentry": "admin.view_logentry",
 }
 OPERATIONS = {
