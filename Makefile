@@ -8,6 +8,9 @@ CONFIG ?= configs/config.toml
 # How many tests run at once: as many as there are cores.
 JOBS   ?= auto
 
+# Tests start hundreds of processes. Where bytecode is not kept, each of them compiles the project again.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -72,6 +75,10 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 .PHONY: lint-license
 lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
 	$(BIN)/reuse lint --lines
+
+.PHONY: audit-dependencies
+audit-dependencies: $(VENV)/dev.stamp ## known vulnerabilities of the pinned packages; says so where no source is reachable
+	$(BIN)/python -m tests.dependency_audit
 
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing

@@ -70,7 +70,10 @@ class HandlerApp:
         wall_ns = time_ns()
         sent = [value for name, value in scope["headers"] if name == b"traceid"]
         trace_id = self._dispatcher.trace_ids.of(sent[0] if sent else None)
-        status, answer = self._dispatcher.refuse(problem, trace_id)
+        route = self._dispatcher.table.find(scope["method"].encode(), scope["path"].encode("utf-8", "surrogateescape"))
+        client = scope.get("client")
+        call = Call(scope["query_string"], b"", dict(scope["headers"]), client=client[0] if client else "")
+        status, answer = self._dispatcher.refuse_head(route, call, problem, trace_id)
         await _answer(send, status, answer, CONTENT_TYPE, trace_id)
         self._count(scope, trace_id, status, wall_ns, problem.reason)
 

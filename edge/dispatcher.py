@@ -147,6 +147,15 @@ class Dispatcher:
         call.reason = failed.reason
         return self.refuse(failed, trace_id)
 
+    def refuse_head(
+        self, route: Route | None, call: Call, problem: ContractError, trace_id: bytes
+    ) -> tuple[int, bytes]:
+        """Return status and body for a call that the doors refused for its head. `route` is what it was for."""
+        call.reason = problem.reason
+        if self.audit is not None and route is not None and route.scope is _OPERATE:
+            self.audit.call_refused(route, call, trace_id, problem)
+        return self.refuse(problem, trace_id)
+
     def _operated(self, route: Route, call: Call, data: bytes, trace_id: bytes) -> None:
         if self.audit is not None and (call.acts or route.method != "GET"):  # a look changes nothing
             self.audit.call_done(route, call, trace_id, b"" if route.internal else data)

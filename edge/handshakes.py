@@ -16,7 +16,7 @@ from typing import Any
 
 logger = logging.getLogger("edge")
 
-# Measured: one that waits holds 60 KB.
+# Measured: one that waits holds 55 KB.
 MOST = 1024
 # Between two lines about handshakes that failed. A stranger can make any number of them.
 LOG_SECONDS = 60.0

@@ -496,8 +496,7 @@ class Lane(HttpToolsProtocol):
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)
         else:
-            call.reason = head.fault.reason
-            status, answer = dispatcher.refuse(head.fault, trace_id)
+            status, answer = dispatcher.refuse_head(route, call, head.fault, trace_id)
         if status != 200:
             start = shared.start(status, call.retry_seconds)
         elif route.internal:
@@ -550,7 +549,7 @@ class Lane(HttpToolsProtocol):
         What is open to everyone always is served also beyond the limit, for a probe that fails ends the node. So are
         peers, whom their route admits or not.
         """
-        if self.shared.quotas.check(self.account, self._started):
+        if self.shared.quotas.check(self.account):
             return True
         if route is None or not (route.internal or route.scope is None):
             return False

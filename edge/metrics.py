@@ -95,5 +95,5 @@ def _quota_metrics(quotas: Quotas) -> Iterator[Metric]:
     yield refused
     yield largest
     yield GaugeMetricFamily(
-        "metadata_center_quota_clients", "Clients that hold a connection.", value=len(quotas.connections)
+        "metadata_center_quota_clients", "Clients that hold a connection.", value=quotas.connections.clients
     )

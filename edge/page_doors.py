@@ -21,7 +21,7 @@ from edge.caller import Caller, Scope
 from edge.dispatcher import Dispatcher
 from edge.doors import SAFE_METHODS, Doors, Headers, sends_key
 from edge.errors import ContractError, Forbidden, Unauthorized
-from edge.pages import is_browser, problem_response
+from edge.pages import is_browser, refuse_act
 from edge.reach import check_all
 from edge.session_caller import csrf_fault, session_caller
 from runtime.running import part
@@ -38,7 +38,7 @@ class PageDoors:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Refuse a head that no view may answer."""
         problem = part(Dispatcher).doors.head_fault((request.method or "").encode("latin-1"), _fields(request))
-        return self._get_response(request) if problem is None else problem_response(request, problem)
+        return self._get_response(request) if problem is None else refuse_act(request, problem)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Refuse a caller that may not use this view. Called once it is known which view it is."""
@@ -52,9 +52,9 @@ class PageDoors:
         except Unauthorized as problem:
             if request.method in {"GET", "HEAD"} and is_browser(request):
                 return HttpResponseRedirect(f"{reverse('admin:login')}?next={quote(request.get_full_path())}")
-            return problem_response(request, problem)
+            return refuse_act(request, problem)
         except ContractError as problem:
-            return problem_response(request, problem)
+            return refuse_act(request, problem)
         return None
 
 

@@ -24,6 +24,7 @@ from edge import envelope
 from edge.acting import actor_of
 from edge.asgi import wants_page
 from edge.audit import Audit
+from edge.caller import Scope
 from edge.dispatcher import Dispatcher
 from edge.errors import (
     BodyTooLarge,
@@ -39,6 +40,7 @@ from edge.errors import (
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
 from runtime.metrics.exposition import pieces
+from runtime.metrics.meter import PageMeters
 from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
@@ -86,6 +88,31 @@ def locked(response: HttpResponse) -> HttpResponse:
     """Return the response with the content security policy, unless it has one of its own."""
     response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     return response
+
+
+def refuse_act(request: HttpRequest, problem: ContractError) -> HttpResponse:
+    """Return the answer to someone who may not do this; what would have changed the node goes to the audit trail."""
+    act = _act(request)
+    if act:
+        actor = actor_of(request)
+        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
+    return problem_response(request, problem)
+
+
+def _act(request: HttpRequest) -> str:
+    """Return what a request would have changed; empty if nothing, or only what gateways change."""
+    if request.method in READS:
+        return ""
+    route = part(Dispatcher).table.find(
+        (request.method or "").encode(), request.path.encode("utf-8", "surrogateescape")
+    )
+    if route is not None:
+        return f"{route.method} {route.path}" if route.scope is Scope.OPERATE else ""
+    if not request.path.startswith("/admin/"):
+        return ""
+    method = request.method if request.method in PageMeters.METHODS else "other"
+    match = request.resolver_match
+    return f"{method} /{match.route if match is not None else 'admin/'}"
 
 
 def is_browser(request: HttpRequest) -> bool:
@@ -147,13 +174,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
-    return _refused_act(request, Forbidden(f"{request.path}: your account may not do this"))
+    return refuse_act(request, Forbidden(f"{request.path}: your account may not do this"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
     words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
-    return _refused_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+    return refuse_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
 
 
 def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
@@ -205,16 +232,6 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     getattr(request, "_request", request).call_reason = problem.reason  # for the access log
     status, body = Dispatcher.refuse(problem, trace_id(request))
     return Response(body, status=status)
-
-
-def _refused_act(request: HttpRequest, problem: Forbidden) -> HttpResponse:
-    """Return the answer, and write a refused attempt to change something to the audit trail."""
-    if request.method not in READS:
-        actor = actor_of(request)
-        match = request.resolver_match
-        act = f"{request.method} {'other' if match is None else f'/{match.route}'}"
-        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
-    return problem_response(request, problem)
 
 
 def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:

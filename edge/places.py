@@ -50,8 +50,9 @@ class Places:
         self._on_refusal = on_refusal
         self._held: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        """Return how many clients hold a place."""
+    @property
+    def clients(self) -> int:
+        """How many clients hold a place."""
         return len(self._held)
 
     def held(self, client: str) -> int:

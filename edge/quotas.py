@@ -108,11 +108,12 @@ class Quotas:
 
     # Calls
 
-    def check(self, account: Account, now_ns: int) -> bool:
+    def check(self, account: Account) -> bool:
         """Look at an account whose calls are due. Returns whether its last call is within the limit.
 
         An account that is looked at late in a turn of the loop is spent for the rest of it, if there are other clients.
         """
+        now_ns = self._clock()
         if len(self._accounts) > 1:
             if not self._turn_ns:
                 self._turn_ns = now_ns

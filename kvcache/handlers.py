@@ -16,6 +16,7 @@ from edge.addresses import Addresses
 from edge.body import MAX_HASH, Body
 from edge.call import NULL, Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.engine_name import EngineName
 from edge.errors import InvalidInput
 from edge.reach import check_cluster
@@ -92,14 +93,14 @@ class CacheHandlers:
         if call.caller is not None:
             check_cluster(call.caller, body.cluster)
         engine = str(EngineName(self._address(body), body.port, body.dp_rank))
-        self.keep(body.cluster, engine, _checked(body.prompt_hash))
+        self.keep(body.cluster, engine, _checked(body.prompt_hash), client_of(call))
         return NULL
 
-    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
-        """Keep what `save` was sent, by the engine's name."""
+    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...], client: str = "") -> None:
+        """Keep what `save` was sent by a client, by the engine's name."""
         if self._index is not None and hashes:
             now, stamp = self._now(), self.stamps.next()
-            self._index.save(cluster, engine, hashes, now, stamp)
+            self._index.save(cluster, engine, hashes, now, stamp, client=client)
             if self.journal is not None:
                 self.journal.saved(cluster, engine, hashes, stamp, now)
 

@@ -29,6 +29,7 @@ _COUNTERS = {
 _REASONS = {
     "engine_full": "evicted_engine_full",
     "index_full": "evicted_index_full",
+    "client_share": "evicted_client_share",
     "expired": "expired",
     "dropped": "dropped",
 }

@@ -56,4 +56,5 @@ def _build_index(config: Config) -> CacheIndex | None:
         max_blocks=config.kvcache.max_blocks,
         max_engine_blocks=config.kvcache.max_engine_blocks,
         max_engines=config.load.max_engines,
+        client_share=config.quotas.share,
     )

@@ -21,6 +21,7 @@ from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
 from edge.caller import Caller, Scope
+from edge.client import client_of
 from edge.cooperative import run_in_slices, run_whole
 from edge.doors import Doors
 from edge.errors import ContractError, InvalidInput
@@ -123,7 +124,7 @@ class BatchHandlers:
         self._read_list = Body(_Unread).read
         self._read_one: Callable[[Any], Operation] = Body(cast("Any", Operation)).read
         self._canonical = Addresses().canonical
-        self._take: dict[type, Callable[[Any, float, int], bytes]] = {
+        self._take: dict[type, Callable[[Any, float, int, str], bytes]] = {
             AddOperation: self._add,
             PromptOperation: self._first_token,
             DeleteOperation: self._done,
@@ -147,6 +148,7 @@ class BatchHandlers:
         """
         operations = self._operations(call.body)
         answers: list[bytes] = []
+        client = client_of(call)
         take = self._takers(call)
         for start in range(0, len(operations), SLICE):
             if start:
@@ -154,7 +156,7 @@ class BatchHandlers:
             now, wall_ns = self._now(), self._wall_ns()
             for operation in operations[start : start + SLICE]:
                 try:
-                    answers.append(take[type(operation)](operation, now, wall_ns))
+                    answers.append(take[type(operation)](operation, now, wall_ns, client))
                 except ContractError as problem:
                     answers.append(_refused(problem))
         return b"[%b]" % b",".join(answers)
@@ -168,18 +170,18 @@ class BatchHandlers:
                 raise
             return self._read_list(body).ops
 
-    def _takers(self, call: Call) -> dict[type, Callable[[Any, float, int], bytes]]:
+    def _takers(self, call: Call) -> dict[type, Callable[[Any, float, int, str], bytes]]:
         """Return what takes each kind of operation. Of a stranger, for whom the call was open, drops are checked."""
         checked = partial(self._checked, call)
         takers = self._take | {DropOperation: checked} if call.caller is None else dict.fromkeys(self._take, checked)
 
-        def unread(operation: Raw, now: float, wall_ns: int) -> bytes:
+        def unread(operation: Raw, now: float, wall_ns: int, client: str) -> bytes:
             read = self._read_one(operation)
-            return takers[type(read)](read, now, wall_ns)
+            return takers[type(read)](read, now, wall_ns, client)
 
         return takers | {Raw: unread}
 
-    def _checked(self, call: Call, operation: Operation, now: float, wall_ns: int) -> bytes:
+    def _checked(self, call: Call, operation: Operation, now: float, wall_ns: int, client: str) -> bytes:
         """Take an operation if its caller may make it. Raises ContractError."""
         scope = Scope.OPERATE if isinstance(operation, DropOperation) else Scope.WRITE
         caller = call.caller
@@ -190,26 +192,26 @@ class BatchHandlers:
                 check_cluster(caller, operation.cluster)
             if not isinstance(operation, DropOperation):
                 check_request(caller, operation.request_id, self._ledger.cluster_of)
-        answer = self._take[type(operation)](operation, now, wall_ns)
+        answer = self._take[type(operation)](operation, now, wall_ns, client)
         if isinstance(operation, DropOperation):
             acts = call.acts if isinstance(call.acts, list) else list(call.acts)
             acts.append({"op": "drop", **asdict(operation)})
             call.acts = acts
         return answer
 
-    def _add(self, operation: AddOperation, now: float, wall_ns: int) -> bytes:
-        report_add(self._ledger, self._canonical, operation, now, wall_ns)
+    def _add(self, operation: AddOperation, now: float, wall_ns: int, client: str) -> bytes:
+        report_add(self._ledger, self._canonical, operation, now, wall_ns, client)
         return OK
 
-    def _first_token(self, operation: PromptOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST)
+    def _first_token(self, operation: PromptOperation, now: float, wall_ns: int, client: str) -> bytes:
+        self._ledger.first_token(operation.request_id, now, wall_ns, operation.attempt or LATEST, client)
         return OK
 
-    def _done(self, operation: DeleteOperation, now: float, wall_ns: int) -> bytes:
-        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST)
+    def _done(self, operation: DeleteOperation, now: float, wall_ns: int, client: str) -> bytes:
+        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST, client=client)
         return OK
 
-    def _tokens(self, operation: TokensOperation, now: float, wall_ns: int) -> bytes:
+    def _tokens(self, operation: TokensOperation, now: float, wall_ns: int, client: str) -> bytes:
         self._ledger.tokens(
             operation.request_id,
             operation.input_tokens,
@@ -217,15 +219,16 @@ class BatchHandlers:
             now,
             wall_ns,
             operation.attempt or LATEST,
+            client,
         )
         return OK
 
-    def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int) -> bytes:
+    def _refresh(self, operation: RefreshOperation, now: float, wall_ns: int, client: str) -> bytes:
         if self._ledger.refresh(operation.request_id, now, wall_ns, operation.attempt or LATEST):
             return KNOWN
         return encode(Taken(200, unknown=[operation.request_id]))
 
-    def _drop(self, operation: DropOperation, now: float, wall_ns: int) -> bytes:
+    def _drop(self, operation: DropOperation, now: float, wall_ns: int, client: str) -> bytes:
         return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
 
 

@@ -17,6 +17,7 @@ from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.caller import Caller, Scope
+from edge.client import client_of
 from edge.errors import Conflict, ContractError, TooMany
 from edge.reach import ClusterOf, check_cluster, check_request
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
@@ -42,11 +43,12 @@ class Calls(Protocol):
         *,
         attempt: int,
         incarnation: str,
+        client: str,
     ) -> object: ...
 
-    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int) -> object: ...
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int, client: str) -> object: ...
 
-    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int) -> object: ...
+    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int, client: str) -> object: ...
 
     def cluster_of(self, request_id: str) -> str | None: ...
 
@@ -93,7 +95,7 @@ class LoadHandlers:
         call.request_id = body.request_id
         if call.caller is not None:
             check_add(call.caller, body, self._ledger.cluster_of)
-        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns())
+        report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns(), client_of(call))
         return NULL
 
     def first_token(self, call: Call) -> bytes:
@@ -106,7 +108,7 @@ class LoadHandlers:
         call.request_id = body.request_id
         if call.caller is not None:
             check_request(call.caller, body.request_id, self._ledger.cluster_of)
-        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST)
+        self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST, client_of(call))
         return NULL
 
     def done(self, call: Call) -> bytes:
@@ -120,7 +122,9 @@ class LoadHandlers:
         call.request_id = body.request_id
         if call.caller is not None:
             check_request(call.caller, body.request_id, self._ledger.cluster_of)
-        self._ledger.done(body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST)
+        self._ledger.done(
+            body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST, client=client_of(call)
+        )
         return NULL
 
 
@@ -130,8 +134,10 @@ def check_add(caller: Caller, body: Add, cluster_of: ClusterOf) -> None:
     check_request(caller, body.request_id, cluster_of)
 
 
-def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int) -> None:
-    """Report a request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
+def report_add(
+    ledger: Calls, canonical: Callable[[str], str], body: Add, now: float, wall_ns: int, client: str
+) -> None:
+    """Report a client's request to the ledger. Raises ContractError for a wrong address or if the ledger refuses it."""
     engine = canonical(body.ip)
     if body.port is not None or body.dp_rank is not None:
         engine = str(EngineName(engine, body.port, body.dp_rank))
@@ -147,6 +153,7 @@ def report_add(ledger: Calls, canonical: Callable[[str], str], body: Add, now: f
             body.match,
             attempt=body.attempt or LATEST,
             incarnation=body.incarnation or "",
+            client=client,
         )
     except (Mismatch, LedgerFull) as error:
         raise refusal(error) from None
@@ -156,4 +163,4 @@ def refusal(error: Mismatch | LedgerFull) -> ContractError:
     """Return the answer for a request that the ledger did not take."""
     if isinstance(error, Mismatch):
         return Conflict("match: the engine's row is another", data=encode(error.row))
-    return TooMany(f"{error.what}: this node holds its most, {error.cap}")
+    return TooMany(error.reason)

@@ -15,6 +15,7 @@ from msgspec.json import encode
 from edge.body import Body
 from edge.call import NULL, Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, Ledger, LedgerFull
@@ -69,6 +70,7 @@ class KeepAliveHandlers:
             self._now(),
             self._wall_ns(),
             body.attempt or LATEST,
+            client_of(call),
         )
         return NULL
 
@@ -101,6 +103,7 @@ class KeepAliveHandlers:
         Until `ttl_seconds` from now none of the requests expires whose start named it as `owner`. When no heartbeat
         comes in time, they count as `orphaned_req_num` too, and are ended `OrphanGrace` later; a heartbeat before that
         takes them back.
+        A gateway without requests is forgotten two minutes after its last heartbeat, whatever `ttl_seconds` says.
         With an `incarnation` that is new, the gateway has started anew: the requests whose start named another one are
         orphaned at once, and ended `OrphanGrace` later. A heartbeat of an incarnation that has given way to a later one
         is answered 200 and changes nothing.
@@ -110,7 +113,9 @@ class KeepAliveHandlers:
             for cluster in self._ledger.clusters_of_owner(body.owner):
                 check_cluster(call.caller, cluster)
         try:
-            self._ledger.beat(body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "")
+            self._ledger.beat(
+                body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "", client_of(call)
+            )
         except LedgerFull as full:
-            raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
+            raise TooMany(full.reason) from None
         return NULL

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,7 +12,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from loadstats.cache import MemoryLoadCache
-from loadstats.ledger import SIGNALS, Row, SignalSums
+from loadstats.ledger import SIGNALS, SignalSums
+from loadstats.metric_engines import OTHER, MetricEngines, MetricRows
 from loadstats.waits import Waits
 from runtime.metrics.aliases import with_aliases
 
@@ -21,31 +22,39 @@ class EngineSamples:
     """One signal's samples, made one by one: 10,000 kept at once would be work for the garbage collector, and its
     pauses stop every caller. The collector does not track rows."""
 
-    def __init__(self, name: str, member: str, clusters: Mapping[str, Sequence[Row]]) -> None:
+    def __init__(self, name: str, member: str, clusters: Mapping[str, MetricRows]) -> None:
         self._name = name
         self._member = member
         self._clusters = clusters
 
     def __iter__(self) -> Iterator[Sample]:
         for cluster, rows in self._clusters.items():
-            for row in rows:
+            for row in rows.own:
                 yield Sample(self._name, {"cluster": cluster, "engine": row.engine}, getattr(row, self._member))
+            if rows.rest:
+                total = sum(getattr(row, self._member) for row in rows.rest)
+                yield Sample(self._name, {"cluster": cluster, "engine": OTHER}, total)
 
 
 class LoadCollector(Collector):
-    """Every engine's load, and what happened in the ledger."""
+    """The engines' load, and what happened in the ledger.
 
-    def __init__(self, cache: MemoryLoadCache) -> None:
+    `max_engines`: how many engines, and so clusters, have samples of their own. The rest are summed as `other`.
+    """
+
+    def __init__(self, cache: MemoryLoadCache, max_engines: int = 5000) -> None:
         self._ledger = cache.ledger
+        self._engines = MetricEngines(max_engines)
 
     def collect(self) -> Iterator[Metric]:
         engines = GaugeMetricFamily("metadata_center_cluster_engines", "Engines listed.", labels=["cluster"])
-        clusters = {cluster: self._ledger.rows(cluster) for cluster in self._ledger.clusters()}
+        clusters = self._engines.choose({name: self._ledger.rows(name) for name in self._ledger.clusters()})
         sums = {}
         for cluster, rows in clusters.items():
-            engines.add_metric([cluster], len(rows))
+            engines.add_metric([cluster], len(rows.own) + len(rows.rest))
             sums[cluster] = SignalSums()
-            sums[cluster].add(rows)
+            sums[cluster].add(rows.own)
+            sums[cluster].add(rows.rest)
         yield from with_aliases(engines)
         for name, signal in SIGNALS.items():
             if signal.metric.per_engine:
@@ -68,6 +77,17 @@ class LoadCollector(Collector):
         held.add_metric(["stub"], counts.stubs)
         yield held
         yield GaugeMetricFamily("metadata_center_ledger_owners", "Gateways known as owners.", counts.owners)
+        clients = self._ledger.clients()
+        yield GaugeMetricFamily(
+            "metadata_center_ledger_clients", "Clients of this node whose reports it holds.", len(clients)
+        )
+        most = GaugeMetricFamily(
+            "metadata_center_ledger_client_most", "The most that one client of this node holds.", labels=["what"]
+        )
+        most.add_metric(["requests"], max((each.requests for each in clients), default=0))
+        most.add_metric(["engines"], max((each.engines.size for each in clients), default=0))
+        most.add_metric(["owners"], max((each.owners.size for each in clients), default=0))
+        yield most
         yield CounterMetricFamily(
             "metadata_center_ledger_superseded_incarnations",
             "Incarnations of gateways that gave way to another one.",

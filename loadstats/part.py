@@ -101,7 +101,11 @@ class LoadStats(AppPart):
         return [route for handlers in self._handlers for route in handlers.routes()]
 
     def collectors(self) -> Iterable[Collector]:
-        return [LoadCollector(self._cache), WaitCollector(self._waits), SocketCollector(self._feed.meter)]
+        return [
+            LoadCollector(self._cache, self._config.metrics.max_engines),
+            WaitCollector(self._waits),
+            SocketCollector(self._feed.meter),
+        ]
 
     def periodic(self) -> Iterable[PeriodicTask]:
         return [

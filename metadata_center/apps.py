@@ -28,3 +28,13 @@ class SiteConfig(admin_apps.AdminConfig):
 
     default_site = "metadata_center.admin_site.Site"
     default = False  # it is the entry of `django.contrib.admin`, not of this package
+
+
+class DaphneConfig(AppConfig):
+    """Daphne's `runserver`, which serves the ASGI application.
+
+    Daphne's own entry imports its server and Twisted in every command: a fifth of what a node's start took.
+    """
+
+    name = "daphne"
+    default = False  # it is not the entry of this package

@@ -154,6 +154,7 @@ class Node:
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
         self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
+            self._accounts,  # first: those behind it read its database
             self._trail,
             self._load,
             caches,

@@ -29,7 +29,7 @@ SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
 ALLOWED_HOSTS = ["*"]  # the doors judge each request's Host before Django does: edge/doors.py
 
 INSTALLED_APPS = [
-    "daphne",  # its `runserver` serves the ASGI application
+    "metadata_center.apps.DaphneConfig",  # its `runserver` serves the ASGI application
     "unfold.apps.BasicAppConfig",  # the admin's looks; its templates go before Django's
     "metadata_center.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
@@ -100,6 +100,7 @@ CACHES = {
             "max_engines": CONFIG.load.max_engines,
             "orphan_seconds": CONFIG.load.orphan_grace_seconds,
             "max_owners": CONFIG.load.max_owners,
+            "client_share": CONFIG.quotas.share,
         },
     },
 }

@@ -20,9 +20,10 @@ from edge.addresses import EngineNames
 from edge.call import Route
 from edge.doors import Doors
 from edge.part import AppPart, HealthCheck, LoopPart
+from kvcache.index import CacheIndex
 from kvcache.part import KVCache
 from loadstats.handlers import LoadHandlers
-from loadstats.ledger import LegacyLedgerAdapter
+from loadstats.ledger import Ledger, LegacyLedgerAdapter
 from loadstats.part import LoadStats
 from replication.admission import Admission
 from replication.client import Connection
@@ -67,6 +68,7 @@ class Replication(AppPart):
         self._config = config
         self._alone = discovery.directory is None
         self._ledger = ledger = load.ledger
+        self._shared: tuple[Ledger | CacheIndex, ...] = (ledger, *([] if caches.index is None else [caches.index]))
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
         self._journal = Journal(ledger.replica.origin(f"{node}@{time_ns():x}"))
         canonical = EngineNames().canonical
@@ -145,6 +147,8 @@ class Replication(AppPart):
 
     def _set_peers(self, hosts: Sequence[Host]) -> None:
         self.links.set_peers([_peer(host) for host in hosts])
+        for each in self._shared:  # what clients may hold here is on every node
+            each.nodes = 1 + len(hosts)
 
     def _connect(self, address: str, port: int) -> Connection:
         replication = self._config.replication

@@ -11,6 +11,7 @@ from msgspec import structs
 from loadstats.ledger import BUCKETS, SIGNALS, Engine, Ledger, Phase
 from loadstats.ledger.incarnations import MAX_SUPERSEDED
 from loadstats.ledger.record import HELD, ORPHANED, Owner, Record, RecordExtras, fingerprint
+from loadstats.ledger.sizes import request_size
 
 
 def audit(ledger: Ledger) -> None:
@@ -28,7 +29,7 @@ def audit(ledger: Ledger) -> None:
     counts = ledger.counts()
     assert (counts.in_flight, counts.stubs) == (len(live), len(stubs))
     assert counts.tombstones == len(records) - len(live) - len(stubs)
-    assert ledger._records.size == len(records)
+    assert ledger._records.size == sum(request_size(record.request_id) for record in records)
     assert counts.orphans == sum(record.extras is not None and record.extras.orphaned for record in live)
     assert counts.engines == sum(len(cluster.engines) for cluster in ledger._engines.clusters.values())
     due = {record.request_id: tick for tick, record in ledger._records._due}

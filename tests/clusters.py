@@ -179,7 +179,7 @@ class ClusterNode:
                 b"%b %b HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n%b"
                 % (method.encode(), target.encode(), len(encoded), encoded)
             )
-        with socket.create_connection((self.address, self.port), 10) as connection:
+        with socket.create_connection((self.address, self.port), 30) as connection:
             for at in range(0, len(wires), 100):
                 part = wires[at : at + 100]
                 connection.sendall(b"".join(part))
@@ -276,12 +276,12 @@ def wired(wires: Sequence[Wire]) -> Iterator[None]:
 
     thread = Thread(target=run, name="wires", daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield
     finally:
         loop.call_soon_threadsafe(stopping.set)
-        thread.join(10)
+        thread.join(60)
 
 
 class Cluster:

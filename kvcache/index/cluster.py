@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from kvcache.index.drops import Floor
 from kvcache.index.run import MOST_BLOCKS, Run, Touch, common
+from kvcache.index.saver import Savers
 
 SHARDS = 61
 SPREAD_AT = 2048  # blocks in one dict, until then; spreading them takes 0.3 ms
@@ -58,12 +59,27 @@ class CacheCluster:
     `roster`: another object whenever those or `floors` are others.
     `floors`: what the cluster's engines without an entry may use of their addresses' (`Drops.floors`), as of the last
     look.
+    `savers`: counts the blocks of each client.
     """
 
-    __slots__ = ("engines", "floors", "free", "live", "name", "names", "ranked", "roster", "shards", "slots", "spread")
+    __slots__ = (
+        "engines",
+        "floors",
+        "free",
+        "live",
+        "name",
+        "names",
+        "ranked",
+        "roster",
+        "savers",
+        "shards",
+        "slots",
+        "spread",
+    )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, savers: Savers) -> None:
         self.name = name
+        self.savers = savers
         self.engines: dict[str, CachedEngine] = {}
         self.ranked: list[tuple[str, int]] = []  # live engines' names and bits, by name
         self.slots: list[CachedEngine | None] = []
@@ -157,18 +173,20 @@ class CacheCluster:
         return engine.blocks - before
 
     def hold(self, engine: CachedEngine, run: Run, touch: Touch) -> None:
-        """An engine holds a whole run."""
+        """An engine holds a whole run. It stays with the client that was the first to save it there."""
         held = engine.runs.get(run)
         if held is None:
             run.holders |= engine.bit
             engine.blocks += len(run.hashes)
             engine.digest ^= run.digest
             engine.runs[run] = touch
+            self.savers.count(touch.saver, engine, len(run.hashes))
         else:
-            engine.runs[run] = held.later(touch)
+            engine.runs[run] = held.later(touch).by(held.saver)
 
-    def let_go(self, engine: CachedEngine, run: Run) -> None:
-        """An engine no longer holds a run; it does not list it any more."""
+    def let_go(self, engine: CachedEngine, run: Run, touch: Touch) -> None:
+        """An engine no longer holds a run with this touch; it does not list it any more."""
+        self.savers.count(touch.saver, engine, -len(run.hashes))
         run.holders ^= engine.bit
         engine.blocks -= len(run.hashes)
         engine.digest ^= run.digest

@@ -12,7 +12,7 @@ class CacheCounts:
     """What the index holds (the first three) and what happened since it was made.
 
     `held_blocks` counts a block once for each engine that holds it. `hit_blocks` are those of `asked_blocks` that
-    the best engine had. The last four are blocks that engines ceased to hold, by the reason.
+    the best engine had. The last five are blocks that engines ceased to hold, by the reason.
     """
 
     held_blocks: int = 0
@@ -25,5 +25,6 @@ class CacheCounts:
     drops: int = 0
     evicted_engine_full: int = 0
     evicted_index_full: int = 0
+    evicted_client_share: int = 0
     expired: int = 0
     dropped: int = 0

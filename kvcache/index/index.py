@@ -29,6 +29,7 @@ from kvcache.index.copies import CacheCopies, CacheCopy, CacheDropped
 from kvcache.index.counts import CacheCounts
 from kvcache.index.lengths import KnownEngines, Lengths
 from kvcache.index.run import Touch
+from kvcache.index.saver import Saver
 from kvcache.index.store import CacheStore
 
 PART = 1024  # blocks saved under one hold of the lock: 0.5 ms
@@ -54,19 +55,49 @@ class CacheIndex:
         max_blocks: int = 4_000_000,
         max_engine_blocks: int = 65_536,
         max_engines: int = 100_000,
+        client_share: float = 0.25,
     ) -> None:
         self._ttl_ticks = max(1, round(ttl_seconds))
         self._most_blocks = min(max_blocks, max_engine_blocks)  # of one save
         self._lock = Lock()
-        self._store = CacheStore(max_blocks=max_blocks, max_engine_blocks=max_engine_blocks, max_engines=max_engines)
+        self._store = CacheStore(
+            max_blocks=max_blocks,
+            max_engine_blocks=max_engine_blocks,
+            max_engines=max_engines,
+            client_share=client_share,
+        )
         self._copies = CacheCopies(self._store, self._lock)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known, this one included. Each client's share is divided by it."""
+        return self._store.savers.nodes
+
+    @nodes.setter
+    def nodes(self, value: int) -> None:
+        self._store.savers.nodes = max(1, value)
+
+    def savers(self) -> list[Saver]:
+        """Return the clients whose saves hold blocks here, to be read and not to be changed."""
+        with self._lock:
+            return list(self._store.savers)
 
     # What clients report
 
     def save(
-        self, cluster: str, engine: str, hashes: Sequence[int], now: float, stamp: int, age_seconds: float = 0.0
+        self,
+        cluster: str,
+        engine: str,
+        hashes: Sequence[int],
+        now: float,
+        stamp: int,
+        age_seconds: float = 0.0,
+        client: str = "",
     ) -> int:
         """An engine holds these blocks of a prompt, since `age_seconds` ago. Returns how many are new to it.
+
+        `client` is who says so, on this node. Once more than half of the index is used, what it saves beyond its share
+        makes its own oldest blocks go.
 
         Nothing is taken where the engine was dropped at `stamp` or later, or where it is older than blocks get.
         """
@@ -76,7 +107,7 @@ class CacheIndex:
         for start in reversed(range(0, len(blocks), PART)):
             with self._lock:
                 tick = self._store.at(now)
-                touch = Touch(stamp, tick - int(age_seconds))
+                touch = Touch(stamp, tick - int(age_seconds), self._store.savers.of(client))
                 if touch.tick <= tick - self._ttl_ticks or stamp <= self._store.drops.last(cluster, engine):
                     break
                 fresh += self._store.save(cluster, engine, blocks[start : start + PART], touch)

@@ -22,6 +22,8 @@ from operator import ne
 
 from msgspec import Struct
 
+from kvcache.index.saver import Saver
+
 # A longer one is kept as several: what is cut, evicted or freed at once is bounded by it.
 MOST_BLOCKS = 64
 
@@ -37,10 +39,11 @@ class Run(Struct, gc=False, eq=False):
 
 class Touch(Struct, frozen=True, gc=False):
     """When an engine was last said to hold a run: `stamp` is the save's, the same on every node, `tick` this node's
-    monotonic time in seconds."""
+    monotonic time in seconds. `saver` is the client that said so here; None where a peer did."""
 
     stamp: int
     tick: int
+    saver: Saver | None = None
 
     def later(self, other: Touch) -> Touch:
         """The later of both in each respect: one of them, where it can be."""
@@ -48,7 +51,11 @@ class Touch(Struct, frozen=True, gc=False):
             return self
         if other.stamp >= self.stamp and other.tick >= self.tick:
             return other
-        return Touch(max(self.stamp, other.stamp), max(self.tick, other.tick))
+        return Touch(max(self.stamp, other.stamp), max(self.tick, other.tick), self.saver)
+
+    def by(self, saver: Saver | None) -> Touch:
+        """Return the same for a saver."""
+        return self if self.saver is saver else Touch(self.stamp, self.tick, saver)
 
 
 def common(some: tuple[int, ...], others: tuple[int, ...]) -> int:

@@ -9,7 +9,8 @@ than theirs, but for what dropped engines still hold.
 from __future__ import annotations
 
 from collections import deque
-from itertools import count
+from collections.abc import Iterable
+from itertools import count, islice
 from zlib import crc32
 
 from kvcache.index.ages import Ages
@@ -17,9 +18,12 @@ from kvcache.index.cluster import CacheCluster, CachedEngine
 from kvcache.index.counts import CacheCounts
 from kvcache.index.drops import Drops
 from kvcache.index.run import MOST_BLOCKS, Run, Touch
+from kvcache.index.saver import Saver, Savers
 
 BUCKETS = 256
 MAX_DROPS = 100_000
+ENGINES_LOOKED = 8  # and runs of each, in search of a client's oldest: 0.1 ms in all
+RUNS_LOOKED = 256
 ALWAYS = 2**64
 
 
@@ -33,9 +37,10 @@ class CacheStore:
     `dropped`: engines that are out of service and still hold something.
     `emptied`: dicts of clusters that have gone; to free all 61 of one at once can take 10 ms.
     `counts`: the numbers; `clusters` in it is not kept.
+    `savers`: the clients whose saves hold something here.
     """
 
-    def __init__(self, *, max_blocks: int, max_engine_blocks: int, max_engines: int) -> None:
+    def __init__(self, *, max_blocks: int, max_engine_blocks: int, max_engines: int, client_share: float) -> None:
         self._max_blocks = max_blocks
         self._max_engine_blocks = max_engine_blocks
         self._max_engines = max_engines
@@ -48,6 +53,7 @@ class CacheStore:
         self.dropped: deque[CachedEngine] = deque()
         self.emptied: list[dict[int, Run]] = []
         self.counts = CacheCounts()
+        self.savers = Savers(max_blocks, client_share)
 
     def at(self, now: float) -> int:
         """Return the tick of a time: whole seconds that never go back."""
@@ -62,6 +68,8 @@ class CacheStore:
         assert engine.cluster is not None  # it is live
         fresh = engine.cluster.save(engine, blocks, touch)
         self.counts.held_blocks += fresh
+        if touch.saver is not None and fresh:
+            self._give_back(engine, touch.saver, fresh)
         self._shrink(engine)
         return fresh
 
@@ -69,7 +77,7 @@ class CacheStore:
         """Return the live engine, opened if there is none, for something stamped so to be added to."""
         cluster = self.clusters.get(cluster_name)
         if cluster is None:
-            cluster = self.clusters[cluster_name] = CacheCluster(cluster_name)
+            cluster = self.clusters[cluster_name] = CacheCluster(cluster_name, self.savers)
         engine = cluster.engines.get(name)
         if engine is None:
             if self.counts.engines >= self._max_engines and (oldest := self.ages.oldest()) is not None:
@@ -81,6 +89,49 @@ class CacheStore:
             self.counts.engines += 1
         engine.oldest = min(engine.oldest, touch.stamp)
         return engine
+
+    def _give_back(self, engine: CachedEngine, saver: Saver, fresh: int) -> None:
+        """Evict blocks of a client that holds more than its share, if it has just saved some to an engine.
+
+        Its oldest go, as far as a short search finds them, twice as many as it saved. Else it is what it just saved.
+        """
+        excess = self.savers.excess(saver, self.counts.held_blocks)
+        if excess <= 0:
+            return
+        gone, most = 0, min(excess, 2 * fresh)
+        for each in list(islice(saver.engines, ENGINES_LOOKED)):
+            if gone >= most:
+                break
+            saver.engines[each] = saver.engines.pop(each)
+            if each.floor < 0:  # it is live
+                gone += self._evict_of(saver, each, most - gone, list(islice(each.runs.items(), RUNS_LOOKED)))
+        if gone < min(excess, fresh) and engine.runs:
+            self._evict_of(saver, engine, min(excess, fresh) - gone, reversed(engine.runs.items()))
+
+    def _evict_of(self, saver: Saver, engine: CachedEngine, blocks: int, runs: Iterable[tuple[Run, Touch]]) -> int:
+        """Let a client's runs among these go, together at least so many blocks. Returns how many blocks went."""
+        cluster, gone = engine.cluster, 0
+        assert cluster is not None  # it is live
+        found: list[tuple[Run, Touch]] = []
+        for run, touch in runs:
+            if gone >= blocks:
+                break
+            if touch.saver is saver:
+                found.append((run, touch))
+                gone += len(run.hashes)
+        for run, touch in found:
+            del engine.runs[run]
+            cluster.let_go(engine, run, touch)
+        self.counts.held_blocks -= gone
+        self.counts.evicted_client_share += gone
+        self._close_empty(engine)
+        return gone
+
+    def _close_empty(self, engine: CachedEngine) -> None:
+        """Forget a live engine that holds nothing."""
+        if not engine.runs:
+            self._leave(engine)
+            self._close(engine)
 
     def _shrink(self, engine: CachedEngine) -> None:
         """Evict until the bounds hold. What was saved last goes last, and alone it keeps within them."""
@@ -110,12 +161,9 @@ class CacheStore:
             runs.append(run)
             gone += len(run.hashes)
         for run in runs:
-            del engine.runs[run]
-            cluster.let_go(engine, run)
+            cluster.let_go(engine, run, engine.runs.pop(run))
         self.counts.held_blocks -= gone
-        if not engine.runs:
-            self._leave(engine)
-            self._close(engine)
+        self._close_empty(engine)
         return gone
 
     def drop(self, engine: CachedEngine, floor: int) -> None:
@@ -160,7 +208,7 @@ class CacheStore:
                 cluster.hold(heir, run, touch)
                 self.counts.held_blocks += heir.blocks - before
                 self._bound(heir)
-            cluster.let_go(engine, run)
+            cluster.let_go(engine, run, touch)
             gone += len(run.hashes)
         self.counts.held_blocks -= gone
         self.counts.dropped += gone

@@ -11,6 +11,7 @@ from __future__ import annotations
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.client import Client
 from loadstats.ledger.row import ROW_FORMAT, Row, encoded_members, row_of, row_prefix, row_suffix
 from loadstats.ledger.signals import Load
 
@@ -26,6 +27,8 @@ class Engine(Load, gc=False, eq=False):
     `stale`: its bytes in the cluster are out of date.
     `parts`: its name in parts.
     `prefix`, `suffix`: its row's bytes before and behind the numbers.
+    `client`: the client that was the first to name it; None where a peer was.
+    `opened_tick`: when it was listed.
     """
 
     name: str = ""
@@ -37,6 +40,8 @@ class Engine(Load, gc=False, eq=False):
     parts: EngineName = EngineName("")
     prefix: bytes = b""
     suffix: bytes = b""
+    client: Client | None = None
+    opened_tick: int = 0
 
     def changed(self, wall_ns: int, used_tick: int | None = None) -> None:
         """Mark the row as changed at a time, at `used_tick` by a client if that is not None."""

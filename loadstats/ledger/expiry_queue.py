@@ -72,6 +72,10 @@ class ExpiryQueue(Generic[LinkT]):
             del self._heads[heappop(self._ticks)]
         return None
 
+    def pop_first(self) -> LinkT | None:
+        """Unlink and return the first link, whenever it is due; None when there is none."""
+        return self.pop_due(max(self._ticks)) if self._ticks else None
+
     def pop_due_at(self, tick: int) -> LinkT | None:
         """Unlink and return one link due at exactly `tick`; None when nothing is."""
         head = self._heads.get(tick)

@@ -26,6 +26,8 @@ from msgspec import Meta, Struct
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import GATEWAY
+from loadstats.ledger.client import Client
+from loadstats.ledger.clients import Clients
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
@@ -80,6 +82,8 @@ class Ledger:
     """All requests of all clusters. See `LedgerOptions` for the arguments.
 
     `now` is a monotonic time in seconds, `wall_ns` the wall-clock time in nanoseconds, both from the caller.
+    `client` is who makes the call: what the call leaves counts against that client's share of the caps (`clients.py`).
+    Without one (empty) nothing but the caps bounds it.
 
     `journal`: where clients' reports are written for peers; None in a node without peers.
     `replica`: the ledger as peers use it.
@@ -97,10 +101,12 @@ class Ledger:
         self._lock = Lock()
         self._clock = TickClock()
         self._counts = counts = LedgerCounts()
+        self._half_of_records = limits.max_records // 2
         due = DueRecords()
-        self._engines = engines = Engines(limits, counts)
-        self._owners = owners = Owners(limits, counts, due)
-        self._records = records = Records(limits, counts, owners, due)
+        self._clients = clients = Clients(limits)
+        self._engines = engines = Engines(limits, counts, clients)
+        self._owners = owners = Owners(limits, counts, due, clients)
+        self._records = records = Records(limits, counts, owners, due, clients)
         self._buckets = records.buckets
         self._expiry = Expiry(limits, counts, records, due)
         self._drops = EngineDrops(counts, engines, records)
@@ -117,6 +123,15 @@ class Ledger:
     def incarnation(self, value: bytes) -> None:
         self._engines.incarnation = value
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known, this one included. Each client's share is divided by it."""
+        return self._clients.nodes
+
+    @nodes.setter
+    def nodes(self, value: int) -> None:
+        self._clients.nodes = max(1, value)
+
     # What clients report
 
     def add(
@@ -132,6 +147,7 @@ class Ledger:
         *,
         attempt: int = LATEST,
         incarnation: str = "",
+        client: str = "",
     ) -> bool:
         """Add a request to an engine, for the gateway `owner` if it names itself.
 
@@ -150,7 +166,18 @@ class Ledger:
             if match is not None:
                 self._compare(cluster, engine, match)
             self._add(
-                crc, record, request_id, cluster, engine, prompt_length, now, wall_ns, owner, attempt, incarnation
+                crc,
+                record,
+                request_id,
+                cluster,
+                engine,
+                prompt_length,
+                now,
+                wall_ns,
+                owner,
+                attempt,
+                incarnation,
+                client,
             )
             if incarnation:
                 self._owners.settle(self._clock.at(now), wall_ns, SLICE)
@@ -169,6 +196,7 @@ class Ledger:
         *,
         attempt: int = LATEST,
         incarnation: str = "",
+        client: str = "",
     ) -> Reserved | None:
         """Choose an engine and add a request to it in one step, so that no other request is counted in between.
 
@@ -198,7 +226,7 @@ class Ledger:
                 return None
             name = view.name(choice.place)
             record = self._add(
-                crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation
+                crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation, client
             )
             engine = record.engine
             assert engine is not None
@@ -212,7 +240,7 @@ class Ledger:
                 self._owners.settle(self._clock.at(now), wall_ns, SLICE)
             return reserved
 
-    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> bool:
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST, client: str = "") -> bool:
         """End a request's prefill. Returns False if that was known, or the request is done."""
         crc = crc32(request_id.encode())
         with self._lock:
@@ -221,7 +249,7 @@ class Ledger:
             if attempt and record is not None and attempt > attempt_of(record):
                 self._records.restart(crc, record, attempt, tick, wall_ns)
             if record is None:
-                record = self._records.remember(crc, request_id, DECODE, tick, attempt or 1)
+                record = self._records.remember(crc, request_id, DECODE, tick, attempt or 1, client=client)
                 if record is None:
                     return False
             elif record.phase is not PREFILL or (attempt and attempt < attempt_of(record)):
@@ -236,7 +264,15 @@ class Ledger:
                 self.journal.append(FirstToken(request_id, attempt_of(record)), now)
             return True
 
-    def done(self, request_id: str, now: float, wall_ns: int, cause: int = GATEWAY, attempt: int = LATEST) -> bool:
+    def done(
+        self,
+        request_id: str,
+        now: float,
+        wall_ns: int,
+        cause: int = GATEWAY,
+        attempt: int = LATEST,
+        client: str = "",
+    ) -> bool:
         """End a request. Returns False if that was known. `cause` is why, a byte as in `cause.py`."""
         crc = crc32(request_id.encode())
         with self._lock:
@@ -245,7 +281,7 @@ class Ledger:
             if attempt and record is not None and attempt > attempt_of(record):
                 self._records.restart(crc, record, attempt, tick, wall_ns)
             if record is None:
-                record = self._records.remember(crc, request_id, DONE, tick, attempt or 1, cause)
+                record = self._records.remember(crc, request_id, DONE, tick, attempt or 1, cause, client)
                 if record is None:
                     return False
             elif record.phase is DONE or (attempt and attempt < attempt_of(record)):
@@ -271,12 +307,13 @@ class Ledger:
         now: float,
         wall_ns: int,
         attempt: int = LATEST,
+        client: str = "",
     ) -> bool:
         """Set how many tokens a request holds. Returns False if it holds as many already, or is over."""
         crc = crc32(request_id.encode())
         with self._lock:
             tick = self._clock.at(now)
-            if not self._records.hold(crc, request_id, attempt, input_tokens, output_tokens, tick, wall_ns):
+            if not self._records.hold(crc, request_id, attempt, input_tokens, output_tokens, tick, wall_ns, client):
                 self._counts.repeated += 1
                 return False
             if self.journal is not None:
@@ -307,24 +344,28 @@ class Ledger:
                 self.journal.append(RequestRefreshed(request_id, stamp_ms, known), now)
             return True
 
-    def beat(self, owner: str, ttl_seconds: int, now: float, wall_ns: int, incarnation: str = "") -> bool:
+    def beat(
+        self, owner: str, ttl_seconds: int, now: float, wall_ns: int, incarnation: str = "", client: str = ""
+    ) -> bool:
         """Take a gateway's heartbeat: none of its requests expires for `ttl_seconds`.
+
+        An owner that has no requests is forgotten two minutes after its last one, whatever `ttl_seconds` says.
 
         If it names an incarnation and that is the latest, what the gateway's other lives left is orphaned. Returns
         False, and changes nothing, if a later incarnation is known. Raises `LedgerFull`.
         """
         with self._lock:
-            found = self._owners.find(owner, self._limits.max_owners)
-            if found is None:
-                raise LedgerFull("owners", self._limits.max_owners)
             tick, since_ms = self._clock.at(now), 0
+            self._owners.make_room(owner, client, tick)
+            found = self._owners.find(owner, self._limits.max_owners, client)
+            assert found is not None  # there is room
             if incarnation:
                 since_ms = self._owners.first_seen(owner, incarnation, wall_ns)
                 if self._owners.hear(found, incarnation, since_ms, tick).superseded:
                     self._counts.repeated += 1
                     return False
             stamp_ms = later_ms(wall_ns, found.beat_ms)
-            self._owners.beat(found, stamp_ms, tick + ttl_seconds + 1)  # a tick may end in a moment
+            self._owners.beat(found, stamp_ms, tick + ttl_seconds + 1, tick)  # a tick may end in a moment
             if self.journal is not None:
                 beat = Beat(owner, ttl_seconds, stamp_ms)
                 self.journal.append(FromIncarnation(incarnation, since_ms, beat) if incarnation else beat, now)
@@ -391,6 +432,7 @@ class Ledger:
             self._engines.clear()
             self._owners.clear()
             self._drops.clear()
+            self._clients.clear()
             self._counts.clear_held()
 
     # What they ask
@@ -475,6 +517,11 @@ class Ledger:
         with self._lock:
             return list(self._owners)
 
+    def clients(self) -> list[Client]:
+        """Return the clients that hold something here, to be read and not to be changed."""
+        with self._lock:
+            return list(self._clients)
+
     def records(self) -> Iterator[Record]:
         """Yield all records, a bucket at a time: each bucket is of one moment, the whole is not."""
         for bucket in self._buckets:
@@ -502,18 +549,19 @@ class Ledger:
         owner: str,
         attempt: int,
         incarnation: str,
+        client: str,
     ) -> Record:
         """Take a new request, one that is known as a stub, or another attempt of one. Returns its record.
 
         An attempt that is no later than the known one is that one.
         """
         records = self._records
-        if record is None and records.size >= self._limits.max_records:
-            raise LedgerFull("requests", self._limits.max_records)
+        if record is None and records.size > self._half_of_records:
+            records.check_room(client)
         tick = self._clock.at(now)
-        if owner and not self._owners.has_room_for(owner):
-            raise LedgerFull("owners", self._limits.max_owners)
-        engine = self._engines.use(cluster, name, tick)
+        if owner:
+            self._owners.make_room(owner, client, tick)
+        engine = self._engines.use(cluster, name, tick, client)
         if record is None:
             attempt = attempt or 1
         elif attempt > (known := attempt_of(record)):
@@ -528,13 +576,13 @@ class Ledger:
             event = FromIncarnation(incarnation, since_ms, added) if since_ms else added
             origin, seq = journal.origin, journal.append(event, now)
         if record is None:
-            record = records.insert(crc, request_id, engine, prompt_length, tick, origin, seq, attempt)
+            record = records.insert(crc, request_id, engine, prompt_length, tick, origin, seq, attempt, client)
         else:
             records.complete(crc, record, engine, prompt_length, tick, origin, seq)
         if owner and record.phase is not DONE:
-            self._owners.own(record, owner, tick, self._limits.max_owners, incarnation, since_ms)
+            self._owners.own(record, owner, tick, self._limits.max_owners, incarnation, since_ms, client)
         elif since_ms:
-            self._owners.note(owner, incarnation, since_ms, tick, self._limits.max_owners)
+            self._owners.note(owner, incarnation, since_ms, tick, self._limits.max_owners, client)
         self._counts.added += 1
         engine.changed(wall_ns, tick)
         return record

@@ -26,6 +26,7 @@ class LegacyLedgerAdapter:
         match: object = None,
         attempt: int = LATEST,
         incarnation: str = "",
+        client: str = "",
     ) -> None:
         """Add a request."""
         self._replica.apply([Added(request_id, cluster, engine, prompt_length, "", attempt)], None, 0, now, wall_ns)
@@ -34,10 +35,10 @@ class LegacyLedgerAdapter:
         """Return None: a peer speaks of all clusters."""
         return None
 
-    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> None:
+    def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST, client: str = "") -> None:
         """End a request's prefill."""
         self._replica.apply([FirstToken(request_id, attempt)], None, 0, now, wall_ns)
 
-    def done(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST) -> None:
+    def done(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST, client: str = "") -> None:
         """End a request."""
         self._replica.apply([Done(request_id, attempt=attempt)], None, 0, now, wall_ns)

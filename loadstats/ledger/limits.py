@@ -12,17 +12,34 @@ BUCKETS = 1024
 SLICE = 256  # records or rows handled under one hold of the lock: 0.3 ms at about 1 µs each
 
 
+SETTINGS = {"requests": "[Load] MaxRequests", "engines": "[Load] MaxEngines", "owners": "[Load] MaxOwners"}
+
+
 class LedgerFull(Exception):
-    """A cap was reached.
+    """A cap was reached, or a client's share of one.
 
     `what`: requests, engines or owners.
     `cap`: the most that may be held.
+    `share`: the most that one client may hold once more than half of the cap is used; 0 if the cap itself is reached.
     """
 
-    def __init__(self, what: str, cap: int) -> None:
-        super().__init__(f"{what} reached its cap of {cap}")
+    def __init__(self, what: str, cap: int, share: int = 0) -> None:
+        reached = f"a client reached its share of {share}, for more than half of its cap of {cap} is used"
+        super().__init__(f"{what}: {reached}" if share else f"{what} reached its cap of {cap}")
         self.what = what
         self.cap = cap
+        self.share = share
+
+    @property
+    def reason(self) -> str:
+        """What to answer a client."""
+        setting = SETTINGS.get(self.what)
+        if not self.share:
+            return f"{self.what}: this node holds its most, {self.cap}" + (f" ({setting})" if setting else "")
+        return (
+            f"{self.what}: more than half of {setting}, {self.cap}, is used, and this client holds its share of it, "
+            f"{self.share} ([Quotas] Share, divided by the number of nodes)"
+        )
 
 
 class LedgerOptions(TypedDict, total=False):
@@ -35,6 +52,7 @@ class LedgerOptions(TypedDict, total=False):
     `max_records`: default 4,000,000.
     `max_engines`: default 100,000.
     `max_owners`: default 10,000.
+    `client_share`: default 0.25.
     """
 
     request_seconds: float
@@ -44,6 +62,7 @@ class LedgerOptions(TypedDict, total=False):
     max_records: int
     max_engines: int
     max_owners: int
+    client_share: float
 
 
 class LedgerLimits(Struct, frozen=True):
@@ -57,6 +76,9 @@ class LedgerLimits(Struct, frozen=True):
     `max_records`: requests and tombstones together.
     `max_engines`: engines of all clusters.
     `max_owners`: gateways that requests name.
+    `client_share`: the part of a cap that one client may hold once more than half of it is used. See `Clients`.
+
+    What has a long name counts as several against a cap. See `sizes.py`.
     """
 
     request_ticks: int
@@ -66,6 +88,7 @@ class LedgerLimits(Struct, frozen=True):
     max_records: int
     max_engines: int
     max_owners: int
+    client_share: float
 
     @classmethod
     def of(cls, **options: Unpack[LedgerOptions]) -> LedgerLimits:
@@ -79,4 +102,5 @@ class LedgerLimits(Struct, frozen=True):
             options.get("max_records", 4_000_000),
             options.get("max_engines", 100_000),
             options.get("max_owners", 10_000),
+            options.get("client_share", 0.25),
         )

@@ -150,7 +150,7 @@ class Merging:
         owner = self._owners.find(name, self._most_owners)
         if owner is None:
             self._counts.forgotten += 1
-        elif not self._owners.beat(owner, stamp_ms, due_tick, heard=heard):
+        elif not self._owners.beat(owner, stamp_ms, due_tick, tick, heard=heard):
             self._owners.forget_idle(owner)
 
     def incarnations(self, name: str, seen: Mapping[str, int], remaining_seconds: int, tick: int) -> None:

@@ -9,27 +9,41 @@ Owned by the ledger; every method wants its lock held. Always true: a live recor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
+from loadstats.ledger.client import LOOKS
+from loadstats.ledger.clients import Clients
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.expiry_queue import ExpiryQueue
 from loadstats.ledger.incarnations import Incarnations
-from loadstats.ledger.limits import LedgerLimits
+from loadstats.ledger.limits import LedgerFull, LedgerLimits
 from loadstats.ledger.record import HELD, ORPHANED, Incarnation, Owner, Record, RecordExtras
 from loadstats.ledger.signals import count
+from loadstats.ledger.sizes import owner_size
 
 SOON_SECONDS = 5
+# The heartbeat of an owner without requests is forgotten so long after it was taken, and peers hear of it for half that
+# time: else two nodes would remind each other of it for as long as it promised.
+UNUSED_SECONDS = 120
+TOLD_SECONDS = 60
 
 
 class Owners:
-    """The owners by name."""
+    """The owners by name.
 
-    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, due: DueRecords) -> None:
+    `size`: how many there are; one with a long name counts as several (`sizes.py`).
+    """
+
+    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, due: DueRecords, clients: Clients) -> None:
+        self.size = 0
+        self._clients = clients
         self._limits = limits
         self._counts = counts
         self._due = due
         self._owners: dict[str, Owner] = {}
         self._lapses: ExpiryQueue[Owner] = ExpiryQueue()  # by when they lapse, and then by when that is forgotten
+        self._heard: dict[Owner, None] = {}  # those that sent heartbeats, by `heard_tick`
         self._turning: dict[str, Owner] = {}  # some of whose requests may be counted as before
         self._incarnations = Incarnations(limits, counts)
 
@@ -53,27 +67,45 @@ class Owners:
                     found.add(engine.cluster.name)
         return found
 
-    def has_room_for(self, name: str) -> bool:
-        """Return whether an owner of this name is known, or can be."""
-        return name in self._owners or len(self._owners) < self._limits.max_owners
+    def make_room(self, name: str, client: str, tick: int) -> None:
+        """Let a client name an owner. Forgets one that has been unused for a while if need be. Raises LedgerFull.
+
+        What a forgotten owner had was a heartbeat or an incarnation. Its next one brings it back.
+        """
+        cap = self._limits.max_owners
+        if self.size * 2 <= cap or name in self._owners:
+            return
+        if self.size >= cap and not self._forget_one(tick):
+            raise LedgerFull("owners", cap)
+        by = self._clients.held(client)
+        if by is not None and (share := self._clients.excess(cap, self.size, by.owners.size)):
+            owner = by.owners.first(lambda each: _is_unused(each, tick))
+            if not isinstance(owner, Owner):
+                raise LedgerFull("owners", cap, share)
+            self._forget(owner)
 
     def first_seen(self, name: str, incarnation: str, wall_ns: int) -> int:
         """Return when an owner's incarnation was first seen, in wall-clock ms: now, if it is new."""
         return self._incarnations.first_seen(self._owners.get(name), incarnation, wall_ns)
 
-    def find(self, name: str, most: float) -> Owner | None:
-        """Return the owner of this name, known from now on; None where there are `most` already.
+    def find(self, name: str, most: float, client: str = "") -> Owner | None:
+        """Return the owner of this name, known from now on for a client; None where there are `most` already.
 
         The caller gives it a request or a heartbeat, or calls `forget_idle`.
         """
         owner = self._owners.get(name)
-        if owner is None and len(self._owners) < most:
+        if owner is None and self.size < most:
             owner = self._owners[name] = Owner(name=name)
             self._counts.owners += 1
+            size = owner_size(name)
+            self.size += size
+            if (by := self._clients.of(client)) is not None:
+                owner.client = by
+                by.owners.add(owner, size)
         return owner
 
-    def beat(self, owner: Owner, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
-        """Take a heartbeat: the owner lives until `due_tick`. Returns False if it changes nothing.
+    def beat(self, owner: Owner, stamp_ms: int, due_tick: int, tick: int, *, heard: bool = True) -> bool:
+        """Take a heartbeat at a tick: the owner lives until `due_tick`. Returns False if it changes nothing.
 
         A heartbeat is new if its stamp is later than the last. It is also new if its tick is later, for a node whose
         clock is behind may have taken it; but not from a node that only knows of it (`heard` is False), because such
@@ -81,6 +113,9 @@ class Owners:
         """
         if stamp_ms <= owner.beat_ms and not (heard and due_tick > owner.due_tick):
             return False
+        owner.heard_tick = max(owner.heard_tick, tick if heard else tick - TOLD_SECONDS + 1)
+        self._heard.pop(owner, None)
+        self._heard[owner] = None
         owner.beat_ms = max(stamp_ms, owner.beat_ms)
         owner.due_tick = due_tick
         if not owner.alive:
@@ -98,9 +133,11 @@ class Owners:
             self._lapses.place(owner, max(owner.known_until, owner.due_tick + 1))
         return found
 
-    def note(self, name: str, incarnation: str, since_ms: int, tick: int, most: float) -> Incarnation | None:
+    def note(
+        self, name: str, incarnation: str, since_ms: int, tick: int, most: float, client: str = ""
+    ) -> Incarnation | None:
         """Do the same for an owner by name, known from now on. Returns None where there are `most` already."""
-        owner = self.find(name, most)
+        owner = self.find(name, most, client)
         return None if owner is None else self.hear(owner, incarnation, since_ms, tick)
 
     def learn(self, name: str, seen: Mapping[str, int], remaining_seconds: int, tick: int, most: float) -> None:
@@ -126,12 +163,21 @@ class Owners:
         """Return for how many seconds an owner's incarnations are remembered, and when each was first seen."""
         return owner.known_until - tick, self._incarnations.told(owner, tick)
 
-    def own(self, record: Record, name: str, tick: int, most: float, incarnation: str = "", since_ms: int = 0) -> None:
+    def own(
+        self,
+        record: Record,
+        name: str,
+        tick: int,
+        most: float,
+        incarnation: str = "",
+        since_ms: int = 0,
+        client: str = "",
+    ) -> None:
         """Give a live record to a gateway, and to the incarnation that its add named.
 
         It stays without one where there are `most` already.
         """
-        owner = self.find(name, most)
+        owner = self.find(name, most, client)
         if owner is None:
             self._counts.forgotten += 1
             return
@@ -166,8 +212,14 @@ class Owners:
             owner.requests.clear()
             self._incarnations.clear(owner)
             self._turning.pop(owner.name, None)
+            self._heard.pop(owner, None)
             del self._owners[owner.name]
             self._counts.owners -= 1
+            self.size -= owner_size(owner.name)
+            if (client := owner.client) is not None:
+                owner.client = None
+                client.owners.remove(owner)
+                self._clients.forget_idle(client)
 
     def lapse(self, tick: int, wall_ns: int, most: int) -> int:
         """Count requests of silent gateways and of superseded incarnations as orphaned, and back where they are not.
@@ -185,6 +237,7 @@ class Owners:
                 self._lapses.place(owner, owner.known_until)
             else:
                 self.forget_idle(owner)
+        handled += self._forget_unused(tick, most - handled)
         while handled < most and self._turning:
             owner = next(iter(self._turning.values()))
             if not self._turn(owner, tick, wall_ns):
@@ -208,9 +261,60 @@ class Owners:
         self._lapses.clear()
         for owner in self._owners.values():
             owner.requests.clear()
+            owner.client = None
             self._incarnations.clear(owner)
         self._owners.clear()
         self._turning.clear()
+        self._heard.clear()
+        self.size = 0
+
+    @staticmethod
+    def is_told(owner: Owner, tick: int) -> bool:
+        """Return whether peers should hear of an owner's heartbeat."""
+        if not owner.beat_ms:
+            return False
+        return owner.requests_num > 0 or not owner.alive or owner.heard_tick + TOLD_SECONDS > tick
+
+    def _forget_unused(self, tick: int, most: int) -> int:
+        """Forget heartbeats of owners that have had no requests for a while. Returns how many were looked at."""
+        handled = 0
+        while handled < most and self._heard:
+            owner = next(iter(self._heard))
+            if owner.heard_tick + UNUSED_SECONDS > tick:
+                break
+            handled += 1
+            del self._heard[owner]
+            if owner.requests_num:
+                owner.heard_tick = tick
+                self._heard[owner] = None
+            elif owner.alive:
+                self._forget_beat(owner, tick)
+        return handled
+
+    def _forget_beat(self, owner: Owner, tick: int) -> None:
+        """Make of an unused owner one that never sent a heartbeat: it has not lapsed."""
+        self._lapses.remove(owner)
+        self._turning.pop(owner.name, None)
+        owner.alive, owner.beat_ms, owner.due_tick = False, 0, 0
+        if owner.known_until > tick:
+            self._lapses.place(owner, owner.known_until)
+        else:
+            self.forget_idle(owner)
+
+    def _forget(self, owner: Owner) -> None:
+        """Forget an owner without requests, whatever is remembered of it."""
+        if owner.next is not None:
+            self._lapses.remove(owner)
+        self.forget_idle(owner)
+
+    def _forget_one(self, tick: int) -> bool:
+        """Forget an owner without requests. Returns whether one of the first was found; they stand last after that."""
+        for owner in list(islice(self._owners.values(), LOOKS)):
+            if _is_unused(owner, tick):
+                self._forget(owner)
+                return True
+            self._owners[owner.name] = self._owners.pop(owner.name)
+        return False
 
     def _turn(self, owner: Owner, tick: int, wall_ns: int) -> bool:
         """Count one of an owner's requests as the owner is now. Returns False if all are."""
@@ -242,3 +346,8 @@ class Owners:
         count(engine, record, 1)
         self._counts.orphans += 1 if orphaned else -1
         self._due.move(record, tick + (self._limits.orphan_ticks if orphaned else self._limits.request_ticks))
+
+
+def _is_unused(owner: Owner, tick: int) -> bool:
+    """Return whether an owner has no requests, and was not heard of for a while."""
+    return not owner.requests_num and owner.heard_tick + TOLD_SECONDS <= tick

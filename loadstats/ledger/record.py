@@ -14,6 +14,7 @@ from zlib import crc32
 
 from msgspec import Struct, field
 
+from loadstats.ledger.client import Client
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.expiry_queue import ExpiryQueue, Link
 from loadstats.ledger.phase import DECODE, PREFILL, Phase
@@ -51,6 +52,8 @@ class Owner(Link, gc=False):
     `incarnations`: its incarnations that are remembered, the one last heard of at the end.
     `present`: the incarnation that stands; None where none was named.
     `known_until`: the tick until which its incarnations are remembered, whatever else it does.
+    `client`: the client that was the first to name it; None where a peer was.
+    `heard_tick`: when it was last heard of, or had requests when it was looked at.
     """
 
     name: str = ""
@@ -62,6 +65,8 @@ class Owner(Link, gc=False):
     incarnations: dict[str, Incarnation] = field(default_factory=dict)
     present: Incarnation | None = None
     known_until: int = 0
+    client: Client | None = None
+    heard_tick: int = 0
 
     @property
     def lapsed(self) -> bool:
@@ -145,6 +150,7 @@ class Record(Link, gc=False):
     the record is not replicated.
     `extras`: what only some requests have.
     `cause`: why it ended, a byte as in `cause.py`; 0 while it has not.
+    `client`: the client whose call made this record here; None where a peer's event or copy did.
     """
 
     request_id: str = ""
@@ -157,6 +163,7 @@ class Record(Link, gc=False):
     seq: int = 0
     extras: RecordExtras | None = None
     cause: int = 0
+    client: Client | None = None
 
 
 def attempt_of(record: Record) -> int:

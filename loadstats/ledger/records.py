@@ -14,14 +14,16 @@ from __future__ import annotations
 from zlib import crc32
 
 from loadstats.ledger.cause import UNKNOWN
+from loadstats.ledger.clients import Clients
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
-from loadstats.ledger.limits import BUCKETS, LedgerLimits
+from loadstats.ledger.limits import BUCKETS, LedgerFull, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
 from loadstats.ledger.record import Origin, Record, RecordExtras, attempt_of, fingerprint
 from loadstats.ledger.signals import count, hold_tokens, leave_prefill
+from loadstats.ledger.sizes import ORDINARY, request_size
 
 
 class Records:
@@ -29,10 +31,12 @@ class Records:
 
     `buckets`: the records by request id, each in the bucket of its id's CRC-32.
     `digests`: 64 bits for each bucket.
-    `size`: how many records there are.
+    `size`: how many records there are; one with a long id counts as several (`sizes.py`).
     """
 
-    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, owners: Owners, due: DueRecords) -> None:
+    def __init__(
+        self, limits: LedgerLimits, counts: LedgerCounts, owners: Owners, due: DueRecords, clients: Clients
+    ) -> None:
         self.buckets: list[dict[str, Record]] = [{} for _ in range(BUCKETS)]
         self.digests = [0] * BUCKETS
         self.size = 0
@@ -41,6 +45,16 @@ class Records:
         self._counts = counts
         self._owners = owners
         self._due = due
+        self._clients = clients
+
+    def check_room(self, client: str) -> None:
+        """Raise LedgerFull where there is no room for another record of a client."""
+        cap = self._limits.max_records
+        if self.size >= cap:
+            raise LedgerFull("requests", cap)
+        held = self._clients.held(client)
+        if held is not None and (share := self._clients.excess(cap, self.size, held.requests)):
+            raise LedgerFull("requests", cap, share)
 
     def find(self, request_id: str) -> Record | None:
         """Return a request's record. Needs no lock."""
@@ -56,15 +70,19 @@ class Records:
         origin: Origin | None,
         seq: int,
         attempt: int,
+        client: str = "",
     ) -> Record:
-        """Add a new request, in prefill. Returns its record."""
+        """Add a new request, in prefill, for the client that reported it. Returns its record."""
         due = tick + self._request_ticks
         record = Record(None, None, request_id, engine, prompt_length, PREFILL, tick, due, origin, seq)
         if attempt != 1:
             record.extras = RecordExtras(record=record, attempt=attempt)
         place = crc % BUCKETS
         self.buckets[place][request_id] = record
-        self.size += 1
+        if client or len(request_id) > ORDINARY or not request_id.isascii():
+            self._charge(record, client)
+        else:
+            self.size += 1
         self._due.place(record, due)
         count(engine, record, 1)
         self._counts.in_flight += 1
@@ -91,13 +109,22 @@ class Records:
         self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
 
     def remember(
-        self, crc: int, request_id: str, phase: Phase, tick: int, attempt: int, cause: int = UNKNOWN
+        self,
+        crc: int,
+        request_id: str,
+        phase: Phase,
+        tick: int,
+        attempt: int,
+        cause: int = UNKNOWN,
+        client: str = "",
     ) -> Record | None:
-        """Leave a stub for a call that overtook its add. Returns None, and leaves none, where the ledger is full.
+        """Leave a stub for a client's call that overtook its add. Returns None if there is no room for one.
 
         `cause` is why the request ended, if it did.
         """
-        if self.size >= self._limits.max_records:
+        try:
+            self.check_room(client)
+        except LedgerFull:
             self._counts.forgotten += 1
             return None
         due = tick + self._limits.stub_ticks
@@ -105,7 +132,7 @@ class Records:
         if attempt != 1:
             record.extras = RecordExtras(record=record, attempt=attempt)
         self.buckets[crc % BUCKETS][request_id] = record
-        self.size += 1
+        self._charge(record, client)
         self._counts.stubs += 1
         self._due.place(record, due)
         return record
@@ -186,10 +213,35 @@ class Records:
             self._counts.tombstones -= 1
         record.extras = None
         del self.buckets[crc32(record.request_id.encode()) % BUCKETS][record.request_id]
-        self.size -= 1
+        request_id = record.request_id
+        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
+        self.size -= size
+        if (client := record.client) is not None:
+            record.client = None
+            client.requests -= size
+            if not client.requests:
+                self._clients.forget_idle(client)
+
+    def _charge(self, record: Record, name: str) -> None:
+        """Count a new record, for a client if it is one's."""
+        request_id = record.request_id
+        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
+        self.size += size
+        client = self._clients.by_name.get(name) or self._clients.of(name)
+        if client is not None:
+            record.client = client
+            client.requests += size
 
     def hold(
-        self, crc: int, request_id: str, attempt: int, input_tokens: int, output_tokens: int, tick: int, wall_ns: int
+        self,
+        crc: int,
+        request_id: str,
+        attempt: int,
+        input_tokens: int,
+        output_tokens: int,
+        tick: int,
+        wall_ns: int,
+        client: str = "",
     ) -> bool:
         """Let a request that is not over hold so many tokens, if that is more. Returns whether anything changed.
 
@@ -199,7 +251,7 @@ class Records:
         if record is None:
             if not (input_tokens or output_tokens):
                 return False
-            record = self.remember(crc, request_id, PREFILL, tick, attempt or 1)
+            record = self.remember(crc, request_id, PREFILL, tick, attempt or 1, client=client)
             if record is None:
                 return False
         elif attempt and attempt != attempt_of(record):
@@ -246,7 +298,7 @@ class Records:
         self._due.clear()
         for bucket in self.buckets:
             for record in bucket.values():
-                record.extras = None
+                record.extras = record.client = None
             bucket.clear()
         self.digests = [0] * BUCKETS
         self.size = 0

@@ -140,7 +140,7 @@ class LedgerReplica:
             with self._lock:
                 tick = self._clock.at(now)
                 for owner in part:
-                    if owner.beat_ms:
+                    if self._owners.is_told(owner, tick):
                         found[owner.name] = owner.beat_ms, max(owner.due_tick - tick, -LATEST_AGE_SECONDS)
         return found
 

@@ -16,6 +16,7 @@ from msgspec.structs import asdict, replace
 from edge.body import MAX_HASH, Body
 from edge.call import Call, Route
 from edge.caller import Scope
+from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
@@ -30,8 +31,8 @@ PICK = "/v1/load/pick"
 
 Cached = Callable[[str, tuple[int, ...]], CachedLengths | None]
 """Returns how many leading blocks of a prompt, by their hashes, a cluster's engines hold; None if none holds any."""
-Keep = Callable[[str, str, tuple[int, ...]], object]
-"""Notes that an engine of a cluster, by its name, holds a prompt."""
+Keep = Callable[[str, str, tuple[int, ...], str], object]
+"""Notes that an engine of a cluster, by its name, holds a prompt, as a client said."""
 
 
 class PickHandlers:
@@ -52,7 +53,7 @@ class PickHandlers:
         random: Random,
         *,
         cached: Cached = lambda cluster, hashes: None,
-        keep: Keep = lambda cluster, engine, hashes: None,
+        keep: Keep = lambda cluster, engine, hashes, client: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -89,6 +90,7 @@ class PickHandlers:
         names = self._candidates.of(body.cluster, bytes(body.candidates), call.body)
         lengths = self._lengths(body.cluster, body.prompt_hash)
         options = self._options_of(body)
+        client = client_of(call)
         credit = None if lengths is None else CacheCredit(lengths, options.cache_ratio / len(body.prompt_hash or (0,)))
 
         def choice(view: CandidateView) -> EngineChoice | None:
@@ -106,16 +108,17 @@ class PickHandlers:
                 body.owner or "",
                 attempt=body.attempt or LATEST,
                 incarnation=body.incarnation or "",
+                client=client,
             )
         except NoCandidates:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None
         except LedgerFull as full:
-            raise TooMany(f"{full.what}: this node holds its most, {full.cap}") from None
+            raise TooMany(full.reason) from None
         if reserved is None:
             raise TooMany(f"max_queued: every candidate has {options.max_queued} requests or more")
         length = 0 if lengths is None else lengths.at(reserved.name, reserved.ip)
         if body.save and body.prompt_hash and reserved.score is not None:
-            self._keep(body.cluster, reserved.name, body.prompt_hash)
+            self._keep(body.cluster, reserved.name, body.prompt_hash, client)
         return b'%b,"score":%b,"cache_length":%d,"attempt":%d}' % (
             reserved.row[:-1],
             encode(reserved.score),

@@ -52,8 +52,8 @@ def check(config: Config, sources: Mapping[str, str]) -> None:
         _redis,
         _database,
         _sessions,
-        _key,
         _auth,
+        _key,
     ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
@@ -227,6 +227,24 @@ def _redis(config: Config) -> Problem | None:
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
 
 
+def _auth(config: Config) -> Problem | None:
+    for entry in config.auth.operate_from:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
+            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
+    discovery = config.discovery
+    peers = discovery.host or discovery.hosts or discovery.class_path
+    proved = config.replication.secret or config.replication.key or config.http.client_cert != "none"
+    if config.auth.required and peers and not proved:
+        return Problem(
+            ("Auth.Required", "Replication.Secret"),
+            "needs [Replication] Secret or Key, or [HTTP] ClientCert: an address alone lets in no peer",
+        )
+    return None
+
+
 def _database(config: Config) -> Problem | None:
     if not config.web.database:
         return None
@@ -238,7 +256,7 @@ def _database(config: Config) -> Problem | None:
     if problem := _database_files(url):
         return Problem(paths, problem)
     if importlib.util.find_spec("psycopg") is None:
-        return Problem(paths, "needs the extra `postgres`: pip install 'metadata-center[postgres]'")
+        return Problem(paths, "needs psycopg, the extra `postgres`: pip install 'psycopg[binary]'")
     return None
 
 
@@ -268,21 +286,3 @@ def _key(config: Config) -> Problem | None:
     if not key or (key.isascii() and key.isprintable() and " " not in key):
         return None
     return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")
-
-
-def _auth(config: Config) -> Problem | None:
-    for entry in config.auth.operate_from:
-        try:
-            ipaddress.ip_network(entry)
-        except ValueError as error:
-            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
-            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
-    discovery = config.discovery
-    peers = discovery.host or discovery.hosts or discovery.class_path
-    proofs = (config.replication.secret, config.replication.key, config.http.client_ca)
-    if config.auth.required and peers and not any(proofs):
-        return Problem(
-            ("Auth.Required", "Replication.Secret"),
-            "needs [Replication] Secret or Key, or [HTTP] ClientCA: an address alone lets in no peer",
-        )
-    return None

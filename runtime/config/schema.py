@@ -88,6 +88,13 @@ class LoadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_owners: Annotated[int, Meta(ge=1, le=80_000)] = field(default=10_000, name="MaxOwners")
 
 
+class MetricsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What Prometheus scrapes."""
+
+    # Each has four samples, about 500 bytes; with the longest names of clusters 5 KB.
+    max_engines: Positive = field(default=5_000, name="MaxEngines")
+
+
 class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The index of which engines hold which prompts in their caches."""
 
@@ -275,6 +282,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pprof: PProfSettings = field(default=PProfSettings(), name="PProf")
     log: LogSettings = field(default=LogSettings(), name="Log")
     load: LoadSettings = field(default=LoadSettings(), name="Load")
+    metrics: MetricsSettings = field(default=MetricsSettings(), name="Metrics")
     kvcache: KVCacheSettings = field(default=KVCacheSettings(), name="KVCache")
     pick: PickSettings = field(default=PickSettings(), name="Pick")
     discovery: DiscoverySettings = field(default=DiscoverySettings(), name="Discovery")

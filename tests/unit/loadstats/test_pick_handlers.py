@@ -32,7 +32,7 @@ class Caches:
         self.asked.append((cluster, hashes))
         return Lengths(max(self.credit.values(), default=0), 0, self.credit, (), "")
 
-    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...]) -> None:
+    def keep(self, cluster: str, engine: str, hashes: tuple[int, ...], client: str) -> None:
         self.kept.append((cluster, engine, hashes))
 
 

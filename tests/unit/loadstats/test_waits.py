@@ -16,7 +16,7 @@ from edge.lasting import Lasting
 from loadstats.ledger import Ledger
 from loadstats.waits import LOOKS, WAKES, Waits
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 60.0
 
 
 def run(check: Callable[[], Awaitable[None]]) -> None:

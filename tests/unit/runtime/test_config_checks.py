@@ -247,6 +247,7 @@ def test_where_keys_are_required_peers_need_more_than_an_address() -> None:
     peers = {**required, "META_DATA_CENTER_SVC_DISC_HOST": "peers.example"}
     found = refusal(peers)
     assert found == (
-        "environment METADATA_CENTER_AUTH_REQUIRED: needs [Replication] Secret or Key, or [HTTP] ClientCA: an address alone lets in no peer"
+        "environment METADATA_CENTER_AUTH_REQUIRED: needs [Replication] Secret or Key, or [HTTP] ClientCert: "
+        "an address alone lets in no peer"
     )
     assert load(None, {**peers, "REPLICA_SECRET": "s3cret"}).config.auth.required

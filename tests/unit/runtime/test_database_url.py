@@ -119,7 +119,7 @@ def test_files_that_are_there_are_taken(tmp_path: Path) -> None:
 
 def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"metadata-center\[postgres\]"):
+    with pytest.raises(ConfigError, match=r"the extra `postgres`: pip install .psycopg\[binary\]"):
         load(None, {VARIABLE: "postgres://u@h/db"})
 
 
