@@ -22,6 +22,8 @@ from websockets.sync.client import ClientConnection, connect
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import ROOT, NodeProcess
 
+pytestmark = pytest.mark.timeout(600)  # several nodes and commands, on a machine with much else to do
+
 SECONDS = 60.0
 KEYS = {
     "gateway": (["read", "write"], []),
@@ -92,7 +94,7 @@ class Nodes:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=5 * SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
