@@ -140,7 +140,7 @@ def test_connections_in_a_handshake_count_and_a_failed_one_gives_its_place_back(
         for each in (*silent, late):
             each.close()
 
-    with_acceptor(quotas, work, tls=Renewed([cert, key], lambda: Made(context, 0.0)), handshake_seconds=1.0)
+    with_acceptor(quotas, work, tls=Renewed([cert, key], lambda: Made(context, {})), handshake_seconds=1.0)
 
 
 def ended_at_once(connection: socket.socket) -> bool:
