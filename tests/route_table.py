@@ -71,6 +71,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /v1/replica/state": ("", {}),
     "POST /v1/replica/cache": ("", {}),
     "GET /v1/replica/peers": ("", None),
+    "GET /v1/node/clients": ("", None),
     "POST /log/level": ("", {"LevelParam": "INFO"}),
     "GET /livez": ("", None),
     "GET /readyz": ("", None),
