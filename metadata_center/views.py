@@ -47,7 +47,7 @@ class LogLevel(HandlerViewSet):
     examples: ClassVar = {"LevelParam": "INFO"}
 
 
-class Clients(HandlerViewSet):
+class LargestClients(HandlerViewSet):
     """Which clients take most of this node? For operators; docs/quotas.md says what a client is."""
 
     path = "/v1/node/clients"

@@ -65,6 +65,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /v1/cache/query": ("", {"cluster": "c", "prompt_hash": [1, 2]}),
     "DELETE /v1/cache": ("", {"cluster": "c", "ip": "10.0.0.1"}),
     "POST /v1/replica/event": ("", {}),
+    "POST /v1/replica/hello": ("", {}),
     "POST /v1/replica/push": ("", {}),
     "POST /v1/replica/summary": ("", {}),
     "POST /v1/replica/state": ("", {}),

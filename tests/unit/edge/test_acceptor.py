@@ -18,6 +18,7 @@ from edge.account import Account
 from edge.quotas import Quotas
 from edge.server import listen
 from runtime.config.schema import QuotasSettings
+from runtime.tls.renewed import Made, Renewed
 from tests.certificates import certificate
 from tests.unit.edge.lanes import until
 
@@ -139,7 +140,7 @@ def test_connections_in_a_handshake_count_and_a_failed_one_gives_its_place_back(
         for each in (*silent, late):
             each.close()
 
-    with_acceptor(quotas, work, ssl=lambda: context, handshake_seconds=1.0)
+    with_acceptor(quotas, work, tls=Renewed([cert, key], lambda: Made(context, {})), handshake_seconds=1.0)
 
 
 def ended_at_once(connection: socket.socket) -> bool:
