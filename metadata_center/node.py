@@ -159,8 +159,7 @@ class Node:
             self._load,
             caches,
             discovery,
-            self._accounts,
-            access,  # behind the accounts, whose database has its keys
+            access,
             replication,
             NodeItself(logs, self._health, self._open_doors, quotas),
         )

@@ -51,7 +51,9 @@ def sockets(feed: Feed, doors: Doors, places: Places | None = None) -> SocketDoo
         re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", cast("Any", within_reach)),
         re_path("", cast("Any", nothing)),
     ]
-    return SocketDoor(URLRouter(routes), feed, doors, places or Places("sockets", "Sockets", UNBOUNDED))
+    return SocketDoor(
+        URLRouter(routes), feed, doors, Places("sockets", "Sockets", UNBOUNDED) if places is None else places
+    )
 
 
 class SocketDoor:

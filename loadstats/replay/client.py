@@ -108,7 +108,7 @@ class NodeClient:
             raise CallFailed(_reason(error)) from error
 
 
-class Client:
+class GatewayClient:
     """The calls to `nodes`, which `measures` knows by the same names in the same order: the sorted list.
 
     All raise `CallFailed`, and are measured either way.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from .checkpoint import READY_SECONDS, SETTLE_SECONDS, Checkpoints
-from .client import NO_CREDENTIALS, CallFailed, Client, NodeClient, connect
+from .client import NO_CREDENTIALS, CallFailed, GatewayClient, NodeClient, connect
 from .clock import PlayClock
 from .cluster import ReplayCluster, clusters_of
 from .credentials import ReplayCredentials
@@ -83,7 +83,7 @@ async def replay(
             ready_seconds=plan.ready_seconds,
         )
         randoms = [random.Random(f"{plan.seed}/{index}") for index in range(plan.gateways)]  # noqa: S311 not a secret
-        clients = [Client(await nodes(), measures, read_clock) for _ in randoms]
+        clients = [GatewayClient(await nodes(), measures, read_clock) for _ in randoms]
         gateways = [Gateway(client, measures, clock, rng) for client, rng in zip(clients, randoms, strict=True)]
         started = read_clock()
         async with asyncio.TaskGroup() as group:
