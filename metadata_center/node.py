@@ -127,10 +127,11 @@ class Node:
         self._tls = tls = NodeTls(config) if config.http.cert_file else None
         self.served_tls = tls.server if tls is not None else None
         self.handshakes = Handshakes()
+        self._trail = AuditTrail(config, self._identity.name)
         lasting = Lasting()
         access = Access(config, lasting)
         doors = build_doors(config, access.ring)
-        pprof, guard = config.pprof, profiling_guard(doors)
+        pprof, guard = config.pprof, profiling_guard(doors, self._trail.audit)
         profiled = self.served_tls if pprof.tls else None
         self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled) if pprof.enable else None
 
@@ -148,7 +149,6 @@ class Node:
             lasting=lasting,
             allow=doors.caller,
         )
-        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from edge.audit import Audit
 from edge.caller import Caller, Scope
 from edge.doors import Doors
 from edge.profiling_door import profiling_guard
+from tests.unit.partial_node import FakeTrail
 
 LOCAL, FAR = "127.0.0.1", "203.0.113.9"
 HOST = ("Host", "127.0.0.1:8081")
@@ -57,3 +59,12 @@ def test_the_target_may_name_no_other_host() -> None:
     refusal = profiling_guard(Doors())(b"http://evil.example/debug/pprof/heap", [], LOCAL)
     assert refusal is not None
     assert refusal[0] == 400
+
+
+def test_profiles_and_refused_ones_are_written_to_the_audit_trail() -> None:
+    trail = FakeTrail()
+    guard = profiling_guard(Doors(Keys(), operate_from=["10.0.0.0/8"]), Audit(trail))
+    assert guard(b"/debug/pprof/heap?seconds=1", [(b"Host", b"n")], "10.0.0.7") is None
+    assert guard(b"/debug/pprof/heap", [(b"Host", b"n")], "192.0.2.7") is not None
+    assert trail.acts() == [("profile", "done", "address 10.0.0.7"), ("profile", "refused", "address 192.0.2.7")]
+    assert "seconds=1" in trail.lines[0].what
