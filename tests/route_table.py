@@ -21,13 +21,16 @@ from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
 
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.ports import free_port
+
+if TYPE_CHECKING:
+    from metadata_center.node import Node
 
 DOCUMENT = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- The table of routes: begin -->", "<!-- The table of routes: end -->"
@@ -71,6 +74,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /v1/replica/state": ("", {}),
     "POST /v1/replica/cache": ("", {}),
     "GET /v1/replica/peers": ("", None),
+    "GET /v1/node/clients": ("", None),
     "POST /log/level": ("", {"LevelParam": "INFO"}),
     "GET /livez": ("", None),
     "GET /readyz": ("", None),
@@ -125,12 +129,17 @@ def table() -> list[tuple[str, str]]:
 
 def published() -> Mapping[type, Any]:
     """Return the parts of a node that is not started."""
+    return unstarted().published()
+
+
+def unstarted() -> Node:
+    """Return a node that is not started."""
     from django.conf import settings  # noqa: PLC0415
 
     from metadata_center.node import Node  # noqa: PLC0415
 
     logs: Any = SimpleNamespace(access=None, level="INFO", dropped=0)
-    return Node(settings.CONFIG, logs).published()
+    return Node(settings.CONFIG, logs)
 
 
 def pages() -> Iterator[Line]:
@@ -181,12 +190,10 @@ def operations() -> Iterator[tuple[str, str, str]]:
 
 
 def sockets() -> Iterator[Line]:
-    from edge.dispatcher import Dispatcher  # noqa: PLC0415
-    from loadstats.part import LoadStats  # noqa: PLC0415
-
-    parts = published()
-    door = parts[LoadStats].sockets(parts[Dispatcher].doors)
-    for route in door._application.routes:
+    door = unstarted().application().application_mapping["websocket"]  # type: ignore[attr-defined]
+    while not hasattr(door, "routes"):  # what guards them
+        door = door._application
+    for route in door.routes:
         pattern = str(route.pattern)
         if pattern:  # the last one answers 404 to all others
             yield Line("socket", "GET", f"/{pattern}", f"/{filled(pattern)}")
