@@ -51,7 +51,7 @@ class Holding(Struct, gc=False, eq=False):
         self.size = 0
 
 
-class Client(Struct, gc=False, eq=False):
+class LedgerClient(Struct, gc=False, eq=False):
     """One client, shared by all that its calls left on this node. What peers report and copy refers to none.
 
     A client and its engines and owners point at each other. They are unlisted here before they are dropped.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadstats.ledger.client import Client
+from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.limits import LedgerLimits
 
 
@@ -21,21 +21,21 @@ class Clients:
     """The clients by name.
 
     `nodes`: how many nodes are known, this one included.
-    `by_name`: the clients. To be read, on the hot path; `of` and `forget_idle` change it.
+    `by_name`: the clients.
     """
 
     def __init__(self, limits: LedgerLimits) -> None:
         self.nodes = 1
         self._share = limits.client_share
-        self.by_name: dict[str, Client] = {}
+        self.by_name: dict[str, LedgerClient] = {}
 
     def __len__(self) -> int:
         return len(self.by_name)
 
-    def __iter__(self) -> Iterator[Client]:
+    def __iter__(self) -> Iterator[LedgerClient]:
         return iter(self.by_name.values())
 
-    def of(self, name: str) -> Client | None:
+    def of(self, name: str) -> LedgerClient | None:
         """Return the client of this name, known from now on; None for a report without a client.
 
         The caller gives it something to hold.
@@ -44,10 +44,10 @@ class Clients:
             return None
         client = self.by_name.get(name)
         if client is None:
-            client = self.by_name[name] = Client(name)
+            client = self.by_name[name] = LedgerClient(name)
         return client
 
-    def held(self, name: str) -> Client | None:
+    def held(self, name: str) -> LedgerClient | None:
         """Return the client of this name if it holds something."""
         return self.by_name.get(name)
 
@@ -62,7 +62,7 @@ class Clients:
         share = self.share_of(cap)
         return share if held >= share else 0
 
-    def forget_idle(self, client: Client) -> None:
+    def forget_idle(self, client: LedgerClient) -> None:
         """Forget a client that holds nothing."""
         if client.idle:
             self.by_name.pop(client.name, None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
-from loadstats.ledger.client import Client
+from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.row import ROW_FORMAT, Row, encoded_members, row_of, row_prefix, row_suffix
 from loadstats.ledger.signals import Load
 
@@ -40,7 +40,7 @@ class Engine(Load, gc=False, eq=False):
     parts: EngineName = EngineName("")
     prefix: bytes = b""
     suffix: bytes = b""
-    client: Client | None = None
+    client: LedgerClient | None = None
     opened_tick: int = 0
 
     def changed(self, wall_ns: int, used_tick: int | None = None) -> None:

@@ -26,7 +26,7 @@ from msgspec import Meta, Struct
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import GATEWAY
-from loadstats.ledger.client import Client
+from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.clients import Clients
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
@@ -517,7 +517,7 @@ class Ledger:
         with self._lock:
             return list(self._owners)
 
-    def clients(self) -> list[Client]:
+    def clients(self) -> list[LedgerClient]:
         """Return the clients that hold something here, to be read and not to be changed."""
         with self._lock:
             return list(self._clients)

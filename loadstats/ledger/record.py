@@ -14,7 +14,7 @@ from zlib import crc32
 
 from msgspec import Struct, field
 
-from loadstats.ledger.client import Client
+from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.expiry_queue import ExpiryQueue, Link
 from loadstats.ledger.phase import DECODE, PREFILL, Phase
@@ -65,7 +65,7 @@ class Owner(Link, gc=False):
     incarnations: dict[str, Incarnation] = field(default_factory=dict)
     present: Incarnation | None = None
     known_until: int = 0
-    client: Client | None = None
+    client: LedgerClient | None = None
     heard_tick: int = 0
 
     @property
@@ -163,7 +163,7 @@ class Record(Link, gc=False):
     seq: int = 0
     extras: RecordExtras | None = None
     cause: int = 0
-    client: Client | None = None
+    client: LedgerClient | None = None
 
 
 def attempt_of(record: Record) -> int:

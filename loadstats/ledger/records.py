@@ -14,6 +14,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from loadstats.ledger.cause import UNKNOWN
+from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.clients import Clients
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
@@ -79,10 +80,16 @@ class Records:
             record.extras = RecordExtras(record=record, attempt=attempt)
         place = crc % BUCKETS
         self.buckets[place][request_id] = record
-        if client or len(request_id) > ORDINARY or not request_id.isascii():
+        if len(request_id) > ORDINARY or not request_id.isascii():
             self._charge(record, client)
         else:
             self.size += 1
+            if client:  # as in `_charge`, for an add is called for each request
+                by = self._clients.by_name.get(client)
+                if by is None:
+                    self._clients.by_name[client] = by = LedgerClient(client)
+                record.client = by
+                by.requests += 1
         self._due.place(record, due)
         count(engine, record, 1)
         self._counts.in_flight += 1
