@@ -10,6 +10,9 @@ import pytest
 
 from tests.route_table import BEGIN, CALLERS, Line, answers, filled, in_document, lines, render
 
+# For everyone, also where keys are required. `hello` gives a peer what it proves the secret with.
+OPEN_CALLS = {"/livez", "/readyz", "/version", "/v1/replica/hello"}
+OPEN = OPEN_CALLS | {"/static/…", "/admin/login/"}
 REFUSED = frozenset({"302", "401", "403"})
 
 
@@ -49,6 +52,7 @@ def test_nothing_that_changes_the_node_is_open_to_strangers_and_foreign_pages(
     from edge.dispatcher import Dispatcher  # noqa: PLC0415
     from tests.route_table import published  # noqa: PLC0415
 
+    assert {each.path for each in published()[Dispatcher].table if each.scope is None} == OPEN_CALLS
     operate = {(each.method, each.path) for each in published()[Dispatcher].table if each.scope is Scope.OPERATE}
     assert operate
     for line, cells in found.items():
@@ -59,6 +63,5 @@ def test_nothing_that_changes_the_node_is_open_to_strangers_and_foreign_pages(
             assert set(by_caller["peer"]) <= REFUSED, line
         if line.method != "GET" or line.kind == "socket":
             assert set(by_caller["foreign page"]) <= REFUSED, line
-        open_to_all = line.name in {"/livez", "/readyz", "/version", "/static/…", "/admin/login/"}
-        if not open_to_all:
+        if line.name not in OPEN:
             assert by_caller["stranger"][1] in REFUSED | {"404", "405"}, line
