@@ -222,7 +222,7 @@ def test_whatever_came_before_a_pick_is_one_of_the_best(
 def _go_through(those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random) -> None:
     ledger, index = Ledger(request_seconds=30, tombstone_seconds=1), CacheIndex()
 
-    def keep(cluster: str, engine: str, hashes: tuple[int, ...], client: str) -> None:
+    def keep(cluster: str, engine: str, hashes: tuple[int, ...], client: str = "") -> None:
         stamp = next(stamps)
         index.save(cluster, engine, hashes, 0.0, stamp)
         model.save(cluster, engine, hashes, stamp)

@@ -47,6 +47,7 @@ def test_metrics_tell_what_is_held_and_what_happened() -> None:
         ("drops_total",): 1,
         ("removed_blocks_total", "engine_full"): 2,
         ("removed_blocks_total", "index_full"): 0,
+        ("removed_blocks_total", "client_share"): 0,
         ("removed_blocks_total", "expired"): 2,
         ("removed_blocks_total", "dropped"): 1,
     }
