@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
     """Leave the databases' names alone: a test's is in the memory of its own process."""
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Put every logger's level back: what a test's log holds must not depend on the tests before it."""
+    loggers = [
+        logging.root,
+        *(each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)),
+    ]
+    levels = [(each, each.level) for each in loggers]
+    yield
+    known = {each for each, _ in levels}
+    for each, level in levels:
+        if each.level != level:
+            each.setLevel(level)
+    for each in list(logging.root.manager.loggerDict.values()):
+        if isinstance(each, logging.Logger) and each not in known and each.level:
+            each.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

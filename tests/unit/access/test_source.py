@@ -66,6 +66,7 @@ def test_a_broken_file_keeps_the_old_keys_and_says_so_until_it_is_mended(
     watched: FileWatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert watched.names() == ["a"]
+    caplog.clear()
     watched.file.write_text('[[key]]\nname = "b"\n')
     with caplog.at_level(logging.INFO, "access"):
         for _ in range(3):
