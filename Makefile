@@ -8,15 +8,18 @@ CONFIG ?= configs/config.toml
 # How many tests run at once: as many as there are cores.
 JOBS   ?= auto
 
+# Tests start hundreds of processes. Where bytecode is not kept, each of them compiles the project again.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-$(VENV)/base.stamp: requirements/base.txt requirements/replay.txt
+$(VENV)/base.stamp: requirements/base.txt requirements/replay.txt requirements/postgres.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt -r requirements/replay.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt -r requirements/replay.txt -r requirements/postgres.txt
 	touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
@@ -73,6 +76,10 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 lint-license: $(VENV)/dev.stamp ## every file says its licence (reuse)
 	$(BIN)/reuse lint --lines
 
+.PHONY: audit-dependencies
+audit-dependencies: $(VENV)/dev.stamp ## known vulnerabilities of the pinned packages; says so where no source is reachable
+	$(BIN)/python -m tests.dependency_audit
+
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
 	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \
@@ -84,8 +91,8 @@ build: $(VENV)/dev.stamp ## wheel and sdist in dist/
 
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
-	set -e; for name in base replay dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	    --no-header --no-emit-index-url --no-emit-find-links $$(test $$name != replay || echo -c requirements/base.txt) \
+	set -e; for name in base replay postgres dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-emit-index-url --no-emit-find-links $$(case $$name in (replay|postgres) echo -c requirements/base.txt;; esac) \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean

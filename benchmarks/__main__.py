@@ -18,6 +18,7 @@ from time import monotonic
 from benchmarks import (
     admin,
     batch,
+    keys,
     kvcache,
     lane,
     ledger,
@@ -38,6 +39,7 @@ from benchmarks.servers import ROOT, ServerFailed, Servers
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     lane,
+    keys,
     batch,
     ledger,
     pick,
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = options.only.split(",") if options.only else names
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"--only: unknown {', '.join(unknown)}; expected some of {', '.join(names)}")
-    if {lane.NAME, batch.NAME, pick.NAME} & set(chosen):
+    if {lane.NAME, keys.NAME, batch.NAME, pick.NAME} & set(chosen):
         try:
             wrk.find()
         except wrk.WrkMissing as error:

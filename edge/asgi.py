@@ -51,6 +51,9 @@ class HandlerApp:
                 if not wants_page(headers.get(b"accept")) and not doors.asks_session(route.scope, headers):
                     client = scope.get("client")
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
+                    if (credentials := scope.get("credentials")) is not None:
+                        call.credentials = credentials
+                        call.caller = credentials.caller_for(route.scope)
                     await self._serve(route, call, receive, send)
                     return
             query = scope["query_string"].decode("latin-1")
@@ -67,7 +70,10 @@ class HandlerApp:
         wall_ns = time_ns()
         sent = [value for name, value in scope["headers"] if name == b"traceid"]
         trace_id = self._dispatcher.trace_ids.of(sent[0] if sent else None)
-        status, answer = self._dispatcher.refuse(problem, trace_id)
+        route = self._dispatcher.table.find(scope["method"].encode(), scope["path"].encode("utf-8", "surrogateescape"))
+        client = scope.get("client")
+        call = Call(scope["query_string"], b"", dict(scope["headers"]), client=client[0] if client else "")
+        status, answer = self._dispatcher.refuse_head(route, call, problem, trace_id)
         await _answer(send, status, answer, CONTENT_TYPE, trace_id)
         self._count(scope, trace_id, status, wall_ns, problem.reason)
 
@@ -147,7 +153,7 @@ class HandlerApp:
                 return
             status, answer = served
         kind = INTERNAL_TYPE if route.internal and status == 200 else CONTENT_TYPE
-        await _answer(send, status, answer, kind, trace_id, call.etag)
+        await _answer(send, status, answer, kind, trace_id, call.etag, call.retry_seconds)
         duration_ns = perf_counter_ns() - started - call.waited_ns
         self._dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
         self._dispatcher.flush()  # servers other than ours have no timer for it
@@ -190,11 +196,19 @@ async def _leaves(receive: Receive) -> None:
 
 
 async def _answer(
-    send: Send, status: int, body: bytes, content_type: bytes, trace_id: bytes, etag: bytes = b""
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    trace_id: bytes,
+    etag: bytes = b"",
+    retry_seconds: int = 0,
 ) -> None:
     head = [(b"x-trace-id", trace_id)]
     if status != 304:
         head += [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if retry_seconds:
+        head.append((b"retry-after", b"%d" % retry_seconds))
     if status == 401:
         head.append((b"www-authenticate", b"Bearer"))
     if etag:

@@ -3,7 +3,8 @@
 """Connections whose clients sent more than is answered at once. They take turns, and all others come in between.
 
 In one turn of the event loop a connection gets a share as its bytes come in, and all that wait get one more share
-together. So what a client may cost others is bounded by time, however much it sends and on however many connections.
+together. Clients take turns in that, and each client's connections among themselves. So what a client may cost others
+is bounded by time, however much it sends and on however many connections.
 Owned by the event loop.
 """
 
@@ -22,6 +23,11 @@ SHARE_NS = 1_000_000  # a step begins no later
 class Worker(Protocol):
     """A connection with steps to do."""
 
+    @property
+    def charged_client(self) -> str:
+        """Whose turn it takes."""
+        ...
+
     def work(self) -> bool:
         """Do one step of a millisecond at most. Returns whether another one can follow at once."""
         ...
@@ -32,11 +38,12 @@ class Worker(Protocol):
 
 
 class Backlog:
-    """The connections that wait for their turn, the first that came first."""
+    """The connections that wait for their turn, by client; of both the first that came first."""
 
     def __init__(self, clock: Callable[[], int] = perf_counter_ns) -> None:
         self._clock = clock
-        self._waiting: OrderedDict[Worker, None] = OrderedDict()
+        self._waiting: dict[Worker, str] = {}  # and whose turn each takes
+        self._clients: OrderedDict[str, OrderedDict[Worker, None]] = OrderedDict()  # the next to have a turn first
         self._scheduled = False
 
     def __len__(self) -> int:
@@ -58,10 +65,21 @@ class Backlog:
 
     def add(self, worker: Worker) -> None:
         """Let a connection work when its turn comes."""
-        self._waiting[worker] = None
+        if worker not in self._waiting:
+            client = self._waiting[worker] = worker.charged_client
+            self._clients.setdefault(client, OrderedDict())[worker] = None
         if not self._scheduled:
             self._scheduled = True
             get_running_loop().call_soon(self._turn)
+
+    def _next(self) -> Worker:
+        """Take out the connection whose turn it is. Its client's next one has its turn after the other clients'."""
+        client, workers = self._clients.popitem(last=False)
+        worker, _ = workers.popitem(last=False)
+        if workers:
+            self._clients[client] = workers
+        del self._waiting[worker]
+        return worker
 
     def _turn(self) -> None:
         """Let those that wait work, one step each in turn, as long as one share lasts."""
@@ -71,9 +89,9 @@ class Backlog:
         try:
             while self._waiting and steps < SHARE_STEPS and (not steps or self._clock() < ends):
                 steps += 1
-                worker, _ = self._waiting.popitem(last=False)
+                worker = self._next()
                 if worker.work():
-                    self._waiting[worker] = None
+                    self.add(worker)
         finally:
             if self._waiting and not self._scheduled:
                 self._scheduled = True

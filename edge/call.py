@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct, field
 
 from edge.caller import Caller, Scope
+from edge.credentials import Credentials
 from edge.errors import InvalidInput
 from runtime.metrics.meter import Meter
 
@@ -30,7 +31,9 @@ class Call(Struct, gc=False):
     `request_id`: out: the id of the inference request that the call is about, for the access log.
     `client`: the address that the call came from; empty if the transport has none.
     `caller`: who makes it; None for one that has proved nothing but its address.
+    `credentials`: what its connection has proved; None if the transport can't say.
     `reason`: out, set by the dispatcher: why the call was refused, for the access log; empty if it was not.
+    `retry_seconds`: out, set by the dispatcher: after how many seconds the caller may ask again; 0 if nothing is said.
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `acts`: out: what it did beside its route's own work that needs `Scope.OPERATE`, for the audit trail: in each the
         names and values of one act.
@@ -46,6 +49,8 @@ class Call(Struct, gc=False):
     waited_ns: int = 0
     reason: str = ""
     caller: Caller | None = None
+    credentials: Credentials | None = None
+    retry_seconds: int = 0
     acts: Sequence[Mapping[str, object]] = ()
 
 
@@ -84,6 +89,7 @@ class Route(Struct, frozen=True):
     `internal`: for other nodes only. The answer is msgpack without an envelope, and there is no page for people.
     `async_handler`: serves the calls that it applies to, if there is one.
     `scope`: what a caller must be allowed to do; None: open to everyone, always. A route that does not say is closed.
+    `part_scopes`: a caller with one of these may come in as well: the handler checks each part of the call by itself.
     `meter`: counts the answers and their durations.
     """
 
@@ -93,6 +99,7 @@ class Route(Struct, frozen=True):
     internal: bool = False
     async_handler: AsyncHandler | None = None
     scope: Scope | None = Scope.OPERATE
+    part_scopes: frozenset[Scope] = frozenset()
     meter: Meter = field(default_factory=Meter)
 
     def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:

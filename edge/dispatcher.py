@@ -14,10 +14,13 @@ from edge import envelope
 from edge.audit import Audit
 from edge.call import AsyncHandler, Call, NotModified, Route, Table
 from edge.caller import Scope
+from edge.client import client_of
 from edge.domains import Domains
 from edge.doors import Doors
 from edge.envelope import TraceIds, trace_text
 from edge.errors import ContractError, InternalError, Unavailable
+from edge.quotas import Quotas
+from runtime.config.schema import QuotasSettings
 from runtime.metrics.meter import PageMeters
 
 logger = logging.getLogger("edge")
@@ -57,6 +60,7 @@ class Dispatcher:
     `trace_ids`: makes and checks trace ids.
     `access`: the access log; None if there is none.
     `audit`: the audit trail; None if there is none. Each call that needs `Scope.OPERATE` is written there.
+    `quotas`: what each client takes, and may.
     `pages`: counts of what no route of the table answered.
     `domains`: counts by the `domain` query parameter.
     `doors`: decides who may call what.
@@ -71,12 +75,14 @@ class Dispatcher:
         *,
         doors: Doors | None = None,
         audit: Audit | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.table = table
         self.doors = Doors() if doors is None else doors
         self.trace_ids = trace_ids
         self.access = access
         self.audit = audit
+        self.quotas = Quotas(QuotasSettings()) if quotas is None else quotas
         self.pages = PageMeters()
         self.domains = Domains()
         self.closed = False
@@ -113,7 +119,11 @@ class Dispatcher:
             return self.refuse_stopping(trace_id)
         try:
             self.doors.admit(route, call)
-            data = await async_handler.handler(call)
+            if async_handler.idle:
+                with self.quotas.waits.place(client_of(call)):
+                    data = await async_handler.handler(call)
+            else:
+                data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
         if route.scope is _OPERATE or call.acts:
@@ -124,6 +134,7 @@ class Dispatcher:
         """Return status and body of any answer but a 200."""
         if isinstance(problem, ContractError):
             call.reason = problem.reason
+            call.retry_seconds = problem.retry_seconds
             if self.audit is not None and route.scope is _OPERATE and problem.status in _NOT_ALLOWED:
                 self.audit.call_refused(route, call, trace_id, problem)
             return self.refuse(problem, trace_id)
@@ -136,8 +147,17 @@ class Dispatcher:
         call.reason = failed.reason
         return self.refuse(failed, trace_id)
 
+    def refuse_head(
+        self, route: Route | None, call: Call, problem: ContractError, trace_id: bytes
+    ) -> tuple[int, bytes]:
+        """Return status and body for a call that the doors refused for its head. `route` is what it was for."""
+        call.reason = problem.reason
+        if self.audit is not None and route is not None and route.scope is _OPERATE:
+            self.audit.call_refused(route, call, trace_id, problem)
+        return self.refuse(problem, trace_id)
+
     def _operated(self, route: Route, call: Call, data: bytes, trace_id: bytes) -> None:
-        if self.audit is not None:
+        if self.audit is not None and (call.acts or route.method != "GET"):  # a look changes nothing
             self.audit.call_done(route, call, trace_id, b"" if route.internal else data)
 
     @staticmethod

@@ -138,8 +138,14 @@ class Doors:
         Raises Unauthorized if a key would help and the call brings no valid one, Forbidden if its caller lacks the
         scope.
         """
-        if route.scope is not None:
-            call.caller = self.caller(route.scope, call.headers, call.client, call.caller)
+        scope = route.scope
+        if scope is None:
+            return
+        if route.part_scopes:
+            known = (self.keys.find(call.headers) if sends_key(call.headers) else None) or call.caller
+            if known is not None and scope not in known.scopes:
+                scope = next((part for part in route.part_scopes if part in known.scopes), scope)
+        call.caller = self.caller(scope, call.headers, call.client, call.caller)
 
     def caller(
         self, scope: Scope, headers: Mapping[bytes, bytes], client: str, proved: Caller | None = None

@@ -16,11 +16,13 @@ class ContractError(Exception):
     `code`: the contract's code. The HTTP status is `code // 100000`.
     `message`: stable; programs may match it.
     `reason`: for people: which member is wrong and what was expected.
+    `retry_seconds`: for `Retry-After`; 0 if the answer has none.
     `data`: the answer's `data`, encoded as JSON.
     """
 
     code: ClassVar[int] = 50001000
     message: ClassVar[str] = "internal error"
+    retry_seconds: ClassVar[int] = 0
 
     def __init__(self, reason: str = "", *, data: bytes = b"null") -> None:
         super().__init__(reason)
@@ -84,8 +86,11 @@ class BodyTooLarge(ContractError):
 
 
 class TooMany(ContractError):
+    """A cap or a quota is reached. What is held may be free again at any time."""
+
     code = 42901000
     message = "refused by a cap"
+    retry_seconds = 1
 
 
 class HeadersTooLarge(ContractError):

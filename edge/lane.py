@@ -11,12 +11,16 @@ A connection has at most one request under way, whoever answers it. The parser g
 answer is written to a client that reads. Until then the bytes wait, at most as many as one read gives, and nothing more
 is read. So what a connection holds does not depend on what its client sends or how slowly it reads.
 
+Each call is counted on its client's account (`edge/quotas.py`). A client beyond its limit is answered 429 once, and its
+connection is not read for a second. A client that had its share of a turn of the loop waits for the next one.
+
 A `Lane` is one connection. All of it runs on the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import perf_counter_ns, time_ns
 from typing import Any
 
@@ -25,8 +29,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from edge.account import Account
 from edge.asgi import wants_page
 from edge.call import Call, Route
+from edge.caller import Caller
+from edge.client import client_of
 from edge.errors import (
     BodyTooLarge,
     ContractError,
@@ -34,6 +41,7 @@ from edge.errors import (
     InvalidInput,
     MethodNotAllowed,
     RequestTimeout,
+    TooMany,
 )
 from edge.flow import Flow
 from edge.head import Head
@@ -49,6 +57,7 @@ class Lane(HttpToolsProtocol):
     """One connection. It has at most one request under way; what came in behind that waits, and reading pauses.
 
     `shared`: what all connections of the server share.
+    `account`: of the client that its calls are charged to: that of its address, or of the caller that the last one had.
     `url`, `headers`: of the request whose head is being read, as the parser gave them.
     """
 
@@ -60,9 +69,14 @@ class Lane(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         shared: LaneState,
+        account: Account | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.shared = shared
+        self._given_account = account  # the acceptor has counted this connection on it
+        self._caller: Caller | None = None  # of the last call
+        self._paused = False  # its client is over its limit: nothing is read for a while
+        self._deferred = False  # what came in last has not been looked at, for its client had its share
         self._ready = True  # nothing is open, waits or is under way: the next bytes begin a request
         self._open = False  # between a request's first byte and its last
         self._since = shared.now  # when the open request began, or the last one ended
@@ -82,6 +96,8 @@ class Lane(HttpToolsProtocol):
         self._size = 0  # of the body so far
         self._started = 0  # when the head was complete
         self._upgrade = False
+        self._excess_route: Route | None = None  # its route, if it has one
+        self._excess: TooMany | None = None  # why the request being read will be refused, when it is complete
         self._idle = False  # the request being served only waits for something to happen
         self.url = b""
         self.headers = []
@@ -92,10 +108,15 @@ class Lane(HttpToolsProtocol):
         """Take the connection."""
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
+        self.credentials = self.shared.certificates.of(transport)
+        self._address = self.client[0] if self.client is not None else ""
+        account = self._given_account
+        self.account = self.shared.quotas.enter(self._address) if account is None else account
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: mostly exactly one request with a known head."""
-        if self._ready:
+        spent = self.account.spent
+        if self._ready and not spent:
             head, trace_id, body = self.shared.heads.split(data)
             if head is not None:
                 self._started = perf_counter_ns()
@@ -108,8 +129,13 @@ class Lane(HttpToolsProtocol):
                 return
         else:
             self._data = data if self._ready else b""
+            self._deferred = self._ready and spent
             self._ready = False
             self._intake.add(data)
+            if spent:
+                self.flow.hold()
+                self.shared.backlog.add(self)
+                return
             self.shared.backlog.serve(self)
         if len(data) >= LARGE_READ and not self.transport.is_closing():
             self.flow.hold()
@@ -132,6 +158,7 @@ class Lane(HttpToolsProtocol):
         super().connection_lost(exc)
         self._stop_reading()
         self._begin()
+        self.shared.quotas.leave(self.account)
 
     def pause_writing(self) -> None:
         """Note that the client reads more slowly than we write."""
@@ -169,7 +196,7 @@ class Lane(HttpToolsProtocol):
 
     def work(self) -> bool:
         """Parse one piece of what came in: at most up to the end of one request. Returns whether more can follow."""
-        if self._can_parse():
+        if self._can_parse() and not (self._deferred and self._answer_deferred()):
             self._feed(self._intake.cut())
         if self._refused:
             self._stop_reading()
@@ -179,6 +206,8 @@ class Lane(HttpToolsProtocol):
                 return True
             self.flow.hold()  # until the answer under way is out and read
             return False
+        if self._paused:
+            return False
         self._data = b""
         self.flow.release()
         self._rest()
@@ -187,6 +216,11 @@ class Lane(HttpToolsProtocol):
     def wait(self) -> None:
         """Read no more until the backlog comes to this connection."""
         self.flow.hold()
+
+    @property
+    def charged_client(self) -> str:
+        """Whose turn it takes."""
+        return self.account.client
 
     # From the parser
 
@@ -238,11 +272,9 @@ class Lane(HttpToolsProtocol):
             or wants_page(headers.get(b"accept"))
             or doors.asks_session(route.scope, headers)
         ):
-            if not self.url.startswith(b"/") and (problem := self._head_fault()) is not None:
-                self._refuse(problem)  # what is handed over has no target: it could be judged by its `Host` alone
-                return
-            self._hand_over()
-            self._idle = async_handler is not None and async_handler.idle
+            if self._may_hand_over(route, websocket=websocket):
+                self._hand_over()
+                self._idle = async_handler is not None and async_handler.idle
             return
         fault = self._head_fault()
         self._head = Head(
@@ -286,6 +318,12 @@ class Lane(HttpToolsProtocol):
         if self._paged:
             super().on_message_complete()
             return
+        if self._excess is not None:
+            keep = self.parser.should_keep_alive()
+            trace_header = next((value for name, value in self.headers if name.lower() == b"traceid"), None)
+            bodiless = self.parser.get_method() == b"HEAD"
+            self._write_excess(self._excess_route, self._excess, trace_header, keep=keep, bodiless=bodiless)
+            return
         head = self._head
         assert head is not None
         if head.keep_alive and not head.http_1_0 and b"expect" not in head.headers:
@@ -293,6 +331,11 @@ class Lane(HttpToolsProtocol):
         self._answer(head, head.headers.get(b"traceid"), bytes(self._body))
 
     # From uvicorn
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection to a websocket, and its account with it."""
+        self.ws_protocol_class: Any = partial(self.ws_protocol_class, account=self.account)
+        super().handle_websocket_upgrade()
 
     def on_response_complete(self) -> None:
         """Note that Django has answered."""
@@ -312,7 +355,7 @@ class Lane(HttpToolsProtocol):
 
     def _can_parse(self) -> bool:
         """Whether the parser may be fed: a request's rest, or a new request if none is under way."""
-        if self._refused or not self._intake or self.flow.write_paused:
+        if self._refused or not self._intake or self.flow.write_paused or self._paused:
             return False
         return self._open or not self._busy()
 
@@ -325,7 +368,7 @@ class Lane(HttpToolsProtocol):
 
     def _rest(self) -> None:
         """Note that nothing waits, and see whether nothing is open or under way either."""
-        if self._refused or self._open or self._busy():
+        if self._refused or self._open or self._busy() or self._paused:
             return
         self._ready = not self._intake.frame  # the parser may have seen blank lines
         if self._half_closed:
@@ -405,6 +448,19 @@ class Lane(HttpToolsProtocol):
         path, _, query = self.url.partition(b"?")
         return self.shared.dispatcher.table.find(self.parser.get_method(), path), query.partition(b"#")[0]
 
+    def _may_hand_over(self, route: Route | None, *, websocket: bool) -> bool:
+        """Return whether uvicorn may serve the request. If not, it is refused, now or when it is complete."""
+        if not self.url.startswith(b"/") and (problem := self._head_fault()) is not None:
+            self._refuse(problem)  # what is handed over has no target: it could be judged by its `Host` alone
+            return False
+        if self._count(route):
+            return True
+        self._excess = TooMany(self.shared.quotas.excess(self.account))
+        self._excess_route = route
+        if websocket:
+            self._refuse(self._excess)
+        return False
+
     def _hand_over(self) -> None:
         """Let uvicorn serve the request whose head was just read."""
         self._paged = True
@@ -413,28 +469,36 @@ class Lane(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        self.scope["credentials"] = self.credentials  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:
+    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:  # noqa: PLR0912 hot: no calls
         """Serve a hot request: write, then count and log."""
         shared = self.shared
         dispatcher = shared.dispatcher
         route = head.route
+        account = self.account
+        account.calls += 1
+        if account.calls >= account.due and not self._look(route):
+            problem = TooMany(shared.quotas.excess(account))
+            self._write_excess(route, problem, trace_header, keep=head.keep_alive)
+            return
         wall_ns = time_ns()
         trace_id = dispatcher.trace_ids.of(trace_header)
-        client = self.client
-        call = Call(head.query, body, head.headers, "", client[0] if client is not None else "")
+        call = Call(head.query, body, head.headers, "", self._address)
+        call.credentials = credentials = self.credentials
+        if credentials.caller is not None:
+            call.caller = credentials.caller_for(route.scope)
         if head.is_open:
             status, answer = dispatcher.serve_admitted(route, call, trace_id)
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)
         else:
-            call.reason = head.fault.reason
-            status, answer = dispatcher.refuse(head.fault, trace_id)
+            status, answer = dispatcher.refuse_head(route, call, head.fault, trace_id)
         if status != 200:
-            start = shared.start(status)
+            start = shared.start(status, call.retry_seconds)
         elif route.internal:
             start = shared.internal_start
         else:
@@ -450,9 +514,113 @@ class Lane(HttpToolsProtocol):
             self.transport.write(b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer))
         if not route.internal:
             shared.served += 1  # what peers send keeps no draining node waiting
+        elif status == 200:
+            account.take_back()  # a peer's calls are as many as all gateways' together
+        if call.caller is not self._caller:
+            self._charge_to(call.caller)
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
         dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+
+    def _answer_deferred(self) -> bool:
+        """Answer what waited for its turn, if it is a request with a known head and nothing else. Returns whether."""
+        self._deferred = False
+        if len(self._intake) != len(self._data):
+            return False
+        head, trace_id, body = self.shared.heads.split(self._data)
+        if head is None:
+            return False
+        self._intake.clear()
+        self._started = perf_counter_ns()
+        self._answer(head, trace_id, body)
+        return True
+
+    # Of quotas
+
+    def _count(self, route: Route | None) -> bool:
+        """Count a call that is handed over. Returns whether its client is within its limit."""
+        account = self.account
+        account.calls += 1
+        return account.calls < account.due or self._look(route)
+
+    def _look(self, route: Route | None) -> bool:
+        """Look at the account, for this call is due. Returns whether it may be served.
+
+        What is open to everyone always is served also beyond the limit, for a probe that fails ends the node. So are
+        peers, whom their route admits or not.
+        """
+        if self.shared.quotas.check(self.account):
+            return True
+        if route is None or not (route.internal or route.scope is None):
+            return False
+        if not route.internal:
+            self._pause()
+        return True
+
+    def _charge_to(self, caller: Caller | None) -> None:
+        """Charge the calls from now on to the caller that the last call had. Closes the connection beyond its most."""
+        self._caller = caller
+        account = self.shared.quotas.move(self.account, client_of(self._address, caller))
+        if account is not None:
+            self.account = account
+        elif not self.transport.is_closing():
+            self._stop_reading()
+            self.transport.close()
+
+    def _write_excess(
+        self, route: Route | None, problem: TooMany, trace_header: bytes | None, *, keep: bool, bodiless: bool = False
+    ) -> None:
+        """Answer a call beyond its client's limit, and read no more from the connection for a while."""
+        shared, dispatcher = self.shared, self.shared.dispatcher
+        trace_id = dispatcher.trace_ids.of(trace_header)
+        status, answer = dispatcher.refuse(problem, trace_id)
+        keep = keep and not shared.draining
+        self.transport.write(
+            b"%b%b\r\nConnection: %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (
+                shared.start(status, problem.retry_seconds),
+                trace_id,
+                b"keep-alive" if keep else b"close",
+                len(answer),
+                b"" if bodiless else answer,
+            )
+        )
+        if keep:
+            self._pause()
+        else:
+            self._stop_reading()
+            self.transport.close()
+        self._since = shared.now
+        duration_ns = perf_counter_ns() - self._started
+        wall_ns = time_ns() - duration_ns
+        if route is not None:
+            call = Call(b"", b"", {}, client=self._address, reason=problem.reason)
+            dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        else:
+            dispatcher.finish_other(
+                trace_id,
+                status,
+                method=self.parser.get_method().decode("latin-1"),
+                route=None,
+                client=self._address,
+                reason=problem.reason,
+                wall_ns=wall_ns,
+                duration_ns=duration_ns,
+            )
+
+    def _pause(self) -> None:
+        """Read nothing for a while: a client beyond its limit costs no more than this."""
+        if not self._paused:
+            self._paused = True
+            self._ready = False
+            self.flow.hold()
+            self.shared.quotas.pause(self._go_on)
+
+    def _go_on(self) -> None:
+        """End the pause."""
+        self._paused = False
+        if not self.transport.is_closing():
+            self.shared.backlog.add(self)
 
     def _write_other(self, head: Head, status: int, start: bytes, etag: bytes, answer: bytes) -> None:
         """Write an answer that needs a `Connection` header, or one without a body."""

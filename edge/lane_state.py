@@ -13,10 +13,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from edge.backlog import Backlog
+from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
 
+TRACE = b"X-Trace-ID: "
 _COLD = COLD_HEADER.lower()
 
 
@@ -24,12 +26,14 @@ class LaneState:
     """What all connections of a server share.
 
     `dispatcher`: serves the routes.
+    `quotas`: what each client takes, and may.
     `heads`: the heads seen lately.
     `backlog`: connections with requests that wait for their turn.
     `max_header_bytes`, `max_body_bytes`: of one request.
     `read_timeout_seconds`: from a request's first byte to its last.
     `idle_timeout_seconds`: between two requests.
     `write_timeout_seconds`: for a client that does not read.
+    `certificates`: says who the holders of client certificates are.
     `now`: a coarse monotonic clock in seconds, set by `Connections.sweep`.
     `draining`: answers say `Connection: close` from now on.
     `served`: requests of clients answered.
@@ -51,8 +55,10 @@ class LaneState:
         write_timeout_seconds: float,
         now: float = 0.0,
         cold_seconds: Callable[[], int] = lambda: 0,
+        certificates: Certificates | None = None,
     ) -> None:
         self.dispatcher = dispatcher
+        self.quotas = dispatcher.quotas
         self.heads = Heads()
         self.backlog = Backlog()
         self.max_header_bytes = max_header_bytes
@@ -60,6 +66,7 @@ class LaneState:
         self.read_timeout_seconds = read_timeout_seconds
         self.idle_timeout_seconds = idle_timeout_seconds
         self.write_timeout_seconds = write_timeout_seconds
+        self.certificates = certificates or Certificates()
         self.now = now
         self.draining = False
         self.served = 0
@@ -85,14 +92,15 @@ class LaneState:
         cold = [(_COLD, b"%d" % self.cold)] if self.cold else []
         self.server_state.default_headers = others + cold  # of uvicorn's answers
         self._starts = {
-            status: b"%bContent-Type: %b\r\n%bX-Trace-ID: " % (STATUS_LINE[status], CONTENT_TYPE, line)
+            status: b"%bContent-Type: %b\r\n%b%b" % (STATUS_LINE[status], CONTENT_TYPE, line, TRACE)
             for status in range(200, 600)
         }
-        self._starts[401] = self._starts[401].replace(b"X-Trace-ID", b"WWW-Authenticate: Bearer\r\nX-Trace-ID")
-        self._starts[304] = b"%b%bX-Trace-ID: " % (STATUS_LINE[304], line)  # it has no content
+        self._starts[401] = self._starts[401].replace(TRACE, b"WWW-Authenticate: Bearer\r\n" + TRACE)
+        self._starts[304] = b"%b%b%b" % (STATUS_LINE[304], line, TRACE)  # it has no content
         self.ok_start = self._starts[200]
         self.internal_start = self.ok_start.replace(CONTENT_TYPE, INTERNAL_TYPE)
 
-    def start(self, status: int) -> bytes:
-        """Return an answer's head up to the trace id."""
-        return self._starts[status]
+    def start(self, status: int, retry_seconds: int = 0) -> bytes:
+        """Return an answer's head up to the trace id. `retry_seconds` is for `Retry-After`; 0 if it has none."""
+        start = self._starts[status]
+        return start if not retry_seconds else start.replace(TRACE, b"Retry-After: %d\r\n%b" % (retry_seconds, TRACE))

@@ -10,7 +10,9 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from edge.handshakes import Handshakes
 from edge.lane_state import LaneState
+from edge.quotas import Quotas
 from runtime.metrics.aliases import with_aliases
 from runtime.metrics.meter import Meter, buckets_in_seconds
 
@@ -20,9 +22,11 @@ _NS = 1e9
 class EdgeCollector(Collector):
     """Requests by route, method and status, and how long they took."""
 
-    def __init__(self, lanes: LaneState) -> None:
+    def __init__(self, lanes: LaneState, handshakes: Handshakes) -> None:
+        self._handshakes = handshakes
         self._dispatcher = lanes.dispatcher
         self._server = lanes.server_state
+        self._quotas = lanes.quotas
 
     def collect(self) -> Iterator[Metric]:
         answers = CounterMetricFamily(
@@ -52,9 +56,44 @@ class EdgeCollector(Collector):
             "metadata_center_page_tasks", "Requests that Django works on.", value=len(self._server.tasks)
         )
 
+        yield from _quota_metrics(self._quotas)
+        yield from self._tls()
+
+    def _tls(self) -> Iterator[Metric]:
+        """Yield the families of TLS: zeros where the node serves none."""
+        handshakes = self._handshakes
+        yield GaugeMetricFamily(
+            "metadata_center_tls_handshakes_under_way", "TLS handshakes that are not done yet.", value=len(handshakes)
+        )
+        ended = CounterMetricFamily(
+            "metadata_center_tls_handshakes", "TLS handshakes that ended, by how.", labels=["result"]
+        )
+        for result, number in ({"done": handshakes.done} | handshakes.failed).items():
+            ended.add_metric([result], number)
+        yield ended
+
     def _meters(self) -> dict[tuple[str, str], Meter]:
         """Return copies of the meters by route and method. Django may have served a path of the table too."""
         meters = {(route.path, route.method): route.meter.copy() for route in self._dispatcher.table}
         for method, path, meter in self._dispatcher.pages.items():
             meters.setdefault((path, method), Meter()).add(meter)
         return meters
+
+
+def _quota_metrics(quotas: Quotas) -> Iterator[Metric]:
+    """Yield what clients were refused, and what the largest of them holds. No client is a label: they are unbounded."""
+    refused = CounterMetricFamily(
+        "metadata_center_quota_refused", "Refused because a client had its most, by limit.", labels=["limit"]
+    )
+    refused.add_metric(["calls"], quotas.calls_refused)
+    largest = GaugeMetricFamily(
+        "metadata_center_quota_largest_client", "What the client holds that holds most, by limit.", labels=["limit"]
+    )
+    for places in quotas.kinds():
+        refused.add_metric([places.kind], places.refused)
+        largest.add_metric([places.kind], max((held for _, held in places.largest(1)), default=0))
+    yield refused
+    yield largest
+    yield GaugeMetricFamily(
+        "metadata_center_quota_clients", "Clients that hold a connection.", value=quotas.connections.clients
+    )

@@ -18,7 +18,7 @@ from edge.acting import acting
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
 from edge.kept_pages import MadeOnce
-from edge.pages import READS, not_allowed
+from edge.pages import READS, database_away, not_allowed, problem_response
 from runtime.running import part
 
 
@@ -55,6 +55,11 @@ class EdgeMiddleware:
             request_id=getattr(request, "call_request_id", ""),
         )
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 while the accounts' database is away, without a traceback for each page."""
+        away = database_away(exception)
+        return None if away is None else problem_response(request, away)
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped

@@ -18,9 +18,10 @@ from django.template.loader import render_to_string
 
 from edge.arrival import KEY, Arrival, arrive
 from edge.asgi import AsgiScope, Receive, Send, wants_page
+from edge.client import client_of
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
-from edge.errors import Unavailable
+from edge.errors import ContractError, TooMany, Unavailable
 from edge.kept_pages import KeptPages, PageAnswer
 from edge.page_threads import NoRoom, PageThreads
 from edge.pages import CONTENT_SECURITY_POLICY
@@ -58,8 +59,10 @@ class PageApp:
         self._kept = KeptPages()
         self._spread = 0.0  # of the last refusal
         self._busy = Unavailable("as many pages are being made here as may be: ask again in a moment")
-        context = {"problem": self._busy, "trace_id": ""}
-        self._busy_page = render_to_string("problem.html", context).encode()
+        self._pages_of: dict[type[ContractError], bytes] = {
+            type(each): render_to_string("problem.html", {"problem": each, "trace_id": ""}).encode()
+            for each in (self._busy, TooMany("you have asked for as many pages at a time as one client may"))
+        }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,15 +89,14 @@ class PageApp:
     ) -> PageAnswer | None:
         """Return the answer of Django, or that there is no room; None if the client has left."""
         threads = self._own.get(scope["path"], self._threads)
+        client = scope.get("client")
         try:
-            answer = await threads.run(partial(self._pages.answer, scope, body), left)
+            with threads.places.place(client_of("" if client is None else client[0])):
+                answer = await threads.run(partial(self._pages.answer, scope, body), left)
         except NoRoom:
-            self._spread = (self._spread + GOLDEN) % 1.0
-            await asyncio.wait((left,), timeout=REFUSAL_SECONDS * (0.5 + self._spread / 2))
-            if left.done():
-                return None
-            answer = self._refusal(headers, scope[KEY])
-            self._record(scope, scope[KEY], "other", answer, self._busy.reason)
+            answer = await self._refuse(scope, headers, left, self._busy)
+        except TooMany as problem:
+            answer = await self._refuse(scope, headers, left, problem)
         else:
             if answer is not None and answer.made_once and self._may_keep(scope["path"]):
                 self._kept.keep(scope["path"], answer)
@@ -104,14 +106,26 @@ class PageApp:
         """Return whether everybody may see a page that is the same for everybody."""
         return not self._dispatcher.doors.required or path.startswith(STATIC)
 
-    def _refusal(self, headers: Mapping[bytes, bytes], arrival: Arrival) -> PageAnswer:
-        status, body = self._dispatcher.refuse(self._busy, arrival.trace_id)
+    async def _refuse(
+        self, scope: AsgiScope, headers: Mapping[bytes, bytes], left: asyncio.Future[None], problem: ContractError
+    ) -> PageAnswer | None:
+        """Return that there is no room, after a while; None if the client has left."""
+        self._spread = (self._spread + GOLDEN) % 1.0
+        await asyncio.wait((left,), timeout=REFUSAL_SECONDS * (0.5 + self._spread / 2))
+        if left.done():
+            return None
+        answer = self._refusal(headers, scope[KEY], problem)
+        self._record(scope, scope[KEY], "other", answer, problem.reason)
+        return answer
+
+    def _refusal(self, headers: Mapping[bytes, bytes], arrival: Arrival, problem: ContractError) -> PageAnswer:
+        status, body = self._dispatcher.refuse(problem, arrival.trace_id)
         again = (b"retry-after", b"%d" % RETRY_SECONDS)
         if not wants_page(headers.get(b"accept")):
             return PageAnswer(status, (again, (b"content-type", CONTENT_TYPE)), (body,))
         kind = (b"content-type", b"text/html; charset=utf-8")
         policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
-        return PageAnswer(status, (again, kind, policy), (self._busy_page,))
+        return PageAnswer(status, (again, kind, policy), (self._pages_of[type(problem)],))
 
     def _record(self, scope: AsgiScope, arrival: Arrival, route: str, answer: PageAnswer, reason: str = "") -> None:
         """Count and log what Django's middleware does not see."""

@@ -21,7 +21,8 @@ from edge.caller import Caller, Scope
 from edge.dispatcher import Dispatcher
 from edge.doors import SAFE_METHODS, Doors, Headers, sends_key
 from edge.errors import ContractError, Forbidden, Unauthorized
-from edge.pages import is_browser, problem_response
+from edge.pages import is_browser, refuse_act
+from edge.reach import check_all
 from edge.session_caller import csrf_fault, session_caller
 from runtime.running import part
 
@@ -37,7 +38,7 @@ class PageDoors:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Refuse a head that no view may answer."""
         problem = part(Dispatcher).doors.head_fault((request.method or "").encode("latin-1"), _fields(request))
-        return self._get_response(request) if problem is None else problem_response(request, problem)
+        return self._get_response(request) if problem is None else refuse_act(request, problem)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Refuse a caller that may not use this view. Called once it is known which view it is."""
@@ -51,9 +52,9 @@ class PageDoors:
         except Unauthorized as problem:
             if request.method in {"GET", "HEAD"} and is_browser(request):
                 return HttpResponseRedirect(f"{reverse('admin:login')}?next={quote(request.get_full_path())}")
-            return problem_response(request, problem)
+            return refuse_act(request, problem)
         except ContractError as problem:
-            return problem_response(request, problem)
+            return refuse_act(request, problem)
         return None
 
 
@@ -75,6 +76,8 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
     changes = method.encode("latin-1") not in SAFE_METHODS
     stranger = doors.stranger_may(scope, headers, client)
     proved = session_caller(request, permission) if changes or not stranger else None
+    if proved is None and not changes and not stranger:
+        proved = _holder(request, scope)
     if proved is not None and not sends_key(headers):
         if changes and (fault := csrf_fault(request)) is not None:
             raise Forbidden(
@@ -82,7 +85,16 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
             )
         if stranger and scope not in proved.scopes:
             proved = None
-    return doors.caller(scope, headers, client, proved)
+    caller = doors.caller(scope, headers, client, proved)
+    if caller is not None and route is None:
+        check_all(caller, request.path)
+    return caller
+
+
+def _holder(request: HttpRequest, scope: Scope) -> Caller | None:
+    """Return the holder of the client certificate that the connection was made with, if it has the scope."""
+    credentials = request.scope.get("credentials") if isinstance(request, ASGIRequest) else None
+    return None if credentials is None else credentials.caller_for(scope)
 
 
 def _scope(doors: Doors, route: Route | None) -> Scope | None:

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 
+from edge.places import UNBOUNDED, Places
+
 T = TypeVar("T")
 
 
@@ -29,11 +31,13 @@ class PageThreads:
 
     `threads`: how many pages are worked on at a time.
     `queue`: how many more may wait.
+    `places`: of clients, for pages that are not answered yet. Without, one client may take all.
     `refused`: pages for which there was no room.
     `dropped`: pages whose client left before their turn.
     """
 
-    def __init__(self, threads: int, queue: int, *, name: str = "page") -> None:
+    def __init__(self, threads: int, queue: int, places: Places | None = None, *, name: str = "page") -> None:
+        self.places = Places("pages", "Pages", UNBOUNDED) if places is None else places
         self.refused = 0
         self.dropped = 0
         self._threads = threads

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -22,6 +24,7 @@ from edge import envelope
 from edge.acting import actor_of
 from edge.asgi import wants_page
 from edge.audit import Audit
+from edge.caller import Scope
 from edge.dispatcher import Dispatcher
 from edge.errors import (
     BodyTooLarge,
@@ -32,16 +35,21 @@ from edge.errors import (
     MethodNotAllowed,
     NotFound,
     Unauthorized,
+    Unavailable,
 )
 from edge.trailing_slash import find_redirect
 from runtime.config import Config
 from runtime.metrics.exposition import pieces
+from runtime.metrics.meter import PageMeters
 from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 READS = ("GET", "HEAD")
+RETRY_SECONDS = 5
+# Of this class and none below it: SQLite says so of a file that is no database.
+DATABASE_AWAY = frozenset({DatabaseError})
 METRICS = "/metrics"
 AUTHENTICATE = "Bearer"  # of every 401, which must say how to prove who calls
 
@@ -82,6 +90,31 @@ def locked(response: HttpResponse) -> HttpResponse:
     return response
 
 
+def refuse_act(request: HttpRequest, problem: ContractError) -> HttpResponse:
+    """Return the answer to someone who may not do this; what would have changed the node goes to the audit trail."""
+    act = _act(request)
+    if act:
+        actor = actor_of(request)
+        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
+    return problem_response(request, problem)
+
+
+def _act(request: HttpRequest) -> str:
+    """Return what a request would have changed; empty if nothing, or only what gateways change."""
+    if request.method in READS:
+        return ""
+    route = part(Dispatcher).table.find(
+        (request.method or "").encode(), request.path.encode("utf-8", "surrogateescape")
+    )
+    if route is not None:
+        return f"{route.method} {route.path}" if route.scope is Scope.OPERATE else ""
+    if not request.path.startswith("/admin/"):
+        return ""
+    method = request.method if request.method in PageMeters.METHODS else "other"
+    match = request.resolver_match
+    return f"{method} /{match.route if match is not None else 'admin/'}"
+
+
 def is_browser(request: HttpRequest) -> bool:
     """Return whether to answer with a page, by the same rule as the lane."""
     return wants_page(request.headers.get("Accept", "").encode("latin-1", "replace"))
@@ -112,6 +145,8 @@ def problem_response(request: HttpRequest, problem: ContractError) -> HttpRespon
         response["WWW-Authenticate"] = AUTHENTICATE
     if isinstance(problem, MethodNotAllowed):
         response["Allow"] = ", ".join(problem.allow)
+    if isinstance(problem, Unavailable):
+        response["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
@@ -139,13 +174,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: signed in, and without the permission."""
-    return _refused_act(request, Forbidden(f"{request.path}: your account may not do this"))
+    return refuse_act(request, Forbidden(f"{request.path}: your account may not do this"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form without the token of its page, or sent from a page of another site."""
     words = "this form was sent from another site, or its page is too old: load the page again and send it once more"
-    return _refused_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
+    return refuse_act(request, Forbidden(f"{words} ({reason.rstrip('.')})" if reason else words))
 
 
 def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
@@ -153,8 +188,23 @@ def not_allowed(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpR
     return problem_response(request, _other_method(request, response["Allow"].split(", ")))
 
 
+def database_away(error: BaseException | None) -> Unavailable | None:
+    """Return the answer for an error that says that the accounts' database does not work; None for any other error.
+
+    A wrong statement or a missing table is a fault of ours, and not this.
+    """
+    if type(error) not in DATABASE_AWAY and not isinstance(error, OperationalError | InterfaceError):
+        return None
+    return Unavailable(
+        "the database of people's accounts does not answer: what needs an account has to wait until it does; "
+        "load is counted and served as ever"
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The cause is in the log."""
+    if (away := database_away(sys.exception())) is not None:
+        return problem_response(request, away)
     return problem_response(request, InternalError("the log has the cause, under this trace id"))
 
 
@@ -182,16 +232,6 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     getattr(request, "_request", request).call_reason = problem.reason  # for the access log
     status, body = Dispatcher.refuse(problem, trace_id(request))
     return Response(body, status=status)
-
-
-def _refused_act(request: HttpRequest, problem: Forbidden) -> HttpResponse:
-    """Return the answer, and write a refused attempt to change something to the audit trail."""
-    if request.method not in READS:
-        actor = actor_of(request)
-        match = request.resolver_match
-        act = f"{request.method} {'other' if match is None else f'/{match.route}'}"
-        part(Audit).refused(act, actor.who, actor.client, {"path": request.path, "reason": problem.reason})
-    return problem_response(request, problem)
 
 
 def _other_method(request: HttpRequest, allow: Iterable[str] = READS) -> MethodNotAllowed:

@@ -17,18 +17,24 @@ import signal
 import socket
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, cast
 
 import uvicorn
 
+from edge.acceptor import Acceptor
+from edge.account import Account
 from edge.asgi import Asgi
+from edge.client import client_of
 from edge.connections import Connections
+from edge.errors import TooMany
+from edge.handshakes import Handshakes
 from edge.lane import Lane
 from edge.lane_state import LaneState
 from edge.part import LoopPart
 from edge.websocket import Socket
 from runtime.config import Config
+from runtime.tls import Renewed
 
 BACKLOG = 2048
 LAST_SECONDS = 1  # that a request in progress gets at least, to be answered
@@ -65,6 +71,8 @@ class NodeServer(uvicorn.Server):
     `flush`: called once, when no more calls of clients are answered.
     `flushed`: returns whether all that was taken from clients is where it belongs. Asked after `flush`.
     `parts`: live on the loop. They start when it listens and stop when it no longer does.
+    `tls`: what connections are encrypted with; None: they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
     """
 
     def __init__(
@@ -77,15 +85,21 @@ class NodeServer(uvicorn.Server):
         flush: Callable[[], None] = lambda: None,
         flushed: Callable[[], bool] = lambda: True,
         parts: Sequence[LoopPart] = (),
+        tls: Renewed | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
         self.lanes = lanes
         self._connections = Connections(lanes)
         self._parts = parts
+        self._acceptors: list[Acceptor] = []
         self._on_drain = on_drain
         self._flush = flush
         self._flushed = flushed
         self._drain_seconds = config.http.drain_timeout_seconds
         self._flush_seconds = config.replication.flush_timeout_seconds
+        self._tls = tls
+        self._handshakes = Handshakes() if handshakes is None else handshakes
+        self._handshake_seconds = config.http.read_timeout_seconds
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
@@ -104,17 +118,33 @@ class NodeServer(uvicorn.Server):
                 ws_ping_timeout=config.sockets.ping_timeout_seconds,
                 # Measured: compressing a message of 28 KB takes 150 µs, sending it 25.
                 ws_per_message_deflate=False,
-                ssl_certfile=config.http.cert_file or None,
-                ssl_keyfile=config.http.key_file or None,
             )
         )
         self.server_state = lanes.server_state
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then start what lives on the loop."""
-        asyncio.get_running_loop().set_exception_handler(log_loop_error)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_loop_error)
         self._connections.sweep(monotonic())  # before the first connection, which would else seem as old as the machine
-        await super().startup(sockets)
+        await super().startup([])
+
+        def make(account: Account) -> Lane:
+            return Lane(self.config, self.server_state, self.lifespan.state, loop, shared=self.lanes, account=account)
+
+        for each in sockets or ():
+            acceptor = Acceptor(
+                each,
+                make,
+                self.lanes.quotas,
+                refusal=self._turn_away,
+                tls=self._tls,
+                handshakes=self._handshakes,
+                handshake_seconds=self._handshake_seconds,
+            )
+            acceptor.start()
+            self._acceptors.append(acceptor)
+        self.servers = cast("Any", self._acceptors)  # uvicorn closes them
         for part in self._parts:
             part.start()
 
@@ -126,8 +156,23 @@ class NodeServer(uvicorn.Server):
         else:
             self.lanes.check_cold()
         self._connections.sweep(monotonic())
+        self.lanes.quotas.sweep()
+        for acceptor in self._acceptors:
+            acceptor.sweep()
         self.lanes.dispatcher.flush()
         return leave
+
+    def _turn_away(self, address: str) -> bytes:
+        """Return the answer to a connection beyond its client's most. It is counted and logged."""
+        dispatcher, quotas = self.lanes.dispatcher, self.lanes.quotas
+        problem = TooMany(quotas.connections.fault(client_of(address)))
+        trace_id = dispatcher.trace_ids.fresh()
+        status, answer = dispatcher.refuse(problem, trace_id)
+        dispatcher.finish_other(
+            trace_id, status, method="other", route=None, client=address, reason=problem.reason, wall_ns=time_ns()
+        )
+        start = self.lanes.start(status, problem.retry_seconds)
+        return b"%b%b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (start, trace_id, len(answer), answer)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Report the stop on /readyz and serve until no more calls come. Then refuse them, flush and close.

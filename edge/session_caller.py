@@ -13,10 +13,12 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import User
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, parse_cookie
 from rest_framework.authentication import CSRFCheck
 
 from edge.caller import Caller, Scope
+from edge.pages import database_away
 
 READER = frozenset({Scope.READ})
 OPERATOR = frozenset({Scope.READ, Scope.WRITE, Scope.OPERATE})
@@ -26,9 +28,19 @@ def session_caller(request: HttpRequest, permission: str) -> Caller | None:
     """Return who is signed in; None if there is no session, or its account may not come here.
 
     `permission`: what the account needs to change something by this request; empty: only a superuser may.
+    Raises Unavailable while the accounts' database is away.
     """
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
+    try:
+        return _signed_in(request, permission)
+    except Error as error:
+        if (away := database_away(error)) is not None:
+            raise away from None
+        raise
+
+
+def _signed_in(request: HttpRequest, permission: str) -> Caller | None:
     user = request.user
     if not isinstance(user, User) or not (user.is_active and user.is_staff):
         return None

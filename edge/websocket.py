@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from edge.account import Account
 from edge.lane_state import LaneState
 
 GOING_AWAY = 1001  # RFC 6455; uvicorn says 1012, which tells a client to come back to this very node
@@ -25,6 +26,7 @@ class Socket(WebSocketsSansIOProtocol):
     """One connection.
 
     `shared`: what all connections of the server share.
+    `account`: of its client. The lane that took the connection hands it on.
     """
 
     def __init__(
@@ -35,11 +37,20 @@ class Socket(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         shared: LaneState,
+        account: Account | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.shared = shared
+        self._given_account = account
         self._began = shared.now
         self._held = b""  # received, and not taken yet
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        super().connection_made(transport)
+        account = self._given_account
+        address = self.client[0] if self.client is not None else ""
+        self.account = self.shared.quotas.enter(address) if account is None else account
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
@@ -60,6 +71,16 @@ class Socket(WebSocketsSansIOProtocol):
             return True
         self._gate()
         return False
+
+    @property
+    def charged_client(self) -> str:
+        """Whose turn it takes."""
+        return self.account.client
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the connection back."""
+        super().connection_lost(exc)
+        self.shared.quotas.leave(self.account)
 
     def wait(self) -> None:
         """Read no more until the backlog comes to this connection."""

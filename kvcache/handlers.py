@@ -19,6 +19,7 @@ from edge.caller import Scope
 from edge.client import client_of
 from edge.engine_name import EngineName
 from edge.errors import InvalidInput
+from edge.reach import check_cluster
 from kvcache.index import CacheIndex
 from kvcache.stamps import Stamps
 from kvcache.wire import TOP_K, TOPK, CacheDrop, CacheLocation, CacheLocations, CacheQuery, CacheSave
@@ -89,6 +90,8 @@ class CacheHandlers:
         are not named here are ignored.
         """
         body = self._read_save(call.body)
+        if call.caller is not None:
+            check_cluster(call.caller, body.cluster)
         engine = str(EngineName(self._address(body), body.port, body.dp_rank))
         self.keep(body.cluster, engine, _checked(body.prompt_hash), client_of(call))
         return NULL
@@ -109,6 +112,8 @@ class CacheHandlers:
         true of each engine at that address that is not listed by itself.
         """
         body = self._read_query(call.body)
+        if call.caller is not None:
+            check_cluster(call.caller, body.cluster)
         hashes, most = _checked(body.prompt_hash), self._most(body)
         if self._index is None or not hashes:
             return NOWHERE
@@ -124,6 +129,8 @@ class CacheHandlers:
         ignored.
         """
         body = self._read_drop(call.body)
+        if call.caller is not None:
+            check_cluster(call.caller, body.cluster)
         named = body.port is not None or body.dp_rank is not None
         if body.ip is None:
             if named or body.all:

@@ -8,20 +8,24 @@ is 0.05 µs of that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from time import monotonic, time_ns
 from typing import Annotated, Any, cast
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import encode
+from msgspec.structs import asdict
 
 from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import AsyncHandler, Call, Route
-from edge.caller import Scope
+from edge.caller import Caller, Scope
 from edge.client import client_of
 from edge.cooperative import run_in_slices, run_whole
+from edge.doors import Doors
 from edge.errors import ContractError, InvalidInput
+from edge.reach import check_cluster, check_request
 from loadstats.engines import EngineDrop, drop_engines
 from loadstats.handlers import report_add
 from loadstats.ledger import LATEST, Ledger, Row
@@ -35,6 +39,9 @@ MAX_COMMAS = 20 * MAX_OPERATIONS  # in a body whose operations are read one by o
 
 OK = b'{"code":200}'
 KNOWN = b'{"code":200,"unknown":[]}'
+
+Allow = Callable[[Scope, Mapping[bytes, bytes], str, Caller | None], object]
+"""Takes a scope, a call's headers, its client's address and its caller: `Doors.caller`."""
 
 
 class AddOperation(Add, tag_field="op", tag="add", gc=False):
@@ -96,14 +103,21 @@ class BatchHandlers:
     """Handlers over one ledger.
 
     `ledger`: takes what clients report.
+    `allow`: raises ContractError if a caller may not do what a scope stands for.
     `now`: returns monotonic seconds.
     `wall_ns`: returns wall-clock nanoseconds.
     """
 
     def __init__(
-        self, ledger: Ledger, *, now: Callable[[], float] = monotonic, wall_ns: Callable[[], int] = time_ns
+        self,
+        ledger: Ledger,
+        *,
+        allow: Allow | None = None,
+        now: Callable[[], float] = monotonic,
+        wall_ns: Callable[[], int] = time_ns,
     ) -> None:
         self._ledger = ledger
+        self._allow = Doors().caller if allow is None else allow
         self._now = now
         self._wall_ns = wall_ns
         self._read = Body(Batch).read
@@ -117,23 +131,25 @@ class BatchHandlers:
             TokensOperation: self._tokens,
             RefreshOperation: self._refresh,
             DropOperation: self._drop,
-            Raw: self._unread,
         }
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
         large = AsyncHandler(run_in_slices(self.batch), lambda query, size: size > LARGE_BYTES)
-        return (Route("POST", BATCH, run_whole(self.batch), async_handler=large, scope=Scope.WRITE),)
+        parts = frozenset({Scope.OPERATE})
+        whole = run_whole(self.batch)
+        return (Route("POST", BATCH, whole, async_handler=large, scope=Scope.WRITE, part_scopes=parts),)
 
     def batch(self, call: Call) -> Generator[None, None, bytes]:
         """`POST /v1/load/batch`: many operations in one call, up to 10,000.
 
-        Each is as the call that it names, and is answered in its place. One that is wrong does not stop the others.
+        Each is as the call that it names, and is answered in its place. One that is wrong, or that its caller may not
+        make, does not stop the others.
         """
         operations = self._operations(call.body)
         answers: list[bytes] = []
         client = client_of(call)
-        take = self._take
+        take = self._takers(call)
         for start in range(0, len(operations), SLICE):
             if start:
                 yield
@@ -154,9 +170,34 @@ class BatchHandlers:
                 raise
             return self._read_list(body).ops
 
-    def _unread(self, operation: Raw, now: float, wall_ns: int, client: str) -> bytes:
-        read = self._read_one(operation)
-        return self._take[type(read)](read, now, wall_ns, client)
+    def _takers(self, call: Call) -> dict[type, Callable[[Any, float, int, str], bytes]]:
+        """Return what takes each kind of operation. Of a stranger, for whom the call was open, drops are checked."""
+        checked = partial(self._checked, call)
+        takers = self._take | {DropOperation: checked} if call.caller is None else dict.fromkeys(self._take, checked)
+
+        def unread(operation: Raw, now: float, wall_ns: int, client: str) -> bytes:
+            read = self._read_one(operation)
+            return takers[type(read)](read, now, wall_ns, client)
+
+        return takers | {Raw: unread}
+
+    def _checked(self, call: Call, operation: Operation, now: float, wall_ns: int, client: str) -> bytes:
+        """Take an operation if its caller may make it. Raises ContractError."""
+        scope = Scope.OPERATE if isinstance(operation, DropOperation) else Scope.WRITE
+        caller = call.caller
+        if caller is None or scope not in caller.scopes:
+            self._allow(scope, call.headers, call.client, caller)
+        if caller is not None and caller.clusters:
+            if isinstance(operation, AddOperation | DropOperation):
+                check_cluster(caller, operation.cluster)
+            if not isinstance(operation, DropOperation):
+                check_request(caller, operation.request_id, self._ledger.cluster_of)
+        answer = self._take[type(operation)](operation, now, wall_ns, client)
+        if isinstance(operation, DropOperation):
+            acts = call.acts if isinstance(call.acts, list) else list(call.acts)
+            acts.append({"op": "drop", **asdict(operation)})
+            call.acts = acts
+        return answer
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int, client: str) -> bytes:
         report_add(self._ledger, self._canonical, operation, now, wall_ns, client)

@@ -15,9 +15,10 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import MAX_NAME, Body, DpRank, EngineAddress, Name, Port
 from edge.call import AsyncHandler, Call, Route, query_value
-from edge.caller import Scope
+from edge.caller import Caller, Scope
 from edge.cooperative import run_in_slices, run_whole
 from edge.errors import InvalidInput, NotFound
+from edge.reach import check_cluster, within
 from loadstats.ledger import EngineName, Ledger
 
 ENGINE = "/v1/load/engine"
@@ -88,7 +89,10 @@ class EngineHandlers:
         that is sent to it later opens it anew. An engine that is not listed is answered 404. `ip` alone is the engine
         without port and rank; with `all` it is every engine of that address.
         """
-        ended = drop_engines(self._ledger, self._canonical, self._read_drop(call.body))
+        body = self._read_drop(call.body)
+        if call.caller is not None:
+            check_cluster(call.caller, body.cluster)
+        ended = drop_engines(self._ledger, self._canonical, body)
         for looks in count(1):
             if not self._ledger.lapse(self._now(), self._wall_ns()):
                 break
@@ -100,14 +104,27 @@ class EngineHandlers:
         """`GET /v1/load/clusters`: the clusters that have engines, and what these add up to.
 
         By name, the first `limit` after the name `after`; the next ones are those after the last name of the answer. An
-        empty answer is the end.
+        empty answer is the end. A key that may name only some clusters gets those.
         """
         after = query_value(call.query, b"after") or ""
         if len(after) > MAX_NAME:
             raise InvalidInput(f"after: expected a name of at most {MAX_NAME} characters")
-        names = yield from self._ledger.clusters_after(after, _limit(call.query))
+        names = yield from self._names(after, _limit(call.query), call.caller)
         rows = yield from self._ledger.totals(names)
         return encode(rows)
+
+    def _names(self, after: str, limit: int, caller: Caller | None) -> Generator[None, None, list[str]]:
+        """Return the next clusters by name that the caller may name."""
+        if caller is None or not caller.clusters:
+            return (yield from self._ledger.clusters_after(after, limit))
+        found: list[str] = []
+        while len(found) < limit:
+            names = yield from self._ledger.clusters_after(after, MAX_CLUSTERS)
+            if not names:
+                break
+            found += within(caller, names)
+            after = names[-1]
+        return found[:limit]
 
 
 def drop_engines(ledger: Ledger, canonical: Callable[[str], str], body: EngineDrop) -> int:

@@ -16,9 +16,10 @@ from msgspec.json import encode
 from edge.addresses import Addresses
 from edge.body import Body
 from edge.call import NULL, Call, Route
-from edge.caller import Scope
+from edge.caller import Caller, Scope
 from edge.client import client_of
 from edge.errors import Conflict, ContractError, TooMany
+from edge.reach import ClusterOf, check_cluster, check_request
 from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
 from loadstats.wire import Add, Ended
@@ -48,6 +49,8 @@ class Calls(Protocol):
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int, client: str) -> object: ...
 
     def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int, client: str) -> object: ...
+
+    def cluster_of(self, request_id: str) -> str | None: ...
 
 
 class LoadHandlers:
@@ -90,6 +93,8 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_add(call.caller, body, self._ledger.cluster_of)
         report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns(), client_of(call))
         return NULL
 
@@ -101,6 +106,8 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST, client_of(call))
         return NULL
 
@@ -113,10 +120,18 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.done(
             body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST, client=client_of(call)
         )
         return NULL
+
+
+def check_add(caller: Caller, body: Add, cluster_of: ClusterOf) -> None:
+    """Raise Forbidden if the caller may not name the cluster of an add, or one that it would take the request from."""
+    check_cluster(caller, body.cluster)
+    check_request(caller, body.request_id, cluster_of)
 
 
 def report_add(

@@ -13,6 +13,7 @@ from edge.body import MAX_NAME
 from edge.call import Call, Route, query_value
 from edge.caller import Scope
 from edge.errors import InvalidInput, NotFound
+from edge.reach import check_request
 from loadstats.ledger import RequestReader
 from loadstats.wire import RequestId
 
@@ -46,6 +47,8 @@ class InspectionHandlers:
             ) from None
         call.request_id = request_id
         view = self._requests.look(request_id, self._now())
+        if view is not None and view.cluster and call.caller is not None:
+            check_request(call.caller, request_id, lambda _: view.cluster)
         if view is None:
             raise NotFound(f"request_id: {request_id!r} is unknown here: never reported, or over and forgotten")
         return msgspec.json.encode({**msgspec.structs.asdict(view), "node": self._node})

@@ -17,6 +17,7 @@ from edge.call import NULL, Call, Route
 from edge.caller import Scope
 from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
+from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, Ledger, LedgerFull
 from loadstats.wire import Heartbeat, Refresh, Refreshed, Tokens
 
@@ -60,6 +61,8 @@ class KeepAliveHandlers:
         """
         body = self._read_tokens(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.tokens(
             body.request_id,
             body.input_tokens,
@@ -87,6 +90,9 @@ class KeepAliveHandlers:
         if not ids:
             raise InvalidInput("request_ids: expected at least one, here or in request_id")
         call.request_id = ids[0][0]
+        if call.caller is not None:
+            for each, _ in ids:
+                check_request(call.caller, each, self._ledger.cluster_of)
         now, wall_ns = self._now(), self._wall_ns()
         refresh = self._ledger.refresh
         return encode(Refreshed([each for each, attempt in ids if not refresh(each, now, wall_ns, attempt)]))
@@ -103,6 +109,9 @@ class KeepAliveHandlers:
         is answered 200 and changes nothing.
         """
         body = self._read_heartbeat(call.body)
+        if call.caller is not None and call.caller.clusters:
+            for cluster in self._ledger.clusters_of_owner(body.owner):
+                check_cluster(call.caller, cluster)
         try:
             self._ledger.beat(
                 body.owner, body.ttl_seconds, self._now(), self._wall_ns(), body.incarnation or "", client_of(call)

@@ -19,8 +19,10 @@ from prometheus_client.registry import Collector
 from edge.asgi import Asgi
 from edge.call import Route
 from edge.doors import Doors
+from edge.lasting import Lasting
 from edge.part import AppPart, LoopPart
-from loadstats.batch import BatchHandlers
+from edge.places import Places
+from loadstats.batch import Allow, BatchHandlers
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
@@ -48,6 +50,8 @@ class LoadStats(AppPart):
     `keep`: records that an engine holds a prompt.
     `cached_at`: returns the names of the engines of a cluster at an address whose caches hold something.
     `forget`: takes that an engine has lost its cache. Returns whether anything was known of it.
+    `lasting`: what ends when its caller's key does: sockets and calls that wait.
+    `allow`: raises ContractError if a caller may not do what a scope stands for.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class LoadStats(AppPart):
         keep: Keep,
         cached_at: Callable[[str, str], Iterable[str]],
         forget: Callable[[str, str], bool],
+        lasting: Lasting | None = None,
+        allow: Allow | None = None,
     ) -> None:
         self._config = config
         self._cache = cast("MemoryLoadCache", caches["loadstats"])
@@ -66,19 +72,20 @@ class LoadStats(AppPart):
         ledger.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_dropped = forget
         ledger.cached_at = cached_at
-        self._waits = Waits(ledger.tag, most=config.http.max_waiters)
+        self._waits = Waits(ledger.tag, most=config.http.max_waiters, lasting=lasting)
         self._feed = Feed(
             ledger,
             node,
             get_channel_layer,
             interval_seconds=config.sockets.interval_seconds,
             max_clients=config.sockets.max_clients,
+            lasting=lasting,
         )
         self._handlers = (
             LoadHandlers(ledger),
             QueryHandlers(ledger, self._waits),
             KeepAliveHandlers(ledger),
-            BatchHandlers(ledger),
+            BatchHandlers(ledger, allow=allow),
             EngineHandlers(ledger),
             PickHandlers(
                 ledger,
@@ -112,6 +119,6 @@ class LoadStats(AppPart):
     def drain(self) -> None:
         self._waits.end()
 
-    def sockets(self, doors: Doors) -> Asgi:
+    def sockets(self, doors: Doors, places: Places) -> Asgi:
         """Return the ASGI application for websockets."""
-        return cast("Asgi", sockets(self._feed, doors))
+        return cast("Asgi", sockets(self._feed, doors, places))

@@ -16,6 +16,7 @@ from edge.body import MAX_NAME, Name
 from edge.call import AsyncHandler, Call, NotModified, Route, query_value
 from edge.caller import Scope
 from edge.errors import InvalidInput
+from edge.reach import check_cluster
 from loadstats.ledger import Ledger
 from loadstats.waits import Waits
 
@@ -54,7 +55,10 @@ class QueryHandlers:
         as long as it would be the same. With `wait` it is answered when it is another than that, or than at the time of
         the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
         """
-        answer, call.etag = self._ledger.tagged_answer(self._cluster(call.query))
+        cluster = self._cluster(call.query)
+        if call.caller is not None:
+            check_cluster(call.caller, cluster)
+        answer, call.etag = self._ledger.tagged_answer(cluster)
         known = call.headers.get(b"if-none-match")
         if known is not None and _names(known, call.etag):
             raise NotModified
@@ -63,12 +67,14 @@ class QueryHandlers:
     async def wait(self, call: Call) -> bytes:
         """Answer the same, once there is something new or the time is over."""
         cluster = self._cluster(call.query)
+        if call.caller is not None:
+            check_cluster(call.caller, cluster)
         seconds = _seconds(call.query)
         tag = self._ledger.tagged_answer(cluster)[1]
         known = call.headers.get(b"if-none-match")
         if known is None or _names(known, tag):
             began = perf_counter_ns()
-            await self._waits.change(cluster, tag, seconds)
+            await self._waits.change(cluster, tag, seconds, call.caller)
             call.waited_ns = perf_counter_ns() - began
         return self.query(call)
 

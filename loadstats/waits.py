@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from edge.errors import TooMany
+from edge.caller import Caller
+from edge.errors import TooMany, Unauthorized
+from edge.lasting import Lasting
 
 INTERVAL_SECONDS = 0.02
 LOOKS = 256  # clusters looked at in one slice: 0.1 ms
@@ -23,19 +25,24 @@ class Waits:
 
     `tag`: returns the tag of a cluster's answer as it is now.
     `most`: how many calls may wait at a time.
+    `lasting`: ends the calls of callers whose key is revoked.
     `waiting`: how many wait now.
     """
 
-    def __init__(self, tag: Callable[[str], bytes], *, most: int) -> None:
+    def __init__(self, tag: Callable[[str], bytes], *, most: int, lasting: Lasting | None = None) -> None:
         self.waiting = 0
+        self._lasting = Lasting() if lasting is None else lasting
         self._tag = tag
         self._most = most
         self._clusters: dict[str, dict[asyncio.Future[None], bytes]] = {}  # what each caller knows
         self._looker: asyncio.Task[None] | None = None
         self._ended = False
 
-    async def change(self, cluster: str, tag: bytes, seconds: float) -> None:
-        """Return when the tag is not this one, after this many seconds, or when the node stops. Raises TooMany."""
+    async def change(self, cluster: str, tag: bytes, seconds: float, caller: Caller | None = None) -> None:
+        """Return when the tag is not this one, after this many seconds, or when the node stops.
+
+        Raises TooMany, and Unauthorized if the caller's key ends meanwhile.
+        """
         if self._ended:
             return
         if self.waiting >= self._most:
@@ -48,7 +55,10 @@ class Waits:
         if self._looker is None:
             self._looker = loop.create_task(self._look())
         try:
-            await asyncio.wait((woken,), timeout=seconds)
+            with self._lasting.during(caller, lambda: _refuse(woken)):
+                await asyncio.wait((woken,), timeout=seconds)
+            if woken.done():
+                woken.result()
         finally:
             self.waiting -= 1
             del callers[woken]
@@ -80,6 +90,11 @@ class Waits:
                     await asyncio.sleep(0)
             # If there is more to do than fits into an interval, other work still gets its time.
             await asyncio.sleep(max(INTERVAL_SECONDS - (loop.time() - began), INTERVAL_SECONDS / 5))
+
+
+def _refuse(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_exception(Unauthorized("the key was revoked or has expired while the call waited"))
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

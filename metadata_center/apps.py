@@ -13,10 +13,14 @@ class MetadataCenterConfig(AppConfig):
     verbose_name = "Metadata Center"
 
     def ready(self) -> None:
-        """Let the audit trail hear of changes."""
-        from metadata_center.audit import changes  # noqa: PLC0415 models can be imported only now
+        """Let the audit trail hear of changes, and have each log-in say when it began."""
+        from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 models are ready now
+
+        from metadata_center.accounts import sessions  # noqa: PLC0415
+        from metadata_center.audit import changes  # noqa: PLC0415
 
         changes.connect()
+        user_logged_in.connect(sessions.begin, dispatch_uid="metadata_center.accounts.sessions")
 
 
 class SiteConfig(admin_apps.AdminConfig):
@@ -24,3 +28,13 @@ class SiteConfig(admin_apps.AdminConfig):
 
     default_site = "metadata_center.admin_site.Site"
     default = False  # it is the entry of `django.contrib.admin`, not of this package
+
+
+class DaphneConfig(AppConfig):
+    """Daphne's `runserver`, which serves the ASGI application.
+
+    Daphne's own entry imports its server and Twisted in every command: a fifth of what a node's start took.
+    """
+
+    name = "daphne"
+    default = False  # it is not the entry of this package

@@ -20,7 +20,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 Django must be set up first
 
-from metadata_center.accounts import bring_up_to_date  # noqa: E402
+from metadata_center.accounts.migration import bring_up_to_date  # noqa: E402
 from metadata_center.configuration import log_notes  # noqa: E402
 from metadata_center.node import Node  # noqa: E402
 from runtime.config import ConfigError  # noqa: E402
@@ -30,8 +30,9 @@ running = ExitStack()
 atexit.register(running.close)
 try:
     running.enter_context(settings.DATA_FOLDER.in_use_by_this_node())
-    with ThreadPoolExecutor(1) as thread:  # Django refuses to use a database on a loop, where uvicorn imports this
-        thread.submit(bring_up_to_date, settings.DATA_FOLDER).result()
+    if not settings.CONFIG.web.database:  # else the node's part does so
+        with ThreadPoolExecutor(1) as thread:  # Django refuses to use a database on a loop, where uvicorn imports this
+            thread.submit(bring_up_to_date, settings.DATA_FOLDER).result()
 except ConfigError as error:
     sys.exit(f"metadata-center: {error}")
 

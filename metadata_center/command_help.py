@@ -24,8 +24,12 @@ COMMANDS: Final = {
         "ensure_admin": "make a first admin with a random password, if there is no superuser",
         "createsuperuser": "make an account that may do everything",
         "changepassword": "set an account's password",
+        "axes_reset_username": "let an account log in again that had too many wrong passwords",
         "clearsessions": "forget log-ins that have expired",
         "migrate": "bring the database up to date, as every command does by itself",
+    },
+    "Keys for gateways, nodes and programs": {
+        "keys": "create, list and revoke the keys that callers show",
     },
     "Development": {
         "check": "look for faults in Django's part",
@@ -42,6 +46,7 @@ _PACKAGES: Final = (
     "django/contrib/contenttypes/management",
     "django/contrib/sessions/management",
     "django/contrib/staticfiles/management",
+    "axes/management",
     "rest_framework/management",
 )
 _WIDTH: Final = 100

@@ -20,7 +20,7 @@ from django.core.management import ManagementUtility
 from django.core.management.base import BaseCommand, CommandParser
 
 from metadata_center import __version__
-from metadata_center.accounts import bring_up_to_date, migrating
+from metadata_center.accounts.migration import bring_up_to_date, migrating
 from metadata_center.command_help import help_text
 from metadata_center.configuration import load_configuration
 from metadata_center.interrupts import let_interrupts_raise

@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What people may be permitted to see and do of a node itself; and the audit trail.
+"""What people may be permitted to see and do of a node itself; the audit trail; the key that nodes share.
 
-No tables but for the audit trail's: the other rows are the running node's parts.
+The last two have tables. The other rows are the running node's parts.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from django.db import models
 
@@ -72,3 +74,23 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SharedKey(models.Model):
+    """What nodes that share a database sign sessions with. One row.
+
+    `made`: the key of the nodes that have none in their configuration.
+    `in_use`: the fingerprint of the key of the node that was started last.
+    """
+
+    ONLY: Final = 1
+
+    id = models.SmallIntegerField(primary_key=True)
+    made = models.CharField(max_length=128)
+    in_use = models.CharField(max_length=64, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return "key"

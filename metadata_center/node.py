@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import cast
@@ -20,15 +22,20 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter
 from prometheus_client import REGISTRY
 
+from access.part import Access
 from discovery.part import Discovery
 from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
+from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
+from edge.doors import Doors, KeyTable
 from edge.envelope import TraceIds
+from edge.handshakes import Handshakes
 from edge.hosts import HostRule
 from edge.lane_state import LaneState
+from edge.lasting import Lasting
 from edge.metrics import EdgeCollector
+from edge.open_doors import open_doors
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_metrics import PagesCollector
@@ -36,16 +43,21 @@ from edge.page_sites import PageSites
 from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
+from edge.profiling_door import profiling_guard
+from edge.quotas import Quotas
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
+from metadata_center.accounts.part import Accounts
 from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
+from metadata_center.tls import NodeTls, TlsCollector
 from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.data_folder import DataFolder
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -53,6 +65,7 @@ from runtime.logs import Logs
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
+from runtime.tls import TlsWatch
 
 logger = logging.getLogger("metadata_center.node")
 
@@ -64,11 +77,13 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+OWN_FILES = 256  # that the node may have open beside connections
 
 
-def build_doors(config: Config) -> Doors:
+def build_doors(config: Config, keys: KeyTable) -> Doors:
     """Return the doors of a configuration."""
     return Doors(
+        keys,
         required=config.auth.required,
         operate_from=config.auth.operate_from,
         trust_loopback=config.auth.trust_loopback,
@@ -77,11 +92,29 @@ def build_doors(config: Config) -> Doors:
     )
 
 
+def build_quotas(config: Config) -> Quotas:
+    """Return the quotas of a configuration. The process's limit of open files bounds connections."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    caps = {
+        "connections": max(files - OWN_FILES, OWN_FILES),
+        "waits": config.http.max_waiters,
+        "sockets": config.sockets.max_clients,
+        "pages": config.web.page_queue,
+        "scrapes": SCRAPES,
+        "log-ins": LOG_INS,
+    }
+    return Quotas(config.quotas, caps)
+
+
 class Node:
     """One process's parts. `start` may be called once, `stop` always.
 
     `config`: its configuration.
     `http_port`: the port it really listens on; None where it is the configured one.
+    `served_tls`: what the server's connections are encrypted with; None if they are not.
+    `handshakes`: counts and bounds those that are not encrypted yet.
+
+    Raises CertificateFault or OSError where a certificate has become unusable since the configuration was checked.
     """
 
     def __init__(self, config: Config, logs: Logs, http_port: int | None = None) -> None:
@@ -91,10 +124,20 @@ class Node:
         self._identity = Identity(node_name(config.node.address or socket.gethostname(), port), __version__)
         self._cold = ColdStart(config.load.request_expire_seconds)
         self._health = Health(time, self._cold.since)
-        self._profiling = ProfilingServer(config.pprof.host, config.pprof.port) if config.pprof.enable else None
+        self._tls = tls = NodeTls(config) if config.http.cert_file else None
+        self.served_tls = tls.server if tls is not None else None
+        self.handshakes = Handshakes()
+        self._trail = AuditTrail(config, self._identity.name)
+        lasting = Lasting()
+        access = Access(config, lasting)
+        doors = build_doors(config, access.ring)
+        pprof, guard = config.pprof, profiling_guard(doors, self._trail.audit)
+        profiled = self.served_tls if pprof.tls else None
+        self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled) if pprof.enable else None
 
         name = self._identity.name
-        doors = build_doors(config)
+        quotas = build_quotas(config)
+        self._open_doors = open_doors(config)
         caches = KVCache(config)
         self._load = LoadStats(
             config,
@@ -103,22 +146,29 @@ class Node:
             keep=caches.handlers.keep,
             cached_at=caches.handlers.names_at,
             forget=caches.handlers.forget,
+            lasting=lasting,
+            allow=doors.caller,
         )
-        self._trail = AuditTrail(config, name)
         discovery = Discovery(config, port)
-        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors)
+        peers = tls.peers if tls is not None else None
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
         self._parts: tuple[AppPart, ...] = (
+            self._accounts,  # first: those behind it read its database
             self._trail,
             self._load,
             caches,
             discovery,
+            access,
             replication,
-            NodeItself(logs, self._health),
+            NodeItself(logs, self._health, self._open_doors, quotas),
         )
 
         table = Table(route for part in self._parts for route in part.routes())
         trace_ids = TraceIds(SystemRandom().getrandbits(128))
-        self._dispatcher = Dispatcher(table, trace_ids, logs.access, doors=doors, audit=self._trail.audit)
+        self._dispatcher = Dispatcher(
+            table, trace_ids, logs.access, doors=doors, audit=self._trail.audit, quotas=quotas
+        )
         self.lanes = LaneState(
             self._dispatcher,
             max_header_bytes=config.http.max_header_bytes,
@@ -127,16 +177,18 @@ class Node:
             idle_timeout_seconds=config.http.idle_timeout_seconds,
             write_timeout_seconds=config.http.write_timeout_seconds,
             cold_seconds=self._cold.seconds,
+            certificates=Certificates(config.replication.peer_names),
         )
         self._cold.on_filled = self.lanes.check_cold
-        self._pages = PageThreads(config.web.page_threads, config.web.page_queue)
-        self._scrapes = PageThreads(1, SCRAPES, name="scrape")
-        self._log_ins = PageThreads(1, LOG_INS, name="log-in")
+        self._pages = PageThreads(config.web.page_threads, config.web.page_queue, quotas.pages)
+        self._scrapes = PageThreads(1, SCRAPES, quotas.scrapes, name="scrape")
+        self._log_ins = PageThreads(1, LOG_INS, quotas.log_ins, name="log-in")
         periodic = [task for part in self._parts for task in part.periodic()]
         self._celery = EmbeddedCelery(build_app(config, name), periodic)
         self._collectors = [
             NodeCollector(self._health, self._cold, self._celery, logs),
-            EdgeCollector(self.lanes),
+            EdgeCollector(self.lanes, self.handshakes),
+            TlsCollector(tls),
             PagesCollector({"page": self._pages, "scrape": self._scrapes, "log-in": self._log_ins}),
             *(collector for part in self._parts for collector in part.collectors()),
         ]
@@ -147,7 +199,7 @@ class Node:
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
             "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
-            "websocket": self._load.sockets(self._dispatcher.doors),
+            "websocket": self._load.sockets(self._dispatcher.doors, self._dispatcher.quotas.sockets),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))
 
@@ -165,6 +217,7 @@ class Node:
             self._celery,
             self._dispatcher,
             self._trail.audit,
+            self._accounts.gate,
             *self._parts,
         )
         return {type(each): each for each in (*found, *([self._profiling] if self._profiling is not None else []))}
@@ -179,6 +232,11 @@ class Node:
                 self._profiling.start()
                 running.callback(self._profiling.stop)
                 self._health.add("profiling", False, lambda: (PartState.OK, ""))
+            if self._tls is not None:
+                watch = TlsWatch(self._tls.look)
+                watch.start()
+                running.callback(watch.stop)
+                self._health.add("tls", False, self._tls.state)
             for threads in (self._pages, self._scrapes, self._log_ins):
                 running.callback(threads.close)
             running.enter_context(publish(self.published()))
@@ -200,6 +258,8 @@ class Node:
             running.callback(gc.unfreeze)
             self._running = running.pop_all()
         logger.info("node %s started", self._identity.name)
+        for each in self._open_doors:
+            logger.info("door %s is open to: %s", each.door, "; ".join(each.open_to))
 
     def drain(self) -> None:
         """Report that the server stops soon, and answer the calls that wait."""

@@ -7,9 +7,11 @@ that file or in the environment, never here.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from metadata_center import __version__
+from metadata_center.accounts.database import SQLITE, databases
 from metadata_center.configuration import load_configuration
 from runtime.data_folder import DataFolder
 from runtime.secret import secret_key
@@ -19,14 +21,15 @@ CONFIG = LOADED.config
 
 DATA_DIR = Path(CONFIG.node.data_dir).resolve()
 DATA_FOLDER = DataFolder(DATA_DIR)
-DATA_FOLDER.prepare("people.sqlite3", "secret.key")
+DATA_FOLDER.prepare(None if CONFIG.web.database else SQLITE, "secret.key")
 
 DEBUG = CONFIG.web.debug
+# With a shared database and without a configured key, the one kept there takes its place before any page is made.
 SECRET_KEY = secret_key(CONFIG.web.secret_key, DATA_DIR / "secret.key")
 ALLOWED_HOSTS = ["*"]  # the doors judge each request's Host before Django does: edge/doors.py
 
 INSTALLED_APPS = [
-    "daphne",  # its `runserver` serves the ASGI application
+    "metadata_center.apps.DaphneConfig",  # its `runserver` serves the ASGI application
     "unfold.apps.BasicAppConfig",  # the admin's looks; its templates go before Django's
     "metadata_center.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
@@ -37,6 +40,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular_sidecar",  # Swagger UI's files
     "django_prometheus",
+    "axes",
     "metadata_center",
     "runtime",
     "edge",
@@ -44,6 +48,7 @@ INSTALLED_APPS = [
     "kvcache",
     "replication",
     "discovery",
+    "access",
     "console",
 ]
 
@@ -58,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "metadata_center.urls"
@@ -78,13 +84,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django_prometheus.db.backends.sqlite3",
-        "NAME": DATA_DIR / "people.sqlite3",
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
-    },
-}
+DATABASES = databases(CONFIG.web.database, DATA_DIR)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
@@ -117,15 +117,30 @@ CHANNEL_LAYERS = {
     }
 }
 
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+
+# Wrong passwords. Our handler has bounds of its own (`metadata_center/accounts/log_in.py`).
+LOG_IN_TRIES = CONFIG.web.log_in_tries
+AXES_HANDLER = "metadata_center.accounts.log_in.LogInTries"
+AXES_FAILURE_LIMIT = 1
+AXES_COOLOFF_TIME = timedelta(seconds=CONFIG.web.log_in_pause_seconds)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # what a right password forgives
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "metadata_center.accounts.log_in.client_address"
+AXES_LOCKOUT_CALLABLE = "metadata_center.accounts.log_in.refusal"
+AXES_DISABLE_ACCESS_LOG = True  # a table of all log-ins, which nothing would shorten
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# Length is what counts (NIST SP 800-63B).
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-] + [{"NAME": "metadata_center.audit.changes.PasswordWatch"}]
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "metadata_center.audit.changes.PasswordWatch"},
+]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -164,9 +179,21 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(CONFIG.http.cert_file) or CONFIG.web.tls_proxy
+TLS = bool(CONFIG.http.cert_file) or CONFIG.web.tls_proxy
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.web.tls_proxy else None
-SESSION_COOKIE_HTTPONLY = True
+# Behind a proxy the port itself speaks no TLS. Calls and scrapes may come that way; a log-in would not hold.
+SECURE_SSL_REDIRECT = TLS
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
+SECURE_HSTS_SECONDS = int(CONFIG.web.hsts_seconds) if TLS else 0
+# HSTS for subdomains and in browsers' own lists: a node speaks for its own name alone.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+SESSION_ENGINE = "metadata_center.accounts.sessions"
+SESSION_COOKIE_AGE = int(CONFIG.web.session_idle_seconds)
+SESSION_MAX_SECONDS = CONFIG.web.session_max_seconds
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "edge.pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.http.max_body_bytes
@@ -197,7 +224,9 @@ what each call lists, a path that is not known is answered 404 (40401000), and a
 (40501000) with `Allow`. `HEAD` is `GET` without the body; `OPTIONS` tells what a path takes.
 
 Bodies are read as JSON whatever `Content-Type` says. A browser (`Accept: text/html`) gets a page on the same paths,
-with forms to try the calls. Not in here: `GET /metrics`, which is Prometheus' text, and the calls of nodes to each
+with forms to try the calls. A call that its caller may not make is answered 401 (40101001) if a key would help, else
+403 (40301001), as is one that a web page of another site makes; a `Host` that is not the node's is answered 400. Not
+in here: `GET /metrics`, which is Prometheus' text, and the calls of nodes to each
 other.
 """,
     "TAGS": [

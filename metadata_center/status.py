@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import Meta, Struct
 
 from edge.call import Call, Route
 from edge.errors import Unavailable
+from edge.open_doors import OpenDoor
 from metadata_center import __version__
 from runtime.health import Health
 
@@ -49,6 +51,7 @@ class Ready(Struct, frozen=True):
     status: Annotated[Literal["ready", "degraded"], Meta(examples=["ready"])]
     cold_since: ColdSince
     parts: list[Part]
+    doors: list[OpenDoor]
 
 
 class Unready(Struct, frozen=True):
@@ -57,13 +60,15 @@ class Unready(Struct, frozen=True):
     status: Annotated[Literal["starting", "stopping", "failed"], Meta(examples=["stopping"])]
     cold_since: ColdSince
     parts: list[Part]
+    doors: list[OpenDoor]
 
 
 class StatusHandlers:
-    """Handlers over the node's health."""
+    """Handlers over the node's health. `doors`: who may do what, as `/readyz` shows it."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: Health, doors: Sequence[OpenDoor] = ()) -> None:
         self._health = health
+        self._doors = list(doors)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -78,8 +83,11 @@ class StatusHandlers:
         return b'"alive"'
 
     def readyz(self, call: Call) -> bytes:
-        """`GET /readyz`: every part with its state and since when; 503 while starting or stopping."""
-        report = msgspec.json.encode(self._health.report())
+        """`GET /readyz`: every part with its state and since when; 503 while starting or stopping.
+
+        Also which doors are open to whom.
+        """
+        report = msgspec.json.encode({**self._health.report(), "doors": self._doors})
         if not self._health.ready():
             raise Unavailable("not ready: `data` tells which part is not", data=report)
         return report

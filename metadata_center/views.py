@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from edge.errors import Unavailable
 from edge.rest.viewset import HandlerViewSet
+from metadata_center.clients import ClientRow
 from metadata_center.log_level import LevelChange
 from metadata_center.status import Ready, Unready, Versions
 
@@ -44,3 +45,20 @@ class LogLevel(HandlerViewSet):
     inputs: ClassVar = {"POST": LevelChange}
     outputs: ClassVar = {"POST": Literal["log level updated successfully"]}
     examples: ClassVar = {"LevelParam": "INFO"}
+
+
+class LargestClients(HandlerViewSet):
+    """Which clients take most of this node? For operators; docs/quotas.md says what a client is."""
+
+    path = "/v1/node/clients"
+    inputs: ClassVar = {"GET": None}
+    outputs: ClassVar = {"GET": list[ClientRow]}
+    examples: ClassVar = {
+        "client": "10.0.0.7",
+        "connections": 1024,
+        "calls": 180000,
+        "refused_calls": 0,
+        "waits": 3,
+        "sockets": 0,
+        "pages": 0,
+    }

@@ -66,13 +66,13 @@ class Entity(ABC):
     # What peers push
 
     @abstractmethod
-    def check(self, events: Sequence[Any]) -> None:
-        """Check this entity's own among the events. Raises InvalidInput if one is wrong: then each is checked by
-        itself, and the wrong ones are left out."""
+    def checked(self, events: list[Any]) -> list[Any]:
+        """Return the events, this entity's own in their one form. Raises InvalidInput if one is wrong: then each is
+        checked by itself, and the wrong ones are left out."""
 
     @abstractmethod
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
-        """Take in this entity's own events of a batch that was checked."""
+        """Take in this entity's own events of a batch, as `checked` returned them."""
 
     def for_peer(self, event: Any, features: Set[str]) -> Any:
         """Return one of this entity's events as a peer with these features understands it. What cannot be said to it

@@ -19,7 +19,7 @@ from msgspec.msgpack import Encoder
 
 from edge.call import Call, Handler, Route
 from edge.caller import Scope
-from edge.errors import InvalidInput
+from edge.errors import InvalidInput, NotFound
 from replication import paths
 from replication.admission import Admission
 from replication.entity import Entity
@@ -53,6 +53,7 @@ class ReplicaHandlers:
     ) -> None:
         self._replica = replica
         self._guard = admission.guard
+        self._secret = admission.secret
         self._links = links
         self._takers = {name.encode(): handler for name, handler in takers.items()}
         self._expected = ", ".join(takers)
@@ -64,18 +65,18 @@ class ReplicaHandlers:
     def routes(self) -> tuple[Route, ...]:
         """The calls by method and path."""
         return (
-            Route("POST", paths.EVENT, self._guard(self.event), scope=Scope.REPLICATE),
+            Route("POST", paths.EVENT, self._guard(self.event, paths.EVENT), scope=Scope.REPLICATE),
             Route(
                 "POST",
                 paths.PUSH,
-                self._guard(self._seen(self.push, "a push is not answered")),
+                self._guard(self._seen(self.push, "a push is not answered"), paths.PUSH),
                 internal=True,
                 scope=Scope.REPLICATE,
             ),
             Route(
                 "POST",
                 paths.SUMMARY,
-                self._guard(self._seen(self.summary, "no summary")),
+                self._guard(self._seen(self.summary, "no summary"), paths.SUMMARY),
                 internal=True,
                 scope=Scope.REPLICATE,
             ),
@@ -83,12 +84,13 @@ class ReplicaHandlers:
                 Route(
                     "POST",
                     each.path,
-                    self._guard(self._seen(self._state(each), f"no {each.name} given")),
+                    self._guard(self._seen(self._state(each), f"no {each.name} given"), each.path),
                     internal=True,
                     scope=Scope.REPLICATE,
                 )
                 for each in self._replica.entities
             ),
+            Route("POST", paths.HELLO, self.hello, internal=True, scope=None),
             Route("GET", paths.PEERS, self.peers, scope=Scope.READ),
         )
 
@@ -117,6 +119,17 @@ class ReplicaHandlers:
         if taker is None:
             raise InvalidInput(f"Event-Type: expected a header with one of {self._expected}")
         return taker(call)
+
+    def hello(self, call: Call) -> bytes:
+        """`POST /v1/replica/hello`: a peer is about to prove that it knows the secret. Open to everyone: it gives away
+        a number that is new each time, and nothing else."""
+        credentials = call.credentials
+        if credentials is None:
+            raise NotFound("proofs need a connection, which this server does not show")
+        welcome = _read(lambda body: self._secret.welcome(body, credentials), call.body)
+        if welcome is None:
+            raise NotFound("origin: this node's own")
+        return welcome
 
     def push(self, call: Call) -> bytes:
         """`POST /v1/replica/push`: a peer's events, acknowledged by watermark."""

@@ -25,10 +25,12 @@ _TYPES = {Added: b"load.stats.set", FirstToken: b"load.prompt.delete", Done: b"l
 
 
 class LegacyPeer:
-    """Its connections. `connect` makes one."""
+    """Its connections. `connect` makes one. Such a peer knows no secret and is sent none."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connections = [connect() for _ in range(CONNECTIONS)]
+        for connection in self._connections:
+            connection.keep_secret()
 
     def close(self) -> None:
         """Drop the connections."""

@@ -28,7 +28,7 @@ from replication.features import NOTHING
 from replication.legacy import LegacyPeer
 from replication.messages import Ack, Push
 from replication.own_faults import OwnFaults
-from replication.paths import VERSION
+from replication.paths import UNKNOWN_PATH, VERSION
 from replication.sender import LinkState, Sender
 
 logger = logging.getLogger("replication")
@@ -43,8 +43,6 @@ _read_ack = Decoder(Ack).decode
 _read_summary = Decoder(Summary).decode
 
 FAULTS = (OSError, BadAnswer, DecodeError, ValidationError, UnicodeDecodeError, RecursionError, zlib.error)
-# What a server answers to a path that it does not know: such a peer is of the Go version's kind.
-UNKNOWN_PATH = frozenset({404, 405, 501})
 # What one answers to a push that is wrong or too large to it. All others pass by themselves.
 REFUSED = frozenset({400, 413})
 FAILING_PULLS = 3
@@ -55,7 +53,7 @@ class Refused(Exception):
 
     def __init__(self, path: str, status: int) -> None:
         super().__init__(f"it answered {status} to {path}")
-        self.old = status in UNKNOWN_PATH
+        self.old = status in UNKNOWN_PATH  # such a peer is of the Go version's kind
 
 
 def _known(message: AnswerT) -> AnswerT:

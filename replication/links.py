@@ -112,6 +112,9 @@ class Links:
             wrong.append(f"lost: {', '.join(lost)}")
         wrong += [f"{link.name}: {link.pull_error}" for link in links if link.pulls_fail]
         wrong += [f"{link.name}: {reason}" for link in links if (reason := link.unwritten.lately(now))]
+        if sent_to := self._admission.secret.sent_to():
+            old = "until no node of the release before is left"
+            wrong.append(f"the secret is sent in the clear, {old}, to {', '.join(sent_to)}")
         if reason := self._replica.unanswered.lately(now):
             wrong.append(reason)
         return wrong

@@ -8,7 +8,6 @@ takes what peers send and keeps no journal.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Sequence
 from random import Random
 from time import time_ns
@@ -35,12 +34,12 @@ from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
-from replication.paths import SECRET_HEADER
 from replication.replica import Replica
 from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
 from runtime.periodic import PeriodicTask
+from runtime.tls import Renewed
 
 
 class Replication(AppPart):
@@ -52,6 +51,7 @@ class Replication(AppPart):
 
     `cold`: noted as filled once a peer has filled this node.
     `doors`: say who is let in whom the peers' addresses do not tell.
+    `tls`: what peers are called with; None: they are called without TLS.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Replication(AppPart):
         discovery: Discovery,
         cold: ColdStart,
         doors: Doors | None = None,
+        tls: Renewed | None = None,
     ) -> None:
         self._config = config
         self._alone = discovery.directory is None
@@ -77,7 +78,13 @@ class Replication(AppPart):
         )
         self._replica = Replica(self._journal, entities)
         self._lag = Meter()
-        admission = Admission(config.replication.secret, doors)
+        admission = Admission(
+            config.replication.secret,
+            doors,
+            origin=self._journal.origin.name,
+            by_address=config.http.client_cert != "required",
+        )
+        self._secret = admission.secret
         self.links = Links(
             self._replica,
             self._journal,
@@ -100,9 +107,9 @@ class Replication(AppPart):
             },
             cold_since=cold.since,
         )
-        secret = config.replication.secret
-        self._headers = f"{SECRET_HEADER}: {secret}\r\n".encode() if secret else b""
-        self._tls = _trust(config)
+        key = config.replication.key
+        self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
+        self._tls = tls
         discovery.subscribe(self._set_peers)
         if self._alone:
             self._replica.joined = True
@@ -151,21 +158,12 @@ class Replication(AppPart):
             dial_seconds=replication.dial_timeout_seconds,
             request_seconds=replication.request_timeout_seconds,
             headers=self._headers,
+            secret=self._secret,
             tls=self._tls,
+            peer_names=replication.peer_names,
         )
 
 
 def _peer(host: Host) -> tuple[str, int]:
     assert host.port is not None  # the directory fills it in
     return host.address, host.port
-
-
-def _trust(config: Config) -> ssl.SSLContext | None:
-    """How peers are spoken to where nodes serve TLS: they must show our own certificate, or one that the system trusts.
-    They are called by address, which certificates seldom name."""
-    if not config.http.cert_file:
-        return None
-    context = ssl.create_default_context()
-    context.load_verify_locations(config.http.cert_file)
-    context.check_hostname = False
-    return context

@@ -5,8 +5,13 @@
 VERSION = 1
 
 EVENT = "/v1/replica/event"  # the Go version's
+HELLO = "/v1/replica/hello"
 PUSH = "/v1/replica/push"
 SUMMARY = "/v1/replica/summary"
 PEERS = "/v1/replica/peers"
 
 SECRET_HEADER = "X-Replica-Secret"  # noqa: S105 a header's name
+PROOF_HEADER = "X-Replica-Proof"
+
+# What a server answers to a path that it does not know.
+UNKNOWN_PATH = frozenset({404, 405, 501})

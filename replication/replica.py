@@ -139,21 +139,23 @@ class Replica:
 
     @staticmethod
     def _checked(events: list[Event], concerned: Sequence[Entity], refused: dict[int, str]) -> list[Event]:
-        """Return the events, with `NOTHING` for each that cannot be taken. Adds those to `refused`."""
+        """Return the events in their one form, `NOTHING` for each that cannot be taken. Adds those to `refused`."""
+        checked = events
         try:
             for entity in concerned:
-                entity.check(events)
+                checked = entity.checked(checked)
         except InvalidInput:
-            checked = list(events)
+            checked = []
             for index, event in enumerate(events):
+                alone: list[Event] = [event]
                 try:
                     for entity in concerned:
-                        entity.check([event])
+                        alone = entity.checked(alone)
                 except InvalidInput as error:
-                    checked[index] = NOTHING
+                    alone = [NOTHING]
                     refused[index] = error.reason
-            return checked
-        return events
+                checked += alone
+        return checked
 
     # What peers compare and pull
 

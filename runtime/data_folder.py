@@ -37,8 +37,10 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def prepare(self, database: str, *others: str) -> None:
+    def prepare(self, database: str | None, *others: str) -> None:
         """Make the folder and the database's file, if they are missing, and take the rights of other users away.
+
+        None: the database is elsewhere.
 
         Files whose names begin with the database's, such as SQLite's `-wal` and `-shm`, and the `others` become private
         too. Raises ConfigError if the folder or the file can't be made.
@@ -48,9 +50,12 @@ class DataFolder:
             # A folder that everybody may write to by intention, such as /tmp, stays so.
             if not self.path.stat().st_mode & stat.S_ISVTX:
                 _make_private(self.path)
-            # An empty file is a new database. SQLite gives the files that it adds the mode of this one.
-            os.close(os.open(self.path / database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-            for each in (*self.path.glob(f"{database}*"), *map(self.path.joinpath, others)):
+            found = []
+            if database is not None:
+                # An empty file is a new database. SQLite gives the files that it adds the mode of this one.
+                os.close(os.open(self.path / database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+                found = list(self.path.glob(f"{database}*"))
+            for each in (*found, *map(self.path.joinpath, others)):
                 _make_private(each)
         except OSError as error:
             raise self.problem(f"cannot keep files in {self.path}: {error.strerror}") from None

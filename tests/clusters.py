@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -69,6 +70,7 @@ class ClusterNode:
         self.address = address
         self.port = port
         self.source = ROOT  # the checkout that the next process runs
+        self.tls: ssl.SSLContext | None = None  # what the test calls it with
         self._environment = {
             "POD_IP": address,
             "METADATA_CENTER_HTTP_HOST": address,
@@ -81,11 +83,15 @@ class ClusterNode:
         }
         self.process: NodeProcess | None = None
 
+    def set(self, **environment: str) -> None:
+        """Start it with these settings from now on."""
+        self._environment |= environment
+
     def start(self, **environment: str) -> None:
         self.process = NodeProcess(
             ["manage.py", "run"], self._folder, self._environment | environment, covered=False, source=self.source
         )
-        self.process.host, self.process.port = self.address, self.port
+        self.process.host, self.process.port, self.process.tls = self.address, self.port, self.tls
 
     def stop(self) -> None:
         """End it the friendly way."""
@@ -173,7 +179,7 @@ class ClusterNode:
                 b"%b %b HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n%b"
                 % (method.encode(), target.encode(), len(encoded), encoded)
             )
-        with socket.create_connection((self.address, self.port), 10) as connection:
+        with socket.create_connection((self.address, self.port), 30) as connection:
             for at in range(0, len(wires), 100):
                 part = wires[at : at + 100]
                 connection.sendall(b"".join(part))
@@ -197,6 +203,8 @@ class Wire:
         self._target = target
         self.port = 0
         self.delay_seconds = 0.0  # of each piece of bytes
+        self.seen_from = ""  # the address that the node sees, as behind address translation; empty: any of loopback
+        self.recorded: bytearray | None = None  # what was carried to the node, where the test asks for it
         self._whole = True
         self._cuts = 0
 
@@ -219,17 +227,22 @@ class Wire:
             if not self._whole:
                 await asyncio.sleep(DIAL_SECONDS)
                 raise ConnectionAbortedError
-            near, far = await asyncio.open_connection(*self._target)
+            local = (self.seen_from, 0) if self.seen_from else None
+            near, far = await asyncio.open_connection(*self._target, local_addr=local)
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(self._pump(reader, far, cuts), self._pump(near, writer, cuts))
+        await asyncio.gather(self._pump(reader, far, cuts, self.recorded), self._pump(near, writer, cuts))
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cuts: int) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cuts: int, recorded: bytearray | None = None
+    ) -> None:
         try:
             while piece := await reader.read(65536):
                 if self._cuts != cuts:
                     continue
+                if recorded is not None:
+                    recorded += piece
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
                 writer.write(piece)
@@ -263,12 +276,12 @@ def wired(wires: Sequence[Wire]) -> Iterator[None]:
 
     thread = Thread(target=run, name="wires", daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield
     finally:
         loop.call_soon_threadsafe(stopping.set)
-        thread.join(10)
+        thread.join(60)
 
 
 class Cluster:
@@ -337,10 +350,11 @@ def running_cluster(
     others: Sequence[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
     source: Path = ROOT,
+    prepare: Callable[[Cluster], object] = lambda cluster: None,
 ) -> Iterator[Cluster]:
     """Nodes that know each other by a fixed list, through wires or not, and the `others` (address:port) besides.
 
-    An environment that names a discovery of its own takes the list's place.
+    An environment that names a discovery of its own takes the list's place. `prepare` is called before they start.
     """
     addresses = [f"127.0.0.{place + 1}" for place in range(size)]
     port = free_port(addresses)
@@ -358,6 +372,7 @@ def running_cluster(
             nodes[-1].source = source
             stack.callback(nodes[-1].stop)
         cluster = Cluster(nodes, lines)
+        prepare(cluster)
         for node in nodes:
             node.start()
         cluster.wait_ready()

@@ -20,10 +20,22 @@ os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", _data_dir.name)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+TESTS = Path(__file__).resolve().parent
+SHARED = TESTS.parent.parent / "shared"
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+# What these run thousands of times is counted when unit tests run it; counting it here takes more than twice the time.
+NOT_COVERED = ("property", "simulation", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let coverage pause while such tests run."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in NOT_COVERED:
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.hookimpl(trylast=True)

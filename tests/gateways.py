@@ -121,18 +121,18 @@ class Gateway:
 
 
 class Load:
-    """Several gateways as one."""
+    """Several gateways as one. Each looks at copies: the gateways' threads go on."""
 
     def __init__(self, gateways: list[Gateway]) -> None:
         self._gateways = gateways
 
     @property
     def truth(self) -> dict[str, Live]:
-        return {request_id: live for each in self._gateways for request_id, live in each.truth.items()}
+        return {request_id: live for each in self._gateways for request_id, live in dict(each.truth).items()}
 
     @property
     def failures(self) -> list[Failure]:
-        return [failure for each in self._gateways for failure in each.failures]
+        return [failure for each in self._gateways for failure in list(each.failures)]
 
     @property
     def calls(self) -> int:
@@ -140,7 +140,7 @@ class Load:
 
     def p99_seconds(self, places: Container[int]) -> float:
         """Of the answered calls to these nodes all but one in a hundred took less."""
-        took = sorted(seconds for each in self._gateways for place, seconds in each.took if place in places)
+        took = sorted(seconds for each in self._gateways for place, seconds in list(each.took) if place in places)
         return took[len(took) * 99 // 100]
 
     def answered_by(self, place: int, after: float, before: float) -> set[str]:
@@ -148,7 +148,7 @@ class Load:
         return {
             request_id
             for each in self._gateways
-            for request_id, answers in each.answered.items()
+            for request_id, answers in dict(each.answered).items()
             if any(at == place and after <= when <= before for at, when in answers)
         }
 

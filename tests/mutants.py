@@ -67,7 +67,7 @@ def main() -> None:
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         test = f"{sys.executable} -m pytest -q -x -p no:randomly -p no:cacheprovider {TESTS[asked.folder]}"
         settings.write_text(
-            f'[cosmic-ray]\nmodule-path = "{asked.folder}"\ntimeout = 120.0\nexcluded-modules = []\n'
+            f'[cosmic-ray]\nmodule-path = "{asked.folder}"\ntimeout = 300.0\nexcluded-modules = []\n'
             f'test-command = "{test}"\n[cosmic-ray.distributor]\nname = "local"\n'
         )
         subprocess.run(test.split(), cwd=clone, check=True)  # unbroken, all must pass

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -20,13 +21,20 @@ import msgspec
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
+CALL_SECONDS = 30.0
+
+
+def inherited_environment(*, covered: bool) -> dict[str, str]:
+    """What a process of ours gets of this one's environment: no settings, and coverage only if it counts."""
+    dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 class NodeProcess:
     """A server process and its output, line by line.
 
-    `covered`: coverage sees the process too, where the tests run under it. It makes a busy node about twice as slow, so
-    nodes whose speed is tested do without.
+    `covered`: coverage sees the process too, where the tests run under it. That takes half as much time again for a
+    start and twice as much for a busy node. So only nodes whose tests are about starting and stopping are covered.
     `source`: the checkout that it runs; another release's, where nodes of two are tested together.
     """
 
@@ -39,8 +47,7 @@ class NodeProcess:
         covered: bool = True,
         source: Path = ROOT,
     ) -> None:
-        dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        inherited = inherited_environment(covered=covered)
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=source,
@@ -55,6 +62,7 @@ class NodeProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.host, self.port = "127.0.0.1", 0
+        self.tls: ssl.SSLContext | None = None  # what it is called with
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -79,7 +87,10 @@ class NodeProcess:
         self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers by lower-case name, body."""
-        connection = HTTPConnection(self.host, self.port, timeout=10)
+        if self.tls is None:
+            connection = HTTPConnection(self.host, self.port, timeout=CALL_SECONDS)
+        else:
+            connection = HTTPSConnection(self.host, self.port, timeout=CALL_SECONDS, context=self.tls)
         try:
             if body is not None and not isinstance(body, bytes):
                 body = msgspec.json.encode(body)
@@ -93,7 +104,7 @@ class NodeProcess:
         """The envelope's data of a GET."""
         return msgspec.json.decode(self.call("GET", target)[2])["data"]
 
-    def stop(self, signal_: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
+    def stop(self, signal_: signal.Signals = signal.SIGTERM, seconds: float = START_SECONDS) -> int:
         """End the process and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal_)
@@ -104,13 +115,13 @@ class NodeProcess:
             self.process.wait()
             raise AssertionError(f"it did not stop:\n{''.join(self.output)}") from None
         finally:
-            self._reader.join(5)
+            self._reader.join(60)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
 
 @contextmanager
-def running_node(folder: Path, **environment: str) -> Iterator[NodeProcess]:
+def running_node(folder: Path, *, covered: bool = False, **environment: str) -> Iterator[NodeProcess]:
     """A node by `manage.py run` on a free port of 127.0.0.1, ready for requests."""
     defaults = {
         "POD_IP": "127.0.0.1",
@@ -118,7 +129,7 @@ def running_node(folder: Path, **environment: str) -> Iterator[NodeProcess]:
         "METADATA_CENTER_HTTP_PORT": "0",
         "METADATA_CENTER_PPROF_PORT": "0",
     }
-    node = NodeProcess(["manage.py", "run"], folder, defaults | environment)
+    node = NodeProcess(["manage.py", "run"], folder, defaults | environment, covered=covered)
     try:
         line = node.wait_for("  API ")
         node.port = int(line.split(":")[-1].split("/")[0])

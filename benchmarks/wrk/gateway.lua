@@ -16,6 +16,7 @@ local cluster = setting("CLUSTER", "model-a")
 local run = tonumber(setting("RUN", "1")) -- sets one run's request ids apart from another's
 local every_trace = setting("TRACE", "some") == "every"
 local engines = tonumber(setting("ENGINES", "100"))
+local key = setting("KEY", "") -- what the gateway shows
 local etag = setting("ETAG", "") -- of an answer that the gateway has already
 
 local ids = string.format("6ba7%04x-9dad-41d1-80b4-", run)
@@ -35,6 +36,9 @@ local function head(method, target, length)
    local lines = { method .. " " .. target .. " HTTP/1.1", "Host: " .. host, "User-Agent: Go-http-client/1.1" }
    if length > 0 then
       lines[#lines + 1] = "Content-Length: " .. length
+   end
+   if key ~= "" then
+      lines[#lines + 1] = "Authorization: Bearer " .. key
    end
    if etag ~= "" then
       lines[#lines + 1] = "If-None-Match: " .. etag

@@ -102,6 +102,8 @@ class HandlerViewSet(ViewSet):
         tags = {"ETag": f'W/"{call.etag.decode()}"'} if call.etag and not page else {}
         if status == 304:
             return HttpResponseNotModified(headers=tags)
+        if call.retry_seconds:
+            tags["Retry-After"] = str(call.retry_seconds)
         if status == 401:
             tags["WWW-Authenticate"] = AUTHENTICATE
         return Response(answer, status=status, headers=tags)

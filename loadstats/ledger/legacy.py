@@ -31,6 +31,10 @@ class LegacyLedgerAdapter:
         """Add a request."""
         self._replica.apply([Added(request_id, cluster, engine, prompt_length, "", attempt)], None, 0, now, wall_ns)
 
+    def cluster_of(self, request_id: str) -> str | None:
+        """Return None: a peer speaks of all clusters."""
+        return None
+
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST, client: str = "") -> None:
         """End a request's prefill."""
         self._replica.apply([FirstToken(request_id, attempt)], None, 0, now, wall_ns)

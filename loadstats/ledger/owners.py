@@ -53,6 +53,20 @@ class Owners:
     def __iter__(self) -> Iterator[Owner]:
         return iter(self._owners.values())
 
+    def clusters_of(self, name: str) -> set[str]:
+        """Return the clusters in which an owner of this name has requests in flight."""
+        owner = self._owners.get(name)
+        if owner is None:
+            return set()
+        found = set()
+        for requests in (owner.requests, *(each.requests for each in owner.incarnations.values())):
+            for _, extras in requests:
+                record = extras.record
+                engine = None if record is None else record.engine
+                if engine is not None and engine.cluster is not None:
+                    found.add(engine.cluster.name)
+        return found
+
     def make_room(self, name: str, client: str, tick: int) -> None:
         """Let a client name an owner. Forgets one that has been unused for a while if need be. Raises LedgerFull.
 

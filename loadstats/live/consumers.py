@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -23,6 +23,7 @@ from loadstats.live.subscription import Subscription
 logger = logging.getLogger("loadstats.live")
 
 GOING_AWAY, FAILED, TRY_LATER = 1001, 1011, 1013  # RFC 6455 and the IANA registry of close codes
+KEY_ENDED = 4401  # of the range for applications: 401 as a close code
 
 
 class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
@@ -35,6 +36,8 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
         self._cluster: str | None = None
         self._subscription: Subscription | None = None
         self._writer: asyncio.Task[None] | None = None
+        self._closer: asyncio.Task[None] | None = None
+        self._over: Callable[[], None] = lambda: None
 
     async def dispatch(self, message: Mapping[str, Any]) -> None:
         """Handle a message. Unlike Channels' own, it does not close database connections."""
@@ -57,11 +60,19 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
             await self._close(GOING_AWAY, "the node stops")
         else:
             self._writer = asyncio.create_task(self._write(self._subscription))
+            self._over = self._feed.lasting.begin(self.scope.get("caller"), self._end_for_key)
+
+    def _end_for_key(self) -> None:
+        """Close the socket, for the key that opened it holds no longer."""
+        if self._writer is not None:
+            self._writer.cancel()
+        self._closer = asyncio.create_task(self._close(KEY_ENDED, "the key was revoked or has expired"))
 
     async def _close(self, code: int, reason: str) -> None:
         await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def _disconnect(self) -> None:
+        self._over()
         if self._writer is not None:
             self._writer.cancel()
         if self._subscription is not None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from time import time_ns
 from typing import Any
 
+from edge.lasting import Lasting
 from loadstats.ledger import Ledger
 from loadstats.live.cluster_view import ClusterView
 from loadstats.live.meter import SocketMeter
@@ -49,6 +50,7 @@ class Feed:
     `max_clients`: how many sockets may be open at once.
     `wall_ns`: the clock that messages show, in wall-clock nanoseconds.
     `meter`: counts of sockets and messages.
+    `lasting`: ends the sockets of callers whose key is revoked.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Feed:
         interval_seconds: float,
         max_clients: int,
         wall_ns: Callable[[], int] = time_ns,
+        lasting: Lasting | None = None,
     ) -> None:
         self.meter = SocketMeter()
+        self.lasting = Lasting() if lasting is None else lasting
         self._ledger = ledger
         self._node = node
         self._layer = layer

@@ -23,7 +23,7 @@ class SocketMeter:
 
     clients: dict[str, int] = field(default_factory=lambda: _zeros("summary", "cluster"))
     sent: dict[str, int] = field(default_factory=lambda: _zeros("snapshot", "changes", "alive"))
-    refused: dict[str, int] = field(default_factory=lambda: _zeros("full", "origin", "path", "key"))
+    refused: dict[str, int] = field(default_factory=lambda: _zeros("full", "origin", "path", "quota", "key"))
     fell_back: int = 0
     layer_failures: int = 0
 

@@ -13,8 +13,11 @@ from django.urls import path, re_path
 
 from edge import envelope
 from edge.caller import Caller, Scope
+from edge.client import client_of
 from edge.doors import SOCKET, Doors
-from edge.errors import ContractError, NotFound, Unauthorized
+from edge.errors import ContractError, Forbidden, NotFound, TooMany, Unauthorized
+from edge.places import UNBOUNDED, Places
+from edge.reach import check_all, check_cluster
 from edge.session_caller import socket_caller
 from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
@@ -24,20 +27,33 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-def sockets(feed: Feed, doors: Doors) -> SocketDoor:
-    """All websockets of a node."""
+def sockets(feed: Feed, doors: Doors, places: Places | None = None) -> SocketDoor:
+    """All websockets of a node. `places` of clients are unbounded without."""
     consumer = LoadConsumer.as_asgi(feed=feed)
 
     async def nothing(scope: AsgiScope, receive: Receive, send: Send) -> None:
         feed.meter.refused["path"] += 1
         await refuse(scope, send, NotFound(f"{scope['path']}: no such socket"))
 
+    async def within_reach(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        cluster, caller = scope["url_route"]["kwargs"].get("cluster"), scope["caller"]
+        try:
+            if caller is not None:
+                check_all(caller, scope["path"]) if cluster is None else check_cluster(caller, cluster)
+        except Forbidden as problem:
+            feed.meter.refused["key"] += 1
+            await refuse(scope, send, problem)
+        else:
+            await consumer(scope, receive, send)
+
     routes = [
-        path("ws/load/", consumer),
-        re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", consumer),
+        path("ws/load/", cast("Any", within_reach)),
+        re_path(r"^ws/load/(?P<cluster>(?s:.{1,256}))/\Z", cast("Any", within_reach)),
         re_path("", cast("Any", nothing)),
     ]
-    return SocketDoor(URLRouter(routes), feed, doors)
+    return SocketDoor(
+        URLRouter(routes), feed, doors, Places("sockets", "Sockets", UNBOUNDED) if places is None else places
+    )
 
 
 class SocketDoor:
@@ -47,10 +63,11 @@ class SocketDoor:
     the ASGI scope is who opened it; None for a stranger.
     """
 
-    def __init__(self, application: Any, feed: Feed, doors: Doors) -> None:
+    def __init__(self, application: Any, feed: Feed, doors: Doors, places: Places) -> None:
         self._application = application
         self._feed = feed
         self._doors = doors
+        self._places = places
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Hand on, or refuse with the contract's error."""
@@ -65,7 +82,17 @@ class SocketDoor:
             self._feed.meter.refused["key"] += 1
             await refuse(scope, send, error)
             return
-        await self._application({**scope, "caller": caller}, receive, send)
+        address = scope.get("client")
+        client = client_of(address[0] if address else "", caller)
+        reason = self._places.try_take(client)
+        if reason:
+            self._feed.meter.refused["quota"] += 1
+            await refuse(scope, send, TooMany(reason))
+            return
+        try:
+            await self._application({**scope, "caller": caller}, receive, send)
+        finally:
+            self._places.give_back(client)
 
     async def _caller(self, scope: AsgiScope) -> Caller | None:
         """Return who opens the socket. The accounts are read only if nothing else lets it in."""
@@ -94,5 +121,7 @@ async def refuse(scope: AsgiScope, send: Send, problem: ContractError) -> None:
     headers = [(b"content-type", envelope.CONTENT_TYPE)]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
+    if problem.retry_seconds:
+        headers.append((b"retry-after", b"%d" % problem.retry_seconds))
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": envelope.error(problem, b"")})

@@ -18,6 +18,7 @@ from edge.call import Call, Route
 from edge.caller import Scope
 from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
+from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
 from loadstats.pick.cache_credit import CacheCredit, CachedLengths
 from loadstats.pick.candidate_scores import CandidateScores
@@ -57,6 +58,7 @@ class PickHandlers:
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
         self._reserve = ledger.reserve
+        self._cluster_of = ledger.cluster_of
         self._options = options
         self._cached = cached
         self._keep = keep
@@ -82,6 +84,9 @@ class PickHandlers:
         """
         body = self._read(call.body)
         call.request_id = body.request_id
+        if call.caller is not None:
+            check_cluster(call.caller, body.cluster)
+            check_request(call.caller, body.request_id, self._cluster_of)
         names = self._candidates.of(body.cluster, bytes(body.candidates), call.body)
         lengths = self._lengths(body.cluster, body.prompt_hash)
         options = self._options_of(body)

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from .credentials import ReplayCredentials
 from .engines import ReplayEngine
 from .measures import Measures, ReplayCall, TargetMeasures
 from .route import Breaker, node_of
@@ -27,6 +28,9 @@ TIMEOUT_SECONDS = 1.0
 # With 128, eight gateways that ended 800 requests at once overran a listen queue of 100, and 380 calls timed out; with
 # 32 up to 133 did, with 16 none.
 CALLS_AT_ONCE = 16
+
+
+NO_CREDENTIALS = ReplayCredentials()
 
 
 class CallFailed(Exception):
@@ -58,14 +62,18 @@ _decode_ack = msgspec.json.Decoder(_Ack).decode
 _decode_loads = msgspec.json.Decoder(_Loads).decode
 
 
-def connect(target: str) -> aiohttp.ClientSession:
-    """Return a session of one gateway with one node. The caller closes it."""
+def connect(target: str, credentials: ReplayCredentials = NO_CREDENTIALS) -> aiohttp.ClientSession:
+    """Return a session of one gateway with one node. The caller closes it. Raises CredentialsFault."""
     return aiohttp.ClientSession(
         target,
-        connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE, keepalive_timeout=60.0),
+        connector=aiohttp.TCPConnector(
+            limit=CALLS_AT_ONCE,
+            keepalive_timeout=60.0,
+            ssl=credentials.context if target.startswith("https:") else True,
+        ),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
         skip_auto_headers=("Content-Type",),
-        headers={"User-Agent": "metadata-center-replay"},
+        headers={"User-Agent": "metadata-center-replay", **credentials.headers},
     )
 
 
@@ -100,7 +108,7 @@ class NodeClient:
             raise CallFailed(_reason(error)) from error
 
 
-class Client:
+class GatewayClient:
     """The calls to `nodes`, which `measures` knows by the same names in the same order: the sorted list.
 
     All raise `CallFailed`, and are measured either way.

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from .balancer import least_loaded
-from .client import CALLS_AT_ONCE, CallFailed, Client
+from .client import CALLS_AT_ONCE, CallFailed, GatewayClient
 from .clock import PlayClock
 from .cluster import ReplayCluster
 from .engines import ReplayEngine
@@ -38,7 +38,7 @@ class Gateway:
 
     def __init__(
         self,
-        client: Client,
+        client: GatewayClient,
         measures: Measures,
         clock: PlayClock,
         rng: random.Random,

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from .checkpoint import READY_SECONDS, SETTLE_SECONDS, Checkpoints
-from .client import CallFailed, Client, NodeClient, connect
+from .client import NO_CREDENTIALS, CallFailed, GatewayClient, NodeClient, connect
 from .clock import PlayClock
 from .cluster import ReplayCluster, clusters_of
+from .credentials import ReplayCredentials
 from .engines import ServiceTimes
 from .gateway import Gateway, PlayedRequest
 from .measures import Measures
@@ -52,6 +53,7 @@ class Plan:
     checkpoint_seconds: float = 1.0
     service: ServiceTimes = field(default_factory=ServiceTimes)
     allow_errors: bool = False
+    credentials: ReplayCredentials = NO_CREDENTIALS
     settle_seconds: float = SETTLE_SECONDS
     ready_seconds: float = READY_SECONDS
 
@@ -66,7 +68,9 @@ async def replay(
     async with AsyncExitStack() as sessions:
 
         async def nodes() -> list[NodeClient]:
-            return [NodeClient(await sessions.enter_async_context(connect(target))) for target in targets]
+            return [
+                NodeClient(await sessions.enter_async_context(connect(target, plan.credentials))) for target in targets
+            ]
 
         watched = dict(zip(targets, await nodes(), strict=True))
         await _refuse_unless_fit(watched, clusters)
@@ -79,7 +83,7 @@ async def replay(
             ready_seconds=plan.ready_seconds,
         )
         randoms = [random.Random(f"{plan.seed}/{index}") for index in range(plan.gateways)]  # noqa: S311 not a secret
-        clients = [Client(await nodes(), measures, read_clock) for _ in randoms]
+        clients = [GatewayClient(await nodes(), measures, read_clock) for _ in randoms]
         gateways = [Gateway(client, measures, clock, rng) for client, rng in zip(clients, randoms, strict=True)]
         started = read_clock()
         async with asyncio.TaskGroup() as group:

@@ -25,7 +25,7 @@ from metadata_center.audit.here import audit_here
 BOOKKEEPING: Final = frozenset({"sessions", "contenttypes", "admin", "axes", "migrations"})
 BOOKKEEPING_MODELS: Final = frozenset({"auth.permission", "metadata_center.auditentry"})
 # What changes with each use and by nobody's will. A password's change is reported by `PasswordWatch`.
-OF_USE: Final = frozenset({"last_login", "last_used", "password"})
+OF_USE: Final = frozenset({"last_login", "last_used", "password", "mark"})
 SECRET: Final = re.compile(r"password|secret|hash|digest|token|key$")
 
 

@@ -32,8 +32,6 @@ ClusterName = Annotated[str, Meta(min_length=1, max_length=256)]
 EngineText = Annotated[str, Meta(min_length=1, max_length=64)]  # an `EngineName`
 Stamp = Annotated[int, Meta(ge=0, le=LATEST_STAMP)]
 
-CopyT = TypeVar("CopyT", CacheCopy, CacheDropped)
-
 
 class Saved(Struct, frozen=True, array_like=True, tag=7, gc=False):
     """A client said that an engine holds a prompt in its cache.
@@ -64,6 +62,7 @@ class CacheLost(Struct, frozen=True, array_like=True, tag=8, gc=False):
 
 
 CacheEvent = Saved | CacheLost
+NamedT = TypeVar("NamedT", bound=Saved | CacheLost | CacheCopy | CacheDropped)
 
 
 class ReplicatedCaches(Entity):
@@ -109,10 +108,11 @@ class ReplicatedCaches(Entity):
 
     # What peers push and pull
 
-    def check(self, events: Sequence[Any]) -> None:
-        for event in events:
-            if isinstance(event, Saved | CacheLost) and event.engine is not None:
-                self._engine_name(event.engine)
+    def checked(self, events: list[Any]) -> list[Any]:
+        return [
+            self._named(event) if isinstance(event, Saved | CacheLost) and event.engine is not None else event
+            for event in events
+        ]
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         index = self._index
@@ -123,11 +123,9 @@ class ReplicatedCaches(Entity):
                 self._seen(event.stamp)
                 age = max(0.0, batch.age_seconds - seconds)
                 if isinstance(event, Saved):
-                    engine = self._engine_name(event.engine)
-                    index.save(event.cluster, engine, event.hashes, now, event.stamp, age)
+                    index.save(event.cluster, event.engine, event.hashes, now, event.stamp, age)
                 else:
-                    lost = None if event.engine is None else self._engine_name(event.engine)
-                    index.drop(event.cluster, lost, event.stamp, now, age)
+                    index.drop(event.cluster, event.engine, event.stamp, now, age)
 
     def for_peer(self, event: CacheEvent, features: Set[str]) -> Any:
         return event if ENGINE_CACHES in features or _by_address(event.engine) else NOTHING
@@ -166,8 +164,8 @@ class ReplicatedCaches(Entity):
                 self._seen(named.stamp)
                 yield index.merge([named], now)
 
-    def _named(self, item: CopyT) -> CopyT:
-        """Return a copy with its engine's name in its one form. Raises InvalidInput if it is no name."""
+    def _named(self, item: NamedT) -> NamedT:
+        """Return an event or a copy with its engine's name in its one form. Raises InvalidInput if it is no name."""
         assert item.engine is not None
         name = self._engine_name(item.engine)
         return item if name == item.engine else replace(item, engine=name)

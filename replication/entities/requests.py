@@ -88,14 +88,12 @@ class ReplicatedRequests(Entity):
         self._engine_name = engine_name
         self._hold_until = 0.0
 
-    def check(self, events: Sequence[Any]) -> None:
-        for event in events:
-            self._named(event)
+    def checked(self, events: list[Any]) -> list[Any]:
+        return [self._named(event) for event in events]
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
-        events = [self._named(event) for event in batch.events]
         origin = self._replica.origin(batch.origin)
-        self._replica.apply(events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
+        self._replica.apply(batch.events, origin, batch.first, now, wall_ns, batch.age_seconds, batch.later_seconds)
 
     def for_peer(self, event: Any, features: Set[str]) -> Any:
         """Return an event as a peer with these features understands it: without its gateway's incarnation, if need be.

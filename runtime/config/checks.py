@@ -7,6 +7,7 @@ Runs once, at start. Reads the file system and changes nothing. The defaults pas
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import re
@@ -15,9 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.config.database_url import FILES, VERIFYING, DatabaseUrl, parse_database_url
 from runtime.config.endpoint import parse_endpoint
 from runtime.config.error import ConfigError, shown
 from runtime.config.schema import Config
+from runtime.tls import CertificateFault, load_authorities, load_pair, may_be_shown
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # The last label is no number: 10.0.0.256 is a mistyped address.
@@ -38,7 +41,20 @@ class Problem(NamedTuple):
 
 def check(config: Config, sources: Mapping[str, str]) -> None:
     """Raise ConfigError for the first problem. `sources` is as in `Loaded`."""
-    for find in (_host, _discovery, _address, _ports, _certificate, _log_files, _broker, _redis):
+    for find in (
+        _host,
+        _discovery,
+        _address,
+        _ports,
+        _certificate,
+        _log_files,
+        _broker,
+        _redis,
+        _database,
+        _sessions,
+        _auth,
+        _key,
+    ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
             section, key = path.split(".")
@@ -100,33 +116,75 @@ def _ports(config: Config) -> Problem | None:
 
 
 def _certificate(config: Config) -> Problem | None:
-    cert, key = config.http.cert_file, config.http.key_file
-    if cert and key:
-        return _pair(cert, key)
-    if cert:
-        return Problem(("HTTP.CertFile",), "needs [HTTP] KeyFile beside it")
-    if key:
-        return Problem(("HTTP.KeyFile",), "needs [HTTP] CertFile beside it")
+    http, replication = config.http, config.replication
+    if not http.cert_file and (problem := _without_tls(config)):
+        return problem
+    if http.client_cert != "none" and not http.client_ca:
+        return Problem(("HTTP.ClientCert",), f'"{http.client_cert}" needs [HTTP] ClientCA beside it')
+    for section, cert, key in (
+        ("HTTP", http.cert_file, http.key_file),
+        ("Replication", replication.cert_file, replication.key_file),
+    ):
+        if problem := _pair(section, cert, key):
+            return problem
+    for path, file in (("HTTP.ClientCA", http.client_ca), ("Replication.PeerCA", replication.peer_ca)):
+        if problem := _authorities(path, file):
+            return problem
+    section, shown = ("Replication", replication.cert_file) if replication.cert_file else ("HTTP", http.cert_file)
+    if http.client_cert == "required" and not may_be_shown(shown):
+        text = f"{shown}: for servers alone, so no node takes it from this one; [Replication] CertFile can be another"
+        return Problem((f"{section}.CertFile",), text)
     return None
 
 
-def _pair(cert: str, key: str) -> Problem | None:
-    for path, file in (("HTTP.CertFile", cert), ("HTTP.KeyFile", key)):
-        try:
-            Path(file).open("rb").close()
-        except OSError as error:
-            return Problem((path,), f"{file}: {error.strerror}")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _without_tls(config: Config) -> Problem | None:
+    """Return the first setting that says how TLS is spoken, although none is served."""
+    http, replication = config.http, config.replication
+    for path, wanted in (
+        ("HTTP.KeyFile", bool(http.key_file)),
+        ("HTTP.ClientCert", http.client_cert != "none"),
+        ("HTTP.ClientCA", bool(http.client_ca)),
+        ("PProf.TLS", config.pprof.tls),
+        ("Replication.CertFile", bool(replication.cert_file)),
+        ("Replication.KeyFile", bool(replication.key_file)),
+        ("Replication.PeerCA", bool(replication.peer_ca)),
+        ("Replication.PeerNames", bool(replication.peer_names)),
+    ):
+        if wanted:
+            return Problem((path,), "needs [HTTP] CertFile beside it")
+    return None
+
+
+def _pair(section: str, cert: str, key: str) -> Problem | None:
+    """Return what is wrong with a certificate and its key, if anything."""
+    if not cert and not key:
+        return None
+    if not key:
+        return Problem((f"{section}.CertFile",), f"needs [{section}] KeyFile beside it")
+    if not cert:
+        return Problem((f"{section}.KeyFile",), f"needs [{section}] CertFile beside it")
     try:
-        context.load_verify_locations(cert)  # load_cert_chain reports a bad certificate and a bad key alike
-    except ssl.SSLError:
-        return Problem(("HTTP.CertFile",), f"{cert}: not a certificate in PEM form")
+        load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), cert, key)
+    except OSError as error:
+        return Problem((_blamed(section, str(error.filename), key),), f"{error.filename}: {error.strerror}")
+    except CertificateFault as fault:
+        return Problem((_blamed(section, str(fault).partition(": ")[0], key),), str(fault))
+    return None
+
+
+def _blamed(section: str, file: str, key: str) -> str:
+    return f"{section}.KeyFile" if file == key else f"{section}.CertFile"
+
+
+def _authorities(path: str, file: str) -> Problem | None:
+    if not file:
+        return None
     try:
-        context.load_cert_chain(cert, key, password="")  # without a password it would ask the terminal for one
-    except ssl.SSLError as error:
-        mismatch = "MISMATCH" in (error.reason or "")
-        text = f"not the key of {cert}" if mismatch else "not a private key in PEM form without a passphrase"
-        return Problem(("HTTP.KeyFile",), f"{key}: {text}")
+        load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file)
+    except OSError as error:
+        return Problem((path,), f"{file}: {error.strerror}")
+    except CertificateFault as fault:
+        return Problem((path,), str(fault))
     return None
 
 
@@ -167,3 +225,64 @@ def _redis(config: Config) -> Problem | None:
     if not url or re.match(r"(rediss?|unix)://", url):
         return None
     return Problem(("Sockets.RedisUrl",), "expected a URL such as redis://host:6379/0, or rediss:// or unix://")
+
+
+def _auth(config: Config) -> Problem | None:
+    for entry in config.auth.operate_from:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            expected = "expected networks or addresses (10.0.0.0/8, fd00::/8, 10.0.0.7)"
+            return Problem(("Auth.OperateFrom",), f"{expected}, got {shown(entry)}: {error}")
+    discovery = config.discovery
+    peers = discovery.host or discovery.hosts or discovery.class_path
+    proved = config.replication.secret or config.replication.key or config.http.client_cert != "none"
+    if config.auth.required and peers and not proved:
+        return Problem(
+            ("Auth.Required", "Replication.Secret"),
+            "needs [Replication] Secret or Key, or [HTTP] ClientCert: an address alone lets in no peer",
+        )
+    return None
+
+
+def _database(config: Config) -> Problem | None:
+    if not config.web.database:
+        return None
+    paths = ("Web.Database",)
+    try:
+        url = parse_database_url(config.web.database)
+    except ValueError as error:
+        return Problem(paths, str(error))
+    if problem := _database_files(url):
+        return Problem(paths, problem)
+    if importlib.util.find_spec("psycopg") is None:
+        return Problem(paths, "needs psycopg, the extra `postgres`: pip install 'psycopg[binary]'")
+    return None
+
+
+def _database_files(url: DatabaseUrl) -> str:
+    """Return which file of the URL is wrong, empty if none is."""
+    for name in FILES:
+        file = url.options.get(name, "")
+        if not file or (name, file) == ("sslrootcert", "system"):
+            continue
+        try:
+            Path(file).open("rb").close()
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+    if url.options.get("sslmode") in VERIFYING and not url.options.get("sslrootcert"):
+        return "sslmode: to verify the server, name its authority: sslrootcert=FILE, or sslrootcert=system"
+    return ""
+
+
+def _sessions(config: Config) -> Problem | None:
+    if config.web.session_idle_seconds <= config.web.session_max_seconds:
+        return None
+    return Problem(("Web.SessionIdle", "Web.SessionMax"), "[Web] SessionIdle is longer than SessionMax")
+
+
+def _key(config: Config) -> Problem | None:
+    key = config.replication.key
+    if not key or (key.isascii() and key.isprintable() and " " not in key):
+        return None
+    return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")

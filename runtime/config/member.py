@@ -19,7 +19,9 @@ from runtime.config.error import shown
 from runtime.config.schema import Config
 
 # They hold a key or a password. No error and no report shows them.
-SECRETS = frozenset({"Web.SecretKey", "Celery.Broker", "Replication.Secret", "Sockets.RedisUrl"})
+SECRETS = frozenset(
+    {"Web.SecretKey", "Web.Database", "Celery.Broker", "Replication.Secret", "Replication.Key", "Sockets.RedisUrl"}
+)
 
 
 class Member(Struct, frozen=True):

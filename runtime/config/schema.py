@@ -30,10 +30,14 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Port = field(default=8080, name="Port")
     cert_file: str = field(default="", name="CertFile")
     key_file: str = field(default="", name="KeyFile")
+    # Signs the certificates of those who call. "optional" lets in callers without one, "required" does not: not even
+    # probes, which have none.
+    client_ca: str = field(default="", name="ClientCA")
+    client_cert: Literal["none", "optional", "required"] = field(default="none", name="ClientCert")
     # One body: 10,000 operations of a batch are about 1.5 MB.
     max_body_bytes: Positive = field(default=4 * 1024 * 1024, name="MaxBodyBytes")
     max_header_bytes: Positive = field(default=32 * 1024, name="MaxHeaderBytes")
-    # From a request's first byte to its last: what a slow or vanished client may hold.
+    # From a request's first byte to its last, and for a TLS handshake: what a slow or vanished client may hold.
     read_timeout_seconds: PositiveSeconds = field(default=10.0, name="ReadTimeout")
     # A kept connection without a request. Longer than gateway pools keep theirs, so that they close first.
     idle_timeout_seconds: PositiveSeconds = field(default=600.0, name="IdleTimeout")
@@ -51,6 +55,8 @@ class PProfSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     enable: bool = field(default=True, name="Enable")
     host: str = field(default="127.0.0.1", name="Host")
     port: Port = field(default=8081, name="Port")
+    # With the certificate of [HTTP], and the certificates of clients that it asks for.
+    tls: bool = field(default=False, name="TLS")
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,6 +153,16 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_idle_connections: Positive = field(default=1024, name="MaxIdleConns")
     # Lets in peers whose addresses discovery does not know, for example behind address translation.
     secret: str = field(default="", name="Secret")
+    # What this node shows to peers that ask for a certificate, if it is another than that of [HTTP].
+    cert_file: str = field(default="", name="CertFile")
+    key_file: str = field(default="", name="KeyFile")
+    # Signs what peers show when they are called; empty: [HTTP] ClientCA.
+    peer_ca: str = field(default="", name="PeerCA")
+    # A certificate makes its holder a peer if it has one of these names; empty: whatever its names. To be set where
+    # one authority signs for nodes and for others.
+    peer_names: tuple[str, ...] = field(default=(), name="PeerNames")
+    # A key with the scope `replicate`, which peers that know it let in from any address. It is sent as it is: use TLS.
+    key: str = field(default="", name="Key")
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")
@@ -217,6 +233,8 @@ class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     # True: every call needs a key or a log-in, also from this machine. /livez, /readyz and /version stay open.
     required: bool = field(default=False, name="Required")
+    # Keys by their digests, one file for all nodes, beside those of the database. Read again when it changes.
+    keys_file: str = field(default="", name="KeysFile")
     # Networks whose addresses may change the node without a key. Name no proxy's: everybody behind it would be in.
     operate_from: tuple[str, ...] = field(default=(), name="OperateFrom")
     # This machine may change the node without a key, unless a proxy passes the call on.
@@ -226,10 +244,21 @@ class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Django's side, and the names of the node."""
 
+    # Accounts, sessions and the admin's log of all nodes. Empty: SQLite in DataDir, of this node alone.
+    database: str = field(default="", name="Database")
+    # With a Database and without a key of its own, the key is kept there, so that all nodes have the same.
     secret_key: str = field(default="", name="SecretKey")
     # Names that public DNS could give, in `Host`. All others are fine: edge/hosts.py.
     allowed_hosts: tuple[str, ...] = field(default=(), name="AllowedHosts")
     tls_proxy: bool = field(default=False, name="TLSProxy")
+    # A log-in without a page asked for ends after the first, any log-in after the second.
+    session_idle_seconds: PositiveSeconds = field(default=2 * 3600.0, name="SessionIdle")
+    session_max_seconds: PositiveSeconds = field(default=12 * 3600.0, name="SessionMax")
+    # Wrong passwords of one account from one address; four times as many of one account, and from one address.
+    log_in_tries: Annotated[int, Meta(ge=1, le=1000)] = field(default=5, name="LogInTries")
+    log_in_pause_seconds: PositiveSeconds = field(default=15 * 60.0, name="LogInPause")
+    # Browsers that had a page over TLS take nothing else from this host for so long.
+    hsts_seconds: Seconds = field(default=3600.0, name="HSTS")
     # Pages that are made at a time. Making one is computing: two at a time are no sooner done than one after the other,
     # and calls wait longer for the interpreter: nine of ten, under a flood on a busy machine, 20 ms for 9.
     page_threads: Annotated[int, Meta(ge=1, le=64)] = field(default=1, name="PageThreads")

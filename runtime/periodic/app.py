@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from celery import Celery
 from django.utils.module_loading import autodiscover_modules
-from kombu.transport import redis
 
 from runtime.config.error import ConfigError
 from runtime.config.schema import Config
 from runtime.periodic.runs import TrackedTask
 
+# By name, because most nodes have no Redis, and its client is a twentieth of what a start takes. Kombu's Sentinel
+# has another transport.
+PLAIN_REDIS: Final = ("kombu.transport.redis", "Transport")
 CAREFUL_REDIS: Final = "runtime.periodic.careful_redis:CarefulTransport"  # by name, because workers report it as JSON
 # Without a host Celery warns at each start.
 _URLS: Final = {"memory://": "memory://localhost/"}
@@ -46,7 +48,7 @@ def build_app(config: Config, node_name: str) -> Celery:
     try:
         found = app.connection_for_write().transport
         transport: str = found.driver_type
-        is_plain_redis = type(found) is redis.Transport  # its Sentinel has a transport of its own
+        is_plain_redis = (type(found).__module__, type(found).__name__) == PLAIN_REDIS
     except (ImportError, KeyError, ValueError) as error:
         # Not the URL itself: it may hold a password.
         raise ConfigError(f"[Celery] Broker: {error.args[0] if error.args else error!r}") from None

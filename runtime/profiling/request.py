@@ -11,7 +11,7 @@ import io
 import logging
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from threading import Event
@@ -22,6 +22,9 @@ from runtime.profiling.endpoints import PPROF, TEXT, Endpoints, ProfileRefused
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+# Returns status and reason of a refusal, None to let a request in. It gets the target, the fields and the address.
+Guard = Callable[[bytes, Sequence[tuple[bytes, bytes]], str], tuple[int, str] | None]
 
 # How long a client may take to read its answer.
 _WRITE_SECONDS = 30.0
@@ -50,13 +53,17 @@ class _Head(io.RawIOBase):
 class ProfilingRequest(BaseHTTPRequestHandler):
     """Answers one connection while it is constructed, as `socketserver` does it.
 
+    `guard` decides who is let in.
     `read_seconds` is the time limit from the start of the connection to the last byte of the head.
     """
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, endpoints: Endpoints, stopping: Event, read_seconds: float, *connection: Any) -> None:
+    def __init__(
+        self, endpoints: Endpoints, guard: Guard, stopping: Event, read_seconds: float, *connection: Any
+    ) -> None:
         self._endpoints = endpoints
+        self._guard = guard
         self._stopping = stopping
         self._read_seconds = read_seconds
         super().__init__(*connection)
@@ -82,6 +89,10 @@ class ProfilingRequest(BaseHTTPRequestHandler):
 
     def _answer(self) -> tuple[int, dict[str, str], bytes | None]:
         """Return status, headers and body; for HEAD the body is None."""
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        refusal = self._guard(self.path.encode("latin-1"), fields, self.client_address[0])
+        if refusal is not None:
+            raise ProfileRefused(*refusal)
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             raise ProfileRefused(413, "a request here has no body")
         try:
@@ -120,6 +131,8 @@ class ProfilingRequest(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", "Bearer")
         if body is not None:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -20,8 +20,9 @@ from typing import Any, cast
 from runtime.profiling.cpu import CpuSampler
 from runtime.profiling.endpoints import INDEX, Endpoints
 from runtime.profiling.heap import HeapTracer
-from runtime.profiling.request import ProfilingRequest
+from runtime.profiling.request import Guard, ProfilingRequest
 from runtime.profiling.threads import ThreadDump
+from runtime.tls import Renewed
 
 # One CPU profile, one heap window, and a few quick requests.
 _MAX_CONNECTIONS = 8
@@ -45,11 +46,15 @@ class _Listener(ThreadingMixIn, TCPServer):
     daemon_threads = True
     request_queue_size = 16
 
-    def __init__(self, host: str, port: int, handler: Any, max_connections: int) -> None:
+    def __init__(
+        self, host: str, port: int, handler: Any, max_connections: int, tls: Renewed | None, read_seconds: float
+    ) -> None:
         # Raises OSError for a name that does not resolve, as binding does for a port in use.
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         self.address_family = family
         self._max_connections = max_connections
+        self._tls = tls
+        self._read_seconds = read_seconds
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         super().__init__(cast("tuple[str, int]", address), handler)
@@ -61,8 +66,19 @@ class _Listener(ThreadingMixIn, TCPServer):
                 return True
         with suppress(OSError):
             request.setblocking(False)
-            request.sendall(_BUSY)
+            if self._tls is None:
+                request.sendall(_BUSY)
         return False
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer one request, on its own thread. Raises OSError where no TLS can be agreed on in time."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(self._read_seconds)
+        # A second descriptor of the same connection: the first is the one that is kept in the set, and closed.
+        with self._tls.context.wrap_socket(request.dup(), server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
 
     def close_request(self, request: Any) -> None:
         super().close_request(request)
@@ -88,19 +104,27 @@ class _Listener(ThreadingMixIn, TCPServer):
 
 
 class ProfilingServer:
-    """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name."""
+    """Serves profiles on `host`:`port`. Port 0 takes a free one. Viewers show `program` as the process's name.
+
+    `guard` decides who is let in.
+    `tls`: makes connections TLS; None: they are not.
+    """
 
     def __init__(
         self,
         host: str,
         port: int,
         *,
+        guard: Guard = lambda target, fields, client: None,
         program: str = "metadata-center",
         read_seconds: float = 5.0,
         max_connections: int = _MAX_CONNECTIONS,
+        tls: Renewed | None = None,
     ) -> None:
+        self._tls = tls
         self._host = host
         self._port = port
+        self._guard = guard
         self._program = program
         self._read_seconds = read_seconds
         self._max_connections = max_connections
@@ -116,8 +140,10 @@ class ProfilingServer:
             threads=ThreadDump(program=self._program),
         )
         self._stopping.clear()
-        handler = partial(ProfilingRequest, endpoints, self._stopping, self._read_seconds)
-        self._listener = _Listener(self._host, self._port, handler, self._max_connections)
+        handler = partial(ProfilingRequest, endpoints, self._guard, self._stopping, self._read_seconds)
+        self._listener = _Listener(
+            self._host, self._port, handler, self._max_connections, self._tls, self._read_seconds
+        )
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(_POLL_SECONDS,), name="profiling", daemon=True
         )
@@ -144,4 +170,4 @@ class ProfilingServer:
     def url(self) -> str:
         """The index page's address."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}{INDEX}"
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}{INDEX}"

@@ -73,6 +73,6 @@ def test_calls_stay_fast_while_200_clients_flood_log_in_and_pages(
     slowness = max(1.0, quiet[len(quiet) * 99 // 100] / 0.001)
     assert flooded[len(flooded) * 99 // 100] <= 0.010 * slowness
     assert threads < 30
-    assert statuses[503] > 0
+    assert statuses[429] > 0  # all of them are one client
     assert statuses[200] > 0
-    assert b"metadata_center_pages_refused_total" in metrics
+    assert b'metadata_center_quota_refused_total{limit="pages"}' in metrics

@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class PageGone(Exception):

@@ -68,6 +68,6 @@ def site(node: PartialNode) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(60)
             threads.close()
             assert not thread.is_alive()

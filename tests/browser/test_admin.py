@@ -5,7 +5,6 @@ nothing that keeps people with screen readers out."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import axe_core_python
 import pytest
 
 from tests.browser.chromium import Tab
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "correct horse battery staple"
@@ -42,7 +41,8 @@ MOST_SEEN = ("", "loadstats/request/", "loadstats/engine/forget_engine/?cluster=
 
 def manage(folder: Path, *words: str, **environment: str) -> None:
     environment |= {"METADATA_CENTER_NODE_DATA_DIR": str(folder)}
-    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env={**os.environ, **environment}, check=True)
+    inherited = inherited_environment(covered=False)
+    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=inherited | environment, check=True)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ class Console(ClusterNode):
 
     def add_many(self, cluster: str, engines: int, requests: int = 1) -> None:
         """Requests on each of many engines."""
-        connection = HTTPConnection(self.address, self.port, timeout=10)
+        connection = HTTPConnection(self.address, self.port, timeout=30)
         for number in range(engines * requests):
             self._added += 1
             engine = number % engines
@@ -324,7 +324,7 @@ def source(tab: Tab) -> str:
 
 
 def see(tab: Tab, words: str) -> None:
-    wait(lambda: words in source(tab), words, 10)
+    wait(lambda: words in source(tab), words)
 
 
 @pytest.mark.parametrize("path", PAGES)

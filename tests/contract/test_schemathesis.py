@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 
 CONFIG = "tests/contract/schemathesis.toml"
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
@@ -31,6 +31,7 @@ def schemathesis(node: NodeProcess, document: Path, *options: str) -> subprocess
     return subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, *target, *options],
         cwd=ROOT,
+        env=inherited_environment(covered=False),
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from redis import Redis as Client
 from runtime.config import Config, schema
 from runtime.health import PartState
 from runtime.periodic import EmbeddedCelery, PeriodicTask, build_app
+from tests.nodes import inherited_environment
 from tests.ports import free_port
 
 REDIS = shutil.which("redis-server")
@@ -208,14 +208,14 @@ def test_flower_sees_the_worker_and_its_tasks(redis: Redis, make_node: Callable[
         flower = subprocess.Popen(
             f"{sys.executable} -m celery --broker {redis.url} flower --address=127.0.0.1 --port={port}".split(),
             cwd=tmp_path,
-            env={**os.environ, "FLOWER_UNAUTHENTICATED_API": "true"},
+            env={**inherited_environment(covered=False), "FLOWER_UNAUTHENTICATED_API": "true"},
             stdout=log,
             stderr=log,
         )
 
     def ask(path: str) -> dict[str, dict[str, object]]:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/api/{path}", timeout=5) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/api/{path}", timeout=30) as answer:
                 found: dict[str, dict[str, object]] = json.load(answer)
                 return found
         except (URLError, OSError):
@@ -241,7 +241,7 @@ def test_flower_sees_the_worker_and_its_tasks(redis: Redis, make_node: Callable[
     finally:
         flower.terminate()
         try:
-            flower.wait(10)
+            flower.wait(60)
         except subprocess.TimeoutExpired:
             flower.kill()
             flower.wait()

@@ -406,7 +406,7 @@ def serving(server: OldNode) -> Iterator[OldNode]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 def peer_at(node: ClusterNode, port: int) -> dict[str, object]:

@@ -18,7 +18,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.config import load
-from tests.nodes import ROOT, running_node
+from tests.nodes import ROOT, NodeProcess, running_node
 
 DEPLOY = ROOT / "deploy"
 PROMTOOL = shutil.which("promtool")
@@ -78,16 +78,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scrape(folder: Path) -> Iterator[Scrape]:
-    """Of a node that has answered every load call."""
+def node(folder: Path) -> Iterator[NodeProcess]:
     with running_node(folder) as node:
-        body = {"cluster": "c", "request_id": "r", "ip": "10.0.0.1", "prompt_length": 1}
-        assert node.call("POST", "/v1/load/stats", body)[0] == 200
-        assert node.call("DELETE", "/v1/load/prompt", {"request_id": "r"})[0] == 200
-        assert node.call("DELETE", "/v1/load/stats?domain=d", {"request_id": "r"})[0] == 200
-        status, _, text = node.call("GET", "/metrics")
-        assert status == 200
-        yield Scrape(text.decode())
+        yield node
+
+
+@pytest.fixture(scope="module")
+def scrape(node: NodeProcess) -> Scrape:
+    """Of a node that has answered every load call."""
+    body = {"cluster": "c", "request_id": "r", "ip": "10.0.0.1", "prompt_length": 1}
+    assert node.call("POST", "/v1/load/stats", body)[0] == 200
+    assert node.call("DELETE", "/v1/load/prompt", {"request_id": "r"})[0] == 200
+    assert node.call("DELETE", "/v1/load/stats?domain=d", {"request_id": "r"})[0] == 200
+    status, _, text = node.call("GET", "/metrics")
+    assert status == 200
+    return Scrape(text.decode())
 
 
 @pytest.mark.parametrize("expression", [*dashboard_expressions(), *alert_expressions()])
@@ -115,14 +120,13 @@ def test_the_operations_guide_lists_exactly_the_metrics_of_a_node(scrape: Scrape
     assert told == own
 
 
-def test_the_probes_and_the_health_check_ask_paths_that_answer_200(tmp_path: Path) -> None:
+def test_the_probes_and_the_health_check_ask_paths_that_answer_200(node: NodeProcess) -> None:
     pod = statefulset()["spec"]["template"]["spec"]
     paths = {pod["containers"][0][f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     containerfile = (DEPLOY / "Containerfile").read_text()
     paths |= set(re.findall(r"urlopen\('http://127\.0\.0\.1:8080(/\w+)'", containerfile))
     assert paths == {"/livez", "/readyz"}
-    with running_node(tmp_path) as node:
-        assert {node.call("GET", path)[0] for path in paths} == {200}
+    assert {node.call("GET", path)[0] for path in paths} == {200}
 
 
 def test_kubernetes_sets_what_the_node_knows_and_gives_it_time_to_stop() -> None:
@@ -135,6 +139,84 @@ def test_kubernetes_sets_what_the_node_knows_and_gives_it_time_to_stop() -> None
     assert pod["enableServiceLinks"] is False
     waited = float(container["lifecycle"]["preStop"]["exec"]["command"][-1])
     assert pod["terminationGracePeriodSeconds"] >= waited + config.http.drain_timeout_seconds + STOP_SECONDS
+
+
+def allowed(direction: str, pod: dict[str, str], namespace: dict[str, str] | None, port: int) -> bool:
+    """Whether the policy lets a pod of another namespace, or of the nodes' own (None), in at a port, or be reached."""
+    rules = policy()["spec"][direction]
+    sides = {"ingress": "from", "egress": "to"}
+    return any(
+        any(selects(peer, pod, namespace) for peer in rule[sides[direction]])
+        and port in {each["port"] for each in rule["ports"]}
+        for rule in rules
+    )
+
+
+def selects(peer: dict[str, Any], pod: dict[str, str], namespace: dict[str, str] | None) -> bool:
+    """Whether an entry of `from` or `to` is for a pod. An entry without a namespace selector is for the own one."""
+    assert peer.keys() <= {"podSelector", "namespaceSelector"}
+    if "namespaceSelector" in peer:
+        if namespace is None or not fits(peer["namespaceSelector"], namespace):
+            return False
+    elif namespace is not None:
+        return False
+    return fits(peer["podSelector"], pod)
+
+
+def fits(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+    assert selector
+    assert all(each["operator"] == "In" for each in selector.get("matchExpressions", ()))
+    exact = selector.get("matchLabels", {}).items() <= labels.items()
+    return exact and all(labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ()))
+
+
+def policy() -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / "networkpolicy.yaml").read_text()))
+
+
+NODE = {"app.kubernetes.io/name": "metadata-center"}
+GATEWAY, OPERATOR = {"metadata-center/client": "gateway"}, {"metadata-center/client": "operator"}
+PROMETHEUS = {"app.kubernetes.io/name": "prometheus"}
+CLIENTS, MONITORING = {"metadata-center/clients": "allowed"}, {"kubernetes.io/metadata.name": "monitoring"}
+DNS, SYSTEM = {"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "namespace", "may"),
+    [
+        (NODE, None, True),
+        (GATEWAY, None, True),
+        (OPERATOR, None, True),
+        (GATEWAY, CLIENTS, True),
+        (OPERATOR, CLIENTS, True),
+        (PROMETHEUS, MONITORING, True),
+        ({}, None, False),
+        ({"app": "web"}, CLIENTS, False),
+        (GATEWAY, {}, False),
+        (GATEWAY, MONITORING, False),
+        (NODE, {}, False),
+        (PROMETHEUS, None, False),
+        ({}, MONITORING, False),
+    ],
+)
+def test_the_network_policy_lets_in_nodes_gateways_operators_and_prometheus(
+    pod: dict[str, str], namespace: dict[str, str] | None, may: bool
+) -> None:
+    assert allowed("ingress", pod, namespace, 8080) is may
+    assert not allowed("ingress", pod, namespace, 8081)  # profiles
+
+
+def test_the_network_policy_is_for_the_nodes_and_their_ports() -> None:
+    spec, pod = policy()["spec"], statefulset()["spec"]["template"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert NODE.items() <= pod["metadata"]["labels"].items()
+    assert {port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]} == {8080}
+    assert allowed("egress", NODE, None, 8080)
+    assert allowed("egress", DNS, SYSTEM, 53)
+    assert not allowed("egress", {}, None, 8080)
+    assert not allowed("egress", {}, {}, 443)
 
 
 def test_compose_gives_the_node_time_to_stop_and_mounts_what_is_there() -> None:

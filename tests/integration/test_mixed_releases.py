@@ -7,6 +7,7 @@ Real processes. The first release comes out of git's history; without that the t
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -184,3 +185,48 @@ def test_a_cluster_is_replaced_node_by_node(first_release: Path, tmp_path: Path,
     with running_cluster(tmp_path, 3, source=source, environment=patient) as cluster:
         for place in range(3):
             replace(cluster, place, target, f"step{place}")
+
+
+def shown(carried: bytearray) -> set[bytes]:
+    """By which headers a node has shown that it knows the secret."""
+    return set(re.findall(rb"\r\n(X-Replica-\w+): ", bytes(carried)))
+
+
+def test_the_secret_is_in_the_clear_only_while_the_first_release_is_there(first_release: Path, tmp_path: Path) -> None:
+    carried: dict[tuple[int, int], bytearray] = {}
+
+    def prepare(cluster: Cluster) -> None:
+        cluster.nodes[0].source = first_release
+        for pair, wire in cluster.wires.items():
+            carried[pair] = wire.recorded = bytearray()
+            wire.seen_from = "127.0.0.9"  # as behind address translation: only the secret says who calls
+
+    patient = {"REPLICA_SECRET": "a long secret", "REPLICA_CLIENT_REQUEST_TIMEOUT": "5s"}
+    with running_cluster(tmp_path, 2, wires=True, environment=patient, prepare=prepare) as cluster:
+        old, new = cluster.nodes
+        new.stop()
+        new.set(METADATA_CENTER_AUTH_TRUST_LOOPBACK="false")  # which the first release does not know
+        new.start()
+        cluster.wait_ready()
+        wait(cluster.connected, "the two releases are connected")
+        old.add("by-the-old")
+        new.add("by-the-new")
+        cluster.wait_live("by-", ["by-the-old", "by-the-new"])
+        wait(lambda: shown(carried[1, 0]) == {b"X-Replica-Secret"}, "the new one shows the old one the secret")
+        assert shown(carried[0, 1]) == {b"X-Replica-Secret"}
+        assert "it sends the secret in the clear" in new.output()
+        assert "is sent the secret in the clear" in new.output()
+
+        old.stop()
+        old.source = ROOT
+        old.set(METADATA_CENTER_AUTH_TRUST_LOOPBACK="false")
+        for each in carried.values():
+            each.clear()
+        old.start()
+        cluster.wait_ready()
+        wait(cluster.connected, "two of this release are connected")
+        old.add("by-the-replaced")
+        cluster.wait_live("by-", ["by-the-old", "by-the-new", "by-the-replaced"])
+        for each in carried.values():
+            assert shown(each) == {b"X-Replica-Proof"}
+            assert b"a long secret" not in bytes(each)

@@ -337,7 +337,7 @@ def test_what_fails_inside_is_logged_and_answered(
 
 
 def test_what_fails_outside_of_a_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with _Listener("127.0.0.1", 0, None, 1) as listener:
+    with _Listener("127.0.0.1", 0, None, 1, None, 1.0) as listener:
         try:
             int("the outside")
         except ValueError:

@@ -29,7 +29,7 @@ ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
 def ask(address: str, port: int, method: str, target: str, body: object = None) -> tuple[int, Any]:
     """Status and data; status 0 where nobody answers."""
-    connection = HTTPConnection(address, port, timeout=10)
+    connection = HTTPConnection(address, port, timeout=30)
     try:
         connection.request(method, target, None if body is None else msgspec.json.encode(body))
         response = connection.getresponse()
@@ -141,6 +141,6 @@ def test_it_stops_cleanly_while_its_nodes_still_start(cluster: NodeProcess) -> N
 def test_it_names_a_bad_argument(option: str, value: str, most: int, tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "run_cluster", option, value]
     environment = {**os.environ, "METADATA_CENTER_NODE_DATA_DIR": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 2
     assert f"argument {option}: expected a whole number from 1 to {most}, got '{value}'" in done.stderr

@@ -19,20 +19,18 @@ from time import sleep
 import msgspec
 import pytest
 
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 from tests.ports import free_port
 
 PASSWORD = "long enough and of no one"
 FREE_PORTS = "[HTTP]\nHost = '127.0.0.1'\nPort = 0\n[PProf]\nPort = 0\n"
 
 
-def manage(*words: str, covered: bool = True, **environment: str) -> subprocess.Popen[str]:
+def manage(*words: str, covered: bool = False, **environment: str) -> subprocess.Popen[str]:
     """A command as a user starts it in a checkout, with nothing of ours in its environment; seen by coverage or not."""
-    dropped = ("METADATA_CENTER",) if covered else ("METADATA_CENTER", "COVERAGE_")
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), *words],
-        env=inherited | environment,
+        env=inherited_environment(covered=covered) | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -42,8 +40,8 @@ def manage(*words: str, covered: bool = True, **environment: str) -> subprocess.
 
 def done(*words: str, **environment: str) -> str:
     """What a command says that ends well."""
-    process = manage(*words, **environment)
-    output, _ = process.communicate(timeout=60)
+    process = manage(*words, covered=True, **environment)
+    output, _ = process.communicate(timeout=100)
     assert process.returncode == 0, output
     return output
 
@@ -117,8 +115,8 @@ def test_a_command_uses_the_folder_of_its_file_and_migrates_it(name: str, tmp_pa
 
 def test_many_commands_and_a_node_at_once_migrate_a_new_folder_once(tmp_path: Path) -> None:
     file = configuration(tmp_path)
-    processes = [manage("dumpdata", "-c", file, "auth.group") for _ in range(3)]
-    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {})
+    processes = [manage("dumpdata", "-c", file, "auth.group") for _ in range(2)]
+    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {}, covered=False)
     try:
         for process in processes:
             output, _ = process.communicate(timeout=100)
@@ -133,17 +131,16 @@ def test_many_commands_and_a_node_at_once_migrate_a_new_folder_once(tmp_path: Pa
 
 def test_a_second_node_in_one_folder_stops_with_one_line_and_commands_work_beside_the_first(tmp_path: Path) -> None:
     file = configuration(tmp_path)
-    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {})
+    node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {}, covered=False)
     try:
         node.port = int(node.wait_for("  API ").split(":")[-1].split("/")[0])
         second = manage("run", "-c", file)
-        said, _ = second.communicate(timeout=60)
+        said, _ = second.communicate(timeout=100)
         assert second.returncode == 2
         expected = f"metadata-center: [Node] DataDir: {tmp_path / 'data'} is in use by another node "
         assert said.startswith(f"{expected}(process {node.process.pid} on ")
         assert said.count("\n") == 1
-        for name in ("createsuperuser", "migrate"):
-            COMMANDS[name](file)
+        COMMANDS["createsuperuser"](file)
         assert node.call("GET", "/admin/login/")[0] == 200
         files = [path for path in (tmp_path / "data").iterdir() if path.name.startswith("people.sqlite3")]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
@@ -160,7 +157,7 @@ def test_a_node_whose_accounts_can_not_be_read_counts_load_all_the_same(tmp_path
         assert any("ERROR" in line and "cannot open people's accounts in" in line for line in node.output)
         assert node.call("POST", "/v1/load/stats", {"cluster": "c", "request_id": "r", "ip": "10.0.0.1"})[0] == 200
     failed = manage("ensure_admin", METADATA_CENTER_NODE_DATA_DIR=str(tmp_path))
-    said, _ = failed.communicate(timeout=60)
+    said, _ = failed.communicate(timeout=100)
     assert (failed.returncode, said.count("\n")) == (2, 1)
     assert said.startswith("metadata-center: [Node] DataDir: cannot open people's accounts in ")
 
@@ -170,7 +167,7 @@ def interrupted(folder: Path, cpu_seconds: float, *words: str) -> tuple[int, str
     folder.mkdir()
     file = configuration(folder)
     # Coverage would start before our first line, and Ctrl-C in it is a traceback.
-    process = manage("-c", file, *words, covered=False)
+    process = manage("-c", file, *words)
     while process.poll() is None and cpu_time(process.pid) < cpu_seconds:
         sleep(0.002)  # between two looks, not in place of one
     process.send_signal(signal.SIGINT)

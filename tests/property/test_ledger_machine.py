@@ -172,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=60 * EXAMPLES, stateful_step_count=40, deadline=None)
 
 CALLS = st.lists(
     st.tuples(st.sampled_from(["add", "first_token", "done", "tokens"]), IDS, TOKENS), min_size=1, max_size=8

@@ -208,7 +208,7 @@ moves = st.lists(
 
 
 @given(moves, st.randoms(use_true_random=False), st.sampled_from([0, 64]))
-@settings(deadline=None, max_examples=100 * EXAMPLES)
+@settings(deadline=None, max_examples=50 * EXAMPLES)
 def test_whatever_came_before_a_pick_is_one_of_the_best(
     those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random, listed: int
 ) -> None:

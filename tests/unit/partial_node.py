@@ -16,6 +16,7 @@ from edge.caller import Scope
 from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.errors import InvalidInput
+from edge.quotas import Quotas
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from kvcache.part import KVCache
@@ -31,11 +32,12 @@ from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.waits import Waits
 from metadata_center import __version__
+from metadata_center.clients import ClientHandlers
 from metadata_center.log_level import LogHandlers
 from metadata_center.status import StatusHandlers
 from replication import paths
 from replication.part import Replication
-from runtime.config.schema import Config, HttpSettings
+from runtime.config.schema import Config, HttpSettings, QuotasSettings
 from runtime.health import Health, PartState
 from runtime.identity import Identity
 from runtime.logs import Logs
@@ -199,6 +201,7 @@ class PartialNode:
             self.replica,
             LogHandlers(logs),
             StatusHandlers(self.health),
+            ClientHandlers(Quotas(QuotasSettings())),
         )
         table = Table(route for part in handlers for route in part.routes())
         self.trail = FakeTrail()

@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import uvloop
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from loadstats.replay.credentials import CredentialsFault, ReplayCredentials, read_key
 from loadstats.replay.engines import MAX_ENGINES, ServiceTimes
 from loadstats.replay.sample import sample_trace
 from loadstats.replay.trace import TraceError, TraceRequest, read_trace
@@ -74,6 +75,10 @@ class Command(BaseCommand):
         )
         add("--checkpoint-every", type=_factor, default="1", metavar="SECONDS", help="compare so often [1]")
         add("--limit", type=_whole(1, None), metavar="N", help="play the first N requests only")
+        add("--ca", type=Path, metavar="FILE", help="authorities that sign the nodes' certificates [the system's]")
+        add("--cert", type=Path, metavar="FILE", help="certificate to show to the nodes, with its chain")
+        add("--cert-key", type=Path, metavar="FILE", help="its private key [in the certificate's file]")
+        add("--key-file", type=Path, metavar="FILE", help="file whose last word is a key with the scopes read,write")
         add("--allow-errors", action="store_true", help="exit with 0 in spite of errors, where nothing differs")
         add("--seed", type=_whole(0, None), default="0", metavar="N", help="seed of every choice made [0]")
 
@@ -108,6 +113,7 @@ class Command(BaseCommand):
             checkpoint_seconds=options["checkpoint_every"],
             service=ServiceTimes(speed=options["engine_speed"]),
             allow_errors=options["allow_errors"],
+            credentials=_credentials(options),
         )
         self.stdout.ending = ""  # rich ends its lines itself
         out = cast(IO[str], self.stdout)
@@ -146,6 +152,19 @@ def _trace(path: Path | None, seed: int) -> list[TraceRequest]:
         return read_trace(path)
     except TraceError as error:
         raise CommandError(f"--trace: {error}", returncode=2) from error
+
+
+def _credentials(options: Mapping[str, Any]) -> ReplayCredentials:
+    if options["cert_key"] and not options["cert"]:
+        raise CommandError("--cert-key: needs --cert beside it", returncode=2)
+    try:
+        key = read_key(options["key_file"]) if options["key_file"] else ""
+        credentials = ReplayCredentials(options["ca"], options["cert"], options["cert_key"], key)
+        if options["ca"] or options["cert"]:
+            credentials.context  # noqa: B018 files are read before the first call
+    except CredentialsFault as error:
+        raise CommandError(str(error), returncode=2) from error
+    return credentials
 
 
 def _whole(least: int, most: int | None) -> Callable[[str], int]:

@@ -16,13 +16,14 @@ from django.urls import get_resolver
 
 from edge.server import NodeServer, listen, raise_file_limit
 from metadata_center import __version__
-from metadata_center.accounts import bring_up_to_date
+from metadata_center.accounts.migration import bring_up_to_date
 from metadata_center.configuration import log_notes
 from metadata_center.interrupts import let_interrupts_end_the_process
 from metadata_center.node import Node
 from runtime.config import Config, ConfigError
 from runtime.data_folder import DataFolder
 from runtime.logs import configure
+from runtime.tls import CertificateFault
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,14 @@ class Command(BaseCommand):
             logs = configure(config.log)
             log_notes(settings.LOADED)
             try:
-                bring_up_to_date(folder)
+                if not config.web.database:  # else the node's part does so, as often as it takes
+                    bring_up_to_date(folder)
             except ConfigError as error:  # accounts are for pages; the load can be counted without
                 logger.error("%s; pages that need an account will fail", error)  # noqa: TRY400 one line says it
-            node = Node(config, logs, listener.getsockname()[1])
+            try:
+                node = Node(config, logs, listener.getsockname()[1])
+            except CertificateFault as fault:  # since the configuration was checked
+                raise ConfigError(f"[HTTP] {fault}") from None
             server = NodeServer(
                 config,
                 node.application(),
@@ -59,6 +64,8 @@ class Command(BaseCommand):
                 flush=node.flush,
                 flushed=node.flushed,
                 parts=tuple(node.loop_parts()),
+                tls=node.served_tls,
+                handshakes=node.handshakes,
             )
             server.config.load()
             load_pages()
@@ -119,5 +126,6 @@ def banner(config: Config, port: int) -> str:
         f"  metrics    {base}/metrics",
     ]
     if config.pprof.enable:
-        lines.append(f"  profiling  http://{config.pprof.host}:{config.pprof.port}/debug/pprof/")
+        scheme = "https" if config.pprof.tls else "http"
+        lines.append(f"  profiling  {scheme}://{config.pprof.host}:{config.pprof.port}/debug/pprof/")
     return "\n".join(lines)

@@ -37,7 +37,7 @@ class Scripted:
         while request := connection.recv(1 << 16):
             self.requests.append(request)
             if self._release is not None:
-                assert self._release.wait(10)
+                assert self._release.wait(60)
             for piece in next(self._answers):
                 if not piece:
                     return
@@ -47,7 +47,7 @@ class Scripted:
         """Take no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 

@@ -18,7 +18,7 @@ from runtime.health import PartState
 from tests.unit.discovery.fakes import Clock, FakeDiscovery
 
 GRACE = 60.0
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @pytest.fixture

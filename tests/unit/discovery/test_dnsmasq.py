@@ -17,7 +17,7 @@ from discovery.service import LookupFailed
 from tests.ports import free_port
 from tests.unit.discovery.fakes import Clock
 
-SECONDS = 10.0
+SECONDS = 60.0
 LONG = [f"10.1.0.{number}" for number in range(1, 61)]
 
 

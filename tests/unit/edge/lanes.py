@@ -32,7 +32,8 @@ from loadstats.waits import Waits
 class Transport:
     """What the lane wrote, and what it did to the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: str = "127.0.0.1") -> None:
+        self.peer = peer
         self.written = b""
         self.closing = self.aborted = self.eof = self.reading_paused = False
         self.protocol: Any = None
@@ -66,7 +67,7 @@ class Transport:
         self.protocol = protocol
 
     def get_extra_info(self, name: str) -> Any:
-        return {"sockname": ("127.0.0.1", 8080), "peername": ("127.0.0.1", 50000)}.get(name)
+        return {"sockname": ("127.0.0.1", 8080), "peername": (self.peer, 50000)}.get(name)
 
 
 class Pages:
@@ -173,10 +174,10 @@ class Server:
         self.config.load()
         self.state = self.lanes.server_state
 
-    def connect(self) -> tuple[Lane, Transport]:
-        """A new connection."""
+    def connect(self, peer: str = "127.0.0.1") -> tuple[Lane, Transport]:
+        """A new connection of a client at this address."""
         lane = Lane(self.config, self.state, {}, asyncio.get_running_loop(), shared=self.lanes)
-        transport = Transport()
+        transport = Transport(peer)
         lane.connection_made(transport)  # type: ignore[arg-type]
         return lane, transport
 

@@ -15,7 +15,6 @@ from edge.audit import LONGEST_NAME, LONGEST_WHAT, MOST_ACTS, Audit, AuditLine, 
 from edge.call import AsyncHandler, Call, Route, Table
 from edge.caller import Caller, Scope
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors
 from edge.envelope import TraceIds
 from edge.errors import Forbidden, InvalidInput, TooMany, Unavailable
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
@@ -57,7 +56,10 @@ def records() -> Iterator[list[logging.LogRecord]]:
     root.removeHandler(handler)
 
 
-def call(body: bytes = b"", query: bytes = b"", caller: Caller | None = None, **headers: bytes) -> Call:
+OPERATOR = Caller("key ops", frozenset(Scope))
+
+
+def call(body: bytes = b"", query: bytes = b"", caller: Caller | None = OPERATOR, **headers: bytes) -> Call:
     fields = {name.encode().replace(b"_", b"-"): value for name, value in headers.items()}
     return Call(query, body, fields, client="10.0.0.7", caller=caller)
 
@@ -70,8 +72,7 @@ def raising(problem: Exception):  # type: ignore[no-untyped-def]
 
 
 def served(audit: Audit, route: Route, call: Call, *, awaited: bool) -> int:
-    doors = Doors(operate_from=["10.0.0.0/8"])
-    dispatcher = Dispatcher(Table([route]), TraceIds(1), doors=doors, audit=audit)
+    dispatcher = Dispatcher(Table([route]), TraceIds(1), audit=audit)
     if awaited:
         handler = route.handler
 
@@ -88,8 +89,7 @@ def test_each_200_of_a_route_that_changes_the_node_is_written_down_and_no_other(
     audit: Audit, kept: Kept, scope: Scope | None, awaited: bool
 ) -> None:
     route = Route("POST", "/new", lambda call: b'{"ended":3}', scope=scope)
-    operator = Caller("key ops", frozenset(Scope))
-    assert served(audit, route, call(b'{"ip":"10.0.0.1"}', b"a=b", operator), awaited=awaited) == 200
+    assert served(audit, route, call(b'{"ip":"10.0.0.1"}', b"a=b"), awaited=awaited) == 200
     if scope is not Scope.OPERATE:
         assert kept.lines == []
         return
@@ -133,9 +133,16 @@ def test_attempts_without_the_right_are_written_down_and_mistakes_are_not(
     assert all(line.act != "POST /read" for line in kept.lines)
 
 
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_stranger_that_the_doors_keep_out_is_written_down(audit: Audit, kept: Kept, awaited: bool) -> None:
+    route = Route("POST", "/new", lambda call: b"null")
+    assert served(audit, route, call(b"{}", caller=None), awaited=awaited) == 401
+    assert [(line.outcome, line.who) for line in kept.lines] == [("refused", "address 10.0.0.7")]
+
+
 def test_an_act_that_goes_wrong_is_written_down_as_failed(audit: Audit, kept: Kept) -> None:
     assert served(audit, Route("POST", "/new", raising(ZeroDivisionError())), call(), awaited=False) == 500
-    assert [(line.outcome, line.who) for line in kept.lines] == [("failed", "address 10.0.0.7")]
+    assert [(line.outcome, line.who) for line in kept.lines] == [("failed", "key ops")]
 
 
 def test_what_a_proxy_says_of_the_client_is_kept_apart_from_what_is_known(audit: Audit, kept: Kept) -> None:

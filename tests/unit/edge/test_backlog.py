@@ -21,6 +21,8 @@ class Clock:
 class Connection:
     """Has `steps` to do, each of `cost` nanoseconds."""
 
+    charged_client = "10.0.0.1"
+
     def __init__(self, name: str, steps: int, done: list[str], clock: Clock, cost: int = 0) -> None:
         self.name, self.steps, self.done, self.clock, self.cost = name, steps, done, clock, cost
         self.waiting = False
@@ -84,5 +86,23 @@ def test_a_connection_that_breaks_stops_no_other() -> None:
         while len(backlog):
             await asyncio.sleep(0)
         assert done == ["a"] * 3
+
+    asyncio.run(run())
+
+
+def test_clients_take_turns_however_many_connections_each_has() -> None:
+    async def run() -> None:
+        done: list[str] = []
+        clock = Clock()
+        backlog = Backlog(clock)
+        for number in range(500):
+            backlog.add(Connection("many", 1 + number % 3, done, clock))
+        other = Connection("one", 4, done, clock)
+        other.charged_client = "10.0.0.2"
+        backlog.add(other)
+        while len(backlog):
+            await asyncio.sleep(0)
+        assert [place for place, name in enumerate(done) if name == "one"] == [1, 3, 5, 7]
+        assert len(done) == 4 + sum(1 + number % 3 for number in range(500))
 
     asyncio.run(run())

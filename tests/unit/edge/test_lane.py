@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.edge.lanes import Server, add, answers, batch, get, page, post, until
+from tests.unit.partial_node import FakeAccess
 
 Check = Callable[[Server], Awaitable[None]]
 
@@ -742,34 +743,9 @@ async def test_a_node_that_is_not_cold_sends_no_byte_more(server: Server) -> Non
     assert after.written == before.written
 
 
-class Lines:
-    """An access log that remembers status, client and reason."""
-
-    enabled = True
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[int, str, str]] = []
-
-    def record(
-        self,
-        wall_ns: int,
-        trace_id: str,
-        request_id: str,
-        method: str,
-        route: str,
-        status: int,
-        duration_ns: int,
-        client: str = "",
-        reason: str = "",
-    ) -> None:
-        self.lines.append((status, client, reason))
-
-    def flush(self) -> None: ...
-
-
 @asynchronous
 async def test_what_is_refused_is_logged_with_its_reason_and_its_client(server: Server) -> None:
-    server.dispatcher.access = lines = Lines()
+    server.dispatcher.access = access = FakeAccess()
     bad = post(b'{"cluster":"c","request_id":"r","ip":"x"}')
     chunked = b"POST /v1/load/batch HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"
     await server.speak(add(1), bad, chunked, b"nonsense\r\n\r\n")
@@ -777,10 +753,9 @@ async def test_what_is_refused_is_logged_with_its_reason_and_its_client(server: 
     lane.data_received(add(1)[:20])
     server.connections.sweep(server.lanes.now + 11)
     lane.connection_lost(None)
-    assert [(status, client) for status, client, _ in lines.lines] == [
-        (status, "127.0.0.1") for status in (200, 400, 400, 400, 408)
-    ]
-    reasons = [reason for *_, reason in lines.lines]
+    assert [status for *_, status in access.lines] == [200, 400, 400, 400, 408]
+    assert {client for client, _ in access.refusals} == {"127.0.0.1"}
+    reasons = [reason for _, reason in access.refusals]
     assert reasons[:2] == ["", "ip: expected an IPv4 or IPv6 address, got 'x'"]
     assert reasons[2].startswith("body: expected `object`")
     assert reasons[3].startswith("malformed HTTP: ")

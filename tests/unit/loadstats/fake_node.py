@@ -84,12 +84,12 @@ class FakeNode:
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
         thread.start()
-        assert up.wait(10)
+        assert up.wait(60)
         try:
             yield self
         finally:
             loop.call_soon_threadsafe(down.set)
-            thread.join(10)
+            thread.join(60)
             loop.close()
 
     async def _ready(self, request: web.Request) -> web.Response:

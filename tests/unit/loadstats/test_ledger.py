@@ -129,7 +129,7 @@ def test_threads_may_call_it_together() -> None:
     start = threading.Barrier(4)
 
     def work(worker: int) -> None:
-        start.wait(10)
+        start.wait(60)
         for number in range(3000):
             request_id = f"{worker}-{number}"
             ledger.add(request_id, "c", f"10.0.0.{number % 7}", 5, 0.0, 0)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge.caller import Caller, Scope
 from edge.doors import Doors
 from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
@@ -293,6 +294,58 @@ def test_one_client_too_many_is_told_to_try_later() -> None:
     run(test)
 
 
+class FixedKeys:
+    """Keys by their text."""
+
+    def __init__(self, keys: dict[bytes, Caller]) -> None:
+        self.keys = keys
+
+    def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        return self.keys.get(headers.get(b"x-api-key", b""))
+
+
+def test_a_socket_is_closed_when_its_key_ends_and_others_stay_open() -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {key: Caller(f"key {key.decode()}", frozenset({Scope.READ})) for key in (b"lost", b"kept")}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys)))
+        path = "/ws/load/c/"
+        async with (
+            live.open(path, (b"x-api-key", b"lost")) as lost,
+            live.open(path, (b"x-api-key", b"kept")) as kept,
+            live.open() as stranger,
+        ):
+            for client in (lost, kept, stranger):
+                assert (await client.said())["type"] == "snapshot"
+            assert live.feed.lasting.begun == 2
+            assert live.feed.lasting.end_without(lambda caller: caller.name == "key kept") == 1
+            assert await lost.closed() == 4401
+            live.add()
+            for client in (kept, stranger):
+                assert (await client.said())["type"] == "changes"
+        assert live.feed.lasting.begun == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/ws/load/mine-1/", 0), ("/ws/load/theirs/", 403), ("/ws/load/", 403)],
+)
+def test_a_limited_key_opens_the_sockets_of_its_clusters_alone(path: str, status: int) -> None:
+    async def test() -> None:
+        live = Live()
+        keys = {b"key": Caller("key gw", frozenset({Scope.READ}), ("mine-*",))}
+        live.app = sockets(live.feed, Doors(FixedKeys(keys), required=True))
+        client = Client(live.app, path, headers=[HOST, (b"x-api-key", b"key")])
+        connected, _ = await client.connect(SECONDS)
+        assert connected == (status == 0)
+        assert live.feed.meter.refused["key"] == bool(status)
+        await client.disconnect(timeout=SECONDS)
+
+    run(test)
+
+
 def test_a_node_that_stops_sends_no_more_and_takes_no_more() -> None:
     async def test() -> None:
         live = Live()
@@ -339,6 +392,66 @@ def test_pages_of_other_sites_are_refused(host: bytes, origin: bytes | None, all
         await client.disconnect()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ((b"origin", b"null"), 403),
+        ((b"origin", b"http://evil.example"), 403),
+        ((b"sec-fetch-site", b"cross-site"), 403),
+        ((b"sec-fetch-site", b"same-site"), 403),
+        ((b"host", b"evil.example"), 400),
+    ],
+)
+def test_a_refusal_is_the_contracts_error(field: tuple[bytes, bytes], status: int) -> None:
+    assert run_handshake(Doors(), [HOST, field]) == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "required", "status"),
+    [
+        ([], False, 101),
+        ([], True, 401),
+        ([(b"cookie", b"sessionid=none")], True, 401),
+        ([(b"x-api-key", b"read")], True, 101),
+        ([(b"x-api-key", b"write")], True, 403),
+        ([(b"x-api-key", b"gone")], True, 401),
+        ([(b"x-api-key", b"gone")], False, 101),
+        ([(b"x-api-key", b"write")], False, 403),
+    ],
+)
+@pytest.mark.django_db
+def test_a_socket_needs_what_reading_needs(headers: list[tuple[bytes, bytes]], required: bool, status: int) -> None:
+    class Keys:
+        def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+            scope = headers.get(b"x-api-key", b"").decode()
+            return Caller("key", frozenset({Scope(scope)})) if scope in list(Scope) else None
+
+    assert run_handshake(Doors(Keys(), required=required), [HOST, *headers]) == status
+
+
+def run_handshake(doors: Doors, headers: list[tuple[bytes, bytes]]) -> int:
+    """The HTTP status of a handshake; 101 where the socket opens. The error is the contract's."""
+    found: list[int] = []
+
+    async def test() -> None:
+        live = Live()
+        live.app = sockets(live.feed, doors)
+        client = WebsocketCommunicator(live.app, "/ws/load/", headers=headers)
+        client.scope["extensions"] = {"websocket.http.response": {}}
+        await client.send_input({"type": "websocket.connect"})
+        first = await client.receive_output(SECONDS)
+        if first["type"] == "websocket.accept":
+            found.append(101)
+            await client.disconnect()
+            return
+        body = msgspec.json.decode((await client.receive_output(SECONDS))["body"])
+        assert body["error"]["code"] // 100000 == first["status"]
+        found.append(first["status"])
+
+    run(test)
+    return found[0]
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/load", "/ws/load/c", f"/ws/load/{'x' * 257}/", "/console/"])

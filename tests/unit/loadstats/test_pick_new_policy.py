@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.nodes import inherited_environment
 
 # A process of its own: the names are read when the modules are imported.
 SCRIPT = """
@@ -47,7 +48,7 @@ print(reserved.ip)
 
 
 def run(script: str, *arguments: str, policy: str = "", folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("METADATA_CENTER_")}
+    environment = inherited_environment(covered=False)
     environment |= {"METADATA_CENTER_PICK_POLICY": policy, "METADATA_CENTER_NODE_DATA_DIR": str(folder)}
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadstats.replay.client import Client, NodeClient, connect
+from loadstats.replay.client import GatewayClient, NodeClient, connect
 from loadstats.replay.engines import ServiceTimes
 from loadstats.replay.measures import Measures
 from loadstats.replay.report import ReplayReport
@@ -146,7 +146,7 @@ def test_a_call_fails_over_once_and_past_an_open_breaker_goes_straight_to_the_ne
             ordered = by_list(nodes)
             clients = [NodeClient(await stack.enter_async_context(connect(url))) for url in urls]
             measures, now = Measures(urls), 0.0
-            client = Client(clients, measures, lambda: now)
+            client = GatewayClient(clients, measures, lambda: now)
             place = node_of("", 3)
             ordered[place].fail_after = -1
             first, after = ordered[place], ordered[(place + 1) % 3]

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from loadstats.replay import client
-from loadstats.replay.client import CallFailed, Client, NodeClient, connect
+from loadstats.replay.client import CallFailed, GatewayClient, NodeClient, connect
 from loadstats.replay.engines import ServiceTimes
 from loadstats.replay.measures import Measures, ReplayCall
 from loadstats.replay.pace import WINDOW
@@ -203,7 +203,7 @@ def test_a_call_to_nobody_cannot_connect() -> None:
             url = node.url
         measures = Measures([url])
         async with connect(url) as session:
-            gateway = Client([NodeClient(session)], measures, asyncio.get_running_loop().time)
+            gateway = GatewayClient([NodeClient(session)], measures, asyncio.get_running_loop().time)
             with pytest.raises(CallFailed, match="cannot connect: Connection refused"):
                 await gateway.add("c", "r", "a", 1)
         assert measures.errors.total() == 1
@@ -230,7 +230,9 @@ def test_a_call_that_is_not_answered_in_time_is_an_error(monkeypatch: pytest.Mon
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with asyncio.timeout(60), server, connect(url) as session:
             with pytest.raises(CallFailed, match=r"no answer in 0\.05 s"):
-                await Client([NodeClient(session)], measures, asyncio.get_running_loop().time).add("c", "r", "a", 1)
+                await GatewayClient([NodeClient(session)], measures, asyncio.get_running_loop().time).add(
+                    "c", "r", "a", 1
+                )
             await gone.wait()
         assert measures.errors == {(ReplayCall.ADD, "no answer in 0.05 s"): 1}
 
@@ -244,7 +246,7 @@ def test_a_connection_that_is_closed_without_an_answer_is_an_error() -> None:
 
         server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         async with server, connect(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as session:
-            gateway = Client([NodeClient(session)], Measures(["it"]), asyncio.get_running_loop().time)
+            gateway = GatewayClient([NodeClient(session)], Measures(["it"]), asyncio.get_running_loop().time)
             with pytest.raises(CallFailed, match=r"ServerDisconnectedError|ClientOSError"):
                 await gateway.add("c", "r", "a", 1)
 

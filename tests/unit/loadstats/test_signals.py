@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import msgspec
 from loadstats.ledger import CONTRACT, OURS, SIGNALS, ClusterTotals, Phase, Record, Row, SignalSums
 from loadstats.ledger.record import RecordExtras
 from loadstats.ledger.signals import Load, count, hold_tokens, leave_prefill, numbers
+from tests.nodes import inherited_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -79,9 +79,10 @@ def test_a_row_keeps_its_bytes() -> None:
     )
 
 
-def test_a_sixth_signal_shows_up_everywhere() -> None:
+def test_a_sixth_signal_shows_up_everywhere(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.unit.loadstats.sixth_signal"]
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "metadata_center.settings"}
+    settings = {"DJANGO_SETTINGS_MODULE": "metadata_center.settings", "METADATA_CENTER_NODE_DATA_DIR": str(tmp_path)}
+    environment = inherited_environment(covered=False) | settings
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

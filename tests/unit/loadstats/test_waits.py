@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from edge.errors import TooMany
+from edge.caller import Caller
+from edge.errors import TooMany, Unauthorized
+from edge.lasting import Lasting
 from loadstats.ledger import Ledger
 from loadstats.waits import LOOKS, WAKES, Waits
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 60.0
 
 
 def run(check: Callable[[], Awaitable[None]]) -> None:
@@ -95,6 +97,26 @@ def test_the_end_ends_all_waits_and_nobody_waits_after_it() -> None:
         waits.end()
         await asyncio.gather(*calls)
         await waits.change("a", b"1", 60)
+
+    run(check)
+
+
+def test_a_call_whose_key_ends_is_refused_and_the_others_wait_on() -> None:
+    async def check() -> None:
+        lasting = Lasting()
+        waits = Waits(Tags(), most=10, lasting=lasting)
+        lost, kept = Caller("key lost", frozenset()), Caller("key kept", frozenset())
+        calls = [asyncio.create_task(waits.change("a", b"1", 60, caller)) for caller in (lost, kept, None)]
+        await asyncio.sleep(0)
+        assert lasting.begun == 2
+        assert lasting.end_without(lambda caller: caller is kept) == 1
+        with pytest.raises(Unauthorized, match="the key was revoked or has expired"):
+            await calls[0]
+        assert not calls[1].done()
+        assert not calls[2].done()
+        waits.end()
+        await asyncio.gather(*calls[1:])
+        assert (lasting.begun, waits.waiting) == (0, 0)
 
     run(check)
 

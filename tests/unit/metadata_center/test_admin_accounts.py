@@ -63,7 +63,7 @@ def test_the_groups_hold_all_there_is_to_see_and_do() -> None:
     assert granted["read-only"] == view | {"view_logentry"}
     assert granted["operator"] == {each.codename for each in ours} | {"view_logentry"}
     assert len(view) == 8
-    assert len(ours) == 12
+    assert len(ours) == 13
 
 
 def test_the_groups_are_made_once_and_can_be_dropped() -> None:

@@ -103,8 +103,8 @@ class RawPeer:
         return Connection(
             "127.0.0.1",
             self.port,
-            dial_seconds=options.get("dial_seconds", 5.0),
-            request_seconds=options.get("request_seconds", 5.0),
+            dial_seconds=options.get("dial_seconds", 60.0),
+            request_seconds=options.get("request_seconds", 60.0),
         )
 
 
@@ -121,7 +121,7 @@ async def raw_peer(answer: Answer) -> AsyncIterator[RawPeer]:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for a condition of this same loop, turn by turn."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge.call import Call
-from edge.errors import Forbidden
+from edge.caller import Caller, Scope
+from edge.doors import Doors
+from edge.errors import ContractError, Forbidden, Unauthorized
 from replication.admission import Admission
 
 
@@ -29,6 +31,31 @@ def test_without_a_secret_an_empty_one_opens_nothing() -> None:
 @pytest.mark.parametrize("secret", ["", "s3cret"])
 def test_this_machine_is_let_in(client: str, secret: str) -> None:
     assert ask(peers(secret=secret), client) == b"in"
+
+
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded"])
+def test_who_comes_through_a_proxy_on_this_machine_is_not_this_machine(header: bytes) -> None:
+    guarded = peers().guard(lambda call: b"in")
+    with pytest.raises(Forbidden):
+        guarded(Call(b"", b"", {header: b"10.9.9.9"}, client="127.0.0.1"))
+
+
+@pytest.mark.parametrize("client", ["10.0.0.2", "127.0.0.1", ""])
+def test_where_keys_are_required_an_address_is_not_enough(client: str) -> None:
+    admission = Admission("s3cret", Doors(required=True))
+    admission.set_peers(["10.0.0.2"])
+    with pytest.raises(Unauthorized, match="a key with the scope replicate"):
+        ask(admission, client)
+    assert ask(admission, client, x_replica_secret=b"s3cret") == b"in"
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_key_that_may_replicate_is_let_in_from_anywhere(required: bool) -> None:
+    guarded = Admission("", Doors(required=required)).guard(lambda call: b"in")
+    caller = Caller("key peers", frozenset({Scope.REPLICATE}))
+    assert guarded(Call(b"", b"", {}, client="10.9.9.9", caller=caller)) == b"in"
+    with pytest.raises(ContractError):
+        guarded(Call(b"", b"", {}, client="10.9.9.9", caller=Caller("key other", frozenset({Scope.WRITE}))))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +102,24 @@ def test_with_a_secret_whoever_sends_it_is_let_in_and_so_are_peers() -> None:
     assert ask(admission, "10.9.9.9", x_replica_secret=b"s3cret") == b"in"
     assert ask(admission, "10.0.0.2") == b"in"
     for headers in ({}, {"x_replica_secret": b"S3cret"}, {"x_replica_secret": b""}, {"x_replica_secret": b"\xff"}):
-        with pytest.raises(Forbidden, match="X-Replica-Secret") as caught:
+        with pytest.raises(Forbidden, match="a proof of the cluster") as caught:
             ask(admission, "10.9.9.9", **headers)
         assert "s3cret" not in caught.value.reason
+
+
+def test_where_certificates_are_required_an_address_is_not_enough() -> None:
+    admission = Admission("s3cret", by_address=False)
+    admission.set_peers(["10.0.0.2"])
+    for client in ("10.0.0.2", "127.0.0.1"):
+        with pytest.raises(Forbidden, match="neither a peer's certificate"):
+            ask(admission, client)
+    assert ask(admission, "10.9.9.9", x_replica_secret=b"s3cret") == b"in"
+
+
+def test_a_certificate_that_makes_a_peer_lets_in() -> None:
+    admission = Admission("", by_address=False)
+    call = Call(b"", b"", {}, client="10.9.9.9", caller=Caller("certificate node", frozenset({Scope.REPLICATE})))
+    assert admission.guard(lambda call: b"in")(call) == b"in"
+    call.caller = Caller("certificate gateway", frozenset({Scope.READ, Scope.WRITE}))
+    with pytest.raises(Forbidden):
+        admission.guard(lambda call: b"in")(call)

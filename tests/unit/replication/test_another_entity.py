@@ -50,9 +50,10 @@ class Names(Entity):
     def __init__(self, *names: str) -> None:
         self.names = set(names)
 
-    def check(self, events: Sequence[Any]) -> None:
+    def checked(self, events: list[Any]) -> list[Any]:
         if any(isinstance(event, Named) and not event.name for event in events):
             raise InvalidInput("name: expected one")
+        return events
 
     def apply(self, batch: EventBatch, now: float, wall_ns: int) -> None:
         self.names |= {event.name for event in batch.events if isinstance(event, Named)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import partial
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from loadstats.ledger import BUCKETS, Added, Done, LegacyLedgerAdapter
 from replication import paths
 from replication.admission import Admission
 from replication.buckets import Want
+from replication.client import Connection
 from replication.entities import Summary
 from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
@@ -205,7 +207,8 @@ def test_a_call_that_fails_through_a_fault_of_ours_is_noted() -> None:
 def test_operators_see_each_peer() -> None:
     door = Door()
     sender = Sender(door.node.journal, lambda: 1.0)
-    link = PeerLink("10.0.0.2:80", sender, lambda: None, now=lambda: 100.0, observe=print, idle=set())  # type: ignore[arg-type,return-value]
+    connect = partial(Connection, "10.0.0.2", 80, dial_seconds=1, request_seconds=1)
+    link = PeerLink("10.0.0.2:80", sender, connect, now=lambda: 100.0, observe=print, idle=set())  # type: ignore[arg-type]
     door.links.append(link)
     door.node.add("r", now=90.0)
     told = msgspec.json.decode(door.call("GET", paths.PEERS))

@@ -47,7 +47,7 @@ def test_an_engine_within_is_checked_as_any() -> None:
     node = Node("a@1")
     wrong = FromIncarnation("one", 1, Added("r1", "qwen", "ten", 5, "gw"))
     with pytest.raises(InvalidInput, match="ip: expected an IPv4 or IPv6 address"):
-        node.requests.check([wrong])
+        node.requests.checked([wrong])
 
 
 def test_copies_with_and_without_an_incarnation_are_read_by_both_releases() -> None:

@@ -51,7 +51,7 @@ class Peer(Node):
             self.replica,
             self.journal,
             self.admission,
-            lambda address, port: Connection(address, port, dial_seconds=1, request_seconds=1),
+            lambda address, port: Connection(address, port, dial_seconds=60, request_seconds=60),
             join_seconds=join_seconds,
             random=Random(1),
             observe=self.lags.append,
@@ -218,7 +218,7 @@ def test_what_differs_is_mended_by_the_second_sweep(caplog: pytest.LogCaptureFix
             meet(a, b)
             await until(lambda: a.replica.joined and b.replica.joined)
             b.add("r")
-            await until(lambda: a.live() == {"r"})
+            await until(lambda: a.live() == {"r"} and a.link().sender.state is LinkState.CONNECTED)
             await a.rest()
             b.ledger.journal = None  # an end that nobody tells
             b.ledger.done("r", 0.0, 1)
@@ -249,8 +249,12 @@ def test_a_gap_is_filled_by_a_whole_pull() -> None:
             await until(lambda: "a" in b.replica.gaps)
             b.links.set_peers([("127.0.0.1", a.server.port)])
             await until(lambda: bool(b.links.links()) and b.link().sender.state is LinkState.CONNECTED)
-            b.links.sweep()
-            await until(lambda: len(b.live()) == 50)
+
+            def filled() -> bool:
+                b.links.sweep()  # the join may still be at work, and then another one does it
+                return len(b.live()) == 50
+
+            await until(filled)
             assert b.replica.gaps == set()
             await until(lambda: a.link().sender.lag_events == 0)
 
@@ -293,6 +297,34 @@ def test_a_link_that_ended_is_started_anew_by_the_sweep(caplog: pytest.LogCaptur
 
 
 # What goes wrong is seen
+
+
+def test_each_change_of_a_links_state_is_one_line_and_events_and_failures_are_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def said(a: Peer) -> list[str]:
+        start = f"peer {a.link().name}: "
+        found = [each.removeprefix(start) for each in caplog.messages if each.startswith(start)]
+        return [each for each in found if each.startswith(("connected", "lost"))]
+
+    async def scene() -> None:
+        a, b = Peer("a"), Peer("b")
+        async with served(a, b):
+            meet(a, b)
+            await until(lambda: a.replica.joined and a.link().sender.state is LinkState.CONNECTED)
+            for number in range(3):
+                a.add(f"r{number}")
+                await until(lambda: len(b.live()) == number + 1)  # noqa: B023
+            well = b.server.answer
+            b.server.answer = lambda line, body: http(500, b"x")
+            a.add("lost")
+            await until(lambda: a.link().sender.failures > 2)
+            b.server.answer = well
+            await until(lambda: b.live() == {"r0", "r1", "r2", "lost"} and said(a)[-1:] == ["connected"])
+            assert said(a) == ["connected", "lost: it answered 500", "connected"]
+
+    with caplog.at_level(logging.INFO, "replication"):
+        play(scene())
 
 
 def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from runtime.config import ConfigError, load
-from tests.certificates import certificate
+from tests.certificates import Authority, certificate
 
 CERT, KEY = "METADATA_CENTER_HTTP_CERT_FILE", "METADATA_CENTER_HTTP_KEY_FILE"
 
@@ -61,6 +62,67 @@ def test_the_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
     cert, _ = certificate(tmp_path, "a")
     _, key = certificate(tmp_path, "b")
     assert refusal({CERT: cert, KEY: key}) == f"environment {KEY}: {key}: not the key of {cert}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_CLIENT_CERT", "optional"),
+        ("HTTP_CLIENT_CA", "ca.crt"),
+        ("PPROF_TLS", "true"),
+        ("REPLICATION_CERT_FILE", "a.crt"),
+        ("REPLICATION_KEY_FILE", "a.key"),
+        ("REPLICATION_PEER_CA", "ca.crt"),
+        ("REPLICATION_PEER_NAMES", "node"),
+    ],
+)
+def test_whatever_says_how_tls_is_spoken_needs_a_certificate(name: str, value: str) -> None:
+    name = f"METADATA_CENTER_{name}"
+    assert refusal({name: value}) == f"environment {name}: needs [HTTP] CertFile beside it"
+
+
+def test_certificates_of_callers_need_an_authority(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "a")
+    mode = "METADATA_CENTER_HTTP_CLIENT_CERT"
+    problem = f'environment {mode}: "required" needs [HTTP] ClientCA beside it'
+    assert refusal({CERT: cert, KEY: key, mode: "required"}) == problem
+
+
+@pytest.mark.parametrize("name", ["HTTP_CLIENT_CA", "REPLICATION_PEER_CA"])
+def test_authorities_are_read_at_the_start(tmp_path: Path, name: str) -> None:
+    name = f"METADATA_CENTER_{name}"
+    cert, key = certificate(tmp_path, "a")
+    none, junk = tmp_path / "none.pem", tmp_path / "junk.pem"
+    junk.write_text("junk")
+    good = {CERT: cert, KEY: key}
+    assert refusal(good | {name: str(none)}) == f"environment {name}: {none}: No such file or directory"
+    assert refusal(good | {name: str(junk)}) == f"environment {name}: {junk}: not a certificate in PEM form"
+    assert load(None, good | {name: Authority(tmp_path).file}).config.http.cert_file == cert
+
+
+def test_the_pair_for_peers_is_checked_as_the_other_is(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "a")
+    other, _ = certificate(tmp_path, "b")
+    names = "METADATA_CENTER_REPLICATION_CERT_FILE", "METADATA_CENTER_REPLICATION_KEY_FILE"
+    environ = {CERT: cert, KEY: key}
+    assert refusal(environ | {names[0]: other}) == f"environment {names[0]}: needs [Replication] KeyFile beside it"
+    wrong = environ | {names[0]: other, names[1]: key}
+    assert refusal(wrong) == f"environment {names[1]}: {key}: not the key of {other}"
+
+
+def test_where_certificates_are_required_a_node_must_be_able_to_show_its_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.certificate("server", purposes=(ExtendedKeyUsageOID.SERVER_AUTH,))
+    environ = {
+        CERT: cert,
+        KEY: key,
+        "METADATA_CENTER_HTTP_CLIENT_CA": authority.file,
+        "METADATA_CENTER_HTTP_CLIENT_CERT": "required",
+    }
+    assert f"environment {CERT}: {cert}: for servers alone" in refusal(environ)
+    for_peers = authority.certificate("client", purposes=(ExtendedKeyUsageOID.CLIENT_AUTH,))
+    pair = "METADATA_CENTER_REPLICATION_CERT_FILE", "METADATA_CENTER_REPLICATION_KEY_FILE"
+    assert load(None, environ | dict(zip(pair, for_peers, strict=True))).config.replication.cert_file == for_peers[0]
 
 
 @pytest.mark.parametrize(
@@ -165,3 +227,27 @@ def test_the_blame_goes_to_the_member_that_somebody_set(tmp_path: Path) -> None:
     file.write_text("[PProf]\nPort = 8080\nEnable = false")
     with pytest.raises(ConfigError, match=rf"^{file}: \[PProf\] Port: "):
         load(str(file), {"METADATA_CENTER_PPROF_ENABLE": "true"})
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/33", "10.0.0.7/8", "gateway", "10.0.0.0-10.0.0.9"])
+def test_who_may_operate_is_a_network(entry: str) -> None:
+    found = refusal({"METADATA_CENTER_AUTH_OPERATE_FROM": f"10.0.0.0/8,{entry},fd00::/8"})
+    assert "METADATA_CENTER_AUTH_OPERATE_FROM: expected networks or addresses" in found
+    assert entry in found
+
+
+def test_networks_and_addresses_are_taken() -> None:
+    auth = load(None, {"METADATA_CENTER_AUTH_OPERATE_FROM": "10.0.0.0/8,fd00::/8,192.0.2.7"}).config.auth
+    assert auth.operate_from == ("10.0.0.0/8", "fd00::/8", "192.0.2.7")
+
+
+def test_where_keys_are_required_peers_need_more_than_an_address() -> None:
+    required = {"METADATA_CENTER_AUTH_REQUIRED": "true"}
+    assert load(None, required).config.auth.required
+    peers = {**required, "META_DATA_CENTER_SVC_DISC_HOST": "peers.example"}
+    found = refusal(peers)
+    assert found == (
+        "environment METADATA_CENTER_AUTH_REQUIRED: needs [Replication] Secret or Key, or [HTTP] ClientCert: "
+        "an address alone lets in no peer"
+    )
+    assert load(None, {**peers, "REPLICA_SECRET": "s3cret"}).config.auth.required

@@ -135,7 +135,7 @@ def test_the_same_work_is_done_by_one_process_after_the_other(tmp_path: Path) ->
         second.join(0.2)
         assert second.is_alive()
         order.append("first")
-    second.join(10)
+    second.join(60)
     assert order == ["first", "second"]
 
 

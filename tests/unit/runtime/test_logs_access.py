@@ -190,7 +190,7 @@ class Gate(Memory):
 
     def write(self, data: memoryview, /) -> int:
         self.entered.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
         return super().write(data)
 
 
@@ -222,7 +222,7 @@ def test_a_reader_that_stands_still_costs_lines_and_is_told_how_many(gate: Gate)
     access = AccessLog(writer, "text")
     access.record(*ROW)
     access.flush()
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     for _ in range(10 * CHUNK):
         access.record(*ROW)
     lost = access.dropped
@@ -243,18 +243,18 @@ def test_a_row_recorded_while_another_thread_formats_comes_with_the_next() -> No
 
     def slow_put(lines: bytes, *, urgent: bool) -> None:
         formatting.set()
-        assert carry_on.wait(10)
+        assert carry_on.wait(60)
         put(lines, urgent=urgent)
 
     writer.put = slow_put  # type: ignore[method-assign]
     access.record(*ROW)
     flushing = threading.Thread(target=access.flush)
     flushing.start()
-    assert formatting.wait(10)
+    assert formatting.wait(60)
     for _ in range(CHUNK + 1):
         access.record(*ROW)  # does not wait for the other thread
     carry_on.set()
-    flushing.join(10)
+    flushing.join(60)
     access.flush()
     writer.close(10)
     assert target.written.count(b"\n") == CHUNK + 2
@@ -269,7 +269,7 @@ def test_every_line_of_many_threads_arrives_once(form: Form, tmp_path: Path) -> 
     start = threading.Barrier(threads)
 
     def run(thread: int) -> None:
-        start.wait(10)
+        start.wait(60)
         for number in range(each):
             access.record(WALL_NS, "t", f"<{thread}.{number}>", "GET", "/", 200, 0)
 

@@ -50,7 +50,7 @@ class Pipe:
 
     def lines(self) -> list[bytes]:
         """What came until the writing end was closed."""
-        self._reader.join(10)
+        self._reader.join(60)
         assert not self._reader.is_alive()
         return bytes(self.read).splitlines(keepends=True)
 
@@ -60,7 +60,7 @@ class Pipe:
 
     def end(self) -> None:
         if self._reader.ident is not None:
-            self._reader.join(10)
+            self._reader.join(60)
         if self.reading >= 0:
             self.break_off()
 
@@ -118,7 +118,7 @@ def test_urgent_lines_are_written_without_being_asked() -> None:
 
     writer = LogWriter(Telling(), notice)
     writer.put(b"a\n", urgent=True)
-    assert written.wait(10)
+    assert written.wait(60)
     writer.close(10)
 
 
@@ -134,11 +134,11 @@ def test_other_lines_wait_until_woken_or_until_enough_are_there() -> None:
     writer.put(b"a\n", urgent=False)
     assert not written.is_set()
     writer.wake()
-    assert written.wait(10)
+    assert written.wait(60)
     assert writer.drain(10)
     written.clear()
     writer.put(b"b" * (GATHER - 1) + b"\n", urgent=False)
-    assert written.wait(10)
+    assert written.wait(60)
     writer.close(10)
 
 

@@ -213,7 +213,7 @@ def test_a_threads_clock_is_its_own_and_gone_with_it() -> None:
     ended.start()
     ended.join()
     assert ended.native_id is not None
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while thread_cpu_ns(ended.native_id) is not None:  # join comes a moment before the kernel's end of it
         assert time.monotonic() < deadline
 

@@ -57,7 +57,7 @@ def test_it_shows_the_threads_of_this_process() -> None:
     thread = threading.Thread(target=waiting, name="a thread that waits")
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         read = Read(ThreadDump(program="node").profile())
     finally:
         done.set()
