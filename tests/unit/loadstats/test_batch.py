@@ -118,7 +118,8 @@ def test_engines_are_dropped_among_other_operations() -> None:
 
 def test_a_full_ledger_is_told_in_each_place() -> None:
     batches = Batches(max_records=2)
-    full = {"code": 42901000, "message": "refused by a cap", "reason": "requests: this node holds its most, 2 ([Load] MaxRequests)"}
+    reason = "requests: this node holds its most, 2 ([Load] MaxRequests)"
+    full = {"code": 42901000, "message": "refused by a cap", "reason": reason}
     assert batches(add("r1"), add("r2"), add("r3"), {"op": "delete", "request_id": "r1"}) == [OK, OK, full, OK]
 
 
