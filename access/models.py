@@ -66,7 +66,7 @@ class AccessKey(models.Model):
 
     @property
     def state(self) -> str:
-        """`holds`, `expired` or `revoked`."""
+        """`valid`, `expired` or `revoked`."""
         if self.revoked_at is not None:
             return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "holds"
+        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "valid"

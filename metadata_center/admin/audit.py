@@ -7,6 +7,8 @@ Runs on Django's threads.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -14,6 +16,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from metadata_center.models import AuditEntry
+
+SHOWN = 120  # letters
 
 
 @admin.register(AuditEntry)
@@ -34,8 +38,13 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] # untyped
 
     @admin.display(description="what")
     def shown_what(self, entry: AuditEntry) -> str:
-        """Return the beginning; the entry's own page has all."""
-        return entry.what if len(entry.what) <= 200 else f"{entry.what[:200]}…"
+        """Return names and values of what is not empty, at most 120 letters of it; the entry's own page has all."""
+        try:
+            what = json.loads(entry.what)
+        except ValueError:
+            what = entry.what
+        text = _listed(what) if isinstance(what, Mapping) else str(what)
+        return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
@@ -45,3 +54,11 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] # untyped
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _listed(what: Mapping[str, Any]) -> str:
+    """Return `name: value` for each member that says something."""
+    filled = {name: value for name, value in what.items() if value not in ("", None, [], {})}
+    return ", ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in filled.items()
+    )

@@ -136,5 +136,5 @@ def _rows_of_the_file() -> Iterator[tuple[str, ...]]:
             ",".join(each.caller.clusters) or "all",
             "never" if each.expires is None else wall_text(each.expires),
             "-",
-            "holds" if each.holds_at(now) else "expired",
+            "valid" if each.holds_at(now) else "expired",
         )

@@ -186,6 +186,6 @@ def test_an_end_that_is_none_is_named(text: str) -> None:
 
 def test_a_key_says_how_it_stands() -> None:
     row, _ = make_key("gw", ["read"], [], timezone.now() + timedelta(days=1), "anna")
-    assert row.state == "holds"
+    assert row.state == "valid"
     row.expires_at = timezone.now() - timedelta(seconds=1)
     assert row.state == "expired"

@@ -57,7 +57,7 @@ def test_the_list_shows_the_keys_of_both_sources(keys_file: Path) -> None:
     heading, *lines = keys("list").splitlines()
     assert heading.split() == ["NAME", "KEY", "SCOPES", "CLUSTERS", "EXPIRES", "LAST", "USED", "STATE"]
     shown = {line.split()[0]: line.split()[-1] for line in lines}
-    assert shown == {"gw": "holds", "old": "revoked", "filed": "holds"}
+    assert shown == {"gw": "valid", "old": "revoked", "filed": "valid"}
     (filed,) = (line for line in lines if line.startswith("filed"))
     assert "in the file" in filed
     assert "test-*" in filed
