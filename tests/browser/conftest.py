@@ -38,6 +38,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 @pytest.fixture
 def tab(browser: Tab) -> Iterator[Tab]:
     """The tab, blank; at the end the browser has had nothing to complain of but answers that are errors."""
+    browser.call("Network.clearBrowserCookies")  # or the next test would be signed in
     browser.open("about:blank")
     browser.complaints.clear()
     yield browser

@@ -117,9 +117,10 @@ def test_the_log_level_is_set_and_a_task_run(machine: NodeProcess, admin: str, t
     click(tab, "Set it")
     assert "Log level set from INFO to WARN." in tab.text()
     tab.open(f"{admin}metadata_center/task/")
+    name = tab.run("document.querySelector('main tbody tr').cells[0].innerText").split()[0]
     click(tab, "Run now…")
     click(tab, "Run it")
-    assert "Task expire was sent to the worker." in tab.text()
+    assert f"Task {name} was sent to the worker." in tab.text()
     runs = "Number(document.querySelector('main tbody td:nth-child(5)').innerText)"
     tab.until(f"{runs} > 0 || location.reload()")
 

@@ -218,8 +218,10 @@ def test_clients_over_the_limit_are_told_to_try_later(node: NodeProcess) -> None
     with ExitStack() as clients:
         for number in range(20):
             clients.enter_context(watch(node, f"limit-{number}/")).take()
-        with watch(node, "limit-0/") as late:
+        with watch(node, "limit-0/", source_address=("127.0.0.9", 0)) as late:
             closed_with(late, 1013)
+        with pytest.raises(InvalidStatus, match="429"), watch(node, "limit-0/"):
+            pass  # of a client that has all of them
     with watch(node, "limit-0/") as again:
         assert again.take()["type"] == "snapshot"
 
