@@ -334,6 +334,7 @@ class Lane(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection to a websocket, and its account with it."""
+        self.shared.quotas.spend(self.account)
         self.ws_protocol_class: Any = partial(self.ws_protocol_class, account=self.account)
         super().handle_websocket_upgrade()
 
@@ -453,6 +454,9 @@ class Lane(HttpToolsProtocol):
         if not self.url.startswith(b"/") and (problem := self._head_fault()) is not None:
             self._refuse(problem)  # what is handed over has no target: it could be judged by its `Host` alone
             return False
+        if websocket and (reason := self._no_socket()):
+            self._refuse(TooMany(reason))
+            return False
         if self._count(route):
             return True
         self._excess = TooMany(self.shared.quotas.excess(self.account))
@@ -460,6 +464,12 @@ class Lane(HttpToolsProtocol):
         if websocket:
             self._refuse(self._excess)
         return False
+
+    def _no_socket(self) -> str:
+        """Return why this client gets no websocket, empty if it may. Said here, it costs a tenth of a handshake."""
+        first = {name.lower(): value for name, value in reversed(self.headers)}  # of each name
+        caller = self.shared.dispatcher.doors.keys.find(first)
+        return self.shared.quotas.sockets.refuse(client_of(self._address, caller))
 
     def _hand_over(self) -> None:
         """Let uvicorn serve the request whose head was just read."""

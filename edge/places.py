@@ -72,13 +72,18 @@ class Places:
             )
         return ""
 
-    def try_take(self, client: str) -> str:
-        """Take a place. Returns why not, empty if it is taken."""
+    def refuse(self, client: str) -> str:
+        """Return the same, and count and log that the client was refused, if it is."""
         reason = self.fault(client)
         if reason:
             self.refused += 1
             self._on_refusal(self.kind, reason)
-        else:
+        return reason
+
+    def try_take(self, client: str) -> str:
+        """Take a place. Returns why not, empty if it is taken."""
+        reason = self.refuse(client)
+        if not reason:
             self.take(client)
         return reason
 

@@ -116,17 +116,34 @@ class Quotas:
         now_ns = self._clock()
         if len(self._accounts) > 1:
             if not self._turn_ns:
-                self._turn_ns = now_ns
-                get_running_loop().call_soon(self._end_turn)
-            elif now_ns - self._turn_ns >= SHARE_NS and not account.spent:
-                account.spent = True
-                self._spent.append(account)
+                self._begin_turn(now_ns)
+            elif now_ns - self._turn_ns >= SHARE_NS:
+                self._spend(account)
         if account.look(now_ns):
             return True
         self.calls_refused += 1
         if "calls" not in self._logged:
             self._log_once("calls", self.excess(account))
         return False
+
+    def spend(self, account: Account) -> None:
+        """Let a client's further calls wait for the next turn of the loop, if there are other clients.
+
+        For what takes as long as a turn may: a websocket's handshake takes a millisecond.
+        """
+        if len(self._accounts) > 1:
+            if not self._turn_ns:
+                self._begin_turn(self._clock())
+            self._spend(account)
+
+    def _spend(self, account: Account) -> None:
+        if not account.spent:
+            account.spent = True
+            self._spent.append(account)
+
+    def _begin_turn(self, now_ns: int) -> None:
+        self._turn_ns = now_ns
+        get_running_loop().call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         self._turn_ns = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -208,4 +209,5 @@ def flooded(kind: str, host: str, port: int, source: str) -> Iterator[Flood]:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # its machine would be another: what the node is measured for is not the want of a core
     asyncio.run(flood(sys.argv[1], Attacker(sys.argv[2], int(sys.argv[3]), sys.argv[4])))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 
 from edge.call import Call
 from edge.errors import InvalidInput
-from loadstats.batch import MAX_COMMAS, MAX_OPERATIONS, SLICE, BatchHandlers
+from loadstats.batch import MAX_COMMAS, MAX_OPERATIONS, SLICE, STEP, BatchHandlers
 from loadstats.ledger import Ledger
 
 OK = {"code": 200}
@@ -143,8 +144,16 @@ def test_what_is_no_batch_is_refused_as_a_whole(body: bytes, reason: str) -> Non
 def test_the_most_are_taken_in_slices() -> None:
     batches = Batches()
     assert batches(*[add(f"r{number}") for number in range(MAX_OPERATIONS)]) == [OK] * MAX_OPERATIONS
-    assert batches.turns == -(-MAX_OPERATIONS // SLICE)
+    assert -(-MAX_OPERATIONS // SLICE) <= batches.turns <= -(-MAX_OPERATIONS // STEP)
     assert batches.ledger.counts().in_flight == MAX_OPERATIONS
+
+
+def test_a_slice_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = count()
+    monkeypatch.setattr("loadstats.batch.perf_counter", lambda: float(next(seconds)))
+    batches = Batches()
+    assert batches(*[add(f"r{number}") for number in range(4 * STEP)]) == [OK] * 4 * STEP
+    assert batches.turns == 4
 
 
 def test_both_handlers_of_the_route_are_made_of_the_same_steps() -> None:
