@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a key grants, from either source, and the rules for its parts. Any thread may read a grant.
 
-`KeyRing` alone sets `used`; whoever writes it down takes it back.
+`KeyRing` alone sets `used`. The source that stores the use clears it.
 """
 
 from __future__ import annotations

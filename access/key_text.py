@@ -15,7 +15,7 @@ from secrets import token_urlsafe
 PREFIX = "mc_"
 RANDOM_BYTES = 32
 SHOWN = len(PREFIX) + 4
-MAX_BYTES = 512  # of a key; what is longer is none, and is not hashed
+MAX_BYTES = 512  # longest key; anything longer is refused before it is hashed
 
 
 def new_key() -> str:
@@ -29,5 +29,5 @@ def digest_of(key: bytes) -> bytes:
 
 
 def hint_of(key: str) -> str:
-    """Return the beginning of a key. People tell keys apart by it, and it helps nobody to guess the rest."""
+    """Return the beginning of a key. People distinguish keys by it. It does not help to guess the rest."""
     return key[:SHOWN]

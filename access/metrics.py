@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What Prometheus is told of keys. Reads plain numbers at each scrape, on the scraping thread."""
+"""Metrics of keys. Reads plain numbers at each scrape, on the scraping thread."""
 
 from __future__ import annotations
 
