@@ -70,6 +70,7 @@ class ClusterNode:
         self.address = address
         self.port = port
         self.source = ROOT  # the checkout that the next process runs
+        self.listed = True  # a balancer sends gateways' calls here
         self.tls: ssl.SSLContext | None = None  # what the test calls it with
         self._environment = {
             "POD_IP": address,
