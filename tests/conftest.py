@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,18 @@ settings.load_profile("default")
 NOT_COVERED = tuple(
     f"tests/{folder}/" for folder in ("property", "simulation", "browser", "contract", "unit/benchmarks")
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a worker of xdist, end whatever measures coverage before pytest-cov begins to.
+
+    A worker begins to measure as any process of the tests does, and once more when it reads its options. A pause would
+    only hand over to those two.
+    """
+    coverage = sys.modules.get("coverage")
+    while coverage and hasattr(session.config, "workerinput") and (measuring := coverage.Coverage.current()):
+        measuring.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
