@@ -143,12 +143,14 @@ class NodeProcess:
 
 
 @contextmanager
-def running_node(folder: Path, *, covered: bool = False, **environment: str) -> Iterator[NodeProcess]:
+def running_node(
+    folder: Path, *, covered: bool = False, new: bool = False, **environment: str
+) -> Iterator[NodeProcess]:
     """A node by `manage.py run` on a free port of 127.0.0.1, ready for requests.
 
-    Its accounts are migrated already, except where its start is what is tested: if it is `covered`.
+    Its accounts are migrated already, except where its start is what is tested: if it is `covered` or `new`.
     """
-    if not covered:
+    if not (covered or new):
         put_accounts(folder)
     defaults = {
         "POD_IP": "127.0.0.1",
