@@ -99,8 +99,8 @@ class Owners:
             self._counts.owners += 1
             size = owner_size(name)
             self.size += size
-            if (by := self._clients.of(client)) is not None:
-                owner.client = by
+            if client:
+                owner.client = by = self._clients.of(client)
                 by.owners.add(owner, size)
         return owner
 
