@@ -67,6 +67,8 @@ class Adding:
             records.check_room(client)
         tick = self._clock.at(now)
         if owner:
+            if incarnation:
+                self._owners.check_incarnation(owner, incarnation)
             self._owners.make_room(owner, client, tick)
         engine = self._engines.use(cluster, name, tick, client)
         if record is None:

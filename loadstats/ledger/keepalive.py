@@ -58,6 +58,8 @@ class KeepAlive:
     ) -> bool:
         """Take a gateway's heartbeat. See `Ledger.beat`."""
         since_ms = 0
+        if incarnation:
+            self._owners.check_incarnation(owner, incarnation)
         self._owners.make_room(owner, client, tick)
         found = self._owners.find(owner, self._limits.max_owners, client)
         assert found is not None  # there is room

@@ -22,7 +22,7 @@ from loadstats.ledger import (
     Origin,
     RequestCopy,
 )
-from loadstats.ledger.incarnations import MAX_SUPERSEDED
+from loadstats.ledger.incarnations import MAX_HEARD, MAX_INCARNATIONS, MAX_SUPERSEDED
 from loadstats.ledger.limits import SLICE
 from loadstats.ledger.owners import SOON_SECONDS
 from tests.audit import audit, nothing_left
@@ -268,6 +268,58 @@ def test_incarnations_with_requests_are_remembered_until_these_have_ended() -> N
     age(ledger, 1.0 + GRACE)
     assert len(owner.incarnations) == MAX_SUPERSEDED + 1
     assert load(ledger) == (1, 0)
+
+
+def test_requests_of_old_incarnations_do_not_keep_those_without() -> None:
+    ledger = make()
+    for number in range(3):
+        add(ledger, f"r{number}", f"i{number}")
+    for number in range(3, 300):
+        beat(ledger, f"i{number}", now=number / 1000)
+    (owner,) = ledger.requests.owners()
+    assert len(owner.incarnations) == MAX_SUPERSEDED + 1
+    assert {"i0", "i1", "i2", "i299"} <= owner.incarnations.keys()
+
+
+@pytest.mark.parametrize("report", [add, pick])
+def test_an_owner_has_a_bounded_number_of_incarnations_and_room_again_after_the_grace(report: object) -> None:
+    ledger = make()
+
+    def life(number: int, now: float) -> None:
+        beat(ledger, f"i{number}", now=now)
+        report(ledger, f"r{number}", f"i{number}", now)  # type: ignore[operator]
+
+    for number in range(MAX_INCARNATIONS):
+        life(number, 0.0)
+    (owner,) = ledger.requests.owners()
+    before = ledger.counts()
+    for again in (lambda: beat(ledger, "more"), lambda: report(ledger, "more", "more", 0.0)):  # type: ignore[operator]
+        with pytest.raises(LedgerFull, match="incarnations of an owner reached its cap of 64"):
+            again()
+    assert ledger.counts() == before
+    assert len(owner.incarnations) == MAX_INCARNATIONS
+    add(ledger, "known", "i0")
+    add(ledger, "of none")
+    beat(ledger, f"i{MAX_INCARNATIONS - 1}")
+    age(ledger, 1.0 + GRACE)
+    life(MAX_INCARNATIONS, 1.0 + GRACE)
+    assert len(owner.incarnations) == MAX_SUPERSEDED + 1
+
+
+def test_peers_bring_an_owner_a_bounded_number_of_incarnations() -> None:
+    ledger = make()
+    for number in range(2 * MAX_HEARD):
+        name, since_ms = f"i{number}", number + 1
+        added = FromIncarnation(name, since_ms, Added(f"r{number}", "c", "10.0.0.1", 5, "g"))
+        ledger.replica.apply([FromIncarnation(name, since_ms, Beat("g", 5, since_ms)), added], FIRST, 1, 0.0, 1)
+        ledger.replica.merge_incarnations({"g": (WINDOW, {f"j{number}": since_ms})}, 0.0)
+        audit(ledger)
+    (owner,) = ledger.requests.owners()
+    assert len(owner.incarnations) == MAX_HEARD
+    assert load(ledger)[0] == 2 * MAX_HEARD, "each request counts"
+    for now in range(0, 5 * WINDOW, 5):
+        age(ledger, now)
+    nothing_left(ledger)
 
 
 def test_owners_are_capped_with_incarnations_as_without() -> None:
