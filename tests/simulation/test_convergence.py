@@ -48,7 +48,7 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
     ]
     assert all(beat == beats[0] for beat in beats), beats
     standing = [
-        {owner.name: owner.present.rank for owner in node.ledger.owners() if owner.present is not None}
+        {owner.name: owner.present.rank for owner in node.ledger.requests.owners() if owner.present is not None}
         for node in world.nodes.values()
     ]
     assert all(each == standing[0] for each in standing), standing
@@ -118,7 +118,7 @@ def restarting_history(seed: int, *, crashes: bool, zombies: bool) -> int:
     check(world, gateways, exact=exact)
     left = {view.owner: view.incarnation for view in next(iter(world.views().values())).values() if view.incarnation}
     for node in world.nodes.values():
-        for owner in node.ledger.owners():
+        for owner in node.ledger.requests.owners():
             assert owner.present is None or left.get(owner.name, owner.present.name) == owner.present.name
     return sum(node.ledger.counts().superseded for node in world.nodes.values())
 

@@ -133,7 +133,7 @@ def test_fresh_ids_are_uuids_that_count_on() -> None:
 def test_what_fails_inside_is_logged_under_its_trace_id(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> bytes:
         server = Server()
-        server.ledger.tagged_answer = lambda cluster: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+        server.ledger.loads.tagged_answer = lambda cluster: 1 / 0  # type: ignore[assignment, method-assign, return-value]
         return (await server.speak(get(b"c", b'TraceId: "'))).written
 
     (answer,) = answers(asyncio.run(run()))
