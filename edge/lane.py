@@ -34,6 +34,7 @@ from edge.asgi import wants_page
 from edge.call import Call, Route
 from edge.caller import Caller
 from edge.client import client_of
+from edge.envelope import json_text
 from edge.errors import (
     BodyTooLarge,
     ContractError,
@@ -44,7 +45,7 @@ from edge.errors import (
     TooMany,
 )
 from edge.flow import Flow
-from edge.head import Head
+from edge.head import END_OF_HEAD, Head
 from edge.intake import Intake
 from edge.lane_state import LaneState
 
@@ -115,12 +116,14 @@ class Lane(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: mostly exactly one request with a known head."""
-        spent = self.account.spent
-        if self._ready and not spent:
-            head, trace_id, body = self.shared.heads.split(data)
-            if head is not None:
+        if self._ready and not self.account.spent:
+            top, end, body = data.partition(END_OF_HEAD)  # as `Heads.split`, without the call
+            head, trace_header = self.shared.heads.known.get(top), None
+            if head is None and end:
+                head, trace_header = self.shared.heads.find_traced(top)
+            if head is not None and end and len(body) == head.content_length:
                 self._started = perf_counter_ns()
-                self._answer(head, trace_id, body)
+                self._answer(head, body, trace_header)
                 return
         if self._refused:
             self._ignored -= len(data)
@@ -129,6 +132,7 @@ class Lane(HttpToolsProtocol):
                 return
         else:
             self._data = data if self._ready else b""
+            spent = self.account.spent
             self._deferred = self._ready and spent
             self._ready = False
             self._intake.add(data)
@@ -283,7 +287,7 @@ class Lane(HttpToolsProtocol):
             headers,
             length,
             keep_alive=self.parser.should_keep_alive(),
-            http_1_0=self.parser.get_http_version() != "1.1",
+            persistent=self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1",
             is_open=fault is None and doors.is_open(route.scope, headers),
             fault=fault,
         )
@@ -326,9 +330,9 @@ class Lane(HttpToolsProtocol):
             return
         head = self._head
         assert head is not None
-        if head.keep_alive and not head.http_1_0 and b"expect" not in head.headers:
+        if head.persistent and b"expect" not in head.headers:
             self.shared.heads.learn(self._data, head)
-        self._answer(head, head.headers.get(b"traceid"), bytes(self._body))
+        self._answer(head, bytes(self._body), head.headers.get(b"traceid"))
 
     # From uvicorn
 
@@ -484,7 +488,7 @@ class Lane(HttpToolsProtocol):
         if self.shared.draining and self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _answer(self, head: Head, trace_header: bytes | None, body: bytes) -> None:  # noqa: PLR0912 hot: no calls
+    def _answer(self, head: Head, body: bytes, trace_header: bytes | None) -> None:  # noqa: PLR0912 hot: no calls
         """Serve a hot request: write, then count and log."""
         shared = self.shared
         dispatcher = shared.dispatcher
@@ -496,13 +500,18 @@ class Lane(HttpToolsProtocol):
             self._write_excess(route, problem, trace_header, keep=head.keep_alive)
             return
         wall_ns = time_ns()
-        trace_id = dispatcher.trace_ids.of(trace_header)
-        call = Call(head.query, body, head.headers, "", self._address)
-        call.credentials = credentials = self.credentials
-        if credentials.caller is not None:
-            call.caller = credentials.caller_for(route.scope)
+        if trace_header:
+            trace_id = dispatcher.trace_ids.of(trace_header)
+            trace_json = json_text(trace_id)
+        else:
+            trace_id = trace_json = dispatcher.trace_ids.fresh()
+        credentials = self.credentials
+        caller = credentials.caller
+        if caller is not None:
+            caller = credentials.caller_for(route.scope)
+        call = Call(head.query, body, head.headers, "", self._address, caller, credentials)
         if head.is_open:
-            status, answer = dispatcher.serve_admitted(route, call, trace_id)
+            status, answer = dispatcher.serve_admitted(route, call, trace_id, trace_json)
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)
         else:
@@ -513,7 +522,7 @@ class Lane(HttpToolsProtocol):
             start = shared.internal_start
         else:
             start = shared.ok_start
-        if not head.keep_alive or head.http_1_0 or shared.draining or status == 304:
+        if not head.persistent or shared.draining or status == 304:
             self._write_other(head, status, start + trace_id, call.etag, answer)
         elif call.etag:
             self.transport.write(
@@ -530,19 +539,19 @@ class Lane(HttpToolsProtocol):
             self._charge_to(call.caller)
         self._since = shared.now
         duration_ns = perf_counter_ns() - self._started
-        dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        dispatcher.finish(route, call, trace_id, status, wall_ns, duration_ns)
 
     def _answer_deferred(self) -> bool:
         """Answer what waited for its turn, if it is a request with a known head and nothing else. Returns whether."""
         self._deferred = False
         if len(self._intake) != len(self._data):
             return False
-        head, trace_id, body = self.shared.heads.split(self._data)
+        head, trace_header, body = self.shared.heads.split(self._data)
         if head is None:
             return False
         self._intake.clear()
         self._started = perf_counter_ns()
-        self._answer(head, trace_id, body)
+        self._answer(head, body, trace_header)
         return True
 
     # Of quotas
@@ -605,7 +614,7 @@ class Lane(HttpToolsProtocol):
         wall_ns = time_ns() - duration_ns
         if route is not None:
             call = Call(b"", b"", {}, client=self._address, reason=problem.reason)
-            dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+            dispatcher.finish(route, call, trace_id, status, wall_ns, duration_ns)
         else:
             dispatcher.finish_other(
                 trace_id,
