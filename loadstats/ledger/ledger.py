@@ -8,8 +8,9 @@ idempotent and free of order: add, first token and done may come in any order, t
 A call may say which attempt of its request it is about. A later attempt stands over whatever the one before came to. A
 call that says none (`LATEST`) is about the latest one that is known here.
 
-The state is in small owners: `Records`, `Engines`, `Owners`, what falls due, what merges. This class takes the lock and
-puts them together. What peers call is in `replica`.
+The state is in small owners: `Records`, `Engines`, `Owners`, what falls due, what merges. This class puts them together
+and takes what clients report; `Adding` does the rest of an add. Others share its lock: `loads`, `requests`,
+`reservations` and `replica`.
 """
 
 from __future__ import annotations
