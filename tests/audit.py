@@ -16,7 +16,8 @@ from loadstats.ledger.sizes import request_size
 
 def audit(ledger: Ledger) -> None:
     """Raise AssertionError where a number or a list is not what the records say."""
-    records = list(ledger.requests.records())
+    # As `ledger.requests.records()`, which takes the lock for each of 1,024 buckets: that was nine tenths of an audit.
+    records = [record for bucket in ledger._records.buckets if bucket for record in list(bucket.values())]
     live = [record for record in records if record.engine is not None and record.phase is not Phase.DONE]
     _check_engines(ledger, live)
     _check_owners(ledger, live)
