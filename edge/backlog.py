@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections whose clients sent more than is answered at once. They take turns, and all others come in between.
 
-In one turn of the event loop a connection gets a share as its bytes come in, and all that wait get one more share
-together. Clients take turns in that, and each client's connections among themselves. So what a client may cost others
-is bounded by time, however much it sends and on however many connections.
+In one turn of the event loop a client's connections get a share together as their bytes come in, and all that wait get
+one more share together. Clients take turns in that, and each client's connections among themselves. So what a client
+may cost others is bounded by time, however much it sends and on however many connections.
 Owned by the event loop.
 """
 
@@ -45,23 +45,31 @@ class Backlog:
         self._waiting: dict[Worker, str] = {}  # and whose turn each takes
         self._clients: OrderedDict[str, OrderedDict[Worker, None]] = OrderedDict()  # the next to have a turn first
         self._scheduled = False
+        self._used: dict[str, int] = {}  # of its share, by each client that had some of it in this turn
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def serve(self, worker: Worker) -> None:
-        """Let a connection work at once, as long as its share lasts. What is left waits."""
+        """Let a connection work at once, as long as its client's share lasts. What is left waits."""
         if worker in self._waiting:
             worker.wait()
             return
-        ends = self._clock() + SHARE_NS
-        for _ in range(SHARE_STEPS):
-            if not worker.work():
-                return
-            if self._clock() >= ends:
-                break
-        worker.wait()
-        self.add(worker)
+        client = worker.charged_client
+        used = self._used.get(client, 0)
+        steps = SHARE_STEPS if used < SHARE_NS else 0
+        began = now = self._clock()
+        more = True
+        while more and steps and used + now - began < SHARE_NS:
+            steps -= 1
+            more = worker.work()
+            now = self._clock()
+        if not self._used:
+            get_running_loop().call_soon(self._used.clear)
+        self._used[client] = used + now - began
+        if more:
+            worker.wait()
+            self.add(worker)
 
     def add(self, worker: Worker) -> None:
         """Let a connection work when its turn comes."""

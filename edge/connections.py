@@ -13,7 +13,7 @@ from edge.lane import Lane
 from edge.lane_state import LaneState
 from edge.websocket import Socket
 
-LOOKS = 2048
+LOOKS = 512  # in a tenth of a second: 1 ms
 
 
 class Connections:
@@ -38,7 +38,7 @@ class Connections:
     def sweep(self, now: float) -> None:
         """Set the clock, in monotonic seconds, and close what has timed out.
 
-        With very many connections it looks at some of them each time: 16,000 would take 6 ms.
+        With very many connections it looks at some of them each time: 16,000 take 30 ms at once, and three seconds so.
         """
         self._state.now = now
         connections = self._state.server_state.connections

@@ -92,11 +92,11 @@ class HttpReader(HttpToolsProtocol):
         It does not for a call that only waits: its client has most likely given up.
         """
         self._half_closed = True
-        if self._refused or not self.transport.can_write_eof():
+        if not self.transport.can_write_eof():
             return False
-        if self._intake:
+        if not self._refused and (self._intake or (not self._open and not self._idle and self._busy())):
             return True
-        return not self._open and not self._idle and self._busy()
+        return self.shared.ends.wait(self.transport)
 
     # What becomes of a request
 
@@ -268,6 +268,7 @@ class HttpReader(HttpToolsProtocol):
         self.shared.quotas.spend(self.account)
         self.ws_protocol_class: Any = partial(self.ws_protocol_class, account=self.account)
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment] # no circle of references is left for a full collection
 
     # Inside
 

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from edge.backlog import Backlog
 from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
+from edge.ends import Ends
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
 from edge.head_limits import HeadLimits
@@ -30,6 +31,7 @@ class LaneState:
     `quotas`: what each client takes, and may.
     `heads`: the heads seen lately.
     `backlog`: connections with requests that wait for their turn.
+    `ends`: connections that their clients have ended.
     `max_header_bytes`, `max_body_bytes`: of one request.
     `limits`: says which heads go beyond.
     `read_timeout_seconds`: from a request's first byte to its last.
@@ -63,6 +65,7 @@ class LaneState:
         self.quotas = dispatcher.quotas
         self.heads = Heads()
         self.backlog = Backlog()
+        self.ends = Ends()
         self.max_header_bytes = max_header_bytes
         self.max_body_bytes = max_body_bytes
         self.limits = HeadLimits(max_header_bytes, max_body_bytes)

@@ -82,6 +82,10 @@ class Socket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self.shared.quotas.leave(self.account)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Note that the client has ended the connection. Returns whether it is closed later."""
+        return self.transport.can_write_eof() and self.shared.ends.wait(self.transport)
+
     def wait(self) -> None:
         """Read no more until the backlog comes to this connection."""
         self.transport.pause_reading()

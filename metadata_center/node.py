@@ -58,6 +58,7 @@ from replication.part import Replication
 from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.data_folder import DataFolder
+from runtime.full_collections import FullCollections
 from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
@@ -256,6 +257,9 @@ class Node:
             gc.collect()
             gc.freeze()
             running.callback(gc.unfreeze)
+            collections = FullCollections()
+            collections.start()
+            running.callback(collections.stop)
             self._running = running.pop_all()
         logger.info("node %s started", self._identity.name)
         for each in self._open_doors:

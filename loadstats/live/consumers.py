@@ -75,6 +75,7 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
         self._over()
         if self._writer is not None:
             self._writer.cancel()
+            self._writer = None  # no circle of references is left for a full collection
         if self._subscription is not None:
             self._feed.leave(self._cluster, self._subscription)
             self._subscription = None

@@ -4,7 +4,7 @@
 
 `python -m tests.attacks.client_flood KIND HOST PORT SOURCE`: it connects from the address SOURCE, writes a line once
 its flood is under way, floods until its standard input ends, and then writes how often each status was answered, as
-JSON. Status 0 is a connection that was closed or refused without an answer.
+JSON. Status 0 is a connection that was closed or refused without an answer, status 1 one that was made.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -91,6 +92,20 @@ class Attacker:
             self.statuses[0] += 1
             await asyncio.sleep(GENTLY)
 
+    async def shake_hands(self) -> None:
+        """Encrypt one connection after the other, and leave each at once."""
+        context = trusting()
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(
+                    self._host, self._port, local_addr=(self._source, 0), ssl=context
+                )
+                writer.transport.abort()
+                self.statuses[1] += 1
+            except OSError:
+                self.statuses[0] += 1
+                await asyncio.sleep(GENTLY)
+
 
 def get(target: str, *headers: str) -> bytes:
     """A request without a body."""
@@ -106,6 +121,14 @@ def send(method: str, target: str, body: object) -> bytes:
         len(encoded),
         encoded,
     )
+
+
+def trusting() -> ssl.SSLContext:
+    """A context for any server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def owners() -> Iterator[bytes]:
@@ -166,6 +189,7 @@ KINDS["calls on new connections"] = lambda attacker: tasks(64, lambda: attacker.
 KINDS["connections"] = lambda attacker: tasks(14_000, lambda: attacker.hold(b""))
 KINDS["waits"] = lambda attacker: tasks(1200, lambda: attacker.hold(get("/v1/load/stats?cluster=idle&wait=60")))
 KINDS["sockets"] = lambda attacker: tasks(1200, lambda: attacker.hold(SOCKET))
+KINDS["handshakes"] = lambda attacker: tasks(64, attacker.shake_hands)
 
 
 async def flood(kind: str, attacker: Attacker) -> None:
@@ -177,7 +201,7 @@ async def flood(kind: str, attacker: Attacker) -> None:
         await asyncio.sleep(0.5)
         if attacker.statuses[200] > 1000 and kind.startswith("calls"):
             break
-        if attacker.statuses[0] > 200:
+        if attacker.statuses[0] > 200 or (kind == "handshakes" and attacker.statuses[1] > 200):
             break
     sys.stdout.write("flooding\n")
     sys.stdout.flush()

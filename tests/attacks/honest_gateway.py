@@ -1,22 +1,23 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway that behaves, in a process of its own: `python -m tests.attacks.honest_gateway HOST PORT NAME`.
+"""A gateway that behaves, in a process of its own: `python -m tests.attacks.honest_gateway HOST PORT NAME [CA]`.
 
 It connects from 127.0.0.1, sends heartbeats, starts and ends requests on engines of its own and reads the load, on one
 kept connection, about 150 calls a second, until its input ends. Now and then it opens another connection, waits for a
-change and opens a socket. Then it prints the seconds that each call took, and what was not answered as it should, as
-JSON.
+change and opens a socket. With a file of certificates that it trusts, it does all that over TLS. Then it prints the
+seconds that each call took, and what was not answered as it should, as JSON.
 """
 
 from __future__ import annotations
 
 import select
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 
 import msgspec
@@ -55,14 +56,18 @@ class HonestGateway(msgspec.Struct):
 class Calls:
     """Its calls, on one kept connection and on others."""
 
-    def __init__(self, host: str, port: int, name: str) -> None:
+    def __init__(self, host: str, port: int, name: str, trust: str) -> None:
         self.found = HonestGateway([], [])
+        self._tls = ssl.create_default_context(cafile=trust) if trust else None
         self._host, self._port, self._name = host, port, name
         self._kept = self._connect()
         self._number = 0
 
     def _connect(self) -> HTTPConnection:
-        return HTTPConnection(self._host, self._port, timeout=60, source_address=("127.0.0.1", 0))
+        own = ("127.0.0.1", 0)
+        if self._tls is None:
+            return HTTPConnection(self._host, self._port, timeout=60, source_address=own)
+        return HTTPSConnection(self._host, self._port, timeout=60, source_address=own, context=self._tls)
 
     def _ask(
         self, connection: HTTPConnection, method: str, target: str, body: Any, expected: int = 200, **headers: str
@@ -103,10 +108,10 @@ class Calls:
 
 
 @contextmanager
-def honest_gateway(host: str, port: int, name: str) -> Iterator[HonestGateway]:
-    """A gateway that calls while the block runs."""
+def honest_gateway(host: str, port: int, name: str, trust: str = "") -> Iterator[HonestGateway]:
+    """A gateway that calls while the block runs; over TLS if it trusts a file of certificates."""
     found = HonestGateway([], [])
-    command = [sys.executable, "-m", "tests.attacks.honest_gateway", host, str(port), name]
+    command = [sys.executable, "-m", "tests.attacks.honest_gateway", host, str(port), name, trust]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -118,9 +123,9 @@ def honest_gateway(host: str, port: int, name: str) -> Iterator[HonestGateway]:
     found.took, found.refused = sorted(seen.took), seen.refused
 
 
-def main(host: str, port: int, name: str) -> None:
+def main(host: str, port: int, name: str, trust: str) -> None:
     """Call until the input ends."""
-    calls = Calls(host, port, name)
+    calls = Calls(host, port, name, trust)
     calls.round()
     calls.found.took.clear()  # what is done once is done now
     sys.stdout.write("ready\n")
@@ -135,4 +140,4 @@ def main(host: str, port: int, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:5])

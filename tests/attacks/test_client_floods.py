@@ -4,19 +4,22 @@
 
 The node has its default settings. Attackers come from 127.0.0.2 and up, the gateway from 127.0.0.1: each is a client of
 its own. The bound is 10 ms where calls alone take 1 ms at most, in proportion on a machine that others use. A flood is
-tried again where other work of the machine is in the way, five times at most.
+tried again where other work of the machine is in the way, five times at most. Over TLS the same holds.
 """
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.attacks.client_flood import Flood, flooded
 from tests.attacks.honest_gateway import HonestGateway, honest_gateway
+from tests.certificates import certificate
 from tests.nodes import NodeProcess, running_node
 
 pytestmark = pytest.mark.slow
@@ -33,19 +36,37 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
         yield node
 
 
-def watched(node: NodeProcess) -> HonestGateway:
+@pytest.fixture(scope="module")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The certificate of the node over TLS; its key is beside it."""
+    return certificate(tmp_path_factory.mktemp("tls"), "node")[0]
+
+
+@pytest.fixture(scope="module")
+def tls_node(tmp_path_factory: pytest.TempPathFactory, trust: str) -> Iterator[NodeProcess]:
+    settings = {
+        "METADATA_CENTER_LOG_ACCESS_OUTPUT": "off",
+        "METADATA_CENTER_HTTP_CERT_FILE": trust,
+        "METADATA_CENTER_HTTP_KEY_FILE": str(Path(trust).with_suffix(".key")),
+    }
+    with running_node(tmp_path_factory.mktemp("tls-node"), **settings) as node:
+        node.tls = ssl.create_default_context(cafile=trust)
+        yield node
+
+
+def watched(node: NodeProcess, trust: str) -> HonestGateway:
     """What the gateway saw in some seconds."""
-    with honest_gateway(node.host, node.port, next(names)) as gateway:
+    with honest_gateway(node.host, node.port, next(names), trust) as gateway:
         time.sleep(SECONDS)  # the time of the flood
     return gateway
 
 
-def endured(node: NodeProcess, kind: str, source: str) -> Flood:
+def endured(node: NodeProcess, kind: str, source: str, trust: str = "") -> Flood:
     """Flood, and see that the gateway is served as if nothing were. Returns the flood."""
     for attempt in range(ATTEMPTS):
-        alone = watched(node)
+        alone = watched(node, trust)
         with flooded(kind, node.host, node.port, source) as flood:
-            beside = watched(node)
+            beside = watched(node, trust)
         slowness = max(1.0, alone.p99 / 0.001)
         print(f"\n{kind}: alone {alone}; beside the flood {beside}; {flood.statuses}")  # noqa: T201 for the log of a run
         assert beside.refused == []
@@ -97,3 +118,7 @@ def test_invented_engines(node: NodeProcess) -> None:
 
 def test_ids_of_emoji(node: NodeProcess) -> None:
     endured(node, "emoji ids", "127.0.0.9")
+
+
+def test_tls_handshakes(tls_node: NodeProcess, trust: str) -> None:
+    assert endured(tls_node, "handshakes", "127.0.0.10", trust).statuses[1] > 200

@@ -38,12 +38,40 @@ class Connection:
 
 
 def test_what_fits_in_a_share_is_done_at_once() -> None:
-    done: list[str] = []
-    clock = Clock()
-    backlog = Backlog(clock)
-    backlog.serve(Connection("a", SHARE_STEPS, done, clock))
-    assert len(done) == SHARE_STEPS
-    assert len(backlog) == 0
+    async def run() -> None:
+        done: list[str] = []
+        clock = Clock()
+        backlog = Backlog(clock)
+        backlog.serve(Connection("a", SHARE_STEPS, done, clock))
+        assert len(done) == SHARE_STEPS
+        assert len(backlog) == 0
+
+    asyncio.run(run())
+
+
+def test_a_clients_connections_share_what_is_done_at_once_in_a_turn() -> None:
+    async def run() -> None:
+        done: list[str] = []
+        clock = Clock()
+        backlog = Backlog(clock)
+        for _ in range(2):
+            many = [Connection("many", 1, done, clock, SHARE_NS // 4) for _ in range(100)]
+            for each in many:
+                backlog.serve(each)
+            assert done == ["many"] * 4
+            assert [each.waiting for each in many] == [False] * 4 + [True] * 96
+            other = Connection("other", 1, done, clock, SHARE_NS // 4)
+            other.charged_client = "10.0.0.2"
+            backlog.serve(other)  # its client's share is its own
+            assert done.pop() == "other"
+            while len(backlog):
+                before = len(done)
+                await asyncio.sleep(0)
+                assert len(done) - before <= 4
+            assert done == ["many"] * 100
+            done.clear()
+
+    asyncio.run(run())
 
 
 def test_a_share_is_bounded_in_steps_and_in_time_and_the_rest_takes_turns() -> None:
@@ -53,6 +81,7 @@ def test_a_share_is_bounded_in_steps_and_in_time_and_the_rest_takes_turns() -> N
             clock = Clock()
             backlog = Backlog(clock)
             first, second = (Connection(name, 40, done, clock, cost) for name in "ab")
+            second.charged_client = "10.0.0.2"
             backlog.serve(first)
             backlog.serve(second)
             assert done == ["a"] * most + ["b"] * most

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -134,6 +136,28 @@ def test_a_handshake_that_takes_too_long_is_cut_off_and_a_socket_is_not() -> Non
         assert not other.aborted
 
     on_a_server(check)
+
+
+def test_a_connection_that_became_a_websocket_leaves_nothing_for_a_full_collection() -> None:
+    async def check(server: Server, application: Application) -> None:
+        application.accepts.set()
+        lane, transport = server.connect()
+        lane.data_received(handshake())
+        await server.settle()
+        freed = weakref.ref(lane), weakref.ref(transport.protocol)
+        del lane
+        assert freed[0]() is None
+        transport.protocol.connection_lost(None)
+        transport.protocol = None
+        await server.settle()
+        assert freed[1]() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        on_a_server(check)
+    finally:
+        gc.enable()
 
 
 def test_frames_are_taken_in_slices_and_answers_to_pings_wait_for_the_client() -> None:

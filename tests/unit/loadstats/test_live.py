@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
 from loadstats.live import feed as feeds
 from loadstats.live import summary_view
+from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
 from loadstats.live.layer import LocalChannelLayer
 from loadstats.live.meter import SocketCollector
@@ -125,6 +127,27 @@ def test_a_cluster_is_told_as_a_snapshot_and_then_what_changes() -> None:
             assert [row["ip"] for row in said["engines"]] == ["10.0.0.1"]
 
     run(test)
+
+
+def test_a_closed_socket_leaves_nothing_for_a_full_collection() -> None:
+    def consumers() -> int:
+        return sum(isinstance(each, LoadConsumer) for each in gc.get_objects())
+
+    async def test() -> None:
+        live = Live()
+        async with live.open() as client:
+            await client.said()
+            assert consumers() == 1
+        del client
+        while consumers():
+            await asyncio.sleep(0.001)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(test)
+    finally:
+        gc.enable()
 
 
 def test_the_summary_has_a_row_for_each_cluster() -> None:
