@@ -131,7 +131,7 @@ class Node:
         self.handshakes = Handshakes()
         self._trail = AuditTrail(config, self._identity.name)
         lasting = Lasting()
-        access = Access(config, lasting)
+        access = Access(config, lasting, self._trail.audit)
         doors = build_doors(config, access.ring)
         pprof, guard = config.pprof, profiling_guard(doors, self._trail.audit)
         profiled = self.served_tls if pprof.tls else None
