@@ -192,18 +192,18 @@ def _answers(costs: dict[str, list[float]], rounds: int, ips: list[str]) -> None
 
         def answer(times: int, name: str = name) -> None:
             for _ in range(times):
-                ledger.answer(name)
+                ledger.loads.answer(name)
 
         change(size)
         for _ in range(rounds):
-            ledger.answer(name)
+            ledger.loads.answer(name)
             _note(costs, f"answer of {size:,} engines, none changed", BATCH, partial(answer, BATCH))
             for changed in (1, size):
                 turns, spent = max(2000 // changed, 20), 0
                 for _ in range(turns):
                     change(changed)
                     began = thread_time_ns()
-                    ledger.answer(name)
+                    ledger.loads.answer(name)
                     spent += thread_time_ns() - began
                 costs.setdefault(f"answer of {size:,} engines, {changed:,} changed", []).append(spent / turns / 1e3)
     ledger.clear()

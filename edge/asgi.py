@@ -173,7 +173,7 @@ class HandlerApp:
         kind = INTERNAL_TYPE if route.internal and status == 200 else CONTENT_TYPE
         await _answer(send, status, answer, kind, trace_id, call.etag, call.retry_seconds)
         duration_ns = perf_counter_ns() - started - call.waited_ns
-        self._dispatcher.finish(route, call, trace_id, status, wall_ns=wall_ns, duration_ns=duration_ns)
+        self._dispatcher.finish(route, call, trace_id, status, wall_ns, duration_ns)
         self._dispatcher.flush()  # servers other than ours have no timer for it
 
     async def _sign_in(self, call: Call, trace_id: bytes) -> tuple[int, bytes] | None:

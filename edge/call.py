@@ -10,6 +10,7 @@ the transport: every door (the lane, ASGI, Django's pages) serves the same one. 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import final
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct, field
@@ -33,6 +34,7 @@ class RefusedParts(Struct):
     first: list[Mapping[str, object]] = field(default_factory=list)
 
 
+@final
 class Call(Struct, gc=False):
     """One request to a handler. The handler sets the members marked with "out".
 
@@ -57,11 +59,11 @@ class Call(Struct, gc=False):
     headers: Mapping[bytes, bytes]
     request_id: str = ""
     client: str = ""
+    caller: Caller | None = None
+    credentials: Credentials | None = None
     etag: bytes = b""
     waited_ns: int = 0
     reason: str = ""
-    caller: Caller | None = None
-    credentials: Credentials | None = None
     retry_seconds: int = 0
     acts: Sequence[Mapping[str, object]] = ()
     refused: RefusedParts | None = None

@@ -28,7 +28,7 @@ def client_of(source: Call | str, caller: Caller | None = None) -> str:
     (`::ffff:10.0.0.7`). Of an IPv6 address the name is its network, such as `2001:db8:0:7::/64`: one machine can have
     any address in it.
     """
-    if not isinstance(source, str):
+    if type(source) is Call:  # the hot path: half as long as `isinstance`
         caller, source = source.caller if caller is None else caller, source.client
     if caller is not None:
         return intern(caller.name)

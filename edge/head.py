@@ -16,8 +16,10 @@ from msgspec import Struct
 from edge.call import Route
 from edge.errors import ContractError
 
+END_OF_HEAD = b"\r\n\r\n"
+
 # No longer than a trace id is echoed: a longer one is parsed, and its head is measured.
-_find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e\x80-\xff]{0,256})(?=\r\n)").search
+_find_trace_line = regex(rb"\r\n[Tt]race[Ii]d: ?([\x21-\x7e\x80-\xff]{0,256})(?=\r\n|\Z)").search
 
 
 class Head(Struct, frozen=True):
@@ -28,7 +30,7 @@ class Head(Struct, frozen=True):
     `headers`: the first field of each name; names in lower case.
     `content_length`: of the body, in bytes.
     `keep_alive`: the client wants the connection kept.
-    `http_1_0`: the request is HTTP/1.0.
+    `persistent`: so it is without a word of either side: the request is HTTP/1.1.
     `is_open`: the doors let in everybody with this head.
     `fault`: why they let in nobody with it; None if they may.
     """
@@ -38,21 +40,24 @@ class Head(Struct, frozen=True):
     headers: dict[bytes, bytes]
     content_length: int
     keep_alive: bool = True
-    http_1_0: bool = False
+    persistent: bool = True
     is_open: bool = False
     fault: ContractError | None = None
 
 
 class Heads:
-    """The heads seen lately, by their bytes. A full one is emptied, which costs one parse of each head."""
+    """The heads seen lately. A full one is emptied, which costs one parse of each head.
+
+    `known`: by their bytes up to the empty line, and without a `TraceId` that says something.
+    """
 
     def __init__(self, capacity: int = 4096, longest: int = 2048) -> None:
         self._capacity = capacity
         self._longest = longest
-        self._heads: dict[bytes, Head] = {}
+        self.known: dict[bytes, Head] = {}
 
     def __len__(self) -> int:
-        return len(self._heads)
+        return len(self.known)
 
     def split(self, data: bytes) -> tuple[Head | None, bytes | None, bytes]:
         """Read `data` as one whole request.
@@ -60,31 +65,32 @@ class Heads:
         Returns its head, its `TraceId` if it has one, and its body. The head is None if it is not known or if the
         lengths do not agree.
         """
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
+        top, end, body = data.partition(END_OF_HEAD)
+        head, trace_id = self.known.get(top), None
+        if head is None and end:
+            head, trace_id = self.find_traced(top)
+        if head is None or not end or len(body) != head.content_length:
             return None, None, b""
-        trace_id = None
-        head = self._heads.get(data[:end])
-        if head is None:
-            line = _find_trace_line(data, 0, end + 2)
-            if line is None:
-                return None, None, b""
-            head, trace_id = self._heads.get(data[: line.start()] + data[line.end() : end]), line[1]
-        if head is None or len(data) != end + 4 + head.content_length:
-            return None, None, b""
-        return head, trace_id, data[end + 4 :]
+        return head, trace_id, body
+
+    def find_traced(self, top: bytes) -> tuple[Head | None, bytes | None]:
+        """Return the head with these bytes up to the empty line, and its `TraceId`; None if it is not known so."""
+        line = _find_trace_line(top)
+        if line is None:
+            return None, None
+        return self.known.get(top[: line.start()] + top[line.end() :]), line[1]
 
     def learn(self, data: bytes, head: Head) -> None:
-        """Remember `head`, which the parser read from `data`, found to be exactly one request."""
-        end = data.find(b"\r\n\r\n")
-        if end + 4 + head.content_length != len(data) or end > self._longest:
+        """Remember `head`, which the parser read from `data`, if that is exactly one request."""
+        top, end, body = data.partition(END_OF_HEAD)
+        if not end or len(body) != head.content_length or len(top) > self._longest:
             return
-        line = _find_trace_line(data, 0, end + 2)
-        key = data[:end] if line is None else data[: line.start()] + data[line.end() : end]
-        if b"\r\n " in key or b"\r\n\t" in key or _find_trace_line(key + b"\r\n"):
+        line = _find_trace_line(top)
+        key = top if line is None else top[: line.start()] + top[line.end() :]
+        if b"\r\n " in key or b"\r\n\t" in key or _find_trace_line(key):
             return  # folded lines and a second TraceId: what they mean depends on the line that was cut
-        if len(self._heads) >= self._capacity:
-            self._heads.clear()
-        self._heads[key] = head
+        if len(self.known) >= self._capacity:
+            self.known.clear()
+        self.known[key] = head
         if line is not None and not line[1]:
-            self._heads[data[:end]] = head  # most gateways send an empty one: known without a search
+            self.known[top] = head  # most gateways send an empty one: known without a search

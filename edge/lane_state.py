@@ -17,6 +17,7 @@ from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
 from edge.envelope import COLD_HEADER, CONTENT_TYPE, INTERNAL_TYPE
 from edge.head import Heads
+from edge.head_limits import HeadLimits
 
 TRACE = b"X-Trace-ID: "
 _COLD = COLD_HEADER.lower()
@@ -30,6 +31,7 @@ class LaneState:
     `heads`: the heads seen lately.
     `backlog`: connections with requests that wait for their turn.
     `max_header_bytes`, `max_body_bytes`: of one request.
+    `limits`: says which heads go beyond.
     `read_timeout_seconds`: from a request's first byte to its last.
     `idle_timeout_seconds`: between two requests.
     `write_timeout_seconds`: for a client that does not read.
@@ -63,6 +65,7 @@ class LaneState:
         self.backlog = Backlog()
         self.max_header_bytes = max_header_bytes
         self.max_body_bytes = max_body_bytes
+        self.limits = HeadLimits(max_header_bytes, max_body_bytes)
         self.read_timeout_seconds = read_timeout_seconds
         self.idle_timeout_seconds = idle_timeout_seconds
         self.write_timeout_seconds = write_timeout_seconds

@@ -110,16 +110,16 @@ class EngineHandlers:
         if len(after) > MAX_NAME:
             raise InvalidInput(f"after: expected a name of at most {MAX_NAME} characters")
         names = yield from self._names(after, _limit(call.query), call.caller)
-        rows = yield from self._ledger.totals(names)
+        rows = yield from self._ledger.loads.totals(names)
         return encode(rows)
 
     def _names(self, after: str, limit: int, caller: Caller | None) -> Generator[None, None, list[str]]:
         """Return the next clusters by name that the caller may name."""
         if caller is None or not caller.clusters:
-            return (yield from self._ledger.clusters_after(after, limit))
+            return (yield from self._ledger.loads.clusters_after(after, limit))
         found: list[str] = []
         while len(found) < limit:
-            names = yield from self._ledger.clusters_after(after, MAX_CLUSTERS)
+            names = yield from self._ledger.loads.clusters_after(after, MAX_CLUSTERS)
             if not names:
                 break
             found += within(caller, names)
@@ -137,7 +137,7 @@ def drop_engines(ledger: Ledger, canonical: Callable[[str], str], body: EngineDr
     if body.all:
         if body.port is not None or body.dp_rank is not None:
             raise InvalidInput("all: expected neither port nor dp_rank beside it")
-        names = ledger.names_at(body.cluster, ip)
+        names = ledger.loads.names_at(body.cluster, ip)
         missing = f"no engine at {ip}"
     else:
         names = [str(EngineName(ip, body.port, body.dp_rank))]

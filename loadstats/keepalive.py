@@ -110,7 +110,7 @@ class KeepAliveHandlers:
         """
         body = self._read_heartbeat(call.body)
         if call.caller is not None and call.caller.clusters:
-            for cluster in self._ledger.clusters_of_owner(body.owner):
+            for cluster in self._ledger.requests.clusters_of_owner(body.owner):
                 check_cluster(call.caller, cluster)
         try:
             self._ledger.beat(

@@ -69,10 +69,10 @@ class LoadStats(AppPart):
         self._config = config
         self._cache = cast("MemoryLoadCache", caches["loadstats"])
         self.ledger = ledger = self._cache.ledger
-        ledger.incarnation = b"%x" % SystemRandom().getrandbits(48)
+        ledger.loads.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_dropped = forget
-        ledger.cached_at = cached_at
-        self._waits = Waits(ledger.tag, most=config.http.max_waiters, lasting=lasting)
+        ledger.loads.cached_at = cached_at
+        self._waits = Waits(ledger.loads.tag, most=config.http.max_waiters, lasting=lasting)
         self._feed = Feed(
             ledger,
             node,
@@ -83,7 +83,7 @@ class LoadStats(AppPart):
         )
         self._handlers = (
             LoadHandlers(ledger),
-            QueryHandlers(ledger, self._waits),
+            QueryHandlers(ledger.loads, self._waits),
             KeepAliveHandlers(ledger),
             BatchHandlers(ledger, allow=allow),
             EngineHandlers(ledger),

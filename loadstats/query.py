@@ -17,7 +17,7 @@ from edge.call import AsyncHandler, Call, NotModified, Route, query_value
 from edge.caller import Scope
 from edge.errors import InvalidInput
 from edge.reach import check_cluster
-from loadstats.ledger import Ledger
+from loadstats.ledger import LoadReader
 from loadstats.waits import Waits
 
 STATS = "/v1/load/stats"
@@ -28,14 +28,14 @@ WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how 
 
 
 class QueryHandlers:
-    """Handlers over one ledger.
+    """Handlers over one ledger's loads.
 
-    `ledger`: answers the query.
+    `loads`: answers the query.
     `waits`: holds the calls that wait for a change.
     """
 
-    def __init__(self, ledger: Ledger, waits: Waits) -> None:
-        self._ledger = ledger
+    def __init__(self, loads: LoadReader, waits: Waits) -> None:
+        self._loads = loads
         self._waits = waits
         self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
 
@@ -58,7 +58,7 @@ class QueryHandlers:
         cluster = self._cluster(call.query)
         if call.caller is not None:
             check_cluster(call.caller, cluster)
-        answer, call.etag = self._ledger.tagged_answer(cluster)
+        answer, call.etag = self._loads.tagged_answer(cluster)
         known = call.headers.get(b"if-none-match")
         if known is not None and _names(known, call.etag):
             raise NotModified
@@ -70,7 +70,7 @@ class QueryHandlers:
         if call.caller is not None:
             check_cluster(call.caller, cluster)
         seconds = _seconds(call.query)
-        tag = self._ledger.tagged_answer(cluster)[1]
+        tag = self._loads.tagged_answer(cluster)[1]
         known = call.headers.get(b"if-none-match")
         if known is None or _names(known, tag):
             began = perf_counter_ns()

@@ -16,7 +16,7 @@ from loadstats.ledger.sizes import request_size
 
 def audit(ledger: Ledger) -> None:
     """Raise AssertionError where a number or a list is not what the records say."""
-    records = list(ledger.records())
+    records = list(ledger.requests.records())
     live = [record for record in records if record.engine is not None and record.phase is not Phase.DONE]
     _check_engines(ledger, live)
     _check_owners(ledger, live)
@@ -48,7 +48,7 @@ def audit(ledger: Ledger) -> None:
 def nothing_left(ledger: Ledger) -> None:
     """Raise AssertionError where anything is left of a history that is long over."""
     audit(ledger)
-    assert list(ledger.records()) == []
+    assert list(ledger.requests.records()) == []
     assert ledger.clusters() == []
     assert ledger.replica.digests() == [0] * BUCKETS
     assert len(ledger._owners) == 0

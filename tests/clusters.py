@@ -30,7 +30,7 @@ from replication.buckets import Want
 from replication.entities import Summary
 from replication.entities.requests import ReplicatedRequests
 from replication.paths import VERSION
-from tests.nodes import ROOT, NodeProcess
+from tests.nodes import ROOT, NodeProcess, put_accounts
 from tests.ports import free_port
 
 SECONDS = 60.0
@@ -70,6 +70,7 @@ class ClusterNode:
         self.address = address
         self.port = port
         self.source = ROOT  # the checkout that the next process runs
+        self.listed = True  # a balancer sends gateways' calls here
         self.tls: ssl.SSLContext | None = None  # what the test calls it with
         self._environment = {
             "POD_IP": address,
@@ -88,6 +89,8 @@ class ClusterNode:
         self._environment |= environment
 
     def start(self, **environment: str) -> None:
+        if self.source == ROOT:  # another release migrates to what it knows
+            put_accounts(self._folder)
         self.process = NodeProcess(
             ["manage.py", "run"], self._folder, self._environment | environment, covered=False, source=self.source
         )

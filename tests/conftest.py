@@ -7,12 +7,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 # Before Django's settings are read: tests keep their files out of the checkout.
 _data_dir = tempfile.TemporaryDirectory(prefix="metadata-center-tests-")
@@ -30,13 +33,27 @@ settings.load_profile("default")
 
 
 # What these run thousands of times is counted when unit tests run it; counting it here takes more than twice the time.
-NOT_COVERED = ("property", "simulation", "browser")
+NOT_COVERED = tuple(
+    f"tests/{folder}/" for folder in ("property", "simulation", "browser", "contract", "unit/benchmarks")
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a worker of xdist, end whatever measures coverage before pytest-cov begins to.
+
+    A worker begins to measure as any process of the tests does, and once more when it reads its options. A pause would
+    only hand over to those two.
+    """
+    coverage = sys.modules.get("coverage")
+    while coverage and hasattr(session.config, "workerinput") and (measuring := coverage.Coverage.current()):
+        measuring.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let coverage pause while such tests run."""
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in NOT_COVERED:
+        if item.nodeid.startswith(NOT_COVERED):
             item.add_marker(pytest.mark.no_cover)
 
 
@@ -51,6 +68,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
     """Leave the databases' names alone: a test's is in the memory of its own process."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files() -> Iterator[None]:
+    """Look for static files once: WhiteNoise does for each `Client`, which takes longer than most requests."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, StaticFile]()
+
+    def find_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

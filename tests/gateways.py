@@ -84,6 +84,8 @@ class Gateway:
         for attempt in range(200):
             at = (place + attempt) % size
             began = time.monotonic()
+            if not self._cluster.nodes[at].listed:
+                continue
             if self._avoided.get(at, 0.0) > began and attempt % size != size - 1:
                 continue
             try:
@@ -137,6 +139,10 @@ class Load:
     @property
     def calls(self) -> int:
         return sum(each.calls for each in self._gateways)
+
+    def calls_of_each(self) -> list[int]:
+        """How many calls of each gateway were answered."""
+        return [each.calls for each in self._gateways]
 
     def p99_seconds(self, places: Container[int]) -> float:
         """Of the answered calls to these nodes all but one in a hundred took less."""

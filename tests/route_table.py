@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, put_accounts, running_node
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -285,6 +285,7 @@ class AskedNode:
 @contextmanager
 def asked_node(folder: Path, *, required: bool) -> Iterator[AskedNode]:
     """A node of default settings, but for `[Auth] Required` where asked for."""
+    put_accounts(folder)
     node = {"METADATA_CENTER_NODE_DATA_DIR": str(folder)}
     keys = {scope: manage(node, "keys", "create", "--name", scope, "--scope", scope).split()[-1] for scope in KEYS}
     manage(node, "shell", "-c", MAKE_OPERATOR)

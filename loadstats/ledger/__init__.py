@@ -27,14 +27,23 @@ from loadstats.ledger.event import (
     TokensCounted,
 )
 from loadstats.ledger.event_sink import EventSink
-from loadstats.ledger.ledger import Ledger, Match, Mismatch
+from loadstats.ledger.ledger import Ledger
 from loadstats.ledger.legacy import LegacyLedgerAdapter
 from loadstats.ledger.limits import BUCKETS, LedgerFull
+from loadstats.ledger.loads import LoadReader
+from loadstats.ledger.match import Match, Mismatch
 from loadstats.ledger.phase import Phase
 from loadstats.ledger.record import Origin, Record
 from loadstats.ledger.replica import LedgerReplica
 from loadstats.ledger.requests import EARLY, IN_FLIGHT, NAMES, Cursor, Filter, Page, RequestReader, RequestView
-from loadstats.ledger.reservations import MAX_CANDIDATES, CandidateNames, EngineChoice, NoCandidates, Reserved
+from loadstats.ledger.reservations import (
+    MAX_CANDIDATES,
+    CandidateNames,
+    EngineChoice,
+    NoCandidates,
+    Reservations,
+    Reserved,
+)
 from loadstats.ledger.row import Row
 from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Signal
 from loadstats.ledger.totals import ClusterTotals, SignalSums
@@ -75,6 +84,7 @@ __all__ = [
     "LedgerFull",
     "LedgerReplica",
     "LegacyLedgerAdapter",
+    "LoadReader",
     "Match",
     "Mismatch",
     "NoCandidates",
@@ -86,6 +96,7 @@ __all__ = [
     "RequestReader",
     "RequestRefreshed",
     "RequestView",
+    "Reservations",
     "Reserved",
     "Row",
     "Signal",

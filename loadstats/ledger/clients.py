@@ -21,7 +21,7 @@ class Clients:
     """The clients by name.
 
     `nodes`: how many nodes are known, this one included.
-    `by_name`: the clients.
+    `by_name`: the clients; always the same dict.
     """
 
     def __init__(self, limits: LedgerLimits) -> None:
@@ -35,13 +35,8 @@ class Clients:
     def __iter__(self) -> Iterator[LedgerClient]:
         return iter(self.by_name.values())
 
-    def of(self, name: str) -> LedgerClient | None:
-        """Return the client of this name, known from now on; None for a report without a client.
-
-        The caller gives it something to hold.
-        """
-        if not name:
-            return None
+    def of(self, name: str) -> LedgerClient:
+        """Return the client of this name, known from now on. The caller gives it something to hold."""
         client = self.by_name.get(name)
         if client is None:
             client = self.by_name[name] = LedgerClient(name)

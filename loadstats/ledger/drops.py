@@ -15,6 +15,7 @@ from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.engines import Engines
 from loadstats.ledger.event import Done, Dropped
+from loadstats.ledger.event_sink import ClientEvents
 from loadstats.ledger.limits import BUCKETS
 from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import attempt_of
@@ -24,10 +25,11 @@ from loadstats.ledger.records import Records
 class EngineDrops:
     """The engines whose requests are still to be ended."""
 
-    def __init__(self, counts: LedgerCounts, engines: Engines, records: Records) -> None:
+    def __init__(self, counts: LedgerCounts, engines: Engines, records: Records, events: ClientEvents) -> None:
         self._counts = counts
         self._engines = engines
         self._records = records
+        self._events = events
         self._dropped: list[tuple[str, Engine]] = []  # with their clusters' names
         self._bucket = 0  # where the walk goes on
         self._buckets_left = 0
@@ -45,10 +47,10 @@ class EngineDrops:
         self._buckets_left = BUCKETS
         return engine.queued_req_num
 
-    def clear_bucket(self, tick: int, most: int) -> tuple[list[Done | Dropped], int]:
-        """End at most `most` requests of dropped engines in the next bucket.
+    def clear_bucket(self, now: float, tick: int, most: int) -> int:
+        """End at most `most` requests of dropped engines in the next bucket, and journal what ended.
 
-        Returns what is to be journalled, and the work that this took: the requests ended and one for the bucket.
+        Returns the work that this took: the requests ended and one for the bucket.
         """
         gone = [
             record
@@ -66,7 +68,10 @@ class EngineDrops:
         if not self._buckets_left:
             events += [Dropped(cluster, engine.name) for cluster, engine in self._dropped]
             self._dropped.clear()
-        return events, min(len(gone), most) + 1
+        if (journal := self._events.journal) is not None:
+            for event in events:
+                journal.append(event, now)
+        return min(len(gone), most) + 1
 
     def clear(self) -> None:
         """Nothing is left to end."""

@@ -62,8 +62,8 @@ class Engines:
             engine.opened_tick = tick
             size = engine_size(cluster)
             self.size += size
-            if (by := self._clients.of(client)) is not None:
-                engine.client = by
+            if client:
+                engine.client = by = self._clients.of(client)
                 by.engines.add(engine, size)
         found.added_total += 1
         return engine

@@ -23,3 +23,15 @@ class EventSink(Protocol):
         `now` is when it took effect, `size` its bytes where they are many.
         """
         ...
+
+
+class ClientEvents:
+    """Where the events of this ledger's clients go now.
+
+    `journal`: takes them; None in a node without peers.
+    """
+
+    __slots__ = ("journal",)
+
+    def __init__(self) -> None:
+        self.journal: EventSink | None = None

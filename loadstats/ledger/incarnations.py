@@ -6,8 +6,9 @@ Owned by `Owners`; every method wants the ledger's lock held. Always true: an ow
 stands, `present`, with the largest rank, and all others are superseded. What was first seen at two nodes counts from
 the earlier stamp, so an incarnation that was superseded does not come back.
 
-An owner's superseded incarnations are remembered while the owner is, `MAX_SUPERSEDED` of them, and as many more as have
-requests in flight. Of more, those go that were not heard of for longest.
+An owner's superseded incarnations are remembered while the owner is, `MAX_SUPERSEDED` of them, and more where they have
+requests in flight. Of more, those go that were not heard of for longest. All in all an owner has at most
+`MAX_INCARNATIONS`, and a client at most as many for each owner of its share.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from loadstats.ledger.limits import LedgerLimits
 from loadstats.ledger.record import Incarnation, Owner
 
 MAX_SUPERSEDED = 8
+MAX_INCARNATIONS = 64  # of an owner, by clients' calls: each takes up to a kilobyte
+MAX_HEARD = 80  # of an owner, by peers' reports: what peers took before they were at their bound must find room here
 
 
 class Incarnations:
@@ -45,13 +48,18 @@ class Incarnations:
             return found.since_ms
         return later_ms(wall_ns, 0 if owner is None or owner.present is None else owner.present.since_ms)
 
+    @staticmethod
+    def has_room(owner: Owner, name: str, most: int) -> bool:
+        """Return whether an owner's incarnation is known, or fewer than `most` are."""
+        return name in owner.incarnations or len(owner.incarnations) < most
+
     def hear(self, owner: Owner, name: str, since_ms: int, tick: int) -> Incarnation:
-        """Take that a gateway, or a peer, named an incarnation at a tick."""
+        """Take that a gateway, or a peer, named an incarnation at a tick. The caller has seen that there is room."""
         found = owner.present
         if found is None or found.name != name or since_ms < found.since_ms:
             found = self._see(owner, name, since_ms)
             owner.incarnations[name] = owner.incarnations.pop(name)  # the last one heard of stands last
-            self._forget_some(owner)
+            self._forget_some(owner, found)
         found.heard_tick = max(found.heard_tick, tick)
         owner.known_until = max(owner.known_until, tick + self._limits.request_ticks)
         return found
@@ -63,13 +71,15 @@ class Incarnations:
         """
         for name, since_ms in seen.items():
             present = owner.present
+            if not self.has_room(owner, name, MAX_HEARD):
+                continue
             known = name in owner.incarnations
             room = len(owner.incarnations) <= MAX_SUPERSEDED
             if known or room or present is None or (since_ms, name) > present.rank:
                 found = self._see(owner, name, since_ms)
                 if not known:
                     found.heard_tick = tick
-        self._forget_some(owner)
+        self._forget_some(owner, None)
 
     def told(self, owner: Owner, tick: int) -> dict[str, int]:
         """Return when each incarnation was first seen that peers have to know: the one that stands, and others that
@@ -126,11 +136,13 @@ class Incarnations:
         if incarnation.requests_num:
             self.unsettled[incarnation.owner.name, incarnation.name] = incarnation
 
-    def _forget_some(self, owner: Owner) -> None:
-        """Forget superseded incarnations over the bound. Looks at two: those with requests go when these have."""
+    def _forget_some(self, owner: Owner, heard: Incarnation | None) -> None:
+        """Forget superseded incarnations over the bound, but not the one just heard of. Those with requests stay."""
         if len(owner.incarnations) > MAX_SUPERSEDED + 1:
-            for each in list(islice(owner.incarnations.values(), 2)):
-                if each.superseded and not each.requests_num and len(owner.incarnations) > MAX_SUPERSEDED + 1:
+            for each in list(owner.incarnations.values()):
+                if len(owner.incarnations) <= MAX_SUPERSEDED + 1:
+                    break
+                if each.superseded and not each.requests_num and each is not heard:
                     self._forget(each)
 
     def _forget(self, incarnation: Incarnation) -> None:

@@ -16,7 +16,7 @@ from loadstats.ledger.clients import Clients
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.expiry_queue import ExpiryQueue
-from loadstats.ledger.incarnations import Incarnations
+from loadstats.ledger.incarnations import MAX_HEARD, MAX_INCARNATIONS, Incarnations
 from loadstats.ledger.limits import LedgerFull, LedgerLimits
 from loadstats.ledger.record import HELD, ORPHANED, Incarnation, Owner, Record, RecordExtras
 from loadstats.ledger.signals import count
@@ -84,6 +84,12 @@ class Owners:
                 raise LedgerFull("owners", cap, share)
             self._forget(owner)
 
+    def check_incarnation(self, name: str, incarnation: str) -> None:
+        """Raise LedgerFull where an owner has no room for another incarnation."""
+        owner = self._owners.get(name)
+        if owner is not None and not self._incarnations.has_room(owner, incarnation, MAX_INCARNATIONS):
+            raise LedgerFull("incarnations of an owner", MAX_INCARNATIONS)
+
     def first_seen(self, name: str, incarnation: str, wall_ns: int) -> int:
         """Return when an owner's incarnation was first seen, in wall-clock ms: now, if it is new."""
         return self._incarnations.first_seen(self._owners.get(name), incarnation, wall_ns)
@@ -99,8 +105,8 @@ class Owners:
             self._counts.owners += 1
             size = owner_size(name)
             self.size += size
-            if (by := self._clients.of(client)) is not None:
-                owner.client = by
+            if client:
+                owner.client = by = self._clients.of(client)
                 by.owners.add(owner, size)
         return owner
 
@@ -136,9 +142,12 @@ class Owners:
     def note(
         self, name: str, incarnation: str, since_ms: int, tick: int, most: float, client: str = ""
     ) -> Incarnation | None:
-        """Do the same for an owner by name, known from now on. Returns None where there are `most` already."""
+        """Do the same for an owner by name, known from now on. Returns None where there are `most` already, or where
+        it has no room for another incarnation."""
         owner = self.find(name, most, client)
-        return None if owner is None else self.hear(owner, incarnation, since_ms, tick)
+        if owner is None or not self._incarnations.has_room(owner, incarnation, MAX_HEARD):
+            return None
+        return self.hear(owner, incarnation, since_ms, tick)
 
     def learn(self, name: str, seen: Mapping[str, int], remaining_seconds: int, tick: int, most: float) -> None:
         """Take which incarnations of an owner a peer knows, and for how long it remembers them.
@@ -175,7 +184,8 @@ class Owners:
     ) -> None:
         """Give a live record to a gateway, and to the incarnation that its add named.
 
-        It stays without one where there are `most` already.
+        It stays without one where there are `most` already, and without an incarnation where the owner has no room for
+        another.
         """
         owner = self.find(name, most, client)
         if owner is None:
@@ -187,7 +197,7 @@ class Owners:
         extras.owner = owner
         owner.requests_num += 1
         requests, orphaned = owner.requests, owner.lapsed
-        if incarnation:
+        if incarnation and self._incarnations.has_room(owner, incarnation, MAX_HEARD):
             found = extras.incarnation = self.hear(owner, incarnation, since_ms, tick)
             found.requests_num += 1
             requests, orphaned = found.requests, orphaned or found.superseded

@@ -14,7 +14,6 @@ from __future__ import annotations
 from zlib import crc32
 
 from loadstats.ledger.cause import UNKNOWN
-from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.clients import Clients
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.counts import LedgerCounts
@@ -47,6 +46,7 @@ class Records:
         self._owners = owners
         self._due = due
         self._clients = clients
+        self._by_name = clients.by_name
 
     def check_room(self, client: str) -> None:
         """Raise LedgerFull where there is no room for another record of a client."""
@@ -75,21 +75,17 @@ class Records:
     ) -> Record:
         """Add a new request, in prefill, for the client that reported it. Returns its record."""
         due = tick + self._request_ticks
-        record = Record(None, None, request_id, engine, prompt_length, PREFILL, tick, due, origin, seq)
+        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
+        self.size += size
+        by = None
+        if client:
+            by = self._by_name.get(client) or self._clients.of(client)
+            by.requests += size
+        record = Record(None, None, request_id, engine, prompt_length, PREFILL, tick, due, origin, seq, None, 0, by)
         if attempt != 1:
             record.extras = RecordExtras(record=record, attempt=attempt)
         place = crc % BUCKETS
         self.buckets[place][request_id] = record
-        if len(request_id) > ORDINARY or not request_id.isascii():
-            self._charge(record, client)
-        else:
-            self.size += 1
-            if client:  # as in `_charge`, for an add is called for each request
-                by = self._clients.by_name.get(client)
-                if by is None:
-                    self._clients.by_name[client] = by = LedgerClient(client)
-                record.client = by
-                by.requests += 1
         self._due.place(record, due)
         count(engine, record, 1)
         self._counts.in_flight += 1
@@ -135,11 +131,16 @@ class Records:
             self._counts.forgotten += 1
             return None
         due = tick + self._limits.stub_ticks
-        record = Record(None, None, request_id, None, 0, phase, tick, due, cause=cause)
+        size = request_size(request_id)
+        self.size += size
+        by = None
+        if client:
+            by = self._clients.of(client)
+            by.requests += size
+        record = Record(None, None, request_id, None, 0, phase, tick, due, cause=cause, client=by)
         if attempt != 1:
             record.extras = RecordExtras(record=record, attempt=attempt)
         self.buckets[crc % BUCKETS][request_id] = record
-        self._charge(record, client)
         self._counts.stubs += 1
         self._due.place(record, due)
         return record
@@ -224,20 +225,9 @@ class Records:
         size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
         self.size -= size
         if (client := record.client) is not None:
-            record.client = None
             client.requests -= size
             if not client.requests:
                 self._clients.forget_idle(client)
-
-    def _charge(self, record: Record, name: str) -> None:
-        """Count a new record, for a client if it is one's."""
-        request_id = record.request_id
-        size = 1 if len(request_id) <= ORDINARY and request_id.isascii() else request_size(request_id)
-        self.size += size
-        client = self._clients.by_name.get(name) or self._clients.of(name)
-        if client is not None:
-            record.client = client
-            client.requests += size
 
     def hold(
         self,

@@ -1,18 +1,30 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a reservation takes and gives: the engines to choose from, the choice, the engine that was reserved.
+"""Reservations: choosing an engine for a request and adding the request to it in one step.
 
-`Ledger.reserve` makes reservations. `view_of` wants the ledger's lock held.
+Any thread. The ledger's lock is held from the look at the candidates to the end of the add.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
+from zlib import crc32
 
+from loadstats.ledger.adding import Adding
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
+from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Cluster, Engine
+from loadstats.ledger.counts import LedgerCounts
+from loadstats.ledger.engines import Engines
+from loadstats.ledger.event import LATEST, MAX_ATTEMPT
+from loadstats.ledger.limits import BUCKETS, SLICE, LedgerFull
+from loadstats.ledger.owners import Owners
+from loadstats.ledger.phase import DONE
+from loadstats.ledger.record import attempt_of
+from loadstats.ledger.records import Records
 
 MAX_CANDIDATES = 5_000  # of more, a choice would hold the lock for longer than others may have to wait
 
@@ -85,14 +97,93 @@ class NoCandidates(Exception):
     """The call names no engines, and the cluster has none."""
 
 
-def is_candidate(engine: Engine, cluster: str, names: CandidateNames | None) -> bool:
+class Reservations:
+    """Makes reservations in one ledger."""
+
+    def __init__(
+        self,
+        lock: AbstractContextManager[object],
+        clock: TickClock,
+        counts: LedgerCounts,
+        engines: Engines,
+        owners: Owners,
+        records: Records,
+        adding: Adding,
+    ) -> None:
+        self._lock = lock
+        self._clock = clock
+        self._counts = counts
+        self._engines = engines
+        self._owners = owners
+        self._records = records
+        self._adding = adding
+
+    def reserve(
+        self,
+        request_id: str,
+        cluster: str,
+        names: CandidateNames | None,
+        choose: Callable[[CandidateView], EngineChoice | None],
+        prompt_length: int,
+        now: float,
+        wall_ns: int,
+        owner: str = "",
+        *,
+        attempt: int = LATEST,
+        incarnation: str = "",
+        client: str = "",
+    ) -> Reserved | None:
+        """Choose an engine and add a request to it in one step, so that no other request is counted in between.
+
+        `choose` takes one of the named engines, or of all that the cluster has. A request that is under way stays on
+        its engine as long as that is a candidate; else this is its next attempt. If `attempt` is no larger than the
+        known one, it stays in any case. The others are as in `Ledger.add`. Returns None, and adds nothing, if
+        `choose` takes none. Raises `NoCandidates` and `LedgerFull`.
+
+        Holds the lock for 0.05 ms with 1,000 engines and 0.25 ms with 5,000; the first choice in a cluster takes 0.2
+        and 1 ms.
+        """
+        crc = crc32(request_id.encode())
+        with self._lock:
+            record = self._records.buckets[crc % BUCKETS].get(request_id)
+            if record is not None and (before := record.engine) is not None:
+                known = attempt_of(record)
+                stays = record.phase is not DONE and _is_candidate(before, cluster, names)
+                if attempt <= known if attempt else stays:
+                    self._counts.repeated += 1
+                    return Reserved(before.name, before.parts.ip, before.encode(), None, known)
+                attempt = attempt or known + 1
+                if attempt > MAX_ATTEMPT:
+                    raise LedgerFull("attempts", MAX_ATTEMPT)
+            view = _view_of(self._engines.clusters.get(cluster), names, crc)
+            choice = choose(view)
+            if choice is None:
+                return None
+            name = view.name(choice.place)
+            record = self._adding.add(
+                crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation, client
+            )
+            engine = record.engine
+            assert engine is not None
+            listed = engine.cluster
+            assert listed is not None  # an engine with a request is in its cluster
+            listed.refresh(2)  # since the view only this one changed, and the one of the attempt before
+            reserved = Reserved(
+                engine.name, engine.parts.ip, listed.encoded[engine.index], choice.score, attempt_of(record)
+            )
+            if incarnation:  # changes other rows
+                self._owners.settle(self._clock.at(now), wall_ns, SLICE)
+            return reserved
+
+
+def _is_candidate(engine: Engine, cluster: str, names: CandidateNames | None) -> bool:
     """Return whether a reservation in a cluster may take this engine. It may not if the engine is no longer listed."""
     if engine.cluster is None or engine.cluster.name != cluster:
         return False
     return names is None or engine.name in names
 
 
-def view_of(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:
+def _view_of(cluster: Cluster | None, names: CandidateNames | None, crc: int) -> CandidateView:
     """Return the engines to choose from. `crc` selects a part of a large cluster. Raises `NoCandidates`."""
     if cluster is None:
         if names is None:

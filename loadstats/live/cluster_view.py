@@ -29,7 +29,7 @@ class ClusterView:
     def look(self) -> Steps[bytes | None]:
         """Engines that changed and those that went."""
         before = self._seen
-        now = yield from self._ledger.cluster_snapshot(self._cluster, before, encoded=True)
+        now = yield from self._ledger.loads.cluster_snapshot(self._cluster, before, encoded=True)
         if not self._looked:
             self._looked, self._seen = True, now
             return None

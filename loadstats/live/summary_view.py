@@ -56,7 +56,7 @@ class SummaryView:
             self._place = (self._place + 1) % len(self._listed)
             left -= 1
             before = self._sent.get(name)
-            seen = yield from self._ledger.cluster_snapshot(
+            seen = yield from self._ledger.loads.cluster_snapshot(
                 name, before.seen if before is not None else None, encoded=False
             )
             since += 16  # a look at a cluster costs as much as adding up 16 engines

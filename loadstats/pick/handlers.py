@@ -57,7 +57,7 @@ class PickHandlers:
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
-        self._reserve = ledger.reserve
+        self._reserve = ledger.reservations.reserve
         self._cluster_of = ledger.cluster_of
         self._options = options
         self._cached = cached

@@ -29,6 +29,7 @@ BOUNDS_NS = (
     500_000_000,
     1_000_000_000,
 )
+_SHORT_NS = BOUNDS_NS[0]
 
 
 class Meter:
@@ -48,8 +49,12 @@ class Meter:
 
     def record(self, status: int, duration_ns: int) -> None:
         """Count one answer."""
-        self.statuses[status] = self.statuses.get(status, 0) + 1
-        self.buckets[bisect_left(BOUNDS_NS, duration_ns)] += 1
+        try:
+            self.statuses[status] += 1
+        except KeyError:
+            self.statuses[status] = 1
+        # Most answers are in the first bucket.
+        self.buckets[0 if duration_ns <= _SHORT_NS else bisect_left(BOUNDS_NS, duration_ns)] += 1
         self.sum_ns += duration_ns
 
     def add(self, other: Meter) -> None:

@@ -15,7 +15,7 @@ import axe_core_python
 import pytest
 
 from tests.browser.chromium import Tab
-from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, put_accounts, running_node
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "correct horse battery staple"
@@ -50,6 +50,7 @@ def machine(browser: Tab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A node with one superuser, `boss`."""
     folder = tmp_path_factory.mktemp("admin")
     names = {"DJANGO_SUPERUSER_USERNAME": "boss", "DJANGO_SUPERUSER_EMAIL": "", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    put_accounts(folder)
     manage(folder, "createsuperuser", "--noinput", "--verbosity", "0", **names)
     with running_node(folder) as node:
         for number in range(5):

@@ -44,7 +44,7 @@ def lane(folder: Path) -> Iterator[Ask]:
 
 @contextmanager
 def other_server(folder: Path, command: list[str]) -> Iterator[Ask]:
-    node = NodeProcess(command, folder, {"METADATA_CENTER_PPROF_ENABLE": "false"})
+    node = NodeProcess(command, folder, {"METADATA_CENTER_PPROF_ENABLE": "false"}, covered=False)
     try:
         node.port = int(node.wait_for("Listening on TCP address").split(":")[-1])
         yield over_the_wire(node)

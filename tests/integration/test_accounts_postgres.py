@@ -18,7 +18,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.browsers import LOG_IN, Visitor
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 from tests.postgres import IN_URL, PASSWORD, Postgres, running_postgres, wait_for
 
 NAME, SECRET = "boss", "long enough and of no one"
@@ -48,7 +48,8 @@ def pair(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with ExitStack() as stack:
         nodes = []
         for name in ("one", "two"):
-            node = NodeProcess(["manage.py", "run"], tmp_path_factory.mktemp(name), environment)
+            folder = tmp_path_factory.mktemp(name)
+            node = NodeProcess(["manage.py", "run"], folder, environment, covered=not nodes)  # both run the same code
             stack.callback(node.stop)
             nodes.append(node)
         for node in nodes:
@@ -71,10 +72,13 @@ def nodes(pair: tuple[NodeProcess, NodeProcess], postgres: Postgres) -> Iterator
 
 
 def command(postgres: Postgres, *words: str) -> None:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("METADATA_CENTER_WEB")}
-    own = {"METADATA_CENTER_WEB_DATABASE": postgres.url("people"), "DJANGO_SUPERUSER_PASSWORD": SECRET}
+    environment = inherited_environment(covered=False) | {
+        "METADATA_CENTER_NODE_DATA_DIR": os.environ["METADATA_CENTER_NODE_DATA_DIR"],
+        "METADATA_CENTER_WEB_DATABASE": postgres.url("people"),
+        "DJANGO_SUPERUSER_PASSWORD": SECRET,
+    }
     script = [sys.executable, str(ROOT / "manage.py"), *words]
-    done = subprocess.run(script, env=inherited | own, capture_output=True, text=True, check=False)
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,11 @@ import pytest
 
 from tests.browsers import LOG_IN, Visitor
 from tests.certificates import certificate
-from tests.nodes import ROOT, running_node
+from tests.nodes import ROOT, inherited_environment, running_node
 
 
 def check(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("METADATA_CENTER")}
+    inherited = inherited_environment(covered=False)
     return subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "manage.py"), "check", "--deploy", "--fail-level", "WARNING"],
         env=inherited | {"METADATA_CENTER_NODE_DATA_DIR": str(folder)} | environment,

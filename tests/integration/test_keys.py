@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
-from tests.nodes import ROOT, NodeProcess
+from tests.nodes import ROOT, NodeProcess, inherited_environment
 
 pytestmark = pytest.mark.timeout(600)  # several nodes and commands, on a machine with much else to do
 
@@ -83,7 +82,7 @@ class Nodes:
 
     def command(self, *words: str) -> str:
         """What `metadata-center keys` prints, on the database of the first node."""
-        environment = os.environ | {
+        environment = inherited_environment(covered=False) | {
             "METADATA_CENTER_NODE_DATA_DIR": str(self.folder / "n0"),
             "METADATA_CENTER_AUTH_KEYS_FILE": str(self.file.path),
         }

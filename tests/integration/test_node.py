@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from time import monotonic
@@ -26,10 +26,11 @@ from tests.certificates import certificate
 from tests.nodes import ROOT, NodeProcess, running_node
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> NodeProcess:
-    with running_node(tmp_path, covered=True) as node:
-        yield node  # type: ignore[misc]
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """One for the tests that do not mind what it was asked before."""
+    with running_node(tmp_path_factory.mktemp("node")) as node:
+        yield node
 
 
 def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
@@ -47,25 +48,26 @@ def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> N
         assert "Traceback" not in "".join(node.output)
 
 
-def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(node: NodeProcess) -> None:
-    body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
-    slow = socket.create_connection((node.host, node.port), 30)
-    slow.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
-    probe = HTTPConnection(node.host, node.port, timeout=30)
-    probe.request("GET", "/readyz")
-    assert probe.getresponse().read().startswith(b'{"status":"OK"')
-    node.process.send_signal(signal.SIGTERM)
-    while True:  # each answer is one more request that keeps the node from being quiet
-        status, headers, answer = node.call("GET", "/readyz")
-        if status == 503:
-            break
-    assert headers["connection"] == "close"
-    assert msgspec.json.decode(answer)["data"]["status"] == "stopping"
-    slow.sendall(body[5:])
-    assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK")
-    slow.close()
-    probe.close()
-    assert node.stop() == 0
+def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(tmp_path: Path) -> None:
+    with running_node(tmp_path, covered=True) as node:
+        body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
+        slow = socket.create_connection((node.host, node.port), 30)
+        slow.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
+        probe = HTTPConnection(node.host, node.port, timeout=30)
+        probe.request("GET", "/readyz")
+        assert probe.getresponse().read().startswith(b'{"status":"OK"')
+        node.process.send_signal(signal.SIGTERM)
+        while True:  # each answer is one more request that keeps the node from being quiet
+            status, headers, answer = node.call("GET", "/readyz")
+            if status == 503:
+                break
+        assert headers["connection"] == "close"
+        assert msgspec.json.decode(answer)["data"]["status"] == "stopping"
+        slow.sendall(body[5:])
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        slow.close()
+        probe.close()
+        assert node.stop() == 0
 
 
 def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
@@ -150,7 +152,12 @@ def test_the_log_level_changes_at_run_time(node: NodeProcess) -> None:
     assert not any("GET /version" in line for line in node.output)
 
 
-def test_metrics_are_what_prometheus_reads(node: NodeProcess) -> None:
+def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
+    with running_node(tmp_path) as node:  # which has counted nothing yet
+        check_all_metrics(node)
+
+
+def check_all_metrics(node: NodeProcess) -> None:
     for number in range(3):
         node.call(
             "POST",
@@ -171,7 +178,7 @@ def test_metrics_are_what_prometheus_reads(node: NodeProcess) -> None:
 
 
 def check_metrics(text: str, parse: Callable[[str], Iterable[Metric]]) -> None:
-    """What a node says that was asked by `test_metrics_are_what_prometheus_reads`."""
+    """What a node says that was asked by `check_all_metrics`."""
     listed = [
         ((sample.name, *sorted(sample.labels.items())), sample.value)
         for family in parse(text)

@@ -63,7 +63,7 @@ def names(folder: Path, column: str) -> list[str]:
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin", "No/Such_Zone"])
 def test_it_starts_on_a_machine_without_zone_files(tmp_path: Path, zone: str) -> None:
     """An empty search path is how Python sees such a machine."""
-    with running_node(tmp_path, PYTHONTZPATH="", TZ=zone) as node:
+    with running_node(tmp_path, new=True, PYTHONTZPATH="", TZ=zone) as node:
         assert node.call("GET", "/readyz")[0] == 200
         assert node.stop() == 0
     assert "Traceback" not in "".join(node.output)

@@ -119,7 +119,7 @@ def state(ledger: Ledger) -> dict[str, State]:
             record.extras.input_tokens + record.extras.output_tokens if record.extras is not None else 0,
             record.cause,
         )
-        for record in ledger.records()
+        for record in ledger.requests.records()
     }
 
 
@@ -305,7 +305,7 @@ class AttemptMachine(RuleBasedStateMachine):
             return EngineChoice([view.name(place) for place in range(len(candidates))].index(candidates[0]), 0.5)
 
         names = CandidateNames(candidates, candidates)
-        reserved = self.ledger.reserve(request_id, "c", names, first, 5, 0.0, 1, attempt=attempt)
+        reserved = self.ledger.reservations.reserve(request_id, "c", names, first, 5, 0.0, 1, attempt=attempt)
         assert reserved is not None
         assert (reserved.ip, reserved.attempt) == self.model.pick(request_id, attempt, candidates)
 
@@ -319,7 +319,7 @@ class AttemptMachine(RuleBasedStateMachine):
                 if row.queued_req_num
             }
             assert rows == self.model.rows()
-            attempts = {record.request_id: attempt_of(record) for record in ledger.records()}
+            attempts = {record.request_id: attempt_of(record) for record in ledger.requests.records()}
             assert attempts == {request_id: known.attempt for request_id, known in self.model.requests.items()}
         assert self.ledger.replica.digests() == self.peer.replica.digests()
 

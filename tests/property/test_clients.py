@@ -42,7 +42,7 @@ def recount(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
         for engine in cluster.order:
             if engine.client is not None:
                 engines[engine.client.name] += engine_size(cluster.name)
-    for owner in ledger.owners():
+    for owner in ledger.requests.owners():
         if owner.client is not None:
             owners[owner.client.name] += owner_size(owner.name)
     names = {*requests, *engines, *owners}
@@ -90,7 +90,7 @@ class ClientsMachine(RuleBasedStateMachine):
     def reserve(self, request: str, cluster: str, client: str) -> None:
         names = CandidateNames(["10.0.0.1"], ["10.0.0.1"])
         with suppress(LedgerFull):
-            self.ledger.reserve(
+            self.ledger.reservations.reserve(
                 request, cluster, names, lambda view: EngineChoice(0, 0.0), 1, self.now, self.now, client=client
             )
 

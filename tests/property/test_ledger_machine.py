@@ -150,13 +150,13 @@ class LedgerMachine(RuleBasedStateMachine):
             for row in self.ledger.rows(cluster)
         }
         assert rows == self.model.rows()
-        assert {record.request_id for record in self.ledger.records()} == self.model.requests.keys()
-        assert {owner.name for owner in self.ledger.owners()} == self.model.owners.keys()
+        assert {record.request_id for record in self.ledger.requests.records()} == self.model.requests.keys()
+        assert {owner.name for owner in self.ledger.requests.owners()} == self.model.owners.keys()
 
     @invariant()
     def the_answer_is_the_rows(self) -> None:
         for cluster in ("a", "b"):
-            answer = msgspec.json.decode(self.ledger.answer(cluster), type=list[Row] | None)
+            answer = msgspec.json.decode(self.ledger.loads.answer(cluster), type=list[Row] | None)
             rows = self.ledger.rows(cluster)
             assert sorted(answer or [], key=name_of) == sorted(rows, key=name_of)
             assert (answer is None) == (not rows)
@@ -192,7 +192,7 @@ def play(calls: list[tuple[str, str, tuple[int, int]]]) -> dict[str, object]:
             getattr(ledger, name)(request_id, 0.0, 0)
     audit(ledger)
     listed = {f"{cluster} {row.ip}": numbers(row) for cluster in ledger.clusters() for row in ledger.rows(cluster)}
-    phases = {record.request_id: (Phase(record.phase), record.engine is None) for record in ledger.records()}
+    phases = {record.request_id: (Phase(record.phase), record.engine is None) for record in ledger.requests.records()}
     ledger.clear()
     return {"rows": listed, "phases": phases}
 

@@ -110,7 +110,7 @@ class Replay(RuleBasedStateMachine):
     @rule(cluster=CLUSTERS)
     def query(self, cluster: str) -> None:
         """A gateway's query encodes what changed before a watcher has seen it."""
-        self.ledger.answer(cluster)
+        self.ledger.loads.answer(cluster)
 
     @rule(cluster=CLUSTERS, moves=st.lists(st.tuples(IDS, CLUSTERS, IPS, st.sampled_from("atdeq")), max_size=8))
     def look_while_things_change(self, cluster: str, moves: list[tuple[str, str, str, str]]) -> None:
@@ -140,7 +140,7 @@ class Replay(RuleBasedStateMachine):
     def look_at_a_cluster(self, cluster: str) -> None:
         watcher = self.clusters[cluster]
         watcher.look()
-        rows = msgspec.json.decode(self.ledger.answer(cluster)) or []
+        rows = msgspec.json.decode(self.ledger.loads.answer(cluster)) or []
         assert watcher.known == watcher.snapshot() == {engine_of(row): row for row in rows}
 
     @rule()

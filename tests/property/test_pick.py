@@ -150,7 +150,7 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
         requests, prompts = view.numbers()
         for place in range(len(requests)):
             name = view.name(place)
-            engine: Engine | None = ledger.engine("c", name)
+            engine: Engine | None = ledger.loads.engine("c", name)
             load: tuple[float, float] = (0, 0) if engine is None else (engine.queued_req_num, engine.prompt_length)
             assert (requests[place], prompts[place]) == load
             assert view.ips[place] == EngineName.of(name).ip
@@ -162,10 +162,10 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
             case "add":
                 ledger.add(f"r{number}", "c", texts[0], number, now, 1)
             case "book" if ledger.clusters():
-                ledger.reserve(f"r{number}", "c", None, shown, number, now, 1)
+                ledger.reservations.reserve(f"r{number}", "c", None, shown, number, now, 1)
             case "book some":
                 some = known.setdefault(tuple(texts), named(texts))
-                ledger.reserve(f"r{number}", "c", some, shown, number, now, 1)
+                ledger.reservations.reserve(f"r{number}", "c", some, shown, number, now, 1)
             case "first token":
                 ledger.first_token(f"r{number}", now, 1)
             case "done":
@@ -174,10 +174,10 @@ def test_what_is_shown_to_a_choice_is_the_load(those: list[tuple[str, int, list[
                 ledger.drop("c", texts[0])
                 ledger.lapse(now, 1)
             case "answer":
-                ledger.answer("c")
+                ledger.loads.answer("c")
             case "expire":
                 ledger.expire(now, 1)
-    ledger.reserve("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
+    ledger.reservations.reserve("last", "c", known.setdefault(tuple(NAMES), named(NAMES)), shown, 0, 99, 1)
 
 
 CLUSTERS = st.sampled_from(["c", "c", "c", "d"])

@@ -106,9 +106,9 @@ class Gateways:
 
     def _drop(self) -> None:
         ledger, cluster, name = self._node().ledger, f"c{self.world.random.randrange(2)}", self._engine()
-        engine = ledger.engine(cluster, name)
+        engine = ledger.loads.engine(cluster, name)
         if engine is not None:
-            for record in ledger.records():
+            for record in ledger.requests.records():
                 if record.engine is engine and record.phase is not Phase.DONE and record.origin is not None:
                     self.world.told.dropped[record.request_id] = record.origin.name, record.seq
             ledger.drop(cluster, name)
@@ -185,7 +185,7 @@ class Gateways:
             return
         texts = random.sample([f"10.0.0.{number}" for number in range(4)], 2)
         place = random.randrange(2)
-        node.ledger.reserve(
+        node.ledger.reservations.reserve(
             request_id,
             cluster,
             CandidateNames(texts, texts),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.audit import audit, nothing_left
+from tests.simulation import HISTORIES
 from tests.simulation.caches import CLUSTER, Caches
 from tests.simulation.gateways import REFRESH_SECONDS, Gateways
 from tests.simulation.restarts import RestartingGateways
@@ -17,6 +18,11 @@ REGRESSIONS = [147, 34, 39, 21, 1054, 1081, 1110, 1420, 1883, 2657, 3257]
 AGEING_REGRESSIONS = [1746, 1785]
 CACHING_REGRESSIONS = [1001, 1117, 1383]
 CRASHING_CACHES_REGRESSIONS = [1383]
+
+
+def seeds(chunk: int) -> range:
+    """Return those of the slow run's chunk."""
+    return range(1000 + chunk * HISTORIES, 1000 + (chunk + 1) * HISTORIES)
 
 
 def settle(world: World, seconds: float = 40) -> None:
@@ -42,7 +48,7 @@ def check(world: World, gateways: Gateways, *, exact: bool = True, aged: bool = 
     ]
     assert all(beat == beats[0] for beat in beats), beats
     standing = [
-        {owner.name: owner.present.rank for owner in node.ledger.owners() if owner.present is not None}
+        {owner.name: owner.present.rank for owner in node.ledger.requests.owners() if owner.present is not None}
         for node in world.nodes.values()
     ]
     assert all(each == standing[0] for each in standing), standing
@@ -112,7 +118,7 @@ def restarting_history(seed: int, *, crashes: bool, zombies: bool) -> int:
     check(world, gateways, exact=exact)
     left = {view.owner: view.incarnation for view in next(iter(world.views().values())).values() if view.incarnation}
     for node in world.nodes.values():
-        for owner in node.ledger.owners():
+        for owner in node.ledger.requests.owners():
             assert owner.present is None or left.get(owner.name, owner.present.name) == owner.present.name
     return sum(node.ledger.counts().superseded for node in world.nodes.values())
 
@@ -215,7 +221,7 @@ def test_nodes_agree_on_which_life_of_a_gateway_stands(seed: int, *, crashes: bo
 @pytest.mark.parametrize(("crashes", "zombies"), [(False, False), (False, True), (True, True)])
 @pytest.mark.parametrize("chunk", range(2))
 def test_nodes_agree_on_lives_over_hundreds_of_histories(chunk: int, *, crashes: bool, zombies: bool) -> None:
-    for seed in range(1000 + chunk * 50, 1050 + chunk * 50):
+    for seed in seeds(chunk):
         assert restarting_history(seed, crashes=crashes, zombies=zombies)
 
 
@@ -246,7 +252,7 @@ def test_what_nodes_know_of_caches_outlives_others(seed: int) -> None:
 @pytest.mark.parametrize("chunk", range(5))
 def test_caches_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
     history = crashing_caches_history if crashes else caching_history
-    assert sum(history(seed) for seed in range(1000 + chunk * 50, 1050 + chunk * 50))
+    assert sum(history(seed) for seed in seeds(chunk))
 
 
 @pytest.mark.slow
@@ -254,7 +260,7 @@ def test_caches_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool
 @pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(5))
 def test_nodes_converge_where_requests_are_tried_again_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
-    assert sum(retrying_history(seed, crashes=crashes) for seed in range(1000 + chunk * 50, 1050 + chunk * 50))
+    assert sum(retrying_history(seed, crashes=crashes) for seed in seeds(chunk))
 
 
 @pytest.mark.slow
@@ -262,7 +268,7 @@ def test_nodes_converge_where_requests_are_tried_again_over_hundreds_of_historie
 @pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("chunk", range(10))
 def test_nodes_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
-    for seed in range(1000 + chunk * 50, 1050 + chunk * 50):
+    for seed in seeds(chunk):
         history(seed, crashes=crashes)
 
 
@@ -270,5 +276,5 @@ def test_nodes_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("chunk", range(10))
 def test_nodes_converge_while_requests_grow_old_over_hundreds_of_histories(chunk: int) -> None:
-    for seed in range(1000 + chunk * 50, 1050 + chunk * 50):
+    for seed in seeds(chunk):
         ageing_history(seed, long=seed % 3 == 2)

@@ -384,7 +384,7 @@ class World:
 
 def live(ledger: Ledger) -> dict[str, View]:
     found = {}
-    for record in ledger.records():
+    for record in ledger.requests.records():
         engine, more = record.engine, record.extras
         if engine is None or engine.cluster is None or record.phase is Phase.DONE:
             continue

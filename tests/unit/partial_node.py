@@ -191,7 +191,7 @@ class PartialNode:
         keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
         handlers = (
             load,
-            QueryHandlers(self.ledger, Waits(self.ledger.tag, most=10)),
+            QueryHandlers(self.ledger.loads, Waits(self.ledger.loads.tag, most=10)),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
             PickHandlers(self.ledger, PickOptions(), lambda: 0.0, **clocks),

@@ -144,12 +144,12 @@ class Server:
         self.ledger = Ledger()
         self.now = 1000.0
         self.cold = 0  # for how many seconds the node has been cold
-        self.ledger.incarnation = b"life"
-        self.waits = Waits(self.ledger.tag, most=3)
+        self.ledger.loads.incarnation = b"life"
+        self.waits = Waits(self.ledger.loads.tag, most=3)
         clocks: Any = {"now": lambda: self.now, "wall_ns": lambda: 7}
         handlers = (
             LoadHandlers(self.ledger, **clocks),
-            QueryHandlers(self.ledger, self.waits),
+            QueryHandlers(self.ledger.loads, self.waits),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
         )

@@ -80,5 +80,5 @@ def test_engines_of_one_address_are_told_apart() -> None:
         ("10.0.0.1", 80, 0, 2),
         ("10.0.0.1", UNSET, 0, 3),
     ]
-    assert b'{"ip":"10.0.0.1","queued_req_num":1,' in ledger.answer("c")
-    assert b',"port":80,"dp_rank":0}' in ledger.answer("c")
+    assert b'{"ip":"10.0.0.1","queued_req_num":1,' in ledger.loads.answer("c")
+    assert b',"port":80,"dp_rank":0}' in ledger.loads.answer("c")

@@ -24,7 +24,7 @@ def through_lane(*headers: bytes, cluster: str = USED, incarnation: bytes = b"li
 
     async def run() -> tuple[int, str]:
         server = Server()
-        server.ledger.incarnation = incarnation
+        server.ledger.loads.incarnation = incarnation
         transport = await server.speak(add(1, cluster=USED), get(cluster.encode(), *headers))
         answer = answers(transport.written)[-1]
         return answer.status, answer.headers["etag"]
@@ -97,7 +97,7 @@ def test_each_change_makes_another_tag_and_what_changes_nothing_does_not() -> No
 
 
 def test_django_compares_as_the_lane_does(node: PartialNode) -> None:
-    node.ledger.incarnation = b"life"
+    node.ledger.loads.incarnation = b"life"
     node.add("r")
     target = "/v1/load/stats?cluster=c"
     tag = Client().get(target)["ETag"]

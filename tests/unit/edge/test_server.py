@@ -305,7 +305,7 @@ def test_once_it_flushes_no_call_is_answered_or_counted_and_it_ends_when_all_is_
             sent.extend((clock.now, stop.send(request)) for request in requests)
 
         def flushed() -> bool:
-            told.append(sorted((each.request_id, each.phase) for each in ledger.records()))
+            told.append(sorted((each.request_id, each.phase) for each in ledger.requests.records()))
             return clock.now >= stop.flushing[0] + 1.0
 
         stop.on_look = flushed
@@ -344,7 +344,7 @@ def test_what_it_works_on_is_answered_before_the_flush_begins(clock: Clock) -> N
         assert [answer.status for answer in answers(transport.written)] == [200]
         [answer] = answers(behind.written)
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert not list(stop.parts.ledger.records()), "the call behind it has no answer and does not count"
+        assert not list(stop.parts.ledger.requests.records()), "the call behind it has no answer and does not count"
 
     run(check)
 
@@ -366,7 +366,7 @@ def test_a_call_whose_body_comes_after_the_drain_is_refused(clock: Clock) -> Non
         await stop.seconds()
         (answer,) = answers(transport.written)
         assert (answer.status, answer.headers["connection"]) == (503, "close")
-        assert not list(stop.parts.ledger.records())
+        assert not list(stop.parts.ledger.requests.records())
 
     run(check)
 

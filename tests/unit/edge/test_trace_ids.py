@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -130,10 +131,31 @@ def test_fresh_ids_are_uuids_that_count_on() -> None:
     assert third == b"ffffffff-ffff-4fff-bfff-000000000001"
 
 
+def test_fresh_ids_count_on_from_block_to_block() -> None:
+    start = 2**128 - 1 - 700
+    ids = envelope.TraceIds(start)
+    got = [int(ids.fresh()[24:], 16) for _ in range(1500)]
+    assert got == [(start + number) % 2**48 for number in range(1500)]
+
+
+def test_threads_never_get_the_same_fresh_id() -> None:
+    ids = envelope.TraceIds(1)
+    with ThreadPoolExecutor(4) as threads:
+        got = list(threads.map(lambda _: [ids.fresh() for _ in range(5000)], range(4)))
+    assert len({each for some in got for each in some}) == 20_000
+
+
+@pytest.mark.parametrize("trace_id", [b"", b"-", b"0-a-Z", b"a\xe9", b"a-\xb5", b"a-\n", b'-"-'])
+def test_what_needs_no_escape_stays_as_it_is(trace_id: bytes) -> None:
+    inside = envelope.json_text(trace_id)
+    assert read(envelope.ok(b"null", inside)) == trace_id.decode("latin-1")
+    assert (inside == trace_id) == (not set(trace_id) & set(b'\n"\xe9\xb5'))
+
+
 def test_what_fails_inside_is_logged_under_its_trace_id(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> bytes:
         server = Server()
-        server.ledger.tagged_answer = lambda cluster: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+        server.ledger.loads.tagged_answer = lambda cluster: 1 / 0  # type: ignore[assignment, method-assign, return-value]
         return (await server.speak(get(b"c", b'TraceId: "'))).written
 
     (answer,) = answers(asyncio.run(run()))

@@ -41,8 +41,9 @@ def test_the_lane_and_asgi(method: str, accept: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_django(node: PartialNode, method: str) -> None:
-    paths = {route.path for route in node.dispatcher.table} | {"/metrics"}
-    for path in paths:
+    """Each path with one method of all in turn, and each method with a sixth of the paths."""
+    paths = sorted({route.path for route in node.dispatcher.table} | {"/metrics"})
+    for path in paths[METHODS.index(method) :: len(METHODS)]:
         response = Client().generic(method, path + "/?a=%2F&b")
         assert (response.status_code, response["Location"]) == (expected(method), path + "?a=%2F&b")
         assert Client().generic(method, path + "/")["Location"] == path

@@ -111,8 +111,8 @@ def surfaces() -> dict[str, Any]:
     return {
         "table": list(SIGNALS),
         "row": asdict(ledger.rows("c")[0])[NAME],
-        "answer": json.loads(ledger.answer("c"))[0][NAME],
-        "totals": getattr(whole(ledger.totals(["c"]))[0], NAME),
+        "answer": json.loads(ledger.loads.answer("c"))[0][NAME],
+        "totals": getattr(whole(ledger.loads.totals(["c"]))[0], NAME),
         "summary socket": snapshot(SummaryView(ledger, "node"))["clusters"][0][NAME],
         "cluster socket": snapshot(ClusterView(ledger, "c", "node"))["engines"][0][NAME],
         "metrics": families["metadata_center_cluster_long_requests"][0],

@@ -78,7 +78,7 @@ def test_rows_are_described_in_full() -> None:
     live.ledger.beat("gateway", 1, 0.0, 9)
     while live.ledger.lapse(3.0, 11):
         pass
-    engines = msgspec.json.decode(live.ledger.answer("c"))
+    engines = msgspec.json.decode(live.ledger.loads.answer("c"))
     seen: dict[str, Any] = {}
 
     async def test() -> None:

@@ -103,7 +103,7 @@ def test_a_flood_of_invented_owners_leaves_room_and_is_soon_over() -> None:
         ledger.beat("real", 30, now, 1, client=B)
         while ledger.lapse(now, 1):
             audit(ledger)
-    assert {owner.name for owner in ledger.owners()} == {"real", "busy"}
+    assert {owner.name for owner in ledger.requests.owners()} == {"real", "busy"}
 
 
 def test_two_nodes_do_not_remind_each_other_of_an_unused_owner() -> None:

@@ -196,7 +196,7 @@ def test_many_clusters_and_large_ones_are_read_in_turns(engines: Engines) -> Non
         engines.add(f"r{number}", f"{number:05}")
     for number in range(SLICE * 3):
         engines.add(f"s{number}", "00000", f"10.1.{number >> 8}.{number & 255}")
-    assert finished(engines.ledger.clusters_after("00002", 3)) == (["00003", "00004", "00005"], 1)
+    assert finished(engines.ledger.loads.clusters_after("00002", 3)) == (["00003", "00004", "00005"], 1)
     data, turns = finished(engines.handlers.clusters(Call(b"limit=2", b"", {})))
     first, second = msgspec.json.decode(data)
     assert turns >= 4
@@ -216,7 +216,7 @@ def test_a_cluster_that_goes_while_it_is_looked_at_has_no_engines(engines: Engin
 def test_all_of_an_address_is_what_only_caches_know_too(engines: Engines) -> None:
     engines.add("r", ip="10.0.0.1:80")
     engines.cached |= {"10.0.0.1:81", "10.0.0.1"}
-    engines.ledger.cached_at = lambda cluster, ip: sorted(engines.cached)
+    engines.ledger.loads.cached_at = lambda cluster, ip: sorted(engines.cached)
     assert engines.drop(cluster="c", ip="10.0.0.1", all=True) == {"ended": 1}
     assert sorted(engines.dropped) == [("c", "10.0.0.1"), ("c", "10.0.0.1:80"), ("c", "10.0.0.1:81")]
     engines.cached.clear()

@@ -47,7 +47,7 @@ class Door:
             pass
 
     def row(self) -> dict[str, int]:
-        (row,) = msgspec.json.decode(self.ledger.answer("c"))
+        (row,) = msgspec.json.decode(self.ledger.loads.answer("c"))
         return {name: row[f"{name}_req_num"] for name in ("queued", "orphaned")}
 
 

@@ -90,7 +90,7 @@ def test_a_used_engine_stays_and_a_quiet_one_goes() -> None:
     assert rows(ledger) == {"10.0.0.2": (0, 0)}
     while ledger.expire(18.0, 0):
         pass
-    assert ledger.answer("c") == b"null"
+    assert ledger.loads.answer("c") == b"null"
 
 
 def test_closing_engines_in_any_order_keeps_every_row() -> None:
@@ -103,7 +103,7 @@ def test_closing_engines_in_any_order_keeps_every_row() -> None:
     while ledger.expire(11.0, 0):
         pass
     assert rows(ledger) == {"10.0.0.0": (1, 0), "10.0.0.5": (1, 5), "10.0.0.2": (1, 2)}
-    assert ledger.answer("c").count(b"10.0.0.") == 3
+    assert ledger.loads.answer("c").count(b"10.0.0.") == 3
 
 
 def test_time_that_runs_backwards_is_taken_as_standing_still() -> None:
@@ -119,8 +119,8 @@ def test_clear_forgets_everything() -> None:
     ledger.add("r", "c", "10.0.0.1", 1, 0.0, 0)
     ledger.done("early", 0.0, 0)
     ledger.clear()
-    assert ledger.answer("c") == b"null"
-    assert list(ledger.records()) == []
+    assert ledger.loads.answer("c") == b"null"
+    assert list(ledger.requests.records()) == []
     assert ledger.add("r", "c", "10.0.0.1", 1, 0.0, 0)
 
 
@@ -133,7 +133,7 @@ def test_threads_may_call_it_together() -> None:
         for number in range(3000):
             request_id = f"{worker}-{number}"
             ledger.add(request_id, "c", f"10.0.0.{number % 7}", 5, 0.0, 0)
-            ledger.answer("c")
+            ledger.loads.answer("c")
             ledger.first_token(request_id, 0.0, 0)
             if number % 3:
                 ledger.done(request_id, 0.0, 0)

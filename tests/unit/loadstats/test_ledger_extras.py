@@ -236,9 +236,9 @@ def test_every_event_of_a_late_push_is_as_old_as_it_is() -> None:
     ledger, _ = make()
     events: list[Event] = [Added("r", "c", "10.0.0.1", 5), Added("s", "c", "10.0.0.1", 5), RequestRefreshed("r", 50)]
     ledger.replica.apply(events, A, 1, 1000.0, 1, 60.4, [0, 50, 59])
-    due = {record.request_id: record.due_tick for record in ledger.records()}
+    due = {record.request_id: record.due_tick for record in ledger.requests.records()}
     assert due == {"r": 1000 - 1 + WINDOW, "s": 1000 - 10 + WINDOW}
-    assert {record.request_id: record.since_tick for record in ledger.records()} == {"r": 940, "s": 990}
+    assert {record.request_id: record.since_tick for record in ledger.requests.records()} == {"r": 940, "s": 990}
     audit(ledger)
 
 

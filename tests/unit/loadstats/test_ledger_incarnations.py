@@ -22,7 +22,7 @@ from loadstats.ledger import (
     Origin,
     RequestCopy,
 )
-from loadstats.ledger.incarnations import MAX_SUPERSEDED
+from loadstats.ledger.incarnations import MAX_HEARD, MAX_INCARNATIONS, MAX_SUPERSEDED
 from loadstats.ledger.limits import SLICE
 from loadstats.ledger.owners import SOON_SECONDS
 from tests.audit import audit, nothing_left
@@ -78,7 +78,7 @@ def seen(ledger: Ledger, now: float = 0.0) -> dict[str, int]:
 def pick(ledger: Ledger, request_id: str, incarnation: str, now: float) -> None:
     names = CandidateNames(["10.0.0.1"], ["10.0.0.1"])
     first = lambda view: EngineChoice(0, 1.0)  # noqa: E731
-    ledger.reserve(request_id, "c", names, first, 5, now, int(now * 1e9), "g", incarnation=incarnation)
+    ledger.reservations.reserve(request_id, "c", names, first, 5, now, int(now * 1e9), "g", incarnation=incarnation)
     audit(ledger)
 
 
@@ -243,7 +243,7 @@ def test_a_gateway_that_starts_anew_for_ever_costs_a_bounded_memory() -> None:
     ledger = make()
     for number in range(100):
         beat(ledger, f"i{number}", now=number / 100)
-    (owner,) = ledger.owners()
+    (owner,) = ledger.requests.owners()
     assert list(owner.incarnations) == [f"i{number}" for number in range(99 - MAX_SUPERSEDED, 100)]
     assert len(seen(ledger)) == MAX_SUPERSEDED + 1
 
@@ -261,13 +261,65 @@ def test_incarnations_with_requests_are_remembered_until_these_have_ended() -> N
     ledger = make()
     for number in range(50):
         add(ledger, f"r{number}", f"i{number}", now=number / 100)
-    (owner,) = ledger.owners()
+    (owner,) = ledger.requests.owners()
     assert len(owner.incarnations) == 50
     assert load(ledger) == (50, 49)
     assert len(seen(ledger)) == MAX_SUPERSEDED + 1, "peers are told of as many as they remember"
     age(ledger, 1.0 + GRACE)
     assert len(owner.incarnations) == MAX_SUPERSEDED + 1
     assert load(ledger) == (1, 0)
+
+
+def test_requests_of_old_incarnations_do_not_keep_those_without() -> None:
+    ledger = make()
+    for number in range(3):
+        add(ledger, f"r{number}", f"i{number}")
+    for number in range(3, 300):
+        beat(ledger, f"i{number}", now=number / 1000)
+    (owner,) = ledger.requests.owners()
+    assert len(owner.incarnations) == MAX_SUPERSEDED + 1
+    assert {"i0", "i1", "i2", "i299"} <= owner.incarnations.keys()
+
+
+@pytest.mark.parametrize("report", [add, pick])
+def test_an_owner_has_a_bounded_number_of_incarnations_and_room_again_after_the_grace(report: object) -> None:
+    ledger = make()
+
+    def life(number: int, now: float) -> None:
+        beat(ledger, f"i{number}", now=now)
+        report(ledger, f"r{number}", f"i{number}", now)  # type: ignore[operator]
+
+    for number in range(MAX_INCARNATIONS):
+        life(number, 0.0)
+    (owner,) = ledger.requests.owners()
+    before = ledger.counts()
+    for again in (lambda: beat(ledger, "more"), lambda: report(ledger, "more", "more", 0.0)):  # type: ignore[operator]
+        with pytest.raises(LedgerFull, match="incarnations of an owner reached its cap of 64"):
+            again()
+    assert ledger.counts() == before
+    assert len(owner.incarnations) == MAX_INCARNATIONS
+    add(ledger, "known", "i0")
+    add(ledger, "of none")
+    beat(ledger, f"i{MAX_INCARNATIONS - 1}")
+    age(ledger, 1.0 + GRACE)
+    life(MAX_INCARNATIONS, 1.0 + GRACE)
+    assert len(owner.incarnations) == MAX_SUPERSEDED + 1
+
+
+def test_peers_bring_an_owner_a_bounded_number_of_incarnations() -> None:
+    ledger = make()
+    for number in range(2 * MAX_HEARD):
+        name, since_ms = f"i{number}", number + 1
+        added = FromIncarnation(name, since_ms, Added(f"r{number}", "c", "10.0.0.1", 5, "g"))
+        ledger.replica.apply([FromIncarnation(name, since_ms, Beat("g", 5, since_ms)), added], FIRST, 1, 0.0, 1)
+        ledger.replica.merge_incarnations({"g": (WINDOW, {f"j{number}": since_ms})}, 0.0)
+        audit(ledger)
+    (owner,) = ledger.requests.owners()
+    assert len(owner.incarnations) == MAX_HEARD
+    assert load(ledger)[0] == 2 * MAX_HEARD, "each request counts"
+    for now in range(0, 5 * WINDOW, 5):
+        age(ledger, now)
+    nothing_left(ledger)
 
 
 def test_owners_are_capped_with_incarnations_as_without() -> None:
@@ -335,7 +387,10 @@ def test_events_in_any_order_let_the_same_one_stand(order: tuple[int, ...]) -> N
         audit(ledger)
     age(ledger, 0.0)
     assert seen(ledger) == {"one": 1, "two": 2}
-    assert {each.request_id for each in ledger.records() if each.extras and each.extras.orphaned} == {"a1", "a2"}
+    assert {each.request_id for each in ledger.requests.records() if each.extras and each.extras.orphaned} == {
+        "a1",
+        "a2",
+    }
     assert load(ledger) == (4, 2)
 
 
@@ -344,7 +399,7 @@ def test_of_two_that_were_seen_in_the_same_moment_all_nodes_choose_the_same() ->
         ledger = make()
         for name in ["x", "y"][::turn]:
             ledger.replica.apply([FromIncarnation(name, 7, Beat("g", 20, 9))], FIRST, 1, 0.0, 1)
-        (owner,) = ledger.owners()
+        (owner,) = ledger.requests.owners()
         assert owner.present is not None
         assert owner.present.name == "y"
 
@@ -409,7 +464,7 @@ def test_nodes_that_remember_others_do_not_push_them_out_of_each_other() -> None
         some.replica.merge_incarnations(others.replica.incarnations(1.0), 1.0)
     audit(some)
     audit(others)
-    standing = {each.present.name for ledger in (some, others) for each in ledger.owners() if each.present}
+    standing = {each.present.name for ledger in (some, others) for each in ledger.requests.owners() if each.present}
     assert len(standing) == 1
     before = seen(some, 1.0), seen(others, 1.0)
     others.replica.merge_incarnations(some.replica.incarnations(1.0), 1.0)
@@ -436,7 +491,7 @@ def test_a_node_that_had_not_heard_takes_back_what_it_orphaned() -> None:
     assert load(ledger) == (2, 1)
     ledger.replica.apply([FromIncarnation("two", 1_000, Beat("g", 20, 7_000))], SECOND, 1, 7.0, 1)
     age(ledger, 7.0)
-    assert {each.request_id for each in ledger.records() if each.extras and each.extras.orphaned} == {"b"}
+    assert {each.request_id for each in ledger.requests.records() if each.extras and each.extras.orphaned} == {"b"}
     age(ledger, 7.0 + GRACE)
     assert load(ledger) == (1, 0)
 

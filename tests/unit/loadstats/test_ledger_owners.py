@@ -106,7 +106,7 @@ def test_an_owner_that_never_sent_a_heartbeat_changes_nothing() -> None:
 def test_an_owner_that_never_sent_a_heartbeat_is_forgotten_with_its_last_request() -> None:
     ledger = make()
     add(ledger)
-    (owner,) = ledger.owners()
+    (owner,) = ledger.requests.owners()
     ledger.done("r", 1.0, 1)
     assert ledger.counts().owners == 0
     assert list(owner.requests) == [], "they point at each other, and nobody else would free them"
@@ -121,7 +121,7 @@ def test_a_silent_owner_is_remembered_for_as_long_as_a_request_of_its_may_come_l
     add(ledger, now=21.0 + WINDOW - 1)
     assert load(ledger) == (1, 1)
     age(ledger, 21.0 + WINDOW)
-    assert [owner.name for owner in ledger.owners()] == ["g"]  # it has a request
+    assert [owner.name for owner in ledger.requests.owners()] == ["g"]  # it has a request
     age(ledger, 21.0 + WINDOW + GRACE)
     assert ledger.counts().owners == 0
     add(ledger, "later", now=21.0 + WINDOW + GRACE)
@@ -334,7 +334,7 @@ def test_owners_are_told_and_heard_in_slices() -> None:
     assert new.replica.owners(0.0) == told
     slices = list(iter(lambda: new.lapse(11.0, 1), 0))
     assert max(slices) == SLICE
-    assert not any(owner.alive for owner in new.owners())
+    assert not any(owner.alive for owner in new.requests.owners())
 
 
 def test_a_heartbeat_that_comes_too_late_to_live_by_still_puts_the_grace_off() -> None:

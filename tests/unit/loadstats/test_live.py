@@ -91,7 +91,7 @@ def test_a_cluster_is_told_as_a_snapshot_and_then_what_changes() -> None:
         live.add(ip="10.0.0.2:80/1")
         async with live.open() as client:
             said = await client.said()
-            rows = msgspec.json.decode(live.ledger.answer("c"))
+            rows = msgspec.json.decode(live.ledger.loads.answer("c"))
             assert said == {
                 "type": "snapshot",
                 "version": 1,
@@ -102,9 +102,9 @@ def test_a_cluster_is_told_as_a_snapshot_and_then_what_changes() -> None:
                 "engines": rows,
             }
             live.add()
-            live.ledger.answer("c")  # a gateway asks before the feed looks
+            live.ledger.loads.answer("c")  # a gateway asks before the feed looks
             said = await client.said()
-            rows = msgspec.json.decode(live.ledger.answer("c"))
+            rows = msgspec.json.decode(live.ledger.loads.answer("c"))
             assert said == {
                 "type": "changes",
                 "version": 2,

@@ -91,7 +91,7 @@ def test_it_answers_the_row_with_the_request_on_it() -> None:
         ("POST", "/v1/load/pick", client.handlers.pick)
     ]
     assert msgspec.to_builtins(msgspec.convert(row, Picked)) == row
-    assert {name: row[name] for name in list(row)[:7]} in msgspec.json.decode(client.ledger.answer("c"))
+    assert {name: row[name] for name in list(row)[:7]} in msgspec.json.decode(client.ledger.loads.answer("c"))
 
 
 def test_candidates_are_names_or_objects() -> None:

@@ -40,7 +40,7 @@ from loadstats.pick.wire import QuickPick
 call = Body(QuickPick).read(b'{"cluster":"c","request_id":"r","policy":"last"}')
 options = PickOptions(policy=call.policy)
 names = CandidateNames(["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2"])
-reserved = Ledger().reserve(
+reserved = Ledger().reservations.reserve(
     "r", "c", names, lambda view: choose(CandidateScores.of(view, options), None, options, lambda: 0.0), 0, 0.0, 0
 )
 print(reserved.ip)

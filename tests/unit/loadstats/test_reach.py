@@ -40,7 +40,7 @@ class Calls:
         self.ledger = ledger = Ledger()
         handlers = (
             LoadHandlers(ledger, **clocks),
-            QueryHandlers(ledger, Waits(ledger.tag, most=10)),
+            QueryHandlers(ledger.loads, Waits(ledger.loads.tag, most=10)),
             KeepAliveHandlers(ledger, **clocks),
             BatchHandlers(ledger, **clocks),
             EngineHandlers(ledger, **clocks),
@@ -107,7 +107,7 @@ BY_RECORD: dict[str, Callable[[str], tuple[str, Any, str]]] = {
 
 
 def state(ledger: Ledger) -> Any:
-    return msgspec.json.decode(ledger.answer("theirs")), ledger.requests.look("t1", 100.0)
+    return msgspec.json.decode(ledger.loads.answer("theirs")), ledger.requests.look("t1", 100.0)
 
 
 @pytest.mark.parametrize("name", NAMING)

@@ -328,7 +328,11 @@ def test_the_same_events_in_any_order_with_duplicates_end_in_the_same_ledger(
     assert a.replica.digests() == b.replica.digests()
     assert rows(a) == rows(b)
     for ledger in (a, b):
-        live = {record.request_id for record in ledger.records() if record.engine and record.phase is not Phase.DONE}
+        live = {
+            record.request_id
+            for record in ledger.requests.records()
+            if record.engine and record.phase is not Phase.DONE
+        }
         assert ledger.counts().in_flight == len(live) == sum(requests for requests, _ in rows(ledger).values())
 
 

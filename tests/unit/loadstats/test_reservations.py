@@ -54,7 +54,7 @@ def book(
     prompt_length: int = 0,
     cluster: str = "c",
 ) -> Reserved | None:
-    return ledger.reserve(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
+    return ledger.reservations.reserve(request_id, cluster, those, choose or Seen(), prompt_length, 0.0, 7)
 
 
 def requests(ledger: Ledger, cluster: str = "c") -> dict[str, int]:
@@ -70,7 +70,7 @@ def test_it_counts_the_request_on_the_chosen_engine_and_tells_its_row() -> None:
     assert reserved is not None
     assert (reserved.ip, reserved.score) == ("10.0.0.2", 0.5)
     row = json.loads(reserved.row)
-    assert row == json.loads(ledger.answer("c"))[1]
+    assert row == json.loads(ledger.loads.answer("c"))[1]
     assert (row["queued_req_num"], row["prompt_length"], row["prefill_req_num"], row["updated_time"]) == (1, 9, 1, 7)
     assert requests(ledger) == {"10.0.0.1": 1, "10.0.0.2": 1}
     ledger.first_token("r", 0.0, 8)
@@ -85,14 +85,14 @@ def test_it_shows_what_every_call_before_left() -> None:
     seen = Seen()
     book(ledger, "r1", None, seen)
     assert seen.requests == {"10.0.0.1": 1}
-    ledger.answer("c")
+    ledger.loads.answer("c")
     ledger.add("b", "c", "10.0.0.2", 5, 0.0, 1)
     ledger.replica.apply([Added("x", "c", "10.0.0.3", 1), Added("y", "c", "10.0.0.3", 1)], peer, 1, 0.0, 1)
     book(ledger, "r2", None, seen)
     assert seen.requests == {"10.0.0.1": 2, "10.0.0.2": 1, "10.0.0.3": 2}
     ledger.replica.apply([Done("x")], peer, 3, 0.0, 1)
     ledger.done("r1", 0.0, 1)
-    ledger.answer("c")  # others bring the numbers up to date, too
+    ledger.loads.answer("c")  # others bring the numbers up to date, too
     book(ledger, "r3", None, seen)
     assert seen.requests == {"10.0.0.1": 1, "10.0.0.2": 2, "10.0.0.3": 1}
     ledger.drop("c", "10.0.0.2")
@@ -202,7 +202,7 @@ def test_in_another_cluster_the_engine_is_no_candidate() -> None:
 def test_nothing_moves_where_no_engine_is_taken() -> None:
     ledger = Ledger()
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1)
-    assert ledger.reserve("r", "c", names("10.0.0.2"), lambda view: None, 0, 0.0, 1) is None
+    assert ledger.reservations.reserve("r", "c", names("10.0.0.2"), lambda view: None, 0, 0.0, 1) is None
     assert requests(ledger) == {"10.0.0.1": 1}
     assert book(ledger, "r", names("10.0.0.1"), Seen(0)) is not None
     assert ledger.counts().retried == 0
@@ -215,7 +215,7 @@ def test_an_attempt_that_is_no_larger_is_answered_with_its_engine(said: int, sta
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1, attempt=3)
     if over:
         ledger.done("r", 0.0, 1)
-    again = ledger.reserve("r", "c", names("10.0.0.2"), Seen(), 5, 0.0, 1, attempt=said)
+    again = ledger.reservations.reserve("r", "c", names("10.0.0.2"), Seen(), 5, 0.0, 1, attempt=said)
     assert again is not None
     assert (again.ip, again.attempt) == (("10.0.0.1", 3) if stays else ("10.0.0.2", 4))
     assert (again.score is None) == stays
@@ -242,7 +242,7 @@ def test_nothing_is_booked_where_there_is_nothing_to_choose_from() -> None:
     ledger = Ledger()
     with pytest.raises(NoCandidates):
         book(ledger, "r")
-    assert ledger.reserve("r", "c", names("10.0.0.1"), lambda view: None, 0, 0.0, 1) is None
+    assert ledger.reservations.reserve("r", "c", names("10.0.0.1"), lambda view: None, 0, 0.0, 1) is None
     assert (ledger.clusters(), ledger.find("r")) == ([], None)
 
 
@@ -266,7 +266,7 @@ def test_a_booking_is_journalled_as_an_add() -> None:
 
     ledger = Ledger()
     ledger.journal = OneJournal()
-    ledger.reserve("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
+    ledger.reservations.reserve("r", "c", names("10.0.0.1"), Seen(), 5, 0.0, 1, "gateway")
     book(ledger, "r")
     assert events == [Added("r", "c", "10.0.0.1", 5, "gateway")]
 

@@ -156,10 +156,10 @@ def test_tags_tell_every_answer_of_a_ledger_from_all_before() -> None:
     seen: set[bytes] = set()
 
     def new() -> bytes:
-        assert ledger.tag("c") not in seen
-        answer, tag = ledger.tagged_answer("c")
-        assert ledger.tagged_answer("c") == (answer, tag)
-        assert ledger.tag("c") == tag
+        assert ledger.loads.tag("c") not in seen
+        answer, tag = ledger.loads.tagged_answer("c")
+        assert ledger.loads.tagged_answer("c") == (answer, tag)
+        assert ledger.loads.tag("c") == tag
         assert tag not in seen
         seen.add(tag)
         return answer
@@ -177,4 +177,4 @@ def test_tags_tell_every_answer_of_a_ledger_from_all_before() -> None:
         new()
         while ledger.lapse(now, 7) or ledger.expire(now + 50, 7):
             pass
-        assert ledger.tagged_answer("c") == (b"null", b"-0")
+        assert ledger.loads.tagged_answer("c") == (b"null", b"-0")

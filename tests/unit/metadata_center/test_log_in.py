@@ -27,13 +27,8 @@ SECRET = "long enough and of no one"
 HERE, THERE = "10.0.0.1", "10.0.0.2"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
-def boss(quick_hashes: None) -> User:
+def boss() -> User:
     return User.objects.create_superuser("boss", password=SECRET)
 
 

@@ -52,7 +52,9 @@ class Node:
         self.caches.dropped("c", ip, stamp, now)
 
     def live(self) -> set[str]:
-        return {each.request_id for each in self.ledger.records() if each.engine and each.phase is not Phase.DONE}
+        return {
+            each.request_id for each in self.ledger.requests.records() if each.engine and each.phase is not Phase.DONE
+        }
 
 
 def http(status: int, body: bytes = b"", *headers: bytes) -> bytes:

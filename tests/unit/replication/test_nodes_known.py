@@ -34,4 +34,4 @@ def test_ledger_and_index_know_how_many_nodes_there_are() -> None:
         assert (ledger.nodes, caches.index.nodes) == (3, 3)
     finally:
         ledger.nodes, ledger.journal = before, None  # Django shares the ledger among tests
-        ledger.on_dropped, ledger.cached_at = None, lambda cluster, ip: ()
+        ledger.on_dropped, ledger.loads.cached_at = None, lambda cluster, ip: ()

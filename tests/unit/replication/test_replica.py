@@ -131,7 +131,11 @@ def test_each_event_of_a_late_push_is_as_old_as_it_is() -> None:
     node.replica.take(push(1, added("r")), 100.0, 1)
     late = Push(VERSION, "b@1", 1, 1, 50_000, [added("r"), added("s"), added("t")], [0, 10, 45])
     node.replica.take(late, 100.0, 1)
-    assert {record.request_id: record.since_tick for record in node.ledger.records()} == {"r": 100, "s": 60, "t": 95}
+    assert {record.request_id: record.since_tick for record in node.ledger.requests.records()} == {
+        "r": 100,
+        "s": 60,
+        "t": 95,
+    }
     with pytest.raises(InvalidInput, match="later_seconds: expected one for each event, or none"):
         node.replica.take(Push(VERSION, "b@1", 4, 1, 0, [added("v"), added("w")], [1]), 100.0, 1)
 
