@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from time import time
 
+from msgspec import Struct
+
 from access.grant import CALLER_PREFIX, Grant
 from access.key_text import MAX_BYTES, digest_of
 from edge.caller import Caller
@@ -82,6 +84,22 @@ class _Table:
         self.x_api_key = _Spellings(by_digest, b"")
 
 
+class KeyChanges(Struct, frozen=True):
+    """What one reading of a source changed, as names of keys, each list in their order.
+
+    `added`: keys that were not there before.
+    `changed`: keys with another digest, scope, cluster or end.
+    `removed`: keys that are gone.
+    """
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
 class KeyRing:
     """The keys of all sources. Satisfies `edge.doors.KeyTable`.
 
@@ -121,8 +139,10 @@ class KeyRing:
         found = self._table.by_name.get(caller.name[len(CALLER_PREFIX) :])
         return found is not None and found.caller is caller and found.holds_at(self._now())
 
-    def replace(self, source: str, grants: Iterable[Grant]) -> None:
+    def replace(self, source: str, grants: Iterable[Grant]) -> KeyChanges:
         """Put these keys in the place of those that a source had. Sources that were named first win over later ones.
+
+        Returns what changed in this source, whichever of two keys of one name holds.
 
         A key that is as it was stays the same object, so that what was begun with it goes on.
         """
@@ -132,9 +152,11 @@ class KeyRing:
             for each in grants:
                 known = before.get(each.name)
                 kept.append(known if known is not None and known.same_as(each) else each)
+            changes = _changes({each.name: each for each in self._sources.get(source, ())}, kept)
             self._sources[source] = kept
             self._table = _Table(each for part in self._sources.values() for each in part)
             _log_change(before, self._table.by_name)
+        return changes
 
     def grants(self, source: str) -> list[Grant]:
         """Return the keys of one source, those that do not hold included."""
@@ -162,6 +184,15 @@ class KeyRing:
 
     def __len__(self) -> int:
         return len(self._table.by_name)
+
+
+def _changes(before: Mapping[str, Grant], after: Iterable[Grant]) -> KeyChanges:
+    now = {each.name: each for each in after}
+    return KeyChanges(
+        sorted(name for name in now if name not in before),
+        sorted(name for name, each in now.items() if name in before and not each.same_as(before[name])),
+        sorted(name for name in before if name not in now),
+    )
 
 
 def _log_change(before: Mapping[str, Grant], after: Mapping[str, Grant]) -> None:

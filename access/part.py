@@ -14,16 +14,18 @@ from prometheus_client.registry import Collector
 from access.database_source import DatabaseSource
 from access.file_source import FileSource
 from access.grant import Grant
-from access.key_ring import KeyRing
+from access.key_ring import KeyChanges, KeyRing
 from access.keys_file import parse, read
 from access.metrics import KeysCollector
 from access.revocations import Revocations
-from access.source import KeySource, SourceWatch
+from access.source import SourceWatch
+from edge.audit import Audit
 from edge.lasting import Lasting
 from edge.part import AppPart, HealthCheck, LoopPart
 from runtime.config import Config
 from runtime.health import PartState
 
+FILE_CHANGED = "keys of the file changed"  # in the audit trail
 FIRST_LOOK_SECONDS = 3.0  # a start waits this long for the keys of a database that does not answer
 
 
@@ -33,17 +35,22 @@ class Access(AppPart):
     `ring`: looks them up.
 
     `lasting`: the sockets and the calls that wait.
+    `audit`: the trail, for changes of the file. Those of the database are there by whoever makes them.
     """
 
-    def __init__(self, config: Config, lasting: Lasting) -> None:
+    def __init__(self, config: Config, lasting: Lasting, audit: Audit | None = None) -> None:
         """Raises ConfigError for a file that can't be used: a node must not start without the keys it was given."""
         path = config.auth.keys_file
         if path:
             parse(path, read(path))
         self.ring = KeyRing()
-        sources: list[KeySource] = [FileSource(path)] if path else []  # of two keys of one name the file's holds
-        sources.append(DatabaseSource())
-        self._watches = {each.name: SourceWatch(each, self.ring) for each in sources}
+        self._path = path
+        self._audit = audit
+        self._watches: dict[str, SourceWatch] = {}
+        if path:  # first: of two keys of one name the file's holds
+            watch = SourceWatch(FileSource(path), self.ring, on_changes=self._write_down)
+            self._watches[FileSource.name] = watch
+        self._watches[DatabaseSource.name] = SourceWatch(DatabaseSource(), self.ring)
         self._revocations = Revocations(self.ring, lasting)
 
     def look_soon(self) -> None:
@@ -71,6 +78,13 @@ class Access(AppPart):
     def stop(self) -> None:
         for watch in self._watches.values():
             watch.stop()
+
+    def _write_down(self, changes: KeyChanges) -> None:
+        """Write a change of the file to the audit trail, by the names of its keys. Called on the file's thread."""
+        if self._audit is not None:
+            found = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
+            what = {act: names for act, names in found.items() if names}
+            self._audit.record(FILE_CHANGED, f"file {self._path}", "", what)
 
     def _state(self) -> tuple[PartState, str]:
         states = [watch.state() for watch in self._watches.values()]

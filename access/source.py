@@ -15,7 +15,7 @@ from time import time
 from typing import Protocol
 
 from access.grant import Grant, wall_text
-from access.key_ring import KeyRing
+from access.key_ring import KeyChanges, KeyRing
 from runtime.health import PartState
 
 logger = logging.getLogger("access")
@@ -50,6 +50,8 @@ class SourceWatch:
     While the source can't be read, or what it holds is wrong, the last known keys hold. The log says so once for each
     reason, `/readyz` as long as it lasts.
 
+    `on_changes`: called on the thread with what a later look changed. What the first one finds is no change.
+
     `problem`: why the source can't be read; empty if it can.
     """
 
@@ -60,12 +62,14 @@ class SourceWatch:
         *,
         interval_seconds: float = INTERVAL_SECONDS,
         now: Callable[[], float] = time,
+        on_changes: Callable[[KeyChanges], None] = lambda changes: None,
     ) -> None:
         self.problem = ""
         self._source = source
         self._ring = ring
         self._interval_seconds = interval_seconds
         self._now = now
+        self._on_changes = on_changes
         self._since: float | None = None  # when the keys that hold were read
         self._ended = False
         self._wanted = Event()
@@ -94,8 +98,10 @@ class SourceWatch:
         try:
             found = self._source.look()
             if found is not None:
-                self._ring.replace(self._source.name, found)
-                self._since = self._now()
+                changes = self._ring.replace(self._source.name, found)
+                again, self._since = self._since is not None, self._now()
+                if again and changes:
+                    self._on_changes(changes)
             if self.problem:
                 logger.info("keys of the %s: read again", self._source.name)
             self.problem = ""

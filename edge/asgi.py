@@ -10,6 +10,7 @@ from time import perf_counter_ns, time_ns
 from typing import Any
 
 from edge.call import AsyncHandler, Call, Route
+from edge.caller import Caller
 from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE, INTERNAL_TYPE
 from edge.errors import BodyTooLarge, ContractError
@@ -19,6 +20,8 @@ AsgiScope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+SignedInBy = Callable[[bytes, str], Awaitable[Caller | None]]
+"""Returns who is signed in, by a `Cookie` header and the client's address. Raises ContractError."""
 
 
 def wants_page(accept: bytes | None) -> bool:
@@ -27,12 +30,18 @@ def wants_page(accept: bytes | None) -> bool:
 
 
 class HandlerApp:
-    """An ASGI application: the dispatcher's routes, and `pages` (Django) for everything else."""
+    """An ASGI application: the dispatcher's routes, and `pages` (Django) for everything else.
 
-    def __init__(self, dispatcher: Dispatcher, pages: Asgi, *, max_body_bytes: int) -> None:
+    `signed_in`: returns who is signed in, for calls that wait. Without, Django answers those of people at once.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, pages: Asgi, *, max_body_bytes: int, signed_in: SignedInBy | None = None
+    ) -> None:
         self._dispatcher = dispatcher
         self._pages = pages
         self._max_body_bytes = max_body_bytes
+        self._signed_in = signed_in
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; other kinds of connection are Django's."""
@@ -48,13 +57,14 @@ class HandlerApp:
                 headers: dict[bytes, bytes] = {}
                 for name, value in scope["headers"]:
                     headers.setdefault(name, value)
-                if not wants_page(headers.get(b"accept")) and not doors.asks_session(route.scope, headers):
+                by_session = doors.asks_session(route.scope, headers)
+                if not wants_page(headers.get(b"accept")) and (not by_session or self._waits(route, scope)):
                     client = scope.get("client")
                     call = Call(scope["query_string"], b"", headers, client=client[0] if client else "")
                     if (credentials := scope.get("credentials")) is not None:
                         call.credentials = credentials
                         call.caller = credentials.caller_for(route.scope)
-                    await self._serve(route, call, receive, send)
+                    await self._serve(route, call, receive, send, by_session=by_session)
                     return
             query = scope["query_string"].decode("latin-1")
             redirect = find_redirect(self._dispatcher.table, scope["method"], scope["path"], query)
@@ -134,7 +144,12 @@ class HandlerApp:
                 await _answer(send, status, answer, CONTENT_TYPE, trace_id)
                 self._count(scope, trace_id, status, wall_ns, problem.reason)
 
-    async def _serve(self, route: Route, call: Call, receive: Receive, send: Send) -> None:
+    def _waits(self, route: Route, scope: AsgiScope) -> bool:
+        """Return whether a person's call is to wait. It changes nothing, so it needs no token of a page."""
+        chosen = route.choose_async(scope["query_string"], self._max_body_bytes)
+        return self._signed_in is not None and chosen is not None and chosen.idle and scope["method"] == "GET"
+
+    async def _serve(self, route: Route, call: Call, receive: Receive, send: Send, *, by_session: bool = False) -> None:
         wall_ns, started = time_ns(), perf_counter_ns()
         trace_id = self._dispatcher.trace_ids.of(call.headers.get(b"traceid"))
         body = await self._body(receive)
@@ -148,7 +163,10 @@ class HandlerApp:
         elif (async_handler := route.choose_async(call.query, len(body))) is None:
             status, answer = self._dispatcher.serve(route, call, trace_id)
         else:
-            served = await self._serve_async(async_handler, route, call, trace_id, receive)
+            if by_session and (refused := await self._sign_in(call, trace_id)) is not None:
+                served: tuple[int, bytes] | None = refused
+            else:
+                served = await self._serve_async(async_handler, route, call, trace_id, receive)
             if served is None:
                 return
             status, answer = served
@@ -157,6 +175,16 @@ class HandlerApp:
         duration_ns = perf_counter_ns() - started - call.waited_ns
         self._dispatcher.finish(route, call, trace_id, status, wall_ns, duration_ns)
         self._dispatcher.flush()  # servers other than ours have no timer for it
+
+    async def _sign_in(self, call: Call, trace_id: bytes) -> tuple[int, bytes] | None:
+        """Set a call's caller by its cookies. Returns status and body of a refusal; None if there is none."""
+        assert self._signed_in is not None  # `_waits`
+        try:
+            call.caller = await self._signed_in(call.headers[b"cookie"], call.client)
+        except ContractError as problem:
+            call.reason, call.retry_seconds = problem.reason, problem.retry_seconds
+            return self._dispatcher.refuse(problem, trace_id)
+        return None
 
     async def _serve_async(
         self, async_handler: AsyncHandler, route: Route, call: Call, trace_id: bytes, receive: Receive

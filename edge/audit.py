@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from edge.call import Call, Route
+from edge.call import Call, RefusedParts, Route
 from edge.envelope import trace_text
 from edge.errors import ContractError
 from runtime.logs.formats import one_line
@@ -102,7 +102,9 @@ class RefusalLimit:
 
     def take(self, client: str, now: float) -> bool:
         """Return whether to write down one more attempt of `client`."""
-        bucket = self._clients.pop(client, None) or TokenBucket(10, 0.2, now)
+        bucket = self._clients.pop(client, None)
+        if bucket is None:
+            bucket = TokenBucket(10, 0.2, now)
         self._clients[client] = bucket
         if len(self._clients) > MOST_CLIENTS:
             del self._clients[next(iter(self._clients))]
@@ -140,10 +142,13 @@ class Audit:
         """Write down an act that was allowed and went wrong: some of it may be done."""
         self._write(act, Outcome.FAILED, who, client, what)
 
-    def refused(self, act: str, who: str, client: str, what: Mapping[str, object]) -> None:
+    def refused(
+        self, act: str, who: str, client: str, what: Mapping[str, object] | Callable[[], Mapping[str, object]]
+    ) -> None:
         """Count an attempt that was refused, and write it down unless there were too many.
 
-        The next line that is written says how many were not (`unwritten`).
+        The next line that is written says how many were not (`unwritten`). `what` may be a function that returns it:
+        it is called only for a line that is written.
         """
         with self._lock:
             if not self._limit.take(client, self._now()):
@@ -151,7 +156,8 @@ class Audit:
                 self._count(act, Outcome.REFUSED)
                 return
             unwritten, self._unwritten = self._unwritten, 0
-        self._write(act, Outcome.REFUSED, who, client, {**what, "unwritten": unwritten} if unwritten else what)
+        said = what() if callable(what) else what
+        self._write(act, Outcome.REFUSED, who, client, {**said, "unwritten": unwritten} if unwritten else said)
 
     def call_done(self, route: Route, call: Call, trace_id: bytes, answer: bytes) -> None:
         """Write down a call that changed the node: its route, its body and its answer."""
@@ -159,7 +165,16 @@ class Audit:
 
     def call_refused(self, route: Route, call: Call, trace_id: bytes, problem: ContractError) -> None:
         """Write down a call that would have changed the node, and that its caller may not make."""
-        what = {**_of_call(call, trace_id), "reason": problem.reason}
+        self.refused(
+            f"{route.method} {route.path}",
+            problem.who or who_made(call),
+            call.client,
+            lambda: {**_of_call(call, trace_id), "reason": problem.reason},
+        )
+
+    def parts_refused(self, route: Route, call: Call, trace_id: bytes, parts: RefusedParts) -> None:
+        """Write down what of a call its caller may not make: one line, however much it is."""
+        what = {"trace_id": trace_text(trace_id), "refused": parts.count, "first": parts.first}
         self.refused(f"{route.method} {route.path}", who_made(call), call.client, what)
 
     def call_failed(self, route: Route, call: Call, trace_id: bytes) -> None:

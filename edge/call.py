@@ -23,6 +23,17 @@ from runtime.metrics.meter import Meter
 NULL = b"null"
 
 
+class RefusedParts(Struct):
+    """Parts of one call that its caller may not make.
+
+    `count`: how many they are.
+    `first`: some of them, each by names and values.
+    """
+
+    count: int = 0
+    first: list[Mapping[str, object]] = field(default_factory=list)
+
+
 @final
 class Call(Struct, gc=False):
     """One request to a handler. The handler sets the members marked with "out".
@@ -39,6 +50,7 @@ class Call(Struct, gc=False):
     `etag`: out: tells this answer from others. ASCII without quotes. Sent as a weak tag, for trace ids differ.
     `acts`: out: what it did beside its route's own work that needs `Scope.OPERATE`, for the audit trail: in each the
         names and values of one act.
+    `refused`: out: what of it was refused for want of a right, for the audit trail; None if nothing was.
     `waited_ns`: out: nanoseconds in which the handler only waited. The call's duration does not include them.
     """
 
@@ -54,6 +66,7 @@ class Call(Struct, gc=False):
     reason: str = ""
     retry_seconds: int = 0
     acts: Sequence[Mapping[str, object]] = ()
+    refused: RefusedParts | None = None
 
 
 class NotModified(Exception):
@@ -103,6 +116,11 @@ class Route(Struct, frozen=True):
     scope: Scope | None = Scope.OPERATE
     part_scopes: frozenset[Scope] = frozenset()
     meter: Meter = field(default_factory=Meter)
+
+    @property
+    def operates(self) -> bool:
+        """Return whether a call may be, or hold, what needs `Scope.OPERATE`."""
+        return self.scope is Scope.OPERATE or Scope.OPERATE in self.part_scopes
 
     def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:
         """Return the async handler if a call with this query and a body of `size` bytes is for it."""

@@ -112,7 +112,7 @@ class Dispatcher:
             data = route.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
-        if route.scope is _OPERATE or call.acts:
+        if route.scope is _OPERATE or call.acts or call.refused is not None:
             self._operated(route, call, data, trace_id)
         if route.internal:
             return 200, data
@@ -133,7 +133,7 @@ class Dispatcher:
                 data = await async_handler.handler(call)
         except Exception as problem:
             return self._other(route, call, problem, trace_id)
-        if route.scope is _OPERATE or call.acts:
+        if route.scope is _OPERATE or call.acts or call.refused is not None:
             self._operated(route, call, data, trace_id)
         return 200, data if route.internal else envelope.ok(data, envelope.json_text(trace_id))
 
@@ -142,7 +142,7 @@ class Dispatcher:
         if isinstance(problem, ContractError):
             call.reason = problem.reason
             call.retry_seconds = problem.retry_seconds
-            if self.audit is not None and route.scope is _OPERATE and problem.status in _NOT_ALLOWED:
+            if self.audit is not None and route.operates and problem.status in _NOT_ALLOWED:
                 self.audit.call_refused(route, call, trace_id, problem)
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
@@ -159,12 +159,16 @@ class Dispatcher:
     ) -> tuple[int, bytes]:
         """Return status and body for a call that the doors refused for its head. `route` is what it was for."""
         call.reason = problem.reason
-        if self.audit is not None and route is not None and route.scope is _OPERATE:
+        if self.audit is not None and route is not None and route.operates:
             self.audit.call_refused(route, call, trace_id, problem)
         return self.refuse(problem, trace_id)
 
     def _operated(self, route: Route, call: Call, data: bytes, trace_id: bytes) -> None:
-        if self.audit is not None and (call.acts or route.method != "GET"):  # a look changes nothing
+        if self.audit is None:
+            return
+        if call.refused is not None:
+            self.audit.parts_refused(route, call, trace_id, call.refused)
+        if call.acts or (route.scope is _OPERATE and route.method != "GET"):  # a look changes nothing
             self.audit.call_done(route, call, trace_id, b"" if route.internal else data)
 
     @staticmethod

@@ -81,8 +81,8 @@ class Doors:
         self.required = required
         self._networks = tuple(network_of(each) for each in operate_from)
         self._trust_loopback = trust_loopback
-        self._hosts = hosts or HostRule()
-        self._sites = sites or PageSites()
+        self._hosts = HostRule() if hosts is None else hosts
+        self._sites = PageSites() if sites is None else sites
         self._refusals = Refusals()
 
     def head_fault(self, method: bytes, headers: Headers, *, target: bytes = b"") -> ContractError | None:
@@ -162,7 +162,7 @@ class Doors:
                 return caller
             what = f"{caller.name} lacks the scope {scope.value}"
             self._refusals.note(f"scope {scope}", what, f"give it the scope {scope.value}")
-            raise Forbidden(what)
+            raise Forbidden(what, who=caller.name)
         if not self.stranger_may(scope, headers, client):
             raise self._no_key(scope, headers, client)
         return None

@@ -18,16 +18,18 @@ class ContractError(Exception):
     `reason`: for people: which member is wrong and what was expected.
     `retry_seconds`: for `Retry-After`; 0 if the answer has none.
     `data`: the answer's `data`, encoded as JSON.
+    `who`: the name of the caller that was refused, for the audit trail; empty if it is not known.
     """
 
     code: ClassVar[int] = 50001000
     message: ClassVar[str] = "internal error"
     retry_seconds: ClassVar[int] = 0
 
-    def __init__(self, reason: str = "", *, data: bytes = b"null") -> None:
+    def __init__(self, reason: str = "", *, data: bytes = b"null", who: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.data = data
+        self.who = who
 
     @property
     def status(self) -> int:

@@ -72,7 +72,7 @@ class LaneState:
         self.read_timeout_seconds = read_timeout_seconds
         self.idle_timeout_seconds = idle_timeout_seconds
         self.write_timeout_seconds = write_timeout_seconds
-        self.certificates = certificates or Certificates()
+        self.certificates = Certificates() if certificates is None else certificates
         self.now = now
         self.draining = False
         self.served = 0

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Calls and sockets that last, by who began them, so that they end when that caller's key does. Owned by the loop.
+"""Calls and sockets that last, by who began them, so that they end when what let them in does. Owned by the loop.
 
 Only those of callers with a key, a session or a certificate are here; strangers have nothing that could be revoked.
 """
@@ -43,6 +43,10 @@ class Lasting:
             yield
         finally:
             over()
+
+    def callers(self) -> Iterator[Caller]:
+        """Yield who began what lasts now, once for each call and socket."""
+        return (caller for caller, _ in self._ends.values())
 
     def end_without(self, holds: Callable[[Caller], bool]) -> int:
         """End what callers began who no longer hold. Returns how many that were. Each caller is judged once."""

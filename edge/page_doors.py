@@ -75,7 +75,7 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
     headers, client = call_headers(request), str(request.META.get("REMOTE_ADDR") or "")
     changes = method.encode("latin-1") not in SAFE_METHODS
     stranger = doors.stranger_may(scope, headers, client)
-    proved = session_caller(request, permission) if changes or not stranger else None
+    proved: Caller | None = session_caller(request, permission) if changes or not stranger else None
     if proved is None and not changes and not stranger:
         proved = _holder(request, scope)
     if proved is not None and not sends_key(headers):

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import User
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import Error
+from django.db import Error, close_old_connections
 from django.http import HttpRequest, HttpResponse, parse_cookie
 from rest_framework.authentication import CSRFCheck
 
@@ -24,7 +24,23 @@ READER = frozenset({Scope.READ})
 OPERATOR = frozenset({Scope.READ, Scope.WRITE, Scope.OPERATE})
 
 
-def session_caller(request: HttpRequest, permission: str) -> Caller | None:
+class SignedIn(Caller, frozen=True):
+    """A person who is signed in, with what has to stay so that they are. It is as secret as the cookie.
+
+    `session_key`: of the session.
+    `account`: the primary key of the account.
+    `auth_hash`: changes with the account's password.
+    """
+
+    session_key: str = ""
+    account: int = 0
+    auth_hash: str = ""
+
+    def __repr__(self) -> str:
+        return f"SignedIn({self.name!r})"
+
+
+def session_caller(request: HttpRequest, permission: str) -> SignedIn | None:
     """Return who is signed in; None if there is no session, or its account may not come here.
 
     `permission`: what the account needs to change something by this request; empty: only a superuser may.
@@ -40,11 +56,17 @@ def session_caller(request: HttpRequest, permission: str) -> Caller | None:
         raise
 
 
-def _signed_in(request: HttpRequest, permission: str) -> Caller | None:
+def _signed_in(request: HttpRequest, permission: str) -> SignedIn | None:
     user = request.user
     if not isinstance(user, User) or not (user.is_active and user.is_staff):
         return None
-    return Caller(f"user {user.get_username()}", OPERATOR if user.has_perm(permission) else READER)
+    return SignedIn(
+        f"user {user.get_username()}",
+        OPERATOR if user.has_perm(permission) else READER,
+        session_key=request.session.session_key or "",
+        account=user.pk,
+        auth_hash=user.get_session_auth_hash(),
+    )
 
 
 def csrf_fault(request: HttpRequest) -> str | None:
@@ -56,13 +78,22 @@ def csrf_fault(request: HttpRequest) -> str | None:
     return None if reason is None else str(reason)
 
 
-def socket_caller(cookies: str) -> Caller | None:
-    """Return who is signed in, by the `Cookie` header of a handshake."""
+def cookie_caller(cookies: str) -> SignedIn | None:
+    """Return who is signed in, by a `Cookie` header alone: of a handshake, or of a call that waits."""
     request = HttpRequest()
     request.COOKIES = parse_cookie(cookies)
     for middleware in (SessionMiddleware(_nothing), AuthenticationMiddleware(_nothing)):
         middleware.process_request(request)
     return session_caller(request, "")
+
+
+def cookie_caller_of_thread(cookies: str) -> SignedIn | None:
+    """Return the same on a thread that no request of Django's has: it may hold a connection that broke."""
+    close_old_connections()
+    try:
+        return cookie_caller(cookies)
+    finally:
+        close_old_connections()
 
 
 def _nothing(request: HttpRequest) -> HttpResponse:

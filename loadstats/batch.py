@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 
 from edge.addresses import Addresses
 from edge.body import Body
-from edge.call import AsyncHandler, Call, Route
+from edge.call import AsyncHandler, Call, RefusedParts, Route
 from edge.caller import Caller, Scope
 from edge.client import client_of
 from edge.cooperative import run_in_slices, run_whole
@@ -37,6 +37,8 @@ SLICE = 256  # operations in one slice at most: 0.5 ms
 SLICE_SECONDS = 0.001  # and for so long: those that are refused, or make room, take longer
 STEP = 32  # operations between two looks at the clock
 LARGE_BYTES = 32 * 1024  # about as many
+SHOWN = 10  # refused operations of a batch that the audit trail shows
+NAMES = ("cluster", "ip", "request_id")  # what it shows of them
 MAX_COMMAS = 20 * MAX_OPERATIONS  # in a body whose operations are read one by one: 2,000,000 of nothing take 0.2 s
 
 OK = b'{"code":200}'
@@ -188,6 +190,20 @@ class BatchHandlers:
 
     def _checked(self, call: Call, operation: Operation, now: float, wall_ns: int, client: str) -> bytes:
         """Take an operation if its caller may make it. Raises ContractError."""
+        try:
+            self._check(call, operation)
+        except ContractError as problem:
+            _note_refused(call, operation, problem)
+            raise
+        answer = self._take[type(operation)](operation, now, wall_ns, client)
+        if isinstance(operation, DropOperation):
+            acts = call.acts if isinstance(call.acts, list) else list(call.acts)
+            acts.append({"op": "drop", **asdict(operation)})
+            call.acts = acts
+        return answer
+
+    def _check(self, call: Call, operation: Operation) -> None:
+        """Raise ContractError if the call's caller may not make this operation."""
         scope = Scope.OPERATE if isinstance(operation, DropOperation) else Scope.WRITE
         caller = call.caller
         if caller is None or scope not in caller.scopes:
@@ -197,12 +213,6 @@ class BatchHandlers:
                 check_cluster(caller, operation.cluster)
             if not isinstance(operation, DropOperation):
                 check_request(caller, operation.request_id, self._ledger.cluster_of)
-        answer = self._take[type(operation)](operation, now, wall_ns, client)
-        if isinstance(operation, DropOperation):
-            acts = call.acts if isinstance(call.acts, list) else list(call.acts)
-            acts.append({"op": "drop", **asdict(operation)})
-            call.acts = acts
-        return answer
 
     def _add(self, operation: AddOperation, now: float, wall_ns: int, client: str) -> bytes:
         report_add(self._ledger, self._canonical, operation, now, wall_ns, client)
@@ -235,6 +245,17 @@ class BatchHandlers:
 
     def _drop(self, operation: DropOperation, now: float, wall_ns: int, client: str) -> bytes:
         return encode(Taken(200, ended=drop_engines(self._ledger, self._canonical, operation)))
+
+
+def _note_refused(call: Call, operation: Operation, problem: ContractError) -> None:
+    """Note an operation that the caller may not make, for the audit trail."""
+    parts = call.refused
+    if parts is None:
+        parts = call.refused = RefusedParts()
+    parts.count += 1
+    if len(parts.first) < SHOWN:
+        named = {name: getattr(operation, name) for name in NAMES if hasattr(operation, name)}
+        parts.first.append({"op": type(operation).__struct_config__.tag, **named, "reason": problem.reason})
 
 
 def _refused(problem: ContractError) -> bytes:

@@ -50,7 +50,7 @@ class LoadStats(AppPart):
     `keep`: records that an engine holds a prompt.
     `cached_at`: returns the names of the engines of a cluster at an address whose caches hold something.
     `forget`: takes that an engine has lost its cache. Returns whether anything was known of it.
-    `lasting`: what ends when its caller's key does: sockets and calls that wait.
+    `lasting`: what ends when its caller's key or session does: sockets and calls that wait.
     `allow`: raises ContractError if a caller may not do what a scope stands for.
     """
 

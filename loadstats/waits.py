@@ -25,7 +25,7 @@ class Waits:
 
     `tag`: returns the tag of a cluster's answer as it is now.
     `most`: how many calls may wait at a time.
-    `lasting`: ends the calls of callers whose key is revoked.
+    `lasting`: ends the calls of callers whose key or session ends.
     `waiting`: how many wait now.
     """
 
@@ -41,7 +41,7 @@ class Waits:
     async def change(self, cluster: str, tag: bytes, seconds: float, caller: Caller | None = None) -> None:
         """Return when the tag is not this one, after this many seconds, or when the node stops.
 
-        Raises TooMany, and Unauthorized if the caller's key ends meanwhile.
+        Raises TooMany, and Unauthorized if the caller's key or session ends meanwhile.
         """
         if self._ended:
             return
@@ -94,7 +94,7 @@ class Waits:
 
 def _refuse(woken: asyncio.Future[None]) -> None:
     if not woken.done():
-        woken.set_exception(Unauthorized("the key was revoked or has expired while the call waited"))
+        woken.set_exception(Unauthorized("the key or the log-in has ended while the call waited"))
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

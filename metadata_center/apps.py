@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from axes import apps as axes_apps  # not the class: Django would take it for this package's entry
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps  # not the class: Django would take it for this package's entry
 
@@ -28,6 +29,19 @@ class SiteConfig(admin_apps.AdminConfig):
 
     default_site = "metadata_center.admin_site.Site"
     default = False  # it is the entry of `django.contrib.admin`, not of this package
+
+
+class LogInsConfig(axes_apps.AppConfig):  # type: ignore[misc] # untyped
+    """django-axes, in an operator's words."""
+
+    verbose_name = "Log-ins"
+    default = False  # it is not the entry of this package
+
+    def ready(self) -> None:
+        """Name what it counts. The tables and their migrations stay as they are."""
+        super().ready()
+        options = self.get_model("AccessAttempt")._meta
+        options.verbose_name, options.verbose_name_plural = "log-in attempt", "log-in attempts"
 
 
 class DaphneConfig(AppConfig):

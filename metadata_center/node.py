@@ -45,6 +45,8 @@ from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from edge.profiling_door import profiling_guard
 from edge.quotas import Quotas
+from edge.session_caller import cookie_caller_of_thread
+from edge.session_reader import SessionReader
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
 from metadata_center import __version__
@@ -130,7 +132,7 @@ class Node:
         self.handshakes = Handshakes()
         self._trail = AuditTrail(config, self._identity.name)
         lasting = Lasting()
-        access = Access(config, lasting)
+        access = Access(config, lasting, self._trail.audit)
         doors = build_doors(config, access.ring)
         pprof, guard = config.pprof, profiling_guard(doors, self._trail.audit)
         profiled = self.served_tls if pprof.tls else None
@@ -153,7 +155,7 @@ class Node:
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None
         replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
-        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()))
+        self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()), lasting)
         self._parts: tuple[AppPart, ...] = (
             self._accounts,  # first: those behind it read its database
             self._trail,
@@ -199,7 +201,12 @@ class Node:
         """Return the ASGI application: the handlers in front of Django's pages, and the websockets beside them."""
         pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
         kinds = {
-            "http": HandlerApp(self._dispatcher, pages, max_body_bytes=self._config.http.max_body_bytes),
+            "http": HandlerApp(
+                self._dispatcher,
+                pages,
+                max_body_bytes=self._config.http.max_body_bytes,
+                signed_in=SessionReader(self._pages, cookie_caller_of_thread).caller,
+            ),
             "websocket": self._load.sockets(self._dispatcher.doors, self._dispatcher.quotas.sockets),
         }
         return cast("Asgi", ProtocolTypeRouter(kinds))

@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular_sidecar",  # Swagger UI's files
     "django_prometheus",
-    "axes",
+    "metadata_center.apps.LogInsConfig",
     "metadata_center",
     "runtime",
     "edge",

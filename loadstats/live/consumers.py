@@ -23,7 +23,7 @@ from loadstats.live.subscription import Subscription
 logger = logging.getLogger("loadstats.live")
 
 GOING_AWAY, FAILED, TRY_LATER = 1001, 1011, 1013  # RFC 6455 and the IANA registry of close codes
-KEY_ENDED = 4401  # of the range for applications: 401 as a close code
+PROOF_ENDED = 4401  # of the range for applications: 401 as a close code
 
 
 class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
@@ -60,13 +60,13 @@ class LoadConsumer(AsyncConsumer):  # type: ignore[misc] # Channels has no types
             await self._close(GOING_AWAY, "the node stops")
         else:
             self._writer = asyncio.create_task(self._write(self._subscription))
-            self._over = self._feed.lasting.begin(self.scope.get("caller"), self._end_for_key)
+            self._over = self._feed.lasting.begin(self.scope.get("caller"), self._end_with_proof)
 
-    def _end_for_key(self) -> None:
-        """Close the socket, for the key that opened it holds no longer."""
+    def _end_with_proof(self) -> None:
+        """Close the socket, for the key or the session that let it in holds no longer."""
         if self._writer is not None:
             self._writer.cancel()
-        self._closer = asyncio.create_task(self._close(KEY_ENDED, "the key was revoked or has expired"))
+        self._closer = asyncio.create_task(self._close(PROOF_ENDED, "the key or the log-in that opened it has ended"))
 
     async def _close(self, code: int, reason: str) -> None:
         await self.send({"type": "websocket.close", "code": code, "reason": reason})

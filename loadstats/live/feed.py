@@ -50,7 +50,7 @@ class Feed:
     `max_clients`: how many sockets may be open at once.
     `wall_ns`: the clock that messages show, in wall-clock nanoseconds.
     `meter`: counts of sockets and messages.
-    `lasting`: ends the sockets of callers whose key is revoked.
+    `lasting`: ends the sockets of callers whose key or session ends.
     """
 
     def __init__(

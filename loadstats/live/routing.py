@@ -18,7 +18,7 @@ from edge.doors import SOCKET, Doors
 from edge.errors import ContractError, Forbidden, NotFound, TooMany, Unauthorized
 from edge.places import UNBOUNDED, Places
 from edge.reach import check_all, check_cluster
-from edge.session_caller import socket_caller
+from edge.session_caller import cookie_caller
 from loadstats.live.consumers import LoadConsumer
 from loadstats.live.feed import Feed
 
@@ -107,7 +107,7 @@ class SocketDoor:
             cookies = headers.get(b"cookie")
             proved: Caller | None = None
             if cookies is not None:
-                proved = await database_sync_to_async(socket_caller)(cookies.decode("latin-1"))
+                proved = await database_sync_to_async(cookie_caller)(cookies.decode("latin-1"))
             if proved is None:
                 raise
             return proved

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People's accounts, as a part: a line of `/readyz` and a thread, with PostgreSQL; old sessions, removed.
 
-The state is the gate's and the keeper's.
+What a session has opened ends with it. The state is the gate's, the keeper's and the watch's.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from django.contrib.sessions.models import Session
 from django.core.signals import request_finished, request_started
 from django.db import connection
 
-from edge.part import AppPart, HealthCheck
+from edge.lasting import Lasting
+from edge.part import AppPart, HealthCheck, LoopPart
 from metadata_center.accounts.keeper import DatabaseKeeper
 from metadata_center.accounts.migration import WAIT_SECONDS, bring_up_to_date
+from metadata_center.accounts.open_sessions import ended_sessions
+from metadata_center.accounts.session_watch import SessionWatch
 from metadata_center.accounts.signing_key import DIFFERS, agree_on_key, differs
 from metadata_center.postgresql.gate import DatabaseGate
 from runtime.config import Config
@@ -38,16 +41,21 @@ class Accounts(AppPart):
     `gate`: whether their database answers. Without PostgreSQL it is not asked.
     """
 
-    def __init__(self, config: Config, folder: DataFolder) -> None:
+    def __init__(self, config: Config, folder: DataFolder, lasting: Lasting) -> None:
         self.gate = DatabaseGate()
         self._shared = bool(config.web.database)
         self._configured_key = config.web.secret_key
         self._folder = folder
         self._keeper = DatabaseKeeper(self.gate, self._prepare, self._look)
+        self._sessions = SessionWatch(lasting, ended_sessions)
 
     def checks(self) -> Iterable[HealthCheck]:
         """Return the line `accounts`. The node counts load without them."""
         return [HealthCheck("accounts", False, self.gate.probe)] if self._shared else []
+
+    def loop_parts(self) -> Iterable[LoopPart]:
+        """Return what ends sockets and calls with the session that began them."""
+        return [self._sessions]
 
     def periodic(self) -> Iterable[PeriodicTask]:
         """Return the task that removes what has expired."""
@@ -62,7 +70,8 @@ class Accounts(AppPart):
             self.gate.wait_until_known(START_SECONDS)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the threads."""
+        self._sessions.close()
         if self._shared:
             self._keeper.stop()
             request_started.disconnect(self._begin_page)

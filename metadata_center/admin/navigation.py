@@ -24,7 +24,7 @@ NODE = (
 PEOPLE = (
     ("Audit trail", "policy", "metadata_center_auditentry_changelist", "metadata_center.view_auditentry"),
     ("Admin log", "history", "admin_logentry_changelist", "admin.view_logentry"),
-    ("Log-in tries", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
+    ("Log-in attempts", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
     ("Users", "person", "auth_user_changelist", "auth.view_user"),
     ("Groups", "group", "auth_group_changelist", "auth.view_group"),
     ("Keys", "key", "access_accesskey_changelist", "access.view_accesskey"),

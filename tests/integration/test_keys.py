@@ -231,6 +231,12 @@ def test_a_change_of_the_file_holds_on_both_nodes_and_ends_what_was_begun(nodes:
         assert nodes.ask(0, "POST", "/v1/load/stats", add, key="key-of-gateway")[0] == 200
         while "10.0.0.1" not in str(other.recv(SECONDS)):
             pass  # signs of life, until the change comes: this socket goes on
+    for place in (0, 1):
+        trail = [line for line in nodes.process(place).output if '"keys of the file changed"' in line]
+        said = [line for line in trail if f'who="file {nodes.file.path}"' in line]
+        assert any('"added":["guest"]' in line for line in said), trail
+        assert any('"removed":["guest"]' in line for line in said), trail
+        assert not any(sha256(b"key-of-guest").hexdigest() in line for line in trail)
 
 
 def closed_with(client: ClientConnection) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import shutil
 import ssl
 from collections.abc import Iterator
-from http.client import HTTPSConnection
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ import pytest
 from tests.certificates import Authority
 from tests.clusters import wait
 from tests.nodes import NodeProcess, running_node
+from tests.ports import free_port
 
 CALL = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
 
@@ -27,6 +29,7 @@ class Place:
         self.folder = folder
         self.authority = Authority(folder)
         self.cert, self.key = self.authority.certificate("node")
+        self.profiling_port = free_port(["127.0.0.1"])
         self.node: NodeProcess
 
     def connect(self, port: int = 0, *, name: str = "") -> HTTPSConnection:
@@ -78,6 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "METADATA_CENTER_REPLICATION_PEER_NAMES": "node-*",
         "METADATA_CENTER_AUTH_REQUIRED": "true",
         "METADATA_CENTER_PPROF_TLS": "true",
+        "METADATA_CENTER_PPROF_PORT": str(found.profiling_port),
     }
     with running_node(found.folder, **settings) as node:
         found.node = node
@@ -118,6 +122,71 @@ def test_a_certificate_says_what_its_holder_may(place: Place, name: str, statuse
     assert place.get("/livez", name=name)[0] == 200
 
 
-def test_profiles_are_encrypted_too(place: Place) -> None:
+def profile(port: int, context: ssl.SSLContext) -> tuple[int, str, bytes]:
+    """Ask the profiling port: status, the serial number of the certificate that it shows, and body."""
+    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    try:
+        connection.connect()
+        serial = str(connection.sock.getpeercert()["serialNumber"])
+        connection.request("GET", "/debug/pprof/threads?debug=1")
+        answer = connection.getresponse()
+        return answer.status, serial, answer.read()
+    finally:
+        connection.close()
+
+
+def client(authority: Authority, name: str = "", *, trusted: Authority | None = None) -> ssl.SSLContext:
+    """What a client speaks TLS with: it has a certificate of this name from the authority, or none."""
+    context = ssl.create_default_context(cafile=(trusted or authority).file)
+    if name:
+        context.load_cert_chain(*authority.certificate(name))
+    return context
+
+
+@pytest.mark.parametrize("name", ["", "gateway"])
+def test_profiles_are_encrypted_too_and_a_certificate_may_be_shown_for_them(place: Place, name: str) -> None:
     line = next(each for each in place.node.output if "profiling " in each and "://" in each)
-    assert "https://" in line
+    assert f"https://127.0.0.1:{place.profiling_port}/" in line
+    status, serial, body = profile(place.profiling_port, client(place.authority, name))
+    assert (status, serial) == (401, place.serial())  # keys are required, and a certificate is no operator's
+    assert b"operate" in body
+
+
+def test_the_profiling_port_speaks_tls_alone_and_takes_no_certificate_of_another_authority(
+    place: Place, tmp_path: Path
+) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        profile(place.profiling_port, ssl.create_default_context())
+    with pytest.raises(OSError, match=r"(?i)alert|closed|reset|EOF"):
+        profile(place.profiling_port, client(Authority(tmp_path, "other"), "stranger", trusted=place.authority))
+    with closing(HTTPConnection("127.0.0.1", place.profiling_port, timeout=30)) as plain:
+        plain.request("GET", "/debug/pprof/")
+        with pytest.raises((OSError, HTTPException)):
+            plain.getresponse()
+
+
+def test_profiles_need_a_certificate_where_one_is_required_and_show_the_renewed_one(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.certificate("node")
+    port = free_port(["127.0.0.1"])
+    settings = {
+        "METADATA_CENTER_PPROF_PORT": str(port),
+        "METADATA_CENTER_HTTP_CERT_FILE": cert,
+        "METADATA_CENTER_HTTP_KEY_FILE": key,
+        "METADATA_CENTER_HTTP_CLIENT_CA": authority.file,
+        "METADATA_CENTER_HTTP_CLIENT_CERT": "required",
+        "METADATA_CENTER_PPROF_TLS": "true",
+    }
+    with running_node(tmp_path, **settings):
+        operator = client(authority, "operator")
+        status, serial, body = profile(port, operator)
+        assert status == 200
+        assert b"MainThread" in body or b"profiling" in body
+        for without in (client(authority), client(Authority(tmp_path, "other"), "stranger", trusted=authority)):
+            with pytest.raises(OSError, match=r"(?i)alert|closed|reset|EOF"):
+                profile(port, without)
+        new_cert, new_key = authority.certificate("node", file="renewed")
+        shutil.copy(new_key, key)
+        shutil.copy(new_cert, cert)
+        wait(lambda: profile(port, operator)[1] != serial, "the profiling port shows the new certificate")
+        assert profile(port, operator)[0] == 200

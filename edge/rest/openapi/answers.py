@@ -18,17 +18,24 @@ from edge.errors import (
     NotFound,
     RequestTimeout,
     TooMany,
+    Unauthorized,
     Unavailable,
 )
 from edge.rest.described import Errors
 from edge.rest.openapi.components import Components
 
-ANYWHERE: Final[Errors] = dict.fromkeys((InvalidInput, RequestTimeout, BodyTooLarge, HeadersTooLarge, InternalError))
-"""What any request can meet: malformed HTTP, limits, a fault of ours."""
+ANYWHERE: Final[Errors] = dict.fromkeys(
+    (InvalidInput, RequestTimeout, BodyTooLarge, TooMany, HeadersTooLarge, InternalError)
+)
+"""What any request can meet: malformed HTTP, limits and quotas, a fault of ours."""
+
+DOORS: Final[Errors] = dict.fromkeys((Unauthorized, Forbidden))
+"""What a caller can meet where its rights are asked for."""
 
 REASONS: Final[Mapping[type[ContractError], str]] = {
     InvalidInput: "request_id: object missing required field",
-    Forbidden: "10.0.0.9: neither the address of a peer nor, in X-Replica-Secret, the cluster's secret",
+    Unauthorized: "write: no key was sent: this needs a key with the scope write",
+    Forbidden: "key reader lacks the scope write",
     NotFound: "request_id: 'demo-1' is unknown here: never reported, or over and forgotten",
     RequestTimeout: "no complete request within 10 seconds",
     Conflict: "match: the engine's row is another",
@@ -51,9 +58,17 @@ ETAG: Final = {
     "example": 'W/"8a5bd11ac9f0-2-1f"',
 }
 
+AUTHENTICATE: Final = {"description": "How to send a key.", "required": True, "schema": {"const": "Bearer"}}
 
-def responses(components: Components, output: Any, errors: Errors, *, tagged: bool = False) -> dict[str, Any]:
-    """Return the answers by status: a 200 with `output` as its data, and its errors. `tagged`: with an ETag."""
+
+def responses(
+    components: Components, output: Any, errors: Errors, *, tagged: bool = False, doors: Errors = DOORS
+) -> dict[str, Any]:
+    """Return the answers by status: a 200 with `output` as its data, and its errors.
+
+    `tagged`: with an ETag.
+    `doors`: the errors of a caller that is not let in.
+    """
     ok = {"status": "OK", "error": None, "data": components.example(output), "trace_id": TRACE_ID}
     schema = _envelope(components, "OK", {"type": "null"}, components.schema(output))
     words = "Done." if output is None else "As asked, in `data`."
@@ -66,10 +81,12 @@ def responses(components: Components, output: Any, errors: Errors, *, tagged: bo
         unchanged["headers"]["ETag"] = etag
         answers["304"] = components.put("responses", "NotModified", unchanged)
     by_status: dict[int, dict[type[ContractError], Any]] = {}
-    for error, data in sorted({**ANYWHERE, **errors}.items(), key=lambda each: each[0].code):
+    for error, data in sorted({**ANYWHERE, **doors, **errors}.items(), key=lambda each: each[0].code):
         by_status.setdefault(error.code // 100000, {})[error] = data
     for status, alike in by_status.items():
         response = _refusal(components, alike)
+        if status == Unauthorized.code // 100000:
+            response["headers"]["WWW-Authenticate"] = components.put("headers", "Authenticate", AUTHENTICATE)
         shared = list(alike.values()) == [None]  # the same at any call
         answers[str(status)] = components.put("responses", next(iter(alike)).__name__, response) if shared else response
     return answers

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 
+from edge.call import Route
+from edge.caller import Scope
 from edge.rest.described import Described
 from edge.rest.description import details, headline
-from edge.rest.openapi.answers import responses
+from edge.rest.openapi.answers import DOORS, responses
 from edge.rest.openapi.components import Components
 from edge.rest.serializer import serializer_of
+
+SESSION_COOKIE = "sessionid"  # Django's default, which the settings leave alone
 
 TRACE_ID = {
     "name": "TraceId",
@@ -30,6 +34,25 @@ IF_NONE_MATCH = {
 }
 
 
+SESSION: Final = "session"
+SCHEMES: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key. Needed for what changes the node unless the call comes from its machine, and, with"
+        " `[Auth] Required`, for all calls but `/livez`, `/readyz` and `/version`.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key, as `bearer`."},
+    SESSION: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION_COOKIE,
+        "description": "A person who is signed in. What changes something needs the token of a page as well"
+        " (`X-CSRFToken`).",
+    },
+}
+
+
 class HandlerSchema(AutoSchema):
     """Describes a view's operations to drf-spectacular."""
 
@@ -40,16 +63,34 @@ class HandlerSchema(AutoSchema):
         view = cast("Described", self.view)
         components = Components(registry, view.examples)
         tag = tag_of(view.path)
+        route = view.route(method)
+        doors = DOORS if route.scope is not None else {}
         return {
-            "operationId": f"{tag}_{view.route(method).handler.__name__}",
+            "operationId": f"{tag}_{route.handler.__name__}",
             "tags": [tag],
             "summary": headline(view, method),
             "description": details(view, method),
             **_request(view, method, components),
+            "security": _security(route, components),
             "responses": responses(
-                components, view.outputs[method], view.errors.get(method, {}), tagged=method in view.tagged
+                components,
+                view.outputs[method],
+                view.errors.get(method, {}),
+                tagged=method in view.tagged,
+                doors=doors,
             ),
         }
+
+
+def _security(route: Route, components: Components) -> list[dict[str, list[str]]]:
+    """Return what a caller may prove itself by: nothing, or one of the ways. Settings decide whether it has to."""
+    if route.scope is None:
+        return [{}]
+    for name, scheme in SCHEMES.items():
+        components.put("securitySchemes", name, scheme)
+    ways = [name for name in SCHEMES if name != SESSION or route.scope is not Scope.REPLICATE]
+    needed: list[dict[str, list[str]]] = [{name: []} for name in ways]
+    return [{}, *needed]
 
 
 def tag_of(path: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from access.file_source import FileSource
 from access.grant import Grant, grant
-from access.key_ring import KeyRing
+from access.key_ring import KeyChanges, KeyRing
 from access.source import SourceWatch
 from runtime.health import PartState
 
@@ -27,7 +27,8 @@ class FileWatch:
         self.file = folder / "keys.toml"
         self.write("a")
         self.ring = KeyRing()
-        self.watch = SourceWatch(FileSource(str(self.file)), self.ring, now=lambda: 0.0)
+        self.changes: list[KeyChanges] = []
+        self.watch = SourceWatch(FileSource(str(self.file)), self.ring, now=lambda: 0.0, on_changes=self.changes.append)
 
     def write(self, *names: str) -> None:
         self.file.write_text("".join(ENTRY.format(name, name.encode().hex().zfill(64)) for name in names))
@@ -50,6 +51,35 @@ def test_a_changed_file_is_taken_whatever_its_time_and_size_say(watched: FileWat
     assert watched.file.stat().st_size == before.st_size
     assert watched.names() == ["b"]
     assert watched.watch.state() == (PartState.OK, "file: 1")
+
+
+def test_each_change_of_the_file_is_handed_on_by_name_and_the_first_look_is_none(watched: FileWatch) -> None:
+    watched.write("a", "b", "c")
+    watched.names()
+    assert watched.changes == []
+    watched.file.write_text(
+        ENTRY.format("b", "0" * 64) + ENTRY.format("c", b"c".hex().zfill(64)) + ENTRY.format("d", "1" * 64)
+    )
+    watched.names()
+    assert watched.changes == [KeyChanges(["d"], ["b"], ["a"])]
+    watched.file.write_text(f"# a remark\n{watched.file.read_text()}")
+    watched.names()
+    watched.file.write_text('[[key]]\nname = "e"\n')  # it can't be used
+    watched.names()
+    assert len(watched.changes) == 1
+    watched.file.write_text("")
+    watched.names()
+    assert watched.changes[1:] == [KeyChanges([], [], ["b", "c", "d"])]
+
+
+def test_a_key_that_hides_another_source_s_is_a_change_of_its_own_source_alone() -> None:
+    ring = KeyRing()
+    for source in ("file", "database"):
+        ring.add_source(source)
+    ring.replace("database", [grant("gw", b"1", ["read"])])
+    assert ring.replace("file", [grant("gw", b"2", ["read"])]) == KeyChanges(["gw"], [], [])
+    assert not ring.replace("database", [grant("gw", b"1", ["read"])])
+    assert ring.replace("database", [grant("gw", b"1", ["write"])]) == KeyChanges([], ["gw"], [])
 
 
 def test_a_file_that_is_replaced_by_a_link_is_taken(watched: FileWatch, tmp_path: Path) -> None:

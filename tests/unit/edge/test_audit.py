@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import pytest
 
 from edge.audit import LONGEST_NAME, LONGEST_WHAT, MOST_ACTS, Audit, AuditLine, as_json
-from edge.call import AsyncHandler, Call, Route, Table
+from edge.call import AsyncHandler, Call, RefusedParts, Route, Table
 from edge.caller import Caller, Scope
 from edge.dispatcher import Dispatcher
+from edge.doors import Doors
 from edge.envelope import TraceIds
 from edge.errors import Forbidden, InvalidInput, TooMany, Unavailable
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
@@ -118,6 +119,35 @@ def test_acts_inside_a_call_of_another_scope_are_written_down(audit: Audit, kept
     served(audit, Route("POST", "/batch", batch, scope=Scope.WRITE), call(), awaited=awaited)
     (line,) = kept.lines
     assert msgspec.json.decode(line.what)["acts"] == [{"op": "drop", "ip": "10.0.0.1"}]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_parts_of_a_call_that_were_refused_are_one_line(audit: Audit, kept: Kept, awaited: bool) -> None:
+    def batch(call: Call) -> bytes:
+        call.refused = RefusedParts(9000, [{"op": "drop", "reason": "no"}])
+        return b"[]"
+
+    route = Route("POST", "/batch", batch, scope=Scope.WRITE)
+    assert served(audit, route, call(), awaited=awaited) == 200
+    (line,) = kept.lines
+    assert (line.act, line.outcome, line.who) == ("POST /batch", "refused", "key ops")
+    what = msgspec.json.decode(line.what)
+    assert (what["refused"], what["first"]) == (9000, [{"op": "drop", "reason": "no"}])
+
+
+@pytest.mark.parametrize("scope", [Scope.OPERATE, Scope.WRITE])
+def test_a_key_that_lacks_the_scope_is_named_also_where_the_call_may_hold_acts(
+    audit: Audit, kept: Kept, scope: Scope
+) -> None:
+    class Keys:
+        def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+            return Caller("key reader", frozenset({Scope.READ}))
+
+    route = Route("POST", "/new", lambda call: b"null", scope=scope, part_scopes=frozenset({Scope.OPERATE}))
+    dispatcher = Dispatcher(Table([route]), TraceIds(1), audit=audit, doors=Doors(Keys()))
+    asked = Call(b"", b"{}", {b"x-api-key": b"k"}, client="10.0.0.7")
+    assert dispatcher.serve(route, asked, b"t")[0] == 403
+    assert [(line.act, line.outcome, line.who) for line in kept.lines] == [("POST /new", "refused", "key reader")]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import resolve
@@ -20,7 +21,9 @@ from drf_spectacular.plumbing import ComponentRegistry
 from jsonschema import Draft202012Validator
 from msgspec import Struct
 
+from edge.caller import Scope
 from edge.errors import ContractError, InvalidInput, NotFound
+from edge.pages import AUTHENTICATE
 from edge.rest.openapi.answers import responses
 from edge.rest.openapi.components import Components
 from edge.rest.openapi.operation import tag_of
@@ -86,6 +89,30 @@ def test_every_call_is_described_in_words(document: Any) -> None:
         assert 3 <= len(operation["summary"]) <= 100
         assert len(operation["description"]) > 10
         assert not operation["summary"].endswith(".")
+
+
+def test_every_call_lists_what_a_caller_without_the_right_gets_and_how_to_prove_itself(
+    document: Any, node: PartialNode
+) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {(each["type"], each.get("name", each.get("scheme"))) for each in schemes.values()} == {
+        ("http", "bearer"),
+        ("apiKey", "X-API-Key"),
+        ("apiKey", settings.SESSION_COOKIE_NAME),
+    }
+    scopes = {(route.path, route.method): route.scope for route in node.dispatcher.table}
+    for path, method, operation in operations(document):
+        scope = scopes[path, method]
+        assert "429" in operation["responses"]
+        assert {"401", "403"} & set(operation["responses"]) == ({"401", "403"} if scope is not None else set())
+        ways = {name for way in operation["security"] for name in way}
+        expected = set() if scope is None else set(schemes) - ({"session"} if scope is Scope.REPLICATE else set())
+        assert ways == expected
+        assert {} in operation["security"]  # settings decide whether one is needed
+        if scope is not None:
+            refused = resolved(document, operation["responses"]["401"])
+            header = resolved(document, refused["headers"]["WWW-Authenticate"])
+            assert header["schema"] == {"const": AUTHENTICATE}
 
 
 def test_every_example_is_what_its_schema_says(document: Any) -> None:

@@ -245,6 +245,28 @@ def test_the_drops_of_a_batch_are_for_the_audit_trail_and_nothing_else_of_it() -
     assert list(call.acts) == [drop | {"port": None, "dp_rank": None, "all": False}]  # the second found nothing
 
 
+@pytest.mark.parametrize("broken", [[], [{"op": "add"}]], ids=["read whole", "read one by one"])
+def test_refused_operations_of_a_batch_are_for_the_audit_trail_by_number_and_some_by_name(broken: list[Any]) -> None:
+    drop = {"op": "drop", "cluster": "mine-1", "ip": "10.0.0.1"}
+    add = {"op": "add", **ADD, "cluster": "theirs"}
+    handlers = BatchHandlers(Ledger(), now=lambda: 100.0, wall_ns=lambda: 7)
+    caller = Caller("key gw", frozenset({Scope.WRITE}), ("mine-*",))
+    mine = {"op": "add", **ADD, "cluster": "mine-1"}
+    call = Call(b"", msgspec.json.encode({"ops": [mine, *broken]}), {}, caller=caller)
+    whole(handlers.batch(call))
+    assert call.refused is None  # what is wrong is no attempt
+    call = Call(b"", msgspec.json.encode({"ops": [drop, add, *[drop] * 5000, *broken]}), {}, caller=caller)
+    whole(handlers.batch(call))
+    assert call.refused is not None
+    assert (call.refused.count, len(call.refused.first)) == (5002, 10)
+    first, second = call.refused.first[:2]
+    assert first == {**drop, "reason": first["reason"]}
+    assert "lacks the scope operate" in str(first["reason"])
+    assert second == {**add, "reason": second["reason"]}
+    assert "none of key gw's clusters" in str(second["reason"])
+    assert not call.acts
+
+
 def whole(work: Generator[None, None, bytes]) -> bytes:
     while True:
         try:

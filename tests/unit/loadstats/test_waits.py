@@ -110,7 +110,7 @@ def test_a_call_whose_key_ends_is_refused_and_the_others_wait_on() -> None:
         await asyncio.sleep(0)
         assert lasting.begun == 2
         assert lasting.end_without(lambda caller: caller is kept) == 1
-        with pytest.raises(Unauthorized, match="the key was revoked or has expired"):
+        with pytest.raises(Unauthorized, match="the key or the log-in has ended"):
             await calls[0]
         assert not calls[1].done()
         assert not calls[2].done()

@@ -144,6 +144,13 @@ def test_an_engine_is_forgotten_by_any_spelling(client: Client, node: PartialNod
     assert node.ledger.rows("c") == []
 
 
+def test_wrong_passwords_are_called_as_an_operator_would(client: Client, node: PartialNode) -> None:
+    page = client.get(reverse("admin:axes_accessattempt_changelist")).content.decode()
+    assert "Log-in attempts" in page
+    assert "Access attempt" not in page
+    assert not re.search(r"\baxes\b", re.sub(r"<[^>]*>", " ", page), re.IGNORECASE)  # what people read
+
+
 def test_an_empty_node_has_pages(client: Client, node: PartialNode) -> None:
     assert "No cluster has an engine." in shown(client, "loadstats_cluster_changelist")
     assert "No engine was reported yet." in shown(client, "loadstats_engine_changelist")
