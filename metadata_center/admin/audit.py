@@ -57,8 +57,10 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] # untyped
 
 
 def _listed(what: Mapping[str, Any]) -> str:
-    """Return `name: value` for each member that says something."""
+    """Return `name: value` for each member that says something, the trace id last."""
     filled = {name: value for name, value in what.items() if value not in ("", None, [], {})}
+    if (trace_id := filled.pop("trace_id", None)) is not None:
+        filled["trace_id"] = trace_id
     return ", ".join(
         f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in filled.items()
     )
