@@ -3,7 +3,8 @@
 """Takes a listener's connections: a few in each turn of the loop, each counted on its client before it costs anything.
 
 asyncio's own server takes all that wait in one turn, 2,048 of them for 100 ms, and shows a connection only once its TLS
-handshake is over. Here a handshake counts, and a client that has its most costs an `accept` and a `close`.
+handshake is over. Here a handshake counts, also one that waits for its turn (`edge/handshakes.py`), and a client that
+has its most costs an `accept` and a `close`.
 
 With TLS each connection gets the context that is there when it comes, so a renewed certificate disturbs none.
 
@@ -24,7 +25,7 @@ from time import perf_counter_ns
 from typing import Any, Protocol, cast
 
 from edge.account import Account
-from edge.handshakes import Handshakes
+from edge.handshakes import Handshakes, PendingHandshake
 from edge.quotas import Quotas
 from runtime.tls import Renewed
 
@@ -32,7 +33,6 @@ logger = logging.getLogger("edge.acceptor")
 
 SHARE_NS = 1_000_000  # of a turn
 MOST = 16  # in a turn: one takes 0.1 ms in all
-MOST_TLS = 4  # in a turn: a handshake takes up to 1 ms
 REST_SECONDS = 0.5  # without files or memory for another connection
 LAST_WORDS = 32  # refused connections that are kept open for a moment, so that their clients can read why
 LAST_WORDS_NS = 1_000_000_000
@@ -56,7 +56,7 @@ class Acceptor:
     `refusal`: returns the answer for a client that has its most connections. It is sent to some of those refused, and
         not over TLS.
     `tls`: what connections are encrypted with; None: they are not.
-    `handshakes`: counts and bounds those that are not encrypted yet.
+    `handshakes`: begins, counts and bounds the handshakes.
     `handshake_seconds`: for a TLS handshake.
     """
 
@@ -122,7 +122,7 @@ class Acceptor:
             return
         tls = self._tls
         ends = self._clock() + SHARE_NS
-        for _ in range(MOST if tls is None else MOST_TLS):
+        for _ in range(MOST):
             try:
                 connection, name = self._listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -138,29 +138,47 @@ class Acceptor:
                 self._turn_away(connection, address, polite=tls is None)
             else:
                 connection.setblocking(False)
-                accepted = self._make(account)
-                task = loop.create_task(
-                    self._open(loop, connection, accepted)
-                    if tls is None
-                    else self._encrypt(loop, connection, accepted, tls.context, address)
-                )
-                self._opening.add(task)
-                task.add_done_callback(partial(self._opened, accepted, account, connection))
-                if tls is not None:
-                    self._handshakes.begin(address, task)
+                if tls is None:
+                    self._open(loop, connection, account)
+                else:
+                    begin = partial(self._open, loop, connection, account, tls)
+                    drop = partial(self._drop, connection, account)
+                    self._handshakes.add(account.client, PendingHandshake(begin, drop))
             if self._clock() >= ends:
                 return
+
+    def _open(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        account: Account,
+        tls: Renewed | None = None,
+    ) -> asyncio.Task[None]:
+        """Begin to make a connection a protocol's, which gives the place back in the end."""
+        accepted = self._make(account)
+        if tls is None:
+            work = self._connect(loop, connection, accepted)
+        else:
+            work = self._encrypt(loop, connection, accepted, tls.context, account.client)
+        task = loop.create_task(work)
+        self._opening.add(task)
+        task.add_done_callback(partial(self._opened, accepted, account, connection))
+        return task
 
     def _opened(
         self, accepted: Accepted, account: Account, connection: socket.socket, task: asyncio.Task[None]
     ) -> None:
-        """Note that a connection is its protocol's, which gives the place back; or give it back, if it is not."""
+        """Note that a connection is its protocol's, or that it is not."""
         self._opening.discard(task)
         if accepted.transport is None:
-            connection.close()
-            self._quotas.leave(account)
+            self._drop(connection, account)
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, accepted: Accepted) -> None:
+    def _drop(self, connection: socket.socket, account: Account) -> None:
+        """Close a connection that is no protocol's, and give its place back."""
+        connection.close()
+        self._quotas.leave(account)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, accepted: Accepted) -> None:
         """Make a connection a protocol's."""
         with suppress(OSError):
             await loop.connect_accepted_socket(lambda: cast("asyncio.Protocol", accepted), connection)
@@ -171,13 +189,13 @@ class Acceptor:
         connection: socket.socket,
         accepted: Accepted,
         context: ssl.SSLContext,
-        address: str,
+        client: str,
     ) -> None:
         """Agree on encryption. The connection is the protocol's as soon as that is done."""
         work = asyncio.current_task()
         assert work is not None
         seconds = self._handshake_seconds
-        fail = partial(self._handshakes.fail, address, work)
+        fail = partial(self._handshakes.fail, client, work)
         try:
             await loop.connect_accepted_socket(
                 lambda: cast("asyncio.Protocol", accepted), connection, ssl=context, ssl_handshake_timeout=seconds
@@ -189,7 +207,7 @@ class Acceptor:
         except OSError:
             fail("refused", "the client closed the connection")
         else:
-            self._handshakes.succeed(address, work)
+            self._handshakes.succeed(client, work)
 
     def _turn_away(self, connection: socket.socket, address: str, *, polite: bool) -> None:
         """Close a connection beyond its client's most. Now and then its client is answered why."""

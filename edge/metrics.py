@@ -65,6 +65,11 @@ class EdgeCollector(Collector):
         yield GaugeMetricFamily(
             "metadata_center_tls_handshakes_under_way", "TLS handshakes that are not done yet.", value=len(handshakes)
         )
+        yield GaugeMetricFamily(
+            "metadata_center_tls_handshakes_waiting",
+            "TLS handshakes that have not begun, for their client has many under way.",
+            value=handshakes.waiting,
+        )
         ended = CounterMetricFamily(
             "metadata_center_tls_handshakes", "TLS handshakes that ended, by how.", labels=["result"]
         )

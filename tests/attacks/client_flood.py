@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 
 from tests.nodes import ROOT
@@ -106,6 +106,32 @@ class Attacker:
                 self.statuses[0] += 1
                 await asyncio.sleep(GENTLY)
 
+    async def offer_hands(self, number: int) -> None:
+        """Begin many handshakes, end none, and leave them all at once, again and again."""
+        hello = client_hello()
+        while True:
+            held: list[asyncio.StreamWriter] = []
+            for _ in range(number):
+                try:
+                    _, writer = await asyncio.open_connection(self._host, self._port, local_addr=(self._source, 0))
+                except OSError:
+                    break
+                writer.write(hello)
+                held.append(writer)
+            self.statuses[1] += len(held)
+            await asyncio.sleep(GENTLY)
+            for writer in held:
+                writer.transport.abort()
+
+
+def client_hello() -> bytes:
+    """The first bytes of a handshake."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting().wrap_bio(incoming, outgoing)
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
 
 def get(target: str, *headers: str) -> bytes:
     """A request without a body."""
@@ -190,6 +216,7 @@ KINDS["connections"] = lambda attacker: tasks(14_000, lambda: attacker.hold(b"")
 KINDS["waits"] = lambda attacker: tasks(1200, lambda: attacker.hold(get("/v1/load/stats?cluster=idle&wait=60")))
 KINDS["sockets"] = lambda attacker: tasks(1200, lambda: attacker.hold(SOCKET))
 KINDS["handshakes"] = lambda attacker: tasks(64, attacker.shake_hands)
+KINDS["half-open handshakes"] = lambda attacker: tasks(1, lambda: attacker.offer_hands(1024))
 
 
 async def flood(kind: str, attacker: Attacker) -> None:
@@ -201,7 +228,7 @@ async def flood(kind: str, attacker: Attacker) -> None:
         await asyncio.sleep(0.5)
         if attacker.statuses[200] > 1000 and kind.startswith("calls"):
             break
-        if attacker.statuses[0] > 200 or (kind == "handshakes" and attacker.statuses[1] > 200):
+        if attacker.statuses[0] > 200 or (kind.endswith("handshakes") and attacker.statuses[1] > 200):
             break
     sys.stdout.write("flooding\n")
     sys.stdout.flush()

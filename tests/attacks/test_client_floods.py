@@ -122,3 +122,7 @@ def test_ids_of_emoji(node: NodeProcess) -> None:
 
 def test_tls_handshakes(tls_node: NodeProcess, trust: str) -> None:
     assert endured(tls_node, "handshakes", "127.0.0.10", trust).statuses[1] > 200
+
+
+def test_tls_handshakes_that_do_not_end(tls_node: NodeProcess, trust: str) -> None:
+    assert endured(tls_node, "half-open handshakes", "127.0.0.11", trust).statuses[1] > 1024

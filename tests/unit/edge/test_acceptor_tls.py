@@ -8,15 +8,17 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
 from edge.acceptor import Acceptor
-from edge.handshakes import Handshakes
+from edge.handshakes import MOST_OF_CLIENT, TURN, Handshakes, PendingHandshake
 from edge.quotas import Quotas
 from edge.server import listen
 from runtime.config.schema import QuotasSettings
@@ -46,11 +48,12 @@ class Scene:
         cert, key = self.authority.certificate("node")
         self.renewed = Renewed([cert, key], partial(server_context, cert, key, self.authority.file, clients))
         self.handshakes = Handshakes(most)
+        self.quotas = Quotas(QuotasSettings())
         self.port = listener.getsockname()[1]
         self.listener = Acceptor(
             listener,
             lambda account: Echo(),
-            Quotas(QuotasSettings()),
+            self.quotas,
             refusal=lambda address: b"",
             tls=self.renewed,
             handshakes=self.handshakes,
@@ -154,6 +157,59 @@ def test_of_too_many_the_oldest_of_the_client_with_the_most_ends(tmp_path: Path)
                 connection.__exit__(None, None, None)
 
     play(tmp_path, scene, most=10)
+
+
+def test_a_client_has_few_under_way_and_its_next_ones_wait_for_them(tmp_path: Path) -> None:
+    async def scene(stage: Scene) -> None:
+        with ExitStack() as stack:
+            silent = [stack.enter_context(stage.silent("127.0.0.2")) for _ in range(MOST_OF_CLIENT)]
+            await until(lambda: len(stage.handshakes) == MOST_OF_CLIENT)
+            next_one = asyncio.create_task(stage.echo(source="127.0.0.2"))
+            await until(lambda: stage.quotas.connections.held("127.0.0.2") == MOST_OF_CLIENT + 1)
+            assert await stage.echo(source="127.0.0.1") == b"hello"
+            assert not next_one.done()
+            assert (len(stage.handshakes), stage.handshakes.waiting) == (MOST_OF_CLIENT, 1)
+            silent[0].close()
+            assert await next_one == b"hello"
+
+    play(tmp_path, scene)
+
+
+def test_those_that_wait_are_given_up_when_the_node_stops(tmp_path: Path) -> None:
+    async def scene(stage: Scene) -> None:
+        with ExitStack() as stack:
+            silent = [stack.enter_context(stage.silent("127.0.0.2")) for _ in range(MOST_OF_CLIENT + 5)]
+            await until(lambda: stage.quotas.connections.held("127.0.0.2") == len(silent))
+            await until(lambda: len(stage.handshakes) == MOST_OF_CLIENT)
+            stage.listener.close()
+            assert all([await ended(each) for each in silent])
+            await stage.listener.wait_closed()
+            await until(lambda: stage.quotas.connections.held("127.0.0.2") == 0)
+
+    play(tmp_path, scene)
+
+
+def test_few_begin_in_a_turn_and_clients_take_turns() -> None:
+    async def scene() -> None:
+        handshakes = Handshakes()
+        begun: list[str] = []
+        stays = asyncio.Event()
+
+        def begin(client: str) -> asyncio.Task[Any]:
+            begun.append(client)
+            return asyncio.create_task(stays.wait())
+
+        for client in ["greedy"] * 20 + ["modest"]:
+            handshakes.add(client, PendingHandshake(partial(begin, client), lambda: None))
+        turns = []
+        while len(begun) < 21:
+            turns.append(len(begun))
+            await asyncio.sleep(0)
+        assert all(after - before <= TURN for before, after in pairwise([*turns, 21]))
+        assert "modest" in begun[:2]
+        handshakes.close()
+
+    asyncio.run(scene())
 
 
 def test_a_client_that_speaks_no_tls_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
