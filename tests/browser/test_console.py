@@ -339,7 +339,7 @@ def test_no_page_is_wider_than_a_phone(console: Console, tab: Tab, path: str) ->
         tab.call("Emulation.clearDeviceMetricsOverride")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_serious_keeps_anybody_out(console: Console, tab: Tab, scheme: str) -> None:
     console.add("axe", "10.0.0.1")
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

@@ -27,6 +27,8 @@ PAGE = "/admin/auth/user/"
 SLOW_SECONDS = 9.0
 WAIT_SECONDS = 60.0
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:

@@ -311,6 +311,7 @@ def pulled(node: ClusterNode) -> str:
     return next((line.strip() for line in node.output().splitlines() if "pulled everything" in line), "")
 
 
+@pytest.mark.slow
 def test_a_node_that_joins_is_ready_when_it_has_everything(cluster: Cluster) -> None:
     assert begin_with(cluster, "join", 20_000) < 10
 

@@ -40,7 +40,7 @@ def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
     return code, "".join(node.output)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> None:
     with running_node(tmp_path, covered=True) as node:
         assert node.call("GET", "/livez")[0] == 200
@@ -84,6 +84,7 @@ def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
     assert len(set(tags)) == 4
 
 
+@pytest.mark.slow
 def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
     with running_node(tmp_path, covered=True, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
         stuck = socket.create_connection((node.host, node.port), 30)

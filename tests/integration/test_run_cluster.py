@@ -120,6 +120,7 @@ def connected(address: str, port: int) -> int:
     return sum(peer["state"] == "connected" for peer in told["peers"])
 
 
+@pytest.mark.slow
 def test_it_ends_with_one_when_no_node_is_left(tmp_path: Path, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         cluster = NodeProcess(

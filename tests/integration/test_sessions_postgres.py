@@ -21,7 +21,7 @@ from tests.browsers import Visitor
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.postgres import Postgres, running_postgres, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECRET = "long enough and of no one"
 SECONDS = 60.0

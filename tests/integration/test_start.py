@@ -60,7 +60,10 @@ def names(folder: Path, column: str) -> list[str]:
         return sorted(found for (found,) in database.execute(f"SELECT {name} FROM {table}"))
 
 
-@pytest.mark.parametrize("zone", ["", "Europe/Berlin", "No/Such_Zone"])
+@pytest.mark.parametrize(
+    "zone",
+    [pytest.param("", marks=pytest.mark.slow), pytest.param("Europe/Berlin", marks=pytest.mark.slow), "No/Such_Zone"],
+)
 def test_it_starts_on_a_machine_without_zone_files(tmp_path: Path, zone: str) -> None:
     """An empty search path is how Python sees such a machine."""
     with running_node(tmp_path, new=True, PYTHONTZPATH="", TZ=zone) as node:
@@ -105,7 +108,9 @@ COMMANDS: dict[str, Callable[[str], str]] = {
 GROUPS = ["operator", "read-only"]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "ensure_admin" else pytest.mark.slow) for name in COMMANDS]
+)
 def test_a_command_uses_the_folder_of_its_file_and_migrates_it(name: str, tmp_path: Path) -> None:
     COMMANDS[name](configuration(tmp_path))
     made = {"createsuperuser": ["u"], "ensure_admin": ["admin"]}.get(name, [])
@@ -113,6 +118,7 @@ def test_a_command_uses_the_folder_of_its_file_and_migrates_it(name: str, tmp_pa
     assert names(tmp_path, "auth_group.name") == GROUPS
 
 
+@pytest.mark.slow
 def test_many_commands_and_a_node_at_once_migrate_a_new_folder_once(tmp_path: Path) -> None:
     file = configuration(tmp_path)
     processes = [manage("dumpdata", "-c", file, "auth.group") for _ in range(2)]
@@ -129,6 +135,7 @@ def test_many_commands_and_a_node_at_once_migrate_a_new_folder_once(tmp_path: Pa
     assert "ERROR" not in "".join(node.output)
 
 
+@pytest.mark.slow
 def test_a_second_node_in_one_folder_stops_with_one_line_and_commands_work_beside_the_first(tmp_path: Path) -> None:
     file = configuration(tmp_path)
     node = NodeProcess(["manage.py", "run", "-c", file], tmp_path / "data", {}, covered=False)

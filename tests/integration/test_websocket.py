@@ -183,6 +183,7 @@ def test_engines_that_went_are_named(tmp_path: Path) -> None:
         assert "snapshot" not in engines.kinds[1:]
 
 
+@pytest.mark.slow
 def test_a_slow_client_is_dropped_back_to_a_snapshot_and_holds_up_nobody(node: NodeProcess) -> None:
     calls = socket.create_connection((node.host, node.port), SECONDS)
     small = socket.socket()
