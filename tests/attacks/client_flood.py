@@ -239,6 +239,14 @@ async def flood(kind: str, attacker: Attacker) -> None:
     sys.stdout.write(json.dumps(attacker.statuses))
 
 
+def make_way() -> None:
+    """Run only while a core is free. An attacker's machine is another: what is measured is not the want of a core."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
+
+
 class Flood:
     """A flood as a test sees it. `statuses` is there once it has ended."""
 
@@ -260,5 +268,5 @@ def flooded(kind: str, host: str, port: int, source: str) -> Iterator[Flood]:
 
 
 if __name__ == "__main__":
-    os.nice(10)  # its machine would be another: what the node is measured for is not the want of a core
+    make_way()
     asyncio.run(flood(sys.argv[1], Attacker(sys.argv[2], int(sys.argv[3]), sys.argv[4])))
