@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import ROOT, NodeProcess, inherited_environment
+from tests.sockets import closed_with
 
 pytestmark = pytest.mark.timeout(600)  # several nodes and commands, on a machine with much else to do
 
@@ -237,19 +238,6 @@ def test_a_change_of_the_file_holds_on_both_nodes_and_ends_what_was_begun(nodes:
         assert any('"added":["guest"]' in line for line in said), trail
         assert any('"removed":["guest"]' in line for line in said), trail
         assert not any(sha256(b"key-of-guest").hexdigest() in line for line in trail)
-
-
-def closed_with(client: ClientConnection) -> int:
-    """The code with which the node closes a socket, after what it still sends."""
-    with pytest.raises(ConnectionClosed) as caught:
-        read_on(client)
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code
-
-
-def read_on(client: ClientConnection) -> None:
-    while True:
-        client.recv(SECONDS)
 
 
 def waits(pool: ThreadPoolExecutor, node: ClusterNode, target: str, key: str) -> Any:

@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.browsers import Visitor
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.postgres import Postgres, running_postgres, wait_for
+from tests.sockets import closed_with
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -73,19 +73,6 @@ def opened(stack: ExitStack, node: NodeProcess, visitor: Visitor) -> ClientConne
     client = stack.enter_context(connect(url, additional_headers=cookie(visitor), open_timeout=SECONDS))
     assert msgspec.json.decode(client.recv(SECONDS))["type"] == "snapshot"
     return client
-
-
-def closed_with(client: ClientConnection) -> int:
-    """The code with which the node closes a socket, after what it still sends."""
-    with pytest.raises(ConnectionClosed) as caught:
-        read_on(client)
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code
-
-
-def read_on(client: ClientConnection) -> None:
-    while True:
-        client.recv(SECONDS)
 
 
 def is_well(node: NodeProcess) -> bool:
