@@ -35,7 +35,7 @@ class Access(AppPart):
     `ring`: looks them up.
 
     `lasting`: the sockets and the calls that wait.
-    `audit`: the trail, for changes of the file. Those of the database are there by whoever makes them.
+    `audit`: the trail, for changes of the file. Changes of the database are recorded where they are made.
     """
 
     def __init__(self, config: Config, lasting: Lasting, audit: Audit | None = None) -> None:

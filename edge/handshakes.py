@@ -62,9 +62,7 @@ class Handshakes:
         self._number = 0
         self._by_client: dict[str, dict[Work, None]] = {}  # in the order in which they came
         self._pending: dict[str, deque[PendingHandshake]] = {}
-        self._next: OrderedDict[str, None] = (
-            OrderedDict()
-        )  # clients with one that can begin; the next to have a turn first
+        self._next: OrderedDict[str, None] = OrderedDict()  # clients with one that can begin, by their turns
         self._scheduled = False
         self._quiet_until = float("-inf")
 
@@ -81,9 +79,13 @@ class Handshakes:
         """Give a client a turn if it has a handshake that waits, and room for it."""
         if client in self._pending and len(self._by_client.get(client, ())) < self._most_of_client:
             self._next[client] = None
-            if not self._scheduled:
-                self._scheduled = True
-                asyncio.get_running_loop().call_soon(self._turn)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """Have one turn come, if a client waits for it."""
+        if self._next and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         """Begin as many as a turn of the loop has time for, of one client after the other."""
@@ -97,9 +99,7 @@ class Handshakes:
                 del self._pending[client]
             self._begun(client, first.begin())
             self._look(client)
-        if self._next and not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        self._schedule()
 
     def _begun(self, client: str, work: Work) -> None:
         """Note one that has begun. Another one may be ended for it."""

@@ -30,7 +30,7 @@ class Head(Struct, frozen=True):
     `headers`: the first field of each name; names in lower case.
     `content_length`: of the body, in bytes.
     `keep_alive`: the client wants the connection kept.
-    `persistent`: so it is without a word of either side: the request is HTTP/1.1.
+    `persistent`: the answer needs no `Connection` header, as the request is HTTP/1.1 and the connection is kept.
     `is_open`: the doors let in everybody with this head.
     `fault`: why they let in nobody with it; None if they may.
     """
