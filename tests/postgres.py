@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -92,21 +92,18 @@ class Postgres:
         """End all its processes at once."""
         if self._process is not None:
             self.freeze()  # nothing may begin while the signals go out
-            for pid in self._pids():
-                os.kill(pid, signal.SIGKILL)
+            self._signal_each(signal.SIGKILL)
             self._process.wait(60)
             self._process = None
 
     def freeze(self) -> None:
         """Make it hang: connections stand, new ones are taken by the kernel, nothing is answered."""
         self._signal(signal.SIGSTOP)
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_each(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+        self._signal_each(signal.SIGCONT)
 
     def heal(self) -> None:
         """Have it run, whatever was done to it."""
@@ -147,6 +144,11 @@ class Postgres:
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return [self._process.pid, *map(int, children)]
+
+    def _signal_each(self, number: signal.Signals) -> None:
+        for pid in self._pids():
+            with suppress(ProcessLookupError):  # a connection's process ends with it, after the look
+                os.kill(pid, number)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
