@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
-from tests.nodes import NodeProcess
+from tests.nodes import CALL_SECONDS, NodeProcess
 
 LOG_IN = "/admin/login/"
 
@@ -48,7 +48,7 @@ class Visitor:
         headers = {"Accept": "text/html", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        connection = HTTPConnection(node.host, node.port, timeout=30)
+        connection = HTTPConnection(node.host, node.port, timeout=CALL_SECONDS)
         try:
             connection.request(method, path, body, headers | self._headers)
             response = connection.getresponse()

@@ -17,6 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event, Thread
 from types import MappingProxyType
@@ -30,10 +31,10 @@ from replication.buckets import Want
 from replication.entities import Summary
 from replication.entities.requests import ReplicatedRequests
 from replication.paths import VERSION
-from tests.nodes import ROOT, NodeProcess, put_accounts
+from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess, put_accounts
 from tests.ports import free_port
 
-SECONDS = 60.0
+SECONDS = START_SECONDS
 DIAL_SECONDS = 0.5  # a node waits as long for a connection to another
 ResultT = TypeVar("ResultT")
 
@@ -43,7 +44,7 @@ def wait(condition: Callable[[], ResultT], what: str, seconds: float = SECONDS) 
     end = time.monotonic() + seconds
     while True:
         found = None
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, HTTPException, msgspec.DecodeError):
             found = condition()
         if found:
             return found
@@ -182,7 +183,7 @@ class ClusterNode:
                 b"%b %b HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n%b"
                 % (method.encode(), target.encode(), len(encoded), encoded)
             )
-        with socket.create_connection((self.address, self.port), 30) as connection:
+        with socket.create_connection((self.address, self.port), CALL_SECONDS) as connection:
             for at in range(0, len(wires), 100):
                 part = wires[at : at + 100]
                 connection.sendall(b"".join(part))
@@ -192,6 +193,10 @@ class ClusterNode:
                     assert got, "hung up"
                     answers += got
                 assert answers.count(b"HTTP/1.1 200 ") == len(part), answers[:500]
+
+    def wait_said(self, text: str) -> None:
+        """Wait until its output has this text. What a node has done and what it says of it come on two ways."""
+        wait(lambda: text in self.output(), f"{text!r} in its output")
 
     def output(self) -> str:
         return "" if self.process is None else "".join(self.process.output)
@@ -210,6 +215,7 @@ class Wire:
         self.recorded: bytearray | None = None  # what was carried to the node, where the test asks for it
         self._whole = True
         self._cuts = 0
+        self._open: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
         self._whole = False
@@ -235,7 +241,16 @@ class Wire:
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(self._pump(reader, far, cuts, self.recorded), self._pump(near, writer, cuts))
+        self._open |= {writer, far}
+        try:
+            await asyncio.gather(self._pump(reader, far, cuts, self.recorded), self._pump(near, writer, cuts))
+        finally:
+            self._open -= {writer, far}
+
+    def end(self) -> None:
+        """Give up what is still to be carried. The connections are closed on the loop's next turn."""
+        for each in self._open:
+            each.transport.abort()
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cuts: int, recorded: bytearray | None = None
@@ -268,6 +283,8 @@ def wired(wires: Sequence[Wire]) -> Iterator[None]:
         await stopping.wait()
         for server in servers:
             server.close()
+        for wire in wires:
+            wire.end()
         for task in (tasks := asyncio.all_tasks() - {asyncio.current_task()}):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -297,7 +314,7 @@ class Cluster:
     def wires_of(self, place: int) -> list[Wire]:
         return [wire for pair, wire in self.wires.items() if place in pair]
 
-    def wait_ready(self, *places: int, seconds: float = SECONDS) -> None:
+    def wait_ready(self, *places: int, seconds: float = START_SECONDS) -> None:
         for place in places or range(len(self.nodes)):
             try:
                 wait(self.nodes[place].ready, f"node {place} is ready", seconds)

@@ -20,6 +20,9 @@ from zlib import crc32
 import msgspec
 
 from tests.clusters import Cluster, Live
+from tests.nodes import CALL_SECONDS
+
+IMPATIENT_SECONDS = 2.0
 
 
 class Failure(NamedTuple):
@@ -32,13 +35,20 @@ class Failure(NamedTuple):
 
 
 class Gateway:
-    """One thread's worth of requests. Ids begin with `prefix`."""
+    """One thread's worth of requests. Ids begin with `prefix`.
 
-    def __init__(self, cluster: Cluster, prefix: str, seed: int, pause_seconds: float) -> None:
+    `impatient`: the places whose nodes it does not wait for long, as a test has them stand still. With the others it
+    has patience: what a busy machine is slow to answer is no failure.
+    """
+
+    def __init__(
+        self, cluster: Cluster, prefix: str, seed: int, pause_seconds: float, impatient: Container[int]
+    ) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._random = Random(seed)
         self._pause = pause_seconds
+        self._impatient = impatient
         self._connections: dict[int, HTTPConnection] = {}
         self._stopping = False
         self._avoided: dict[int, float] = {}  # places and until when
@@ -113,7 +123,8 @@ class Gateway:
         node = self._cluster.nodes[place]
         connection = self._connections.get(place)
         if connection is None:
-            connection = self._connections[place] = HTTPConnection(node.address, node.port, timeout=2)
+            seconds = IMPATIENT_SECONDS if place in self._impatient else CALL_SECONDS
+            connection = self._connections[place] = HTTPConnection(node.address, node.port, timeout=seconds)
         connection.request(method, target, body)
         response = connection.getresponse()
         response.read()
@@ -162,14 +173,21 @@ class Load:
         for each in self._gateways:
             each.stop()
         for each in self._gateways:
-            each.thread.join(60)
+            each.thread.join(2 * CALL_SECONDS)
             assert not each.thread.is_alive(), "a gateway hangs"
 
 
 @contextmanager
-def load_on(cluster: Cluster, prefix: str, *, threads: int = 3, pause_seconds: float = 0.004) -> Iterator[Load]:
-    """Load as long as the block runs, or until it stops it."""
-    gateways = [Gateway(cluster, f"{prefix}{number}", number, pause_seconds) for number in range(threads)]
+def load_on(
+    cluster: Cluster,
+    prefix: str,
+    *,
+    threads: int = 3,
+    pause_seconds: float = 0.004,
+    impatient: Container[int] = (),
+) -> Iterator[Load]:
+    """Load as long as the block runs, or until it stops it. At `impatient` places it waits for no answer for long."""
+    gateways = [Gateway(cluster, f"{prefix}{number}", number, pause_seconds, impatient) for number in range(threads)]
     load = Load(gateways)
     for gateway in gateways:
         gateway.thread.start()

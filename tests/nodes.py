@@ -17,6 +17,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from queue import Empty, Queue
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from metadata_center.accounts.database import SQLITE
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0  # 2 on an idle machine; more than 60 where ten others were at work
-CALL_SECONDS = 30.0
+CALL_SECONDS = 90.0  # an answer may take a minute by itself: a call that waits
 
 
 def inherited_environment(*, covered: bool) -> dict[str, str]:
@@ -104,6 +105,19 @@ class NodeProcess:
                 raise AssertionError(f"the process ended without {text!r}:\n{''.join(self.output)}")
             if text in line:
                 return line
+
+    def wait_said(self, text: str, seconds: float = START_SECONDS) -> str:
+        """The first line of all its output that holds `text`, once it is there.
+
+        What a node has done and what it says of it come on two ways: the answer may be here before the line.
+        """
+        ends = monotonic() + seconds
+        while True:
+            more = self._reader.is_alive() and monotonic() < ends
+            if found := next((line for line in self.output if text in line), ""):
+                return found
+            assert more, f"no line with {text!r}:\n{''.join(self.output)}"
+            self._reader.join(0.02)  # between two looks, not in place of one
 
     def call(
         self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None

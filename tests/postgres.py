@@ -14,18 +14,19 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
 from tests.ports import free_port
+from tests.processes import children, send_signal
 
 USER = "metadata"
 PASSWORD = "p@ss/word?#:%"
 IN_URL = "p%40ss%2Fword%3F%23%3A%25"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 def _program(name: str) -> str | None:
@@ -85,7 +86,7 @@ class Postgres:
         """Stop it as an operator does in a hurry: connections are ended."""
         self._signal(signal.SIGINT)
         if self._process is not None:
-            self._process.wait(60)
+            self._process.wait(START_SECONDS)
             self._process = None
 
     def kill(self) -> None:
@@ -93,7 +94,7 @@ class Postgres:
         if self._process is not None:
             self.freeze()  # nothing may begin while the signals go out
             self._signal_each(signal.SIGKILL)
-            self._process.wait(60)
+            self._process.wait(START_SECONDS)
             self._process = None
 
     def freeze(self) -> None:
@@ -142,17 +143,15 @@ class Postgres:
     def _pids(self) -> list[int]:
         """The server's and those of its children."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        return [self._process.pid, *map(int, children)]
+        return [self._process.pid, *children(self._process.pid)]
 
     def _signal_each(self, number: signal.Signals) -> None:
         for pid in self._pids():
-            with suppress(ProcessLookupError):  # a connection's process ends with it, after the look
-                os.kill(pid, number)
+            send_signal(pid, number)  # a connection's process may have ended with it, after the look
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
-            os.kill(self._process.pid, number)
+            self._process.send_signal(number)
 
     def _run(self, program: str, *words: str, **environment: str) -> str:
         done = subprocess.run(

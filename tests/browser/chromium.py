@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -26,7 +28,7 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 class PageGone(Exception):
@@ -62,7 +64,7 @@ class Tab:
 
     def open(self, url: str) -> None:
         """Go there and wait until all of it has loaded."""
-        self.run("window.before = true")
+        self._mark()
         self.call("Page.navigate", url=url)
         self.until("!window.before && document.readyState === 'complete'")
 
@@ -84,6 +86,13 @@ class Tab:
                 continue
         raise AssertionError(f"never true: {condition}\n{self.text()}")
 
+    def _mark(self) -> None:
+        """Mark the page that is there, also if it is just being left for another."""
+        while True:
+            with suppress(PageGone):
+                self.run("window.before = true")
+                return
+
     def text(self) -> str:
         """What a person reads."""
         return str(self.run("document.body.innerText"))
@@ -102,13 +111,19 @@ def chromium(program: str, folder: Path) -> Iterator[Tab]:
     command = [program, *FLAGS, f"--user-data-dir={folder}", "about:blank"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    # What it goes on to say is read, too: with its pipe full it would stand still.
+    reader = Thread(target=deque, args=(process.stderr, 0), daemon=True)
     try:
         address = next(line.split()[-1] for line in process.stderr if line.startswith("DevTools listening on"))
+        reader.start()
         with connect(address, max_size=None, proxy=None) as socket:
             yield Tab(socket)
             socket.send(json.dumps({"id": 0, "method": "Browser.close"}))
-            process.wait(SECONDS)
+            with suppress(subprocess.TimeoutExpired):  # then it is killed
+                process.wait(SECONDS)
     finally:
         process.kill()
         process.wait()
+        if reader.ident is not None:
+            reader.join(SECONDS)
         process.stderr.close()

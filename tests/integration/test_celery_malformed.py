@@ -122,7 +122,7 @@ def test_a_malformed_message_is_logged_and_dropped_and_the_worker_lives(
         for _ in range(20):  # more than the worker takes at once
             client.lpush(queue, MALFORMED[name])
         tough.app.send_task("tick")
-        tough.wait(1)
+        tough.see(1)
         eventually(lambda: client.llen(queue) == 0)
         eventually(lambda: client.hlen("unacked") == 0)
         # Celery ignores some of what is wrong: then the task ran.
@@ -140,6 +140,6 @@ def test_what_is_published_to_all_workers_does_not_end_one(tough: Node) -> None:
             # Celery subscribes anew after a command that it cannot read.
             eventually(lambda: client.publish("/0.celery.pidbox", body) > 0)  # noqa: B023
     tough.app.send_task("tick")
-    tough.wait(1)
+    tough.see(1)
     eventually(tough.is_well)
     assert tough.starts == starts

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.clusters import Cluster, ClusterNode, running_cluster, wait
+from tests.clusters import SECONDS, Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import running_node
 
 HEADER = "x-metadata-center-cold"
@@ -64,18 +65,38 @@ def test_a_node_that_is_alone_says_that_it_began_with_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_nodes_are_cold_until_all_that_was_before_has_expired_and_one_that_joins_them_is_not(tmp_path: Path) -> None:
-    with running_cluster(tmp_path, 2, environment={"METADATA_CENTER_LOAD_REQ_EXPIRE": "25s"}) as cluster:
+    # On a busy machine a start may take as long as they are cold.
+    assert any(is_cold_in_time(tmp_path / str(seconds), seconds) for seconds in (25, 60, 150))
+
+
+def is_cold_in_time(folder: Path, expire_seconds: int) -> bool:
+    """Go through the story. Returns False where nodes took so long to start that they might be cold no more."""
+    begun = time.monotonic()
+
+    def looked_in_time() -> bool:
+        return time.monotonic() - begun < expire_seconds
+
+    with running_cluster(folder, 2, environment={"METADATA_CENTER_LOAD_REQ_EXPIRE": f"{expire_seconds}s"}) as cluster:
         wait(cluster.connected, "they are connected")
-        assert all_cold(cluster), "both began with nothing, and joined each other"
-        wait(lambda: none_cold(cluster), "what was before has expired")
+        cold = all_cold(cluster)
+        if not looked_in_time():
+            return False
+        assert cold, "both began with nothing, and joined each other"
+        wait(lambda: none_cold(cluster), "what was before has expired", expire_seconds + SECONDS)
         cluster.nodes[1].kill()
         cluster.nodes[1].start()
         cluster.wait_ready(1)
         assert none_cold(cluster), "it was filled before it was ready"
         for node in cluster.nodes:
             node.kill()
+        begun = time.monotonic()
         for node in cluster.nodes:
             node.start()
         cluster.wait_ready()
-        assert all_cold(cluster), "all were killed"
+        cold = all_cold(cluster)
+        if not looked_in_time():
+            return False
+        assert cold, "all were killed"
+    return True

@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
@@ -21,7 +22,7 @@ import pytest
 
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.gateways import Load, load_on
-from tests.nodes import ROOT
+from tests.nodes import CALL_SECONDS, ROOT
 
 FIRST_RELEASE = "50fcf32"
 PROMPTS = [[1, 2, 3], [1, 2, 2**64 - 1], [7]]
@@ -61,7 +62,7 @@ class Others:
             where = {"cluster": "mixed", "ip": f"10.1.0.{number % 4}", "port": 8000 + number % 2}
             add = {"request_id": request_id, "owner": f"gw-{number % 3}", "prompt_length": 9, **where}
             calls: list[tuple[str, str, dict[str, object]]] = [
-                ("PUT", "/v1/load/owner", {"owner": f"gw-{number % 3}", "ttl_seconds": 600}),
+                ("PUT", "/v1/load/owner", {"owner": f"gw-{number % 3}", "ttl_seconds": 3600}),
                 ("POST", "/v1/load/stats", add),
                 ("PUT", "/v1/load/tokens", {"request_id": request_id, "input_tokens": number, "output_tokens": 1}),
                 ("PUT", "/v1/load/refresh", {"request_ids": [request_id]}),
@@ -92,7 +93,7 @@ class Others:
                 continue
             try:
                 status, _, answer = process.call(method, path, body)
-            except OSError:
+            except (OSError, HTTPException):
                 continue
             # 404: the engine is not known there, as its request was reported to another node just now.
             if status == 200 or (status == 404 and path == "/v1/load/engine"):
@@ -122,7 +123,8 @@ def traffic(cluster: Cluster, prefix: str) -> Iterator[Others]:
         yield others
     finally:
         others.stop()
-        thread.join(60)
+        thread.join(2 * CALL_SECONDS)
+        assert not thread.is_alive()
     assert not failed, failed
 
 
@@ -163,6 +165,11 @@ def take_out(node: ClusterNode, load: Load, others: Others) -> None:
     wait(lambda: all(peer["lag_events"] == 0 for peer in node.peers()), "its peers have all that it answered")
 
 
+def is_well_connected(node: ClusterNode) -> bool:
+    """Whether it pushes to all others and pulls from them. A pull that a busy machine was slow at is made again."""
+    return all(peer["state"] == "connected" and not peer["last_error"] for peer in node.peers())
+
+
 def replace(cluster: Cluster, place: int, source: Path, prefix: str) -> None:
     """Replace one node under traffic. Then nothing must differ, anywhere, nor from what was said."""
     node = cluster.nodes[place]
@@ -189,7 +196,7 @@ def replace(cluster: Cluster, place: int, source: Path, prefix: str) -> None:
         assert set(each.live(f"{prefix}o-")) ^ others.live == set(), "lost, or ended and there again"
         status = each.status()
         assert status.get("left_out_events", 0) == 0, status["left_out"]
-        assert all(peer["state"] == "connected" and not peer["last_error"] for peer in status["peers"])
+        wait(lambda each=each: is_well_connected(each), "its peers are well")  # type: ignore[misc]
         assert all(peer.get("refused_events", 0) == 0 for peer in status["peers"])
     wait(lambda: caches(cluster.nodes[0]) == caches(cluster.nodes[1]) == caches(cluster.nodes[2]), "caches are equal")
     assert caches(cluster.nodes[0])[2]
@@ -230,9 +237,9 @@ def test_the_secret_is_in_the_clear_only_while_the_first_release_is_there(first_
         new.add("by-the-new")
         cluster.wait_live("by-", ["by-the-old", "by-the-new"])
         wait(lambda: shown(carried[1, 0]) == {b"X-Replica-Secret"}, "the new one shows the old one the secret")
-        assert shown(carried[0, 1]) == {b"X-Replica-Secret"}
-        assert "it sends the secret in the clear" in new.output()
-        assert "is sent the secret in the clear" in new.output()
+        wait(lambda: shown(carried[0, 1]) == {b"X-Replica-Secret"}, "and the old one the new one")
+        new.wait_said("it sends the secret in the clear")
+        new.wait_said("is sent the secret in the clear")
 
         old.stop()
         old.source = ROOT

@@ -15,7 +15,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.clusters import Cluster, running_cluster, wait
-from tests.nodes import NodeProcess
+from tests.nodes import CALL_SECONDS, NodeProcess
 
 SECRET = "a long secret of the cluster"
 
@@ -132,7 +132,7 @@ def test_without_tls_the_secret_is_proved_and_what_was_overheard_is_worthless(tm
         assert {each.partition(b":")[0] for each in recorded_heads(found)} == {b"X-Replica-Proof"}
         assert SECRET.encode() not in found
         target = cluster.nodes[1]
-        with socket.create_connection((target.address, target.port), 30, ("127.0.0.9", 0)) as connection:
+        with socket.create_connection((target.address, target.port), CALL_SECONDS, ("127.0.0.9", 0)) as connection:
             last = b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
             connection.sendall(found[: found.rindex(b"POST ")] + last)
             answers = b"".join(iter(lambda: connection.recv(1 << 16), b""))

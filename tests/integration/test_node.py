@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import socket
 import ssl
@@ -23,7 +22,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.certificates import certificate
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess, running_node
+from tests.processes import count_sockets
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 
 def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
     node = NodeProcess(["manage.py", "run"], folder, environment)
-    code = node.process.wait(60)
+    code = node.process.wait(START_SECONDS)
     node.stop()
     return code, "".join(node.output)
 
@@ -49,25 +49,37 @@ def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> N
 
 
 def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(tmp_path: Path) -> None:
-    with running_node(tmp_path, covered=True) as node:
+    # It listens on until nobody asks for 0.3 s. A machine that is busy may not let this process ask in that time.
+    assert any(says_that_it_stops(tmp_path / str(attempt)) for attempt in range(10))
+
+
+def says_that_it_stops(folder: Path) -> bool:
+    """Stop a node in the middle of a call. Returns False if it was quiet before we asked it."""
+    with running_node(folder, covered=True) as node:
         body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
-        slow = socket.create_connection((node.host, node.port), 30)
+        slow = socket.create_connection((node.host, node.port), CALL_SECONDS)
         slow.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
-        probe = HTTPConnection(node.host, node.port, timeout=30)
+        probe = HTTPConnection(node.host, node.port, timeout=CALL_SECONDS)
         probe.request("GET", "/readyz")
         assert probe.getresponse().read().startswith(b'{"status":"OK"')
         node.process.send_signal(signal.SIGTERM)
-        while True:  # each answer is one more request that keeps the node from being quiet
-            status, headers, answer = node.call("GET", "/readyz")
-            if status == 503:
-                break
-        assert headers["connection"] == "close"
-        assert msgspec.json.decode(answer)["data"]["status"] == "stopping"
+        asked_in_time = True
+        while asked_in_time:  # each answer is one more request that keeps the node from being quiet
+            try:
+                status, headers, answer = node.call("GET", "/readyz")
+            except ConnectionError:
+                asked_in_time = False
+            else:
+                if status == 503:
+                    assert headers["connection"] == "close"
+                    assert msgspec.json.decode(answer)["data"]["status"] == "stopping"
+                    break
         slow.sendall(body[5:])
-        assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK") or not asked_in_time
         slow.close()
         probe.close()
         assert node.stop() == 0
+        return asked_in_time
 
 
 def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
@@ -87,10 +99,10 @@ def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
     with running_node(tmp_path, covered=True, METADATA_CENTER_HTTP_DRAIN_TIMEOUT="1s") as node:
-        stuck = socket.create_connection((node.host, node.port), 30)
+        stuck = socket.create_connection((node.host, node.port), CALL_SECONDS)
         stuck.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 9\r\n\r\n")
         node.call("GET", "/livez")
-        assert node.stop(seconds=30) == 0
+        assert node.stop() == 0
         stuck.close()
 
 
@@ -120,7 +132,7 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
     file.write_text("HTTP:\n  Port: 8123\nWeb:\n  SecretKey: hush\n")
     command = [sys.executable, "manage.py", "config", "-c", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=START_SECONDS, check=True)
     assert "[HTTP] Port = 8123" in done.stdout
     assert str(file) in done.stdout
     assert "hush" not in done.stdout
@@ -131,7 +143,7 @@ def test_tls_serves_the_same(tmp_path: Path) -> None:
     settings = {"METADATA_CENTER_HTTP_CERT_FILE": cert, "METADATA_CENTER_HTTP_KEY_FILE": key}
     with running_node(tmp_path, covered=True, **settings) as node:
         context = ssl.create_default_context(cafile=cert)
-        client = HTTPSConnection("127.0.0.1", node.port, timeout=30, context=context)
+        client = HTTPSConnection("127.0.0.1", node.port, timeout=CALL_SECONDS, context=context)
         client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')
         assert client.getresponse().read().startswith(b'{"status":"OK"')
         client.request("GET", "/v1/load/stats?cluster=c")
@@ -220,15 +232,6 @@ def test_clients_that_vanish_for_a_minute_leave_nothing_behind(node: NodeProcess
     vanish(node, rounds=6000)
 
 
-def count_sockets(descriptors: Path) -> int:
-    """How many of a process's descriptors are sockets; they may close while we look."""
-    found = 0
-    for each in descriptors.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            found += "socket" in str(each.readlink())
-    return found
-
-
 def vanish(node: NodeProcess, rounds: int) -> None:
     """Cut connections in every phase of a request, beside clients that behave, then count what is left."""
     body = b'{"cluster":"c","request_id":"gone","ip":"10.0.0.1"}'
@@ -238,7 +241,7 @@ def vanish(node: NodeProcess, rounds: int) -> None:
     served = [0, 0]
 
     def behave(place: int) -> None:
-        client = HTTPConnection(node.host, node.port, timeout=30)
+        client = HTTPConnection(node.host, node.port, timeout=CALL_SECONDS)
         while not stop.is_set():
             request_id = f"{place}-{served[place]}"
             for method, target, sent in (
@@ -259,7 +262,7 @@ def vanish(node: NodeProcess, rounds: int) -> None:
         for number in range(rounds):
             # All but the last cut before the request is whole; `page` is cut while Django answers it.
             for sent in (post[: 5 + number % 60], post[:-1], page[:-2], page):
-                client = socket.create_connection((node.host, node.port), 30)
+                client = socket.create_connection((node.host, node.port), CALL_SECONDS)
                 if number % 2:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # reset, not FIN
                 client.sendall(sent)
@@ -267,21 +270,20 @@ def vanish(node: NodeProcess, rounds: int) -> None:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(2 * CALL_SECONDS)
     assert min(served) > 0
     # However many pages were asked for and given up, a call is answered at once.
     (row,) = node.data("/v1/load/stats?cluster=c")
     assert (row["queued_req_num"], row["prompt_length"]) == (0, 0)
-    connections = Path(f"/proc/{node.process.pid}/fd")
+    alone = (b"metadata_center_connections 1.0", b"metadata_center_page_tasks 1.0")  # this probe
     ends = monotonic() + 60
     while True:  # the one page that was worked on when its client left is still finished
-        sockets = count_sockets(connections)
+        sockets = count_sockets(node.process.pid)
         status, _, answer = node.call("GET", "/metrics")
-        if (status == 200 and sockets <= 6 and b"metadata_center_page_tasks 1.0" in answer) or monotonic() > ends:
+        if (status == 200 and sockets <= 6 and all(each in answer for each in alone)) or monotonic() > ends:
             break
     assert status == 200
     assert sockets <= 6, "listeners, the loop's own pair and this probe"
-    assert b"metadata_center_connections 1.0" in answer
-    assert b"metadata_center_page_tasks 1.0" in answer
+    assert all(each in answer for each in alone), answer
     output = "".join(node.output)
     assert "Traceback" not in output, output[output.index("Traceback") - 500 :][:3000]

@@ -26,7 +26,7 @@ from discovery.local_dns import LocalDns
 from runtime.config import load
 from tests.certificates import Authority
 from tests.clusters import wait
-from tests.nodes import ROOT, NodeProcess
+from tests.nodes import CALL_SECONDS, ROOT, NodeProcess
 from tests.ports import free_port
 from tests.postgres import running_postgres
 
@@ -47,7 +47,7 @@ class ProductionNode(NodeProcess):
     def ask(self, path: str, key: str = "") -> tuple[int, Any]:
         """The status and the envelope of a GET over TLS."""
         connection = HTTPSConnection(
-            self.host, self.port, timeout=30, context=create_default_context(cafile=self._authority)
+            self.host, self.port, timeout=CALL_SECONDS, context=create_default_context(cafile=self._authority)
         )
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
@@ -65,7 +65,7 @@ class ProductionNode(NodeProcess):
     def serial(self) -> int:
         """The serial number of the certificate that a new connection is shown."""
         connection = HTTPSConnection(
-            self.host, self.port, timeout=30, context=create_default_context(cafile=self._authority)
+            self.host, self.port, timeout=CALL_SECONDS, context=create_default_context(cafile=self._authority)
         )
         try:
             connection.connect()

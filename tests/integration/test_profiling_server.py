@@ -26,7 +26,7 @@ from runtime.profiling.server import _Listener
 from runtime.profiling.threads import ThreadDump
 from tests.unit.runtime.pprof import Read
 
-SECONDS = 10.0  # how long a test waits for what must happen
+SECONDS = 60.0  # how long a test waits for what must happen
 
 Starter = Callable[..., ProfilingServer]
 

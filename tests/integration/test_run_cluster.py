@@ -20,16 +20,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.nodes import ROOT, NodeProcess
+from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess
 from tests.ports import free_port
+from tests.processes import ProcessIdentity, send_signal
 
-SECONDS = 60.0
+SECONDS = START_SECONDS
 ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
 
 def ask(address: str, port: int, method: str, target: str, body: object = None) -> tuple[int, Any]:
     """Status and data; status 0 where nobody answers."""
-    connection = HTTPConnection(address, port, timeout=30)
+    connection = HTTPConnection(address, port, timeout=CALL_SECONDS)
     try:
         connection.request(method, target, None if body is None else msgspec.json.encode(body))
         response = connection.getresponse()
@@ -53,14 +54,6 @@ def queued(address: str, port: int) -> int:
     return sum(row["queued_req_num"] for row in rows or ())
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.fixture
 def port() -> int:
     return free_port(ADDRESSES, count=2)
@@ -78,16 +71,16 @@ def cluster(tmp_path: Path, port: int) -> Iterator[NodeProcess]:
 
 @pytest.mark.slow
 def test_three_nodes_run_replicate_lose_one_and_stop_together(cluster: NodeProcess, port: int, tmp_path: Path) -> None:
-    pids = {int(number): int(pid) for number, pid in (started(cluster) for _ in ADDRESSES)}
-    assert sorted(pids) == [1, 2, 3]
+    nodes = {int(number): ProcessIdentity.of(int(pid)) for number, pid in (started(cluster) for _ in ADDRESSES)}
+    assert sorted(nodes) == [1, 2, 3]
     until(lambda: all(ask(each, port, "GET", "/readyz")[0] == 200 for each in ADDRESSES), cluster)
     until(lambda: all(connected(each, port) == 2 for each in ADDRESSES), cluster)
     request = {"cluster": "c", "request_id": "r1", "ip": "10.0.0.1", "prompt_length": 7}
     assert ask(ADDRESSES[0], port, "POST", "/v1/load/stats", request)[0] == 200
     until(lambda: all(queued(each, port) == 1 for each in ADDRESSES), cluster)
-    assert all((tmp_path / f"node-{number}" / "people.sqlite3").exists() for number in pids)
+    assert all((tmp_path / f"node-{number}" / "people.sqlite3").exists() for number in nodes)
 
-    os.kill(pids[2], signal.SIGKILL)
+    assert send_signal(nodes[2].pid, signal.SIGKILL)
     assert "run ended: SIGKILL" in cluster.wait_for("node 2 | run ended", SECONDS)
     again = shlex.split(cluster.wait_for("env PYTHONPATH=", SECONDS))
     request["request_id"] = "r2"
@@ -105,7 +98,7 @@ def test_three_nodes_run_replicate_lose_one_and_stop_together(cluster: NodeProce
         assert restarted.wait(SECONDS) == 0
 
     assert cluster.stop(signal.SIGINT, SECONDS) == 0
-    assert not any(map(alive, pids.values()))
+    assert not any(node.is_alive() for node in nodes.values())
     assert "Traceback" not in "".join(cluster.output)
 
 
@@ -142,6 +135,8 @@ def test_it_stops_cleanly_while_its_nodes_still_start(cluster: NodeProcess) -> N
 def test_it_names_a_bad_argument(option: str, value: str, most: int, tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "run_cluster", option, value]
     environment = {**os.environ, "METADATA_CENTER_NODE_DATA_DIR": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=START_SECONDS, check=False
+    )
     assert done.returncode == 2
     assert f"argument {option}: expected a whole number from 1 to {most}, got '{value}'" in done.stderr

@@ -24,7 +24,7 @@ from tests.sockets import closed_with
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECRET = "long enough and of no one"
-SECONDS = 60.0
+SECONDS = 120.0
 ENDED = 4401
 WAIT = "/v1/load/stats?cluster=quiet&wait=60"
 
@@ -43,6 +43,8 @@ class Nodes:
         words = ["createsuperuser", "--noinput", "--username", name, "--email", ""]
         script = [sys.executable, str(ROOT / "manage.py"), *words]
         subprocess.run(script, env=inherited | own, capture_output=True, check=True)
+        for node in self.both:  # the test before may have taken it away
+            wait_for(lambda node=node: is_well(node), SECONDS, lambda: "the node has its database")  # type: ignore[misc]
         visitor = Visitor()
         assert visitor.log_in(self.both[0], name, SECRET) == 302, visitor.text
         return visitor

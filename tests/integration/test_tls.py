@@ -16,7 +16,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.clusters import wait
-from tests.nodes import NodeProcess, running_node
+from tests.nodes import CALL_SECONDS, NodeProcess, running_node
 from tests.ports import free_port
 
 CALL = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
@@ -37,7 +37,7 @@ class Place:
         context = ssl.create_default_context(cafile=self.authority.file)
         if name:
             context.load_cert_chain(*self.authority.certificate(name))
-        return HTTPSConnection("127.0.0.1", port or self.node.port, timeout=30, context=context)
+        return HTTPSConnection("127.0.0.1", port or self.node.port, timeout=CALL_SECONDS, context=context)
 
     def get(self, path: str, *, name: str = "", method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
         connection = self.connect(name=name)
@@ -124,7 +124,7 @@ def test_a_certificate_says_what_its_holder_may(place: Place, name: str, statuse
 
 def profile(port: int, context: ssl.SSLContext) -> tuple[int, str, bytes]:
     """Ask the profiling port: status, the serial number of the certificate that it shows, and body."""
-    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=CALL_SECONDS, context=context)
     try:
         connection.connect()
         serial = str(connection.sock.getpeercert()["serialNumber"])
@@ -145,7 +145,7 @@ def client(authority: Authority, name: str = "", *, trusted: Authority | None = 
 
 @pytest.mark.parametrize("name", ["", "gateway"])
 def test_profiles_are_encrypted_too_and_a_certificate_may_be_shown_for_them(place: Place, name: str) -> None:
-    line = next(each for each in place.node.output if "profiling " in each and "://" in each)
+    line = place.node.wait_said("profiling ")
     assert f"https://127.0.0.1:{place.profiling_port}/" in line
     status, serial, body = profile(place.profiling_port, client(place.authority, name))
     assert (status, serial) == (401, place.serial())  # keys are required, and a certificate is no operator's
@@ -159,7 +159,7 @@ def test_the_profiling_port_speaks_tls_alone_and_takes_no_certificate_of_another
         profile(place.profiling_port, ssl.create_default_context())
     with pytest.raises(OSError, match=r"(?i)alert|closed|reset|EOF"):
         profile(place.profiling_port, client(Authority(tmp_path, "other"), "stranger", trusted=place.authority))
-    with closing(HTTPConnection("127.0.0.1", place.profiling_port, timeout=30)) as plain:
+    with closing(HTTPConnection("127.0.0.1", place.profiling_port, timeout=CALL_SECONDS)) as plain:
         plain.request("GET", "/debug/pprof/")
         with pytest.raises((OSError, HTTPException)):
             plain.getresponse()

@@ -47,7 +47,7 @@ def until_waiting(node: NodeProcess, count: int) -> None:
 
 def begin(node: NodeProcess, query: str, headers: dict[str, str] | None = None) -> HTTPConnection:
     """A call whose answer is still to come."""
-    connection = HTTPConnection(node.host, node.port, timeout=LIMIT_SECONDS)
+    connection = HTTPConnection(node.host, node.port, timeout=LIMIT_SECONDS)  # short: the call itself ends in a minute
     connection.request("GET", f"{STATS}?{query}", headers=headers or {})
     return connection
 
@@ -75,12 +75,12 @@ def test_a_loop_of_long_polls_sees_every_change_once(node: NodeProcess) -> None:
         etag = fresh
     status, same, body, _ = end(begin(node, "cluster=loop&wait=0.05", {"If-None-Match": etag}))
     assert (status, same, body) == (304, etag, b"")
-    assert waiting(node) == 0
+    until_waiting(node, 0)
 
 
 def test_pages_and_head_do_not_wait_and_a_page_has_no_tag(node: NodeProcess) -> None:
     for method, headers in (("GET", {"Accept": "text/html"}), ("HEAD", {})):
-        connection = HTTPConnection(node.host, node.port, timeout=LIMIT_SECONDS)
+        connection = HTTPConnection(node.host, node.port, timeout=LIMIT_SECONDS)  # short: as above
         connection.request(method, f"{STATS}?cluster={method}&wait=60", headers=headers)
         status, etag, _, _ = end(connection)
         assert (status, etag is None) == (200, method == "GET")

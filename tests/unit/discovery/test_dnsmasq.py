@@ -54,7 +54,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def discovery(name: str, endpoint: str) -> DnsDiscovery:
-    return DnsDiscovery(name, partial(resolver_at, [endpoint]), timeout_seconds=SECONDS, monotonic=Clock())
+    return DnsDiscovery(name, partial(resolver_at, [endpoint]), timeout_seconds=3 * SECONDS, monotonic=Clock())
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Echo(asyncio.Protocol):
 
 def connect(port: int, address: str) -> socket.socket:
     """A connection from an address."""
-    return socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0))
+    return socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0))
 
 
 def with_acceptor(quotas: Quotas, work: Callable[[Acceptor, int], Any], **options: Any) -> None:
@@ -77,19 +77,19 @@ def test_a_client_has_its_most_connections_and_the_others_have_theirs() -> None:
 
     async def work(acceptor: Acceptor, port: int) -> None:
         held = [connect(port, ATTACKER) for _ in range(5)]
-        await until(lambda: quotas.connections.total == 5, 30)
+        await until(lambda: quotas.connections.total == 5, 60)
         late = connect(port, ATTACKER)
         assert await asyncio.to_thread(late.recv, 100) == REFUSAL
         honest = connect(port, HONEST)
         assert await echoed(honest) == b"x"
         assert [await echoed(each) for each in held] == [b"x"] * 5
         held.pop().close()
-        await until(lambda: quotas.connections.held(ATTACKER) == 4, 30)
+        await until(lambda: quotas.connections.held(ATTACKER) == 4, 60)
         again = connect(port, ATTACKER)
         assert await echoed(again) == b"x"
         for each in (*held, honest, again, late):
             each.close()
-        await until(lambda: quotas.connections.total == 0, 30)
+        await until(lambda: quotas.connections.total == 0, 60)
 
     with_acceptor(quotas, work)
 
@@ -100,7 +100,7 @@ def test_few_of_those_refused_stay_open_for_a_moment() -> None:
 
     async def work(acceptor: Acceptor, port: int) -> None:
         refused = [connect(port, ATTACKER) for _ in range(3 * LAST_WORDS)]
-        await until(lambda: quotas.connections.refused == len(refused) - 1, 30)
+        await until(lambda: quotas.connections.refused == len(refused) - 1, 60)
         now[0] += 10_000_000_000
         acceptor.sweep()
         assert [await asyncio.to_thread(ended, each) for each in refused].count(REFUSAL) <= LAST_WORDS
@@ -112,7 +112,7 @@ def test_few_of_those_refused_stay_open_for_a_moment() -> None:
 
 def ended(connection: socket.socket) -> bytes:
     """What a connection was answered before it was closed; None if it is still open."""
-    connection.settimeout(0.5)
+    connection.settimeout(0.5)  # short: it runs out where a connection is still open
     try:
         return connection.recv(100)
     except TimeoutError:
@@ -129,18 +129,18 @@ def test_connections_in_a_handshake_count_and_a_failed_one_gives_its_place_back(
 
     async def work(acceptor: Acceptor, port: int) -> None:
         silent = [connect(port, ATTACKER) for _ in range(3)]
-        await until(lambda: quotas.connections.held(ATTACKER) == 3, 30)
+        await until(lambda: quotas.connections.held(ATTACKER) == 3, 60)
         late = connect(port, ATTACKER)
         assert await asyncio.to_thread(ended_at_once, late)
         silent[0].sendall(b"this is no handshake at all\r\n\r\n")
-        await until(lambda: quotas.connections.held(ATTACKER) == 2, 30)
+        await until(lambda: quotas.connections.held(ATTACKER) <= 2, 60)
         silent[1].close()
-        await until(lambda: quotas.connections.held(ATTACKER) == 1, 30)
-        await until(lambda: quotas.connections.held(ATTACKER) == 0, 30)  # the handshake takes too long
+        await until(lambda: quotas.connections.held(ATTACKER) <= 1, 60)
+        await until(lambda: quotas.connections.held(ATTACKER) == 0, 60)  # the handshake takes too long
         for each in (*silent, late):
             each.close()
 
-    with_acceptor(quotas, work, tls=Renewed([cert, key], lambda: Made(context, {})), handshake_seconds=1.0)
+    with_acceptor(quotas, work, tls=Renewed([cert, key], lambda: Made(context, {})), handshake_seconds=3.0)
 
 
 def ended_at_once(connection: socket.socket) -> bool:

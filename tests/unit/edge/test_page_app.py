@@ -75,7 +75,7 @@ class SlowPages:
 
     def answer(self, scope: dict[str, Any], body: bytes) -> PageAnswer:
         self.asked.append(scope["path"])
-        assert self.release.wait(30)
+        assert self.release.wait(60)
         return PageAnswer(200, (), (b"a page",))
 
 
@@ -99,7 +99,7 @@ def with_django(node: PartialNode, check: Callable[[Callable[..., Awaitable[Clie
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -256,7 +256,7 @@ def test_the_schema_is_made_once(node: PartialNode, monkeypatch: pytest.MonkeyPa
 
 def test_a_page_does_not_wait_for_a_change(node: PartialNode) -> None:
     async def check(ask: Callable[..., Awaitable[Client]]) -> None:
-        async with asyncio.timeout(30):  # it would wait for a minute
+        async with asyncio.timeout(30):  # short: it would wait for a minute
             page = await ask("GET", "/v1/load/stats?cluster=c&wait=60", {"Accept": "text/html"})
         assert page.status == 200
         wrong = await ask("GET", "/v1/load/stats?cluster=c&wait=61", {"Accept": "text/html"})
@@ -279,6 +279,13 @@ def test_what_is_no_text_or_fails_is_answered_as_an_error(node: PartialNode, cap
 
 
 def test_hashing_a_password_leaves_the_interpreter_to_others() -> None:
+    # Had the hash held it, another thread would have stood still for all of that time. The best counts: other processes
+    # have their share of the machine.
+    assert any(standstill_beside_a_hash() < 0.5 for _ in range(10))
+
+
+def standstill_beside_a_hash() -> float:
+    """The longest that another thread stood still while a password was hashed, as a share of the time that took."""
     took: list[float] = []
 
     def hash_() -> None:
@@ -293,5 +300,4 @@ def test_hashing_a_password_leaves_the_interpreter_to_others() -> None:
         now = perf_counter()
         last, longest = now, max(longest, now - last)
     thread.join()
-    # Had the hash held it, this thread would have stood still for all of that time.
-    assert longest < 0.5 * took[0]
+    return longest / took[0]

@@ -30,7 +30,7 @@ class Work:
             self.running += 1
             self.most = max(self.most, self.running)
             number = self.begun
-        assert self.release.wait(30)
+        assert self.release.wait(60)
         with self._lock:
             self.running -= 1
         return number
@@ -50,7 +50,7 @@ def run(check: Check, threads: int, queue: int) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

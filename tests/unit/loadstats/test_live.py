@@ -30,7 +30,7 @@ from loadstats.live.routing import sockets
 from loadstats.live.stream import group_name
 
 HOST = (b"host", b"node:8080")
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Live:

@@ -33,7 +33,7 @@ class Stream:
         async def run() -> list[str]:
             for each in news:
                 self.subscription.put(each)
-            return [(await asyncio.wait_for(self.subscription.next(), 30)).text for _ in range(wanted)]
+            return [(await asyncio.wait_for(self.subscription.next(), 60)).text for _ in range(wanted)]
 
         return asyncio.run(run())
 
@@ -74,6 +74,6 @@ def test_it_waits_for_news() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         stream.subscription.put(changes(2))
-        return (await asyncio.wait_for(waiting, 30)).text
+        return (await asyncio.wait_for(waiting, 60)).text
 
     assert asyncio.run(run()) == "changes 2"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from replication import client
 from replication.client import BadAnswer, Connection
+from tests.ports import closed_port
 from tests.unit.replication.raw_peer import Answer, RawPeer, http, raw_peer, until
 
 
@@ -38,7 +38,7 @@ def test_it_keeps_its_connection_for_the_next_request() -> None:
 def test_it_sends_its_own_headers_with_each_request_and_writes_ipv6_in_brackets() -> None:
     async def scene(peer: RawPeer) -> None:
         connection = Connection(
-            "127.0.0.1", peer.port, dial_seconds=5, request_seconds=5, headers=b"X-Replica-Secret: s\r\n"
+            "127.0.0.1", peer.port, dial_seconds=60, request_seconds=60, headers=b"X-Replica-Secret: s\r\n"
         )
         await connection.ask("POST", "/")
         connection.close()
@@ -215,9 +215,8 @@ def test_answers_nobody_waits_for_do_no_harm() -> None:
 
 def test_nobody_there_is_an_os_error() -> None:
     async def run() -> None:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            connection = Connection("127.0.0.1", taken.getsockname()[1], dial_seconds=1, request_seconds=1)
+        with closed_port() as port:
+            connection = Connection("127.0.0.1", port, dial_seconds=60, request_seconds=60)
             with pytest.raises(OSError, match=r"refused|Connect"):
                 await connection.ask("POST", "/")
             connection.close()

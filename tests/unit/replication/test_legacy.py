@@ -8,6 +8,7 @@ import msgspec
 
 from loadstats.ledger import Added, Done, Event, FirstToken
 from replication.legacy import CONNECTIONS, LegacyPeer
+from tests.ports import closed_port
 from tests.unit.replication.raw_peer import RawPeer, http, raw_peer
 
 
@@ -89,10 +90,10 @@ def test_an_event_is_tried_twice_and_then_lost() -> None:
 
 def test_nobody_there_loses_all_and_raises_nothing() -> None:
     async def run() -> None:
-        async with raw_peer(lambda line, body: http(200)) as peer:
-            pass
-        legacy = LegacyPeer(RawPeer.connect.__get__(peer))
-        assert await legacy.push([Done(f"r{number}") for number in range(20)]) == 20
-        legacy.close()
+        peer = RawPeer(lambda line, body: http(200))
+        with closed_port() as peer.port:
+            legacy = LegacyPeer(peer.connect)
+            assert await legacy.push([Done(f"r{number}") for number in range(20)]) == 20
+            legacy.close()
 
     asyncio.run(run())

@@ -38,7 +38,7 @@ class Pipe:
     def fill(self, writer: LogWriter) -> int:
         """Have the writer's thread stand in a write; how many lines that took."""
         writer.put(LINE % 0 * 100, urgent=True)
-        assert select.select([self.reading], [], [], 10)[0]
+        assert select.select([self.reading], [], [], 60)[0]
         return 100
 
     def start_reading(self) -> None:
@@ -102,7 +102,7 @@ def test_it_writes_lines_in_order_and_closes_its_target(tmp_path: Path) -> None:
     writer = LogWriter(target, notice)
     for number in range(1000):
         writer.put(b"%d\n" % number, urgent=number % 2 == 0)
-    writer.close(10)
+    writer.close(60)
     assert (tmp_path / "out").read_bytes() == b"".join(b"%d\n" % number for number in range(1000))
     assert target.closed
     assert writer.dropped == 0
@@ -119,7 +119,7 @@ def test_urgent_lines_are_written_without_being_asked() -> None:
     writer = LogWriter(Telling(), notice)
     writer.put(b"a\n", urgent=True)
     assert written.wait(60)
-    writer.close(10)
+    writer.close(60)
 
 
 def test_other_lines_wait_until_woken_or_until_enough_are_there() -> None:
@@ -135,11 +135,11 @@ def test_other_lines_wait_until_woken_or_until_enough_are_there() -> None:
     assert not written.is_set()
     writer.wake()
     assert written.wait(60)
-    assert writer.drain(10)
+    assert writer.drain(60)
     written.clear()
     writer.put(b"b" * (GATHER - 1) + b"\n", urgent=False)
     assert written.wait(60)
-    writer.close(10)
+    writer.close(60)
 
 
 def test_a_pipe_that_nobody_reads_costs_lines_but_never_blocks_and_recovers(pipe: Pipe) -> None:
@@ -150,9 +150,9 @@ def test_a_pipe_that_nobody_reads_costs_lines_but_never_blocks_and_recovers(pipe
     kept = 16 * 1024 // 64
     assert writer.dropped == 1000 - kept
     pipe.start_reading()
-    assert writer.drain(10)
+    assert writer.drain(60)
     writer.put(b"after\n", urgent=True)
-    writer.close(10)
+    writer.close(60)
 
     *came, told, after = pipe.lines()
     assert came == [LINE % 0] * stuck + [LINE % number for number in range(kept)]
@@ -169,7 +169,7 @@ def test_a_flood_leaves_room_for_urgent_lines(pipe: Pipe) -> None:
     writer.put(b"urgent\n", urgent=True)
     assert writer.dropped == dropped
     pipe.start_reading()
-    writer.close(10)
+    writer.close(60)
     assert b"urgent\n" in pipe.lines()
 
 
@@ -189,7 +189,7 @@ def test_draining_ends_in_time_when_nobody_reads(pipe: Pipe) -> None:
     pipe.fill(writer)
     assert not writer.drain(0.01)
     pipe.start_reading()
-    writer.close(10)
+    writer.close(60)
 
 
 def test_a_broken_pipe_costs_its_lines_and_not_the_thread(pipe: Pipe) -> None:
@@ -197,9 +197,9 @@ def test_a_broken_pipe_costs_its_lines_and_not_the_thread(pipe: Pipe) -> None:
     writer = LogWriter(pipe.target, notice)
     for count in (1, 2, 3):
         writer.put(b"a\n", urgent=True)
-        assert writer.drain(10)
+        assert writer.drain(60)
         assert writer.dropped == count
-    writer.close(10)
+    writer.close(60)
 
 
 def test_a_full_disk_costs_lines_and_is_told_of_once_there_is_room() -> None:
@@ -207,11 +207,11 @@ def test_a_full_disk_costs_lines_and_is_told_of_once_there_is_room() -> None:
     target.error = OSError(errno.ENOSPC, "No space left on device")
     writer = LogWriter(target, notice)
     writer.put(b"a\nb\n", urgent=True)
-    assert writer.drain(10)
+    assert writer.drain(60)
     target.error = None
     target.room = 1 << 30
     writer.put(b"c\n", urgent=True)
-    writer.close(10)
+    writer.close(60)
     assert target.written == b"c\nlost 2\n"
     assert target.closed
 
@@ -221,14 +221,14 @@ def test_a_line_cut_by_a_full_disk_does_not_run_into_the_next() -> None:
     target.error = OSError(errno.ENOSPC, "No space left on device")
     writer = LogWriter(target, notice)
     writer.put(b"one\ntwo\nthree\n", urgent=True)
-    assert writer.drain(10)
+    assert writer.drain(60)
     assert writer.dropped == 2
     writer.put(b"four\n", urgent=True)
-    assert writer.drain(10)
+    assert writer.drain(60)
     target.error = None
     target.room = 1 << 30
     writer.put(b"five\n", urgent=True)
-    writer.close(10)
+    writer.close(60)
     assert target.written == b"one\nt\nfive\nlost 3\n"
 
 
@@ -237,14 +237,14 @@ def test_a_notice_that_cannot_be_written_is_tried_again() -> None:
     target.error = OSError(errno.ENOSPC, "No space left on device")
     writer = LogWriter(target, notice)
     writer.put(b"a\n", urgent=True)
-    assert writer.drain(10)
+    assert writer.drain(60)
     target.room = 2  # for the line, but not for the notice
     writer.put(b"b\n", urgent=True)
-    assert writer.drain(10)
+    assert writer.drain(60)
     target.error = None
     target.room = 1 << 30
     writer.put(b"c\n", urgent=True)
-    writer.close(10)
+    writer.close(60)
     assert target.written == b"b\nc\nlost 1\n"
 
 
@@ -252,7 +252,7 @@ def test_short_writes_are_carried_on() -> None:
     target = Failing(room=3)
     writer = LogWriter(target, notice)
     writer.put(b"one two three\n", urgent=True)
-    writer.close(10)
+    writer.close(60)
     assert target.written == b"one two three\n"
 
 
@@ -262,6 +262,6 @@ def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
     lines = [LINE % number for number in range(1000)]
     writer.put(b"".join(lines), urgent=True)
     pipe.start_reading()
-    writer.close(10)
+    writer.close(60)
     assert pipe.lines() == lines
     assert writer.dropped == 0

@@ -28,7 +28,7 @@ from runtime.periodic.runs import MAX_ERROR_CHARACTERS, SKIPPED, TaskRun, TaskRu
 from runtime.periodic.schedule import PeriodicTask, beat_schedule
 from runtime.periodic.supervisor import Supervisor
 
-SECONDS = 10.0  # how long a test waits for what must happen
+SECONDS = 60.0  # how long a test waits for what must happen
 
 
 class Clock:
