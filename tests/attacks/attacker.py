@@ -45,7 +45,12 @@ class Pour:
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Pour until the node closes, or for as long as it goes on."""
         while goes_on():
-            with socket.create_connection((self._node.host, self._node.port), timeout=0.2) as connection:
+            try:
+                connection = socket.create_connection((self._node.host, self._node.port), timeout=0.2)
+            except OSError:  # a busy machine takes its time: again
+                time.sleep(0.001)
+                continue
+            with connection:
                 self.connections += 1
                 self._pour(connection, goes_on)
             if not self._again:

@@ -33,6 +33,14 @@ from tests.postgres import running_postgres
 PRODUCTION = ROOT / "configs" / "production.toml"
 # The sample's ten minutes in half a minute, slow enough for a busy machine.
 PLAYED = ("--speed", "20", "--engine-speed", "20", "--gateways", "4")
+# A gateway gives up after a second. Beside three nodes and a database on two cores that is no fault of theirs.
+PATIENT = f"""
+import sys
+from loadstats.replay import client
+from metadata_center.cli import start
+client.TIMEOUT_SECONDS = {CALL_SECONDS}
+sys.exit(start())
+"""
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
@@ -137,6 +145,11 @@ def production(tmp_path: Path) -> Iterator[Production]:
         yield Production(tmp_path, postgres.url("production"), stack)
 
 
+def has_both_peers(node: ProductionNode, key: str) -> bool:
+    peers = node.ask("/v1/replica/peers", key)[1]["data"]["peers"]
+    return [peer["state"] for peer in peers] == ["connected"] * 2
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_three_nodes_under_replay_while_all_certificates_are_renewed(production: Production, tmp_path: Path) -> None:
@@ -147,7 +160,7 @@ def test_three_nodes_under_replay_while_all_certificates_are_renewed(production:
     assert production.nodes[0].ask("/v1/load/stats?cluster=c")[0] == 401  # without a key, from loopback too
     shown = ["--ca", production.authority.file, "--key-file", str(key_file)]
     replay = subprocess.Popen(
-        [sys.executable, "manage.py", "replay", *targets, *PLAYED, *shown],
+        [sys.executable, "-c", PATIENT, "replay", *targets, *PLAYED, *shown],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -173,9 +186,7 @@ def test_three_nodes_under_replay_while_all_certificates_are_renewed(production:
     assert replay.returncode == 0, text
     assert re.search(r"^[\d,]+ requests, 0 errors, 0 differences$", text, re.MULTILINE), text
     for node in production.nodes:
-        peers = node.ask("/v1/replica/peers", production.key)[1]["data"]["peers"]
-        assert {peer["state"] for peer in peers} == {"connected"}, peers
-        assert len(peers) == 2
+        wait(lambda node=node: has_both_peers(node, production.key), f"{node.host} is connected to both others")  # type: ignore[misc]
 
 
 def test_the_file_means_what_the_document_says(tmp_path: Path) -> None:

@@ -60,10 +60,11 @@ def server(start: Starter) -> ProfilingServer:
 @pytest.fixture
 def busy_thread() -> Iterator[None]:
     """A thread that computes, and keeps the last of what it allocates."""
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
     kept: deque[bytearray] = deque(maxlen=1000)
 
     def computing() -> None:
+        begun.set()
         while not done.is_set():
             sum(range(1000))
             keeping()
@@ -73,6 +74,7 @@ def busy_thread() -> Iterator[None]:
 
     thread = threading.Thread(target=computing, name="busy")
     thread.start()
+    assert begun.wait(SECONDS)
     yield
     done.set()
     thread.join()
@@ -367,7 +369,7 @@ def pprof(tmp_path: Path) -> Callable[..., str]:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=5 * SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -78,7 +78,7 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async with asyncio.timeout(60):
             await test()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for _ in range(100):
+        for _ in range(6000):
             if others := {task for task in others if not task.done()}:
                 await asyncio.sleep(0.01)
         assert not others, "nothing runs when nobody listens"

@@ -219,16 +219,26 @@ def test_a_threads_clock_is_its_own_and_gone_with_it() -> None:
 
 
 def test_it_sees_what_a_real_thread_does() -> None:
-    done = threading.Event()
+    spins, done = threading.Event(), threading.Event()
 
     def spinning() -> None:
+        spins.set()
         while not done.is_set():
             sum(range(100))
 
     thread = threading.Thread(target=spinning, name="spinner")
     thread.start()
     try:
-        read = Read(CpuSampler(program="node").profile(0.2, 200, lambda seconds: not done.wait(seconds)))
+        assert spins.wait(60)
+        began, used = time.monotonic(), thread_cpu_ns(thread.native_id or 0) or 0
+
+        def go_on(seconds: float) -> bool:
+            """Until the thread has had 0.1 s of the machine, which a busy one may let it wait for."""
+            done.wait(seconds)
+            now = thread_cpu_ns(thread.native_id or 0)
+            return time.monotonic() - began < (0.2 if now is None else 60 if now - used < 100 * MS else 0)
+
+        read = Read(CpuSampler(program="node").profile(60, 200, go_on))
     finally:
         done.set()
         thread.join()
