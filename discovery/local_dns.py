@@ -28,7 +28,7 @@ import dns.rdatatype
 import dns.rrset
 from dns.rdatatype import RdataType
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 # Between two queries of a TCP connection.
 IDLE_SECONDS = 10.0
 # Names that lead to other names.

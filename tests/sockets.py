@@ -4,11 +4,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_at_once
 
 SECONDS = 60.0
+
+
+def connect(url: str, **options: Any) -> ClientConnection:
+    """A client of a node, with patience: the library's own is 10 s for the handshake and 20 s for a ping's answer."""
+    patient = {"open_timeout": SECONDS, "ping_timeout": SECONDS, "proxy": None}
+    return connect_at_once(url, **patient | options)
 
 
 def closed_with(client: ClientConnection) -> int:

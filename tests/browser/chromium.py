@@ -116,7 +116,7 @@ def chromium(program: str, folder: Path) -> Iterator[Tab]:
     try:
         address = next(line.split()[-1] for line in process.stderr if line.startswith("DevTools listening on"))
         reader.start()
-        with connect(address, max_size=None, proxy=None) as socket:
+        with connect(address, max_size=None, proxy=None, open_timeout=SECONDS, ping_interval=None) as socket:
             yield Tab(socket)
             socket.send(json.dumps({"id": 0, "method": "Browser.close"}))
             with suppress(subprocess.TimeoutExpired):  # then it is killed

@@ -15,11 +15,11 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.browsers import LOG_IN, Visitor
 from tests.nodes import ROOT, NodeProcess, inherited_environment, running_node
 from tests.postgres import IN_URL, PASSWORD, Postgres, running_postgres, wait_for
+from tests.sockets import connect
 
 NAME, SECRET = "boss", "long enough and of no one"
 PAGE = "/admin/auth/user/"
@@ -113,7 +113,7 @@ def assert_load_goes_on(node: NodeProcess) -> None:
     """Calls, a socket, pages that need no account, and readiness."""
     assert node.call("POST", "/v1/load/stats", {"cluster": "c", "request_id": "r", "ip": "10.0.0.1"})[0] == 200
     assert node.data("/v1/load/stats?cluster=c")[0]["queued_req_num"] == 1
-    with connect(f"ws://127.0.0.1:{node.port}/ws/load/c/", open_timeout=WAIT_SECONDS) as socket:
+    with connect(f"ws://127.0.0.1:{node.port}/ws/load/c/") as socket:
         assert socket.recv(timeout=WAIT_SECONDS)
     for page in ("/console/", "/docs/", "/metrics", LOG_IN):
         assert Visitor().get(node, page) == 200, page

@@ -16,11 +16,10 @@ from typing import Any
 import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import ROOT, START_SECONDS, NodeProcess, inherited_environment
-from tests.sockets import closed_with
+from tests.sockets import closed_with, connect
 
 pytestmark = pytest.mark.timeout(600)  # several nodes and commands, on a machine with much else to do
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.browsers import Visitor
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.postgres import Postgres, running_postgres, wait_for
-from tests.sockets import closed_with
+from tests.sockets import closed_with, connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -72,7 +72,7 @@ def cookie(visitor: Visitor) -> dict[str, str]:
 def opened(stack: ExitStack, node: NodeProcess, visitor: Visitor) -> ClientConnection:
     """A socket that has its first message."""
     url = f"ws://127.0.0.1:{node.port}/ws/load/quiet/"
-    client = stack.enter_context(connect(url, additional_headers=cookie(visitor), open_timeout=SECONDS))
+    client = stack.enter_context(connect(url, additional_headers=cookie(visitor)))
     assert msgspec.json.decode(client.recv(SECONDS))["type"] == "snapshot"
     return client
 

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.integration.test_celery_redis import REDIS, Redis
 from tests.nodes import NodeProcess, running_node
+from tests.sockets import connect
 
 SECONDS = 60.0
 TOO_MUCH = 6_000_000  # bytes; the kernel holds up to 4 MiB for a connection that is not read

@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 from websockets.typing import Origin
 
 from tests.certificates import certificate
 from tests.clusters import Wire, wired
 from tests.nodes import NodeProcess, running_node
-from tests.sockets import closed_with
+from tests.sockets import closed_with, connect
 
 SECONDS = 60.0
 
@@ -66,7 +66,7 @@ class Site:
 
     def open(self, origin: str) -> ClientConnection:
         address = f"wss://{self.place}/ws/load/c/"
-        return connect(address, ssl=self._trust_of_sockets, origin=Origin(origin), open_timeout=SECONDS, proxy=None)
+        return connect(address, ssl=self._trust_of_sockets, origin=Origin(origin))
 
 
 @contextmanager

@@ -103,6 +103,20 @@ def test_short_limits_are_found(line: str, short: bool) -> None:
     assert bool(short_limits(f"SECONDS = 10.0\nLONG = 90\n{line}\n")) is short
 
 
+def test_clients_of_sockets_are_patient() -> None:
+    """The library's own patience is 10 s. `tests.sockets` has a client with more; the browser's has its own."""
+
+    def has_one(path: Path) -> bool:
+        return any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == "websockets.sync.client"
+            and any(each.name == "connect" for each in node.names)
+            for node in ast.walk(ast.parse((TESTS / path).read_text()))
+        )
+
+    assert {str(path) for path in sources() if has_one(path)} == {"sockets.py", "browser/chromium.py"}
+
+
 def reaches_for_processes(source: str) -> list[str]:
     """What a module does with processes by their numbers, and with threads by theirs."""
     found = []
