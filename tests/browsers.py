@@ -4,13 +4,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
+from time import monotonic, sleep
 from urllib.parse import urlencode
 
 from tests.nodes import CALL_SECONDS, NodeProcess
 
 LOG_IN = "/admin/login/"
+
+
+def patiently(ask: Callable[[], int]) -> int:
+    """The status of what needs the accounts' database, asked again while it is 503.
+
+    A node gives the database two seconds for a statement and three for a page. On a busy machine one that is well may
+    need more. For tests that are not about a database that is away.
+    """
+    ends = monotonic() + CALL_SECONDS
+    while (status := ask()) == 503 and monotonic() < ends:
+        sleep(0.1)  # between two tries, not in place of one
+    return status
 
 
 class Visitor:

@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from tests.browsers import Visitor
+from tests.browsers import Visitor, patiently
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.postgres import Postgres, running_postgres, wait_for
 from tests.sockets import closed_with, connect
@@ -46,7 +47,7 @@ class Nodes:
         for node in self.both:  # the test before may have taken it away
             wait_for(lambda node=node: is_well(node), SECONDS, lambda: "the node has its database")  # type: ignore[misc]
         visitor = Visitor()
-        assert visitor.log_in(self.both[0], name, SECRET) == 302, visitor.text
+        assert patiently(lambda: visitor.log_in(self.both[0], name, SECRET)) == 302, visitor.text
         return visitor
 
     def sql(self, statement: str) -> None:
@@ -72,7 +73,17 @@ def cookie(visitor: Visitor) -> dict[str, str]:
 def opened(stack: ExitStack, node: NodeProcess, visitor: Visitor) -> ClientConnection:
     """A socket that has its first message."""
     url = f"ws://127.0.0.1:{node.port}/ws/load/quiet/"
-    client = stack.enter_context(connect(url, additional_headers=cookie(visitor)))
+    clients: list[ClientConnection] = []
+
+    def open_one() -> int:
+        try:
+            clients.append(connect(url, additional_headers=cookie(visitor)))
+        except InvalidStatus as refused:
+            return refused.response.status_code
+        return 101
+
+    assert patiently(open_one) == 101
+    client = stack.enter_context(clients[0])
     assert msgspec.json.decode(client.recv(SECONDS))["type"] == "snapshot"
     return client
 
@@ -84,7 +95,7 @@ def is_well(node: NodeProcess) -> bool:
 
 def waiting(pool: ThreadPoolExecutor, node: NodeProcess, visitor: Visitor) -> Future[Any]:
     """The status of a call that waits, to come."""
-    return pool.submit(lambda: node.call("GET", WAIT, headers=cookie(visitor))[0])
+    return pool.submit(lambda: patiently(lambda: node.call("GET", WAIT, headers=cookie(visitor))[0]))
 
 
 def waits(node: NodeProcess, visitor: Visitor) -> bool:
@@ -92,7 +103,7 @@ def waits(node: NodeProcess, visitor: Visitor) -> bool:
 
 
 def log_out(nodes: Nodes, visitor: Visitor) -> None:
-    assert visitor.log_out(nodes.both[0]) == 200
+    assert patiently(lambda: visitor.log_out(nodes.both[0])) == 200
 
 
 def disable(nodes: Nodes, visitor: Visitor) -> None:
@@ -130,9 +141,9 @@ def test_a_persons_call_waits_until_something_changes(nodes: Nodes) -> None:
         add = {"cluster": "quiet", "request_id": "noise", "ip": "10.0.0.1"}
         token = {"X-CSRFToken": visitor.cookies["csrftoken"]}
         both = {"Cookie": f"{cookie(visitor)['Cookie']}; csrftoken={visitor.cookies['csrftoken']}"}
-        assert node.call("POST", "/v1/load/stats", add, token | both)[0] == 200
+        assert patiently(lambda: node.call("POST", "/v1/load/stats", add, token | both)[0]) == 200
         assert call.result(SECONDS) == 200
-    assert node.call("GET", WAIT, headers={"Cookie": "sessionid=unknown"})[0] == 401
+    assert patiently(lambda: node.call("GET", WAIT, headers={"Cookie": "sessionid=unknown"})[0]) == 401
 
 
 def test_while_the_database_is_away_sockets_stay_and_afterwards_they_end(nodes: Nodes) -> None:
