@@ -17,7 +17,7 @@ from time import perf_counter_ns
 from typing import Protocol
 
 SHARE_STEPS = 16  # a request with a body is two
-SHARE_NS = 1_000_000  # a step begins no later
+SHARE_NS = 1_000_000  # a step of a connection's own share begins no later, one of those that wait ends within it
 
 
 class Worker(Protocol):
@@ -90,16 +90,22 @@ class Backlog:
         return worker
 
     def _turn(self) -> None:
-        """Let those that wait work, one step each in turn, as long as one share lasts."""
+        """Let those that wait work, one step each in turn, as long as one share lasts.
+
+        A step begins if one as long as the last would end within the share: two websockets' handshakes would not.
+        """
         self._scheduled = False
-        ends = self._clock() + SHARE_NS
-        steps = 0
+        now = self._clock()
+        ends = now + SHARE_NS
+        steps = last = 0
         try:
-            while self._waiting and steps < SHARE_STEPS and (not steps or self._clock() < ends):
+            while self._waiting and steps < SHARE_STEPS and (not steps or now + last <= ends):
                 steps += 1
                 worker = self._next()
                 if worker.work():
                     self.add(worker)
+                began, now = now, self._clock()
+                last = now - began
         finally:
             if self._waiting and not self._scheduled:
                 self._scheduled = True

@@ -44,7 +44,8 @@ class Connections:
         connections = self._state.server_state.connections
         if not self._left:
             self._left = list(connections)
-        some, self._left = self._left[-LOOKS:], self._left[:-LOOKS]
+        some = self._left[-LOOKS:]
+        del self._left[-LOOKS:]  # a copy of the others would take as long as the looks
         for each in some:
             if isinstance(each, Lane | Socket) and each in connections:
                 each.check_time(now)

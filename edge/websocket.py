@@ -9,6 +9,7 @@ the client reads what it is sent and no message of it waits for the application.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.config import Config
@@ -17,6 +18,9 @@ from uvicorn.server import ServerState
 
 from edge.account import Account
 from edge.lane_state import LaneState
+from edge.quiet_log import QuietLog
+
+logger = QuietLog(logging.getLogger("edge.websocket"))
 
 GOING_AWAY = 1001  # RFC 6455; uvicorn says 1012, which tells a client to come back to this very node
 SLICE = 1024  # bytes; 170 pings take 1 ms
@@ -40,6 +44,8 @@ class Socket(WebSocketsSansIOProtocol):
         account: Account | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = logger  # type: ignore[assignment] # it has what uvicorn and websockets call
+        self.conn.logger = logger
         self.shared = shared
         self._given_account = account
         self._began = shared.now
@@ -100,6 +106,12 @@ class Socket(WebSocketsSansIOProtocol):
         super().resume_writing()
         self._go_on()
 
+    async def send(self, message: Any) -> None:
+        """Send what the application says. With the last byte of a refusal the handshake is over."""
+        await super().send(message)
+        if self.close_sent and self.initial_response is not None:
+            self.handshake_complete = True  # uvicorn takes it for open, and logs an error when the application returns
+
     async def receive(self) -> Any:
         """Return the next message or event for the application."""
         message = await super().receive()
@@ -108,7 +120,8 @@ class Socket(WebSocketsSansIOProtocol):
 
     def check_time(self, now: float) -> None:
         """Cut the connection off if its handshake takes too long. `now` is monotonic seconds."""
-        if not self.handshake_complete and now - self._began > self.shared.read_timeout_seconds:
+        open_ = self.handshake_complete and self.initial_response is None
+        if not open_ and now - self._began > self.shared.read_timeout_seconds:
             self.transport.abort()
 
     def shutdown(self) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import signal
 import socket
 import ssl
@@ -21,6 +23,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from edge.open_files import TABLE
 from tests.certificates import certificate
 from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess, running_node
 from tests.processes import count_sockets
@@ -287,3 +290,19 @@ def vanish(node: NodeProcess, rounds: int) -> None:
     assert all(each in answer for each in alone), answer
     output = "".join(node.output)
     assert "Traceback" not in output, output[output.index("Traceback") - 500 :][:3000]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads what Linux says of a process")
+def test_connections_enlarge_no_table_of_files(node: NodeProcess) -> None:
+    def size() -> int:
+        lines = Path(f"/proc/{node.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("FDSize:"))
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    before = size()
+    assert before >= min(hard, TABLE)
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection((node.host, node.port)))
+        assert node.data("/v1/node/clients")[0]["connections"] > 300
+        assert size() == before

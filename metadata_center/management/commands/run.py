@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand
 from django.template.loader import get_template
 from django.urls import get_resolver
 
-from edge.server import NodeServer, listen, raise_file_limit
+from edge.open_files import enlarge_file_table, raise_file_limit
+from edge.server import NodeServer, listen
 from metadata_center import __version__
 from metadata_center.accounts.migration import bring_up_to_date
 from metadata_center.configuration import log_notes
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def _run(self, config: Config, folder: DataFolder) -> None:
         raise_file_limit()
+        enlarge_file_table()
         http = config.http
         try:
             listener = listen(http.host, http.port)

@@ -100,6 +100,22 @@ def test_a_share_is_bounded_in_steps_and_in_time_and_the_rest_takes_turns() -> N
     asyncio.run(run())
 
 
+def test_of_those_that_wait_none_begins_that_would_not_end_within_the_share() -> None:
+    async def run() -> None:
+        for cost, in_a_turn in ((SHARE_NS // 4, 4), (SHARE_NS // 2, 2), (SHARE_NS * 2 // 3, 1), (SHARE_NS * 5, 1)):
+            done: list[str] = []
+            clock = Clock()
+            backlog = Backlog(clock)
+            for _ in range(20):
+                backlog.add(Connection("a", 1, done, clock, cost))
+            while len(backlog):
+                before = len(done)
+                await asyncio.sleep(0)
+                assert len(done) - before == in_a_turn
+
+    asyncio.run(run())
+
+
 def test_a_connection_that_breaks_stops_no_other() -> None:
     class Broken(Connection):
         def work(self) -> bool:

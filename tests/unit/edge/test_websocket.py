@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -136,6 +137,56 @@ def test_a_handshake_that_takes_too_long_is_cut_off_and_a_socket_is_not() -> Non
         assert not other.aborted
 
     on_a_server(check)
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """An application that takes no socket."""
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 429, "headers": []})
+    await send({"type": "websocket.http.response.body", "body": b"too many"})
+
+
+def test_sockets_write_no_line_at_info_whether_they_are_accepted_or_refused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def check(server: Server, application: Application) -> None:
+        application.accepts.set()
+        for each in (server, Server(refuse)):
+            lane, transport = each.connect()
+            lane.data_received(handshake())
+            await each.settle()
+            assert transport.written.startswith(b"HTTP/1.1 101" if each is server else b"HTTP/1.1 429")
+            assert not each.state.tasks or each is server
+
+    on_a_server(check)
+    assert [record.getMessage() for record in caplog.records] == []
+    caplog.set_level(logging.DEBUG)
+    on_a_server(check)
+    assert {"edge.websocket"} == {record.name for record in caplog.records if "WebSocket" in record.getMessage()}
+
+
+def test_a_refused_socket_that_does_not_go_is_cut_off() -> None:
+    async def run() -> None:
+        server = Server(refuse)
+        lane, transport = server.connect()
+        lane.data_received(handshake())
+        await server.settle()
+        server.connections.sweep(server.lanes.now + 11)
+        assert transport.aborted
+
+    asyncio.run(run())
+
+
+def test_what_fails_in_an_application_is_still_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("broken")
+
+    async def run() -> None:
+        server = Server(fail)
+        await server.speak(handshake())
+
+    asyncio.run(run())
+    assert [(record.name, record.levelname) for record in caplog.records] == [("edge.websocket", "ERROR")]
 
 
 def test_a_connection_that_became_a_websocket_leaves_nothing_for_a_full_collection() -> None:

@@ -64,6 +64,25 @@ def test_during_the_rest_there_is_none_however_many_objects_are_made() -> None:
         del kept
 
 
+def test_a_smaller_collection_looks_at_little_however_many_objects_are_made() -> None:
+    sizes: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 1:
+            sizes.append(len(gc.get_objects(0)) + len(gc.get_objects(1)))
+
+    with watched():
+        gc.collect()
+        gc.callbacks.append(note)
+        try:
+            kept = [[number] for number in range(50_000)]
+        finally:
+            gc.callbacks.remove(note)
+        del kept
+    assert len(sizes) > 50
+    assert max(sizes) <= 2 * (MIDDLE + 1) * YOUNG
+
+
 def test_it_may_be_stopped_more_than_once() -> None:
     before = gc.get_threshold(), list(gc.callbacks)
     collections = FullCollections()
