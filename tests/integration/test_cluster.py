@@ -304,6 +304,8 @@ def begin_with(cluster: Cluster, prefix: str, requests: int) -> float:
         ("POST", "/v1/load/stats", {"cluster": f"c{n % 50}", "request_id": each, "ip": f"10.1.0.{n % 200}"})
         for n, each in enumerate(ids)
     )
+    # It may catch up with either of the others.
+    wait(lambda: cluster.nodes[1].live(prefix).keys() == set(ids), "the other has them all")
     joining.start()
     try:
         assert joining.process is not None
