@@ -81,6 +81,8 @@ class ClusterNode:
             "METADATA_CENTER_LOG_ACCESS_OUTPUT": "off",
             "METADATA_CENTER_HTTP_DRAIN_TIMEOUT": "3s",
             "REPLICA_CLIENT_TARGET_PORT": str(port),
+            # Ready is to have caught up, and not that a busy machine was slow at it.
+            "METADATA_CENTER_REPLICATION_JOIN_TIMEOUT": "2m",
             **environment,
         }
         self.process: NodeProcess | None = None

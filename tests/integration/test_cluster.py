@@ -9,6 +9,7 @@ let in: see tests/unit/replication/test_admission.py and test_handlers.py.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -304,6 +305,8 @@ def begin_with(cluster: Cluster, prefix: str, requests: int) -> float:
         ("POST", "/v1/load/stats", {"cluster": f"c{n % 50}", "request_id": each, "ip": f"10.1.0.{n % 200}"})
         for n, each in enumerate(ids)
     )
+    # It may catch up with either of the others.
+    wait(lambda: cluster.nodes[1].live(prefix).keys() == set(ids), "the other has them all")
     joining.start()
     try:
         assert joining.process is not None
@@ -320,18 +323,23 @@ def begin_with(cluster: Cluster, prefix: str, requests: int) -> float:
     return took
 
 
+def shared(seconds: float) -> float:
+    """How long that may take where others use the machine too: in proportion to what waits for each core."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def pulled(node: ClusterNode) -> str:
     return next((line.strip() for line in node.output().splitlines() if "pulled everything" in line), "")
 
 
 @pytest.mark.slow
 def test_a_node_that_joins_is_ready_when_it_has_everything(cluster: Cluster) -> None:
-    assert any(begin_with(cluster, f"join-{attempt}-", 20_000) < 10 for attempt in range(3))
+    assert any(begin_with(cluster, f"join-{attempt}-", 20_000) < shared(10) for attempt in range(3))
 
 
 @pytest.mark.slow
 def test_a_node_that_joins_with_many_in_flight_is_ready_soon(cluster: Cluster) -> None:
-    assert any(begin_with(cluster, f"manyjoin-{attempt}-", 100_000) < 10 for attempt in range(3))
+    assert any(begin_with(cluster, f"manyjoin-{attempt}-", 100_000) < shared(10) for attempt in range(3))
 
 
 @pytest.mark.slow

@@ -125,8 +125,10 @@ def reaches_for_processes(source: str) -> list[str]:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr="kill" | "killpg" as name), args=[who, *_]):
                 if ast.unparse(who) != "os.getpid()":
                     found.append(f"os.{name}")
-            case ast.Constant(value=str() as text) if text.startswith("/proc/") and not text.startswith("/proc/sys/"):
-                found.append(text)
+            case ast.JoinedStr(values=[ast.Constant(value="/proc/"), ast.FormattedValue(value=who), *_]):
+                # A child of its own stays there until it is waited for.
+                if not ast.unparse(who).endswith("process.pid"):
+                    found.append("/proc/")
             case ast.Name(id="active_count") | ast.Attribute(attr="active_count"):
                 found.append("active_count")
     return found
@@ -145,6 +147,7 @@ def test_processes_are_looked_at_and_signalled_in_one_place() -> None:
         ("os.kill(os.getpid(), 2)", []),
         ("os.killpg(pid, 9)", ["os.killpg"]),
         ("Path(f'/proc/{pid}/stat')", ["/proc/"]),
+        ("Path(f'/proc/{self._process.pid}/stat')", []),
         ("threading.active_count()", ["active_count"]),
         ("process.kill()", []),
     ],
