@@ -23,7 +23,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.certificates import certificate
-from tests.nodes import ROOT, NodeProcess, running_node
+from tests.nodes import ROOT, START_SECONDS, NodeProcess, running_node
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 
 def run_to_its_end(folder: Path, *, covered: bool = True, **environment: str) -> tuple[int, str]:
     node = NodeProcess(["manage.py", "run"], folder, environment, covered=covered)
-    code = node.process.wait(60)
+    code = node.process.wait(START_SECONDS)
     node.stop()
     return code, "".join(node.output)
 
