@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from benchmarks.section import Bar, Curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MET, MISSED, PLAIN = "#4c8c6b", "#c0504d", "#7f8fa6"
 
@@ -21,9 +23,16 @@ def color(bar: Bar) -> str:
     return MET if bar.value.median <= bar.reach else MISSED
 
 
+def _figure(height: float) -> Figure:
+    """Return an empty picture that is `height` inches high."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 a second and a half, which only those who draw need
+
+    return Figure(figsize=(8, height), layout="constrained")
+
+
 def draw(bars: Sequence[Bar], title: str, file: Path) -> None:
     """Write the picture, the first bar on top."""
-    figure = Figure(figsize=(8, 0.45 * len(bars) + 1.2), layout="constrained")
+    figure = _figure(0.45 * len(bars) + 1.2)
     axes = figure.subplots()
     places = range(len(bars))
     medians = [bar.value.median for bar in bars]
@@ -56,7 +65,7 @@ def draw(bars: Sequence[Bar], title: str, file: Path) -> None:
 
 def draw_curves(curves: Sequence[Curve], titles: tuple[str, str], file: Path) -> None:
     """Write the picture: places on a logarithmic axis, shares in percent."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = _figure(4)
     axes = figure.subplots()
     for curve, style in zip(curves, ("o-", "s--", ":"), strict=False):
         axes.plot(curve.places, [100 * value for value in curve.values], style, label=curve.label, markersize=4)

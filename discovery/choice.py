@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from discovery.dns import DnsDiscovery, resolver_at, system_resolver
-from discovery.resolv_conf import PATH, read_resolv_conf
 from discovery.service import ServiceDiscovery
 from discovery.static import StaticDiscovery
 from runtime.config import ConfigError
@@ -29,21 +27,27 @@ def choose(config: DiscoverySettings, monotonic: Callable[[], float]) -> Service
         return _custom(config)
     if config.hosts:
         return StaticDiscovery(config.hosts)
-    if config.host:
-        own = config.nameservers
-        if not own:
-            _warn_of_skipped_entries()
-        return DnsDiscovery(
-            config.host,
-            partial(resolver_at, own) if own else system_resolver,
-            timeout_seconds=config.lookup_timeout_seconds,
-            monotonic=monotonic,
-        )
-    return None
+    return _by_dns(config, monotonic) if config.host else None
+
+
+def _by_dns(config: DiscoverySettings, monotonic: Callable[[], float]) -> ServiceDiscovery:
+    from discovery.dns import DnsDiscovery, resolver_at, system_resolver  # noqa: PLC0415 a twentieth of a start
+
+    own = config.nameservers
+    if not own:
+        _warn_of_skipped_entries()
+    return DnsDiscovery(
+        config.host,
+        partial(resolver_at, own) if own else system_resolver,
+        timeout_seconds=config.lookup_timeout_seconds,
+        monotonic=monotonic,
+    )
 
 
 def _warn_of_skipped_entries() -> None:
     """Log once what every look-up will leave out."""
+    from discovery.resolv_conf import PATH, read_resolv_conf  # noqa: PLC0415 as above
+
     with suppress(OSError):  # a look-up that fails says so
         for entry in read_resolv_conf().skipped:
             logger.warning("%s: %r can't be used and is skipped", PATH, entry)

@@ -14,9 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
+
+from tests.covered_imports import covered_imports
+
+# Nearly all that is made until the tests are collected stays: to look for garbage in between is in vain.
+_young = gc.get_threshold()
+gc.set_threshold(100_000)
 
 # Before Django's settings are read: tests keep their files out of the checkout.
 _data_dir = tempfile.TemporaryDirectory(prefix="metadata-center-tests-")
@@ -41,20 +47,31 @@ NOT_COVERED = tuple(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """In a worker of xdist, end whatever measures coverage before pytest-cov begins to.
+    """Where xdist has workers, end whatever measures coverage before pytest-cov begins to in each of them.
 
     A worker begins to measure as any process of the tests does, and once more when it reads its options. A pause would
-    only hand over to those two.
+    only hand over to those two. The process that hands out the tests runs nothing of the product.
     """
     coverage = sys.modules.get("coverage")
-    while coverage and hasattr(session.config, "workerinput") and (measuring := coverage.Coverage.current()):
+    several = hasattr(session.config, "workerinput") or session.config.getoption("numprocesses", None)
+    while coverage and several and (measuring := coverage.Coverage.current()):
         measuring.stop()
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Let coverage see what the product's modules do while they are loaded, and nothing else of the collection."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage else None
+    packages = measuring.get_option("run:source") if measuring else None
+    with covered_imports(frozenset(packages or ())):
+        return (yield)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let coverage pause while such tests run."""
+    """Let coverage pause while such tests run, and those that try made-up examples of what others count."""
     for item in items:
-        if item.nodeid.startswith(NOT_COVERED):
+        if item.nodeid.startswith(NOT_COVERED) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 
@@ -62,6 +79,7 @@ def pytest_collection_finish() -> None:
     """Keep garbage collections away from what stays to the end: all modules, and tests by the thousand."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_young)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,14 +1,17 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What is read from certificates: whether a file of them is whole, until when they are good, whom they name. Pure."""
+"""What is read from certificates: whether a file of them is whole, until when they are good, whom they name. Pure.
+
+The library that reads them is loaded with the first one: a node without TLS needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _BEGIN, _END = b"-----BEGIN ", b"-----END "
 
@@ -24,6 +27,8 @@ def read_chain(file: str, pem: bytes) -> list[x509.Certificate]:
     """
     if pem.count(_BEGIN) != pem.count(_END):
         raise CertificateFault(f"{file}: not whole")
+    from cryptography import x509  # noqa: PLC0415
+
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
@@ -37,6 +42,9 @@ def expires_at(chain: list[x509.Certificate]) -> float:
 
 def may_be_shown_by_clients(certificate: x509.Certificate) -> bool:
     """Return whether servers accept this certificate from a client: its purpose says so, or it names none."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
+
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

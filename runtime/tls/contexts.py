@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from runtime.tls.certificate import CertificateFault, expires_at, may_be_shown_by_clients, read_chain
 from runtime.tls.renewed import Made
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _MODES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 

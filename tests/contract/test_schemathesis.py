@@ -46,7 +46,7 @@ def calls_tested(run: subprocess.CompletedProcess[str]) -> int:
 
 
 def test_every_call_is_as_the_document_says(node: NodeProcess) -> None:
-    run = schemathesis(node, DOCUMENT, "--max-examples", "8")
+    run = schemathesis(node, DOCUMENT, "--max-examples", "4")  # the slow run tries 400
     assert run.returncode == 0, run.stdout + run.stderr
     assert calls_tested(run) == DOCUMENT.read_text().count("operationId: ")
 

@@ -36,8 +36,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
         yield node
 
 
-def run_to_its_end(folder: Path, **environment: str) -> tuple[int, str]:
-    node = NodeProcess(["manage.py", "run"], folder, environment)
+def run_to_its_end(folder: Path, *, covered: bool = True, **environment: str) -> tuple[int, str]:
+    node = NodeProcess(["manage.py", "run"], folder, environment, covered=covered)
     code = node.process.wait(START_SECONDS)
     node.stop()
     return code, "".join(node.output)
@@ -117,7 +117,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         assert code == 2
         assert output.strip().splitlines()[-1].endswith(f"[HTTP] 127.0.0.1:{port}: Address already in use")
         http = {"METADATA_CENTER_HTTP_HOST": "127.0.0.1", "METADATA_CENTER_HTTP_PORT": "0"}
-        code, output = run_to_its_end(tmp_path, METADATA_CENTER_PPROF_PORT=port, **http)
+        code, output = run_to_its_end(tmp_path, covered=False, METADATA_CENTER_PPROF_PORT=port, **http)
         assert code == 2
         assert output.strip().splitlines()[-1].endswith(f"[PProf] 127.0.0.1:{port}: Address already in use")
         assert "Traceback" not in output
@@ -144,7 +144,7 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
 def test_tls_serves_the_same(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "node")
     settings = {"METADATA_CENTER_HTTP_CERT_FILE": cert, "METADATA_CENTER_HTTP_KEY_FILE": key}
-    with running_node(tmp_path, covered=True, **settings) as node:
+    with running_node(tmp_path, **settings) as node:
         context = ssl.create_default_context(cafile=cert)
         client = HTTPSConnection("127.0.0.1", node.port, timeout=CALL_SECONDS, context=context)
         client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')

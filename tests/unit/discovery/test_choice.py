@@ -117,7 +117,7 @@ def test_a_class_that_cannot_be_used_is_named_in_one_line(path: str, problem: st
 def test_what_the_system_s_resolver_skips_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("discovery.choice.read_resolv_conf", lambda: ResolvConf("", ("nameserver dns.test",)))
+    monkeypatch.setattr("discovery.resolv_conf.read_resolv_conf", lambda: ResolvConf("", ("nameserver dns.test",)))
     assert choose(DiscoverySettings(host="peers.test", nameservers=("10.0.0.1",)), Clock()) is not None
     assert caplog.messages == []
     assert choose(DiscoverySettings(host="peers.test"), Clock()) is not None

@@ -69,7 +69,7 @@ def token(client: Client) -> str:
     "mark",
     [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
 )
-@pytest.mark.parametrize("accept", [{}, HTML])
+@pytest.mark.parametrize("accept", [{}, pytest.param(HTML, marks=pytest.mark.no_cover)])
 def test_a_page_of_another_site_changes_nothing(
     node: PartialNode, method: str, path: str, mark: dict[str, str], accept: dict[str, str]
 ) -> None:

@@ -436,6 +436,7 @@ def test_a_copy_tells_of_an_incarnation_that_no_summary_has() -> None:
     assert min(seen(new).values()) == 1, "no stamp that a peer would refuse"
 
 
+@pytest.mark.no_cover
 def test_what_peers_report_again_and_again_keeps_no_node_from_forgetting() -> None:
     some, others = make(), make()
     add(some, "a", "one")

@@ -118,6 +118,7 @@ def test_weights_change_what_counts() -> None:
     assert set(chosen(them, PickOptions(cache_ratio=100.0), {0: 0.5})) == {0}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("size", "share", "best"),
     [(19, 0.05, 1), (39, 0.05, 1), (40, 0.05, 2), (100, 0.29, 29), (10, 1.0, 10), (5, 0.0, 1)],
@@ -129,6 +130,7 @@ def test_it_is_a_random_one_of_the_best(size: int, share: float, best: int) -> N
     assert_even(counts, {places.index(each) for each in range(best)})
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", [60, 600])
 def test_those_that_are_equal_at_the_edge_of_the_best_have_the_same_chance(size: int) -> None:
     best = size // 20
@@ -154,6 +156,7 @@ def test_the_ends_of_randomness_stay_inside(random: Callable[[], float], policy:
     assert 0 <= choice.place < size
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", [1, 2, 127, 128, 640, 1000])
 @pytest.mark.parametrize("kinds", [1, 3, 10_000])
 def test_the_number_of_a_rank_is_found(size: int, kinds: int) -> None:

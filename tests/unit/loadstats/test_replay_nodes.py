@@ -88,6 +88,7 @@ def test_a_node_that_replicates_badly_differs() -> None:
     assert {found.cluster for found in report.checkpoints.first_differences} <= {*bad.engines}
 
 
+@pytest.mark.no_cover
 def test_a_node_that_dies_and_comes_back_costs_fail_overs_only() -> None:
     dying = FakeNode(die_on=60, revive_on=25)
     report = play([dying, FakeNode(), FakeNode()], requests=400)
@@ -101,6 +102,7 @@ def test_a_node_that_dies_and_comes_back_costs_fail_overs_only() -> None:
     assert report.exit_code == 0
 
 
+@pytest.mark.no_cover
 def test_a_node_that_stays_away_is_left_out_and_missing_at_the_end() -> None:
     dying = FakeNode(die_on=60)
     report = play([dying, FakeNode(), FakeNode()], requests=400, ready_seconds=0.0)
@@ -115,6 +117,7 @@ def test_a_node_that_stays_away_is_left_out_and_missing_at_the_end() -> None:
     assert own.failed_over > own.failures.total() >= own.openings + BREAKER_FAILURES - 1
 
 
+@pytest.mark.no_cover
 def test_calls_that_fail_on_both_nodes_are_errors() -> None:
     report = play([FakeNode(die_on=100), FakeNode(die_on=100)], requests=60, clusters=4, ready_seconds=0.0)
     assert report.measures.errors.total() > 0

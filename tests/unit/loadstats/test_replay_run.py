@@ -76,6 +76,7 @@ def test_an_honest_node_passes(speed: float | None) -> None:
     assert min(report.measures.most_open, node.most_open) > 5
 
 
+@pytest.mark.no_cover
 def test_it_spreads_the_load_over_the_engines() -> None:
     node, load = FakeNode(), Counter[str]()
 
@@ -89,6 +90,7 @@ def test_it_spreads_the_load_over_the_engines() -> None:
     assert sorted(load.values()) == [24] * 5
 
 
+@pytest.mark.no_cover
 def test_by_schedule_it_notes_late_starts_and_flat_out_it_has_none() -> None:
     assert len(play(FakeNode()).measures.lag_seconds) == 120
     assert len(play(FakeNode(), speed=None).measures.lag_seconds) == 0
@@ -98,12 +100,14 @@ def test_by_schedule_nothing_begins_before_its_time() -> None:
     assert min(play(FakeNode()).measures.lag_seconds) >= 0
 
 
+@pytest.mark.no_cover
 def test_flat_out_a_gateway_keeps_a_window_of_requests_open() -> None:
     node = FakeNode()
     play(node, requests=WINDOW + 60, speed=None, gateways=1)
     assert node.most_open == WINDOW
 
 
+@pytest.mark.no_cover
 def test_flat_out_the_seed_decides_the_order_of_calls() -> None:
     def order(seed: int) -> list[str]:
         node, seen = FakeNode(), list[str]()
@@ -123,6 +127,7 @@ def test_a_node_that_loses_deletes_differs() -> None:
     assert report.exit_code == 1
 
 
+@pytest.mark.no_cover
 def test_the_last_checkpoint_finds_what_a_node_still_counts() -> None:
     node = FakeNode(drop_delete_every=10)
     report = play(node, speed=None, checkpoint_seconds=60.0)
@@ -145,6 +150,7 @@ def test_a_node_that_fails_sometimes_has_errors_and_differs_only_where_an_end_fa
     assert len(node.open) <= math.ceil(report.measures.errors_of(ReplayCall.DONE) / 13)
 
 
+@pytest.mark.no_cover
 def test_a_node_that_dies_gives_errors_only() -> None:
     report = play(FakeNode(fail_after=100), speed=None)
     assert report.measures.errors.total() > 100

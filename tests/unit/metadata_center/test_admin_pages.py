@@ -100,6 +100,7 @@ def test_clusters_come_the_busiest_first_and_are_found_by_name(client: Client, n
     assert "“zeta” in its name" in shown(client, "loadstats_cluster_changelist", name="zeta")
 
 
+@pytest.mark.no_cover
 def test_engines_are_filtered_and_paged(client: Client, node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(250):
         node.add(f"r{number}", "big", f"10.0.1.{number}", number)
@@ -168,6 +169,7 @@ def test_a_request_is_found_by_its_id(client: Client, node: PartialNode) -> None
     assert "does not know “nobody”" in shown(client, "loadstats_request_changelist", request_id="nobody")
 
 
+@pytest.mark.no_cover
 def test_requests_are_filtered(client: Client, node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)  # as the node's; the machine's own may have run for less than ten minutes
     monkeypatch.setattr(requests, "monotonic", lambda: clock.now)
@@ -195,6 +197,7 @@ def test_requests_are_filtered(client: Client, node: PartialNode, monkeypatch: p
         assert found(age="600") == older
 
 
+@pytest.mark.no_cover
 def test_a_walk_through_the_pages_meets_every_request_once(
     client: Client, node: PartialNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +222,7 @@ def test_a_walk_through_the_pages_meets_every_request_once(
         assert "100 % of the ledger is behind you" in text
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_from_clients_stay_text_and_can_be_acted_on(client: Client, node: PartialNode, name: str) -> None:
     node.add(name, name, "10.0.0.9")

@@ -69,6 +69,7 @@ def status(kind: str, may: bool) -> int:
     return 200 if may else 302 if kind in {"anonymous", "plain", "not staff"} else 403
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_are_for_those_who_may_view(node: PartialNode, kind: str) -> None:
     client = client_of(kind)
@@ -80,6 +81,7 @@ def test_pages_are_for_those_who_may_view(node: PartialNode, kind: str) -> None:
         assert client.get(page(name)).status_code == status(kind, kind == "superuser"), name
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", KINDS)
 def test_operations_are_for_those_who_may_act(node: PartialNode, kind: str) -> None:
     client = client_of(kind)
@@ -97,6 +99,7 @@ def test_operations_are_for_those_who_may_act(node: PartialNode, kind: str) -> N
     assert node.logs.level == ("ERROR" if done else "WARN")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", ["read-only", "operator"])
 def test_buttons_and_links_are_those_that_work(node: PartialNode, kind: str) -> None:
     client = client_of(kind)
@@ -110,6 +113,7 @@ def test_buttons_and_links_are_those_that_work(node: PartialNode, kind: str) -> 
         assert (page(name) in front) is (name not in ACCOUNTS), name
 
 
+@pytest.mark.no_cover
 def test_one_permission_opens_one_page(node: PartialNode) -> None:
     client = client_of("staff")
     user = User.objects.get()

@@ -25,7 +25,7 @@ from metadata_center.command_line import (
 )
 from metadata_center.program import program
 from runtime.config import ConfigError
-from tests.nodes import ROOT
+from tests.nodes import ROOT, inherited_environment
 
 OURS = {"run", "run_cluster", "config", "replay", "ensure_admin", "openapi"}
 EVERY = sorted(get_commands())
@@ -105,22 +105,25 @@ def test_help_lists_our_commands_first_and_all_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "said", "covered"),
     [
-        (["--version"], f"metadata-center {__version__}\n"),
-        (["version"], f"metadata-center {__version__}\n"),
-        (["--help"], "usage: "),
-        (["-h"], "usage: "),
-        (["help"], "usage: "),
-        ([], "usage: "),
-        (["help", "config"], "-c FILE"),
-        (["config", "--help"], "-c FILE"),
-        (["config", "-h", "-c", "missing.toml"], "-c FILE"),
+        (["--version"], f"metadata-center {__version__}\n", True),
+        (["version"], f"metadata-center {__version__}\n", False),
+        (["--help"], "usage: ", True),
+        (["-h"], "usage: ", False),
+        (["help"], "usage: ", False),
+        ([], "usage: ", False),
+        (["help", "config"], "-c FILE", True),
+        (["config", "--help"], "-c FILE", True),
+        (["config", "-h", "-c", "missing.toml"], "-c FILE", False),
     ],
 )
-def test_what_needs_no_settings_reads_none_and_makes_no_folder(tmp_path: Path, words: list[str], said: str) -> None:
-    """With a configuration that is wrong, in a process of its own: this one has its settings."""
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("METADATA_CENTER_")}
+def test_what_needs_no_settings_reads_none_and_makes_no_folder(
+    tmp_path: Path, words: list[str], said: str, *, covered: bool
+) -> None:
+    """With a configuration that is wrong, in a process of its own: this one has its settings. Coverage sees one of each
+    kind."""
+    environ = inherited_environment(covered=covered)
     command = [sys.executable, str(ROOT / "manage.py"), *words]
     environ["METADATA_CENTER_HTTP_PORT"] = "http"
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)

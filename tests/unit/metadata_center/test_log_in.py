@@ -40,6 +40,7 @@ def log_in(name: str, password: str, address: str = HERE, **headers: str) -> int
     )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["boss", "nobody"])
 def test_tries_of_an_account_from_an_address_are_bounded_whether_there_is_such_an_account_or_not(
     boss: User, name: str
@@ -53,6 +54,7 @@ def test_tries_of_an_account_from_an_address_are_bounded_whether_there_is_such_a
     assert log_in("boss", SECRET, THERE) == 302  # a stranger keeps nobody out who is elsewhere
 
 
+@pytest.mark.no_cover
 def test_tries_of_an_account_from_all_addresses_are_bounded(boss: User) -> None:
     answers = [log_in("boss", "wrong", f"10.0.1.{turn}") for turn in range(21)]
     assert answers == [200] * 19 + [429] * 2
@@ -76,6 +78,7 @@ def test_the_pause_ends(boss: User, settings: Any) -> None:
     assert AccessAttempt.objects.count() == 1  # what is old is removed
 
 
+@pytest.mark.no_cover
 def test_a_right_password_forgives_its_own_pair_and_no_other(boss: User) -> None:
     User.objects.create_superuser("mallory", password=SECRET)
     for turn in range(4):

@@ -168,6 +168,7 @@ def service_links(service: str, address: str, ports: dict[str, tuple[str, int]])
     return links
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "service",
     [
