@@ -34,7 +34,7 @@ async def enter(stack: AsyncExitStack, nodes: list[FakeNode]) -> None:
 
 def play(nodes: list[FakeNode], requests: int = 150, **plan: Any) -> ReplayReport:
     async def run() -> ReplayReport:
-        async with asyncio.timeout(60), AsyncExitStack() as stack:
+        async with asyncio.timeout(300), AsyncExitStack() as stack:
             await enter(stack, nodes)
             options: dict[str, Any] = {
                 "trace": sample_trace(random.Random(7), requests=requests),
@@ -142,7 +142,7 @@ def test_a_node_that_never_is_ready_is_said_so() -> None:
 
 def test_a_call_fails_over_once_and_past_an_open_breaker_goes_straight_to_the_next_node() -> None:
     async def run() -> None:
-        async with asyncio.timeout(60), AsyncExitStack() as stack:
+        async with asyncio.timeout(300), AsyncExitStack() as stack:
             nodes = [FakeNode(), FakeNode(), FakeNode()]
             await enter(stack, nodes)
             urls = sorted(node.url for node in nodes)
