@@ -70,11 +70,12 @@ class _Spellings:
 
 
 class _Table:
-    """The keys of one moment, by name, and by the values of the two headers."""
+    """The keys of one moment, by name, and by the values of the two headers. `generation` stands for it."""
 
-    __slots__ = ("authorization", "by_name", "x_api_key")
+    __slots__ = ("authorization", "by_name", "generation", "x_api_key")
 
     def __init__(self, grants: Iterable[Grant]) -> None:
+        self.generation = object()  # not the table: heads that the lane remembers would keep it
         self.by_name: dict[str, Grant] = {}
         by_digest: dict[bytes, Grant] = {}
         for each in grants:
@@ -101,13 +102,13 @@ class KeyChanges(Struct, frozen=True):
 
 
 class KeyRing:
-    """The keys of all sources. Satisfies `edge.doors.KeyTable`.
+    """The keys of all sources. Satisfies `edge.key_table.KeyTable`.
 
     `now`: returns wall-clock seconds, which is what expiry is written in.
     """
 
     def __init__(self, *, now: Callable[[], float] = time) -> None:
-        self._now = now
+        self.now = now
         self._lock = Lock()
         self._sources: dict[str, list[Grant]] = {}
         self._table = _Table(())
@@ -121,15 +122,29 @@ class KeyRing:
         value = headers.get(b"authorization")
         if value is not None:
             found = table.authorization.known.get(value) or table.authorization.look(value)
-            if found is not None and (found.expires is None or self._now() < found.expires):
+            if found is not None and (found.expires is None or self.now() < found.expires):
                 found.used = True
                 return found.caller
         value = headers.get(b"x-api-key")
         if value is not None:
             found = table.x_api_key.known.get(value) or table.x_api_key.look(value)
-            if found is not None and (found.expires is None or self._now() < found.expires):
+            if found is not None and (found.expires is None or self.now() < found.expires):
                 found.used = True
                 return found.caller
+        return None
+
+    @property
+    def generation(self) -> object:
+        """Return an object of the table of now, which no other table has."""
+        return self._table.generation
+
+    def first_known(self, headers: Mapping[bytes, bytes]) -> Grant | None:
+        """Return the key that `find` looks at first, also one that has expired; None if `find` knows none of a head."""
+        table = self._table
+        for name, spellings in ((b"authorization", table.authorization), (b"x-api-key", table.x_api_key)):
+            value = headers.get(name)
+            if value is not None and (found := spellings.known.get(value) or spellings.look(value)) is not None:
+                return found
         return None
 
     def holds(self, caller: Caller) -> bool:
@@ -137,7 +152,7 @@ class KeyRing:
         if not caller.name.startswith(CALLER_PREFIX):
             return True
         found = self._table.by_name.get(caller.name[len(CALLER_PREFIX) :])
-        return found is not None and found.caller is caller and found.holds_at(self._now())
+        return found is not None and found.caller is caller and found.holds_at(self.now())
 
     def replace(self, source: str, grants: Iterable[Grant]) -> KeyChanges:
         """Put these keys in the place of those that a source had. Sources that were named first win over later ones.

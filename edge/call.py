@@ -122,6 +122,11 @@ class Route(Struct, frozen=True):
         """Return whether a call may be, or hold, what needs `Scope.OPERATE`."""
         return self.scope is Scope.OPERATE or Scope.OPERATE in self.part_scopes
 
+    def opens_to(self, caller: Caller) -> bool:
+        """Return whether a caller that has proved who it is may make the call, or some part of it."""
+        scopes = caller.scopes
+        return self.scope is None or self.scope in scopes or not self.part_scopes.isdisjoint(scopes)
+
     def choose_async(self, query: bytes, size: int) -> AsyncHandler | None:
         """Return the async handler if a call with this query and a body of `size` bytes is for it."""
         async_handler = self.async_handler

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Protocol
 
 from edge.call import Call, Route
 from edge.caller import Caller, Scope
 from edge.errors import ContractError, Forbidden, InvalidInput, Unauthorized
+from edge.head_key import HeadKey
 from edge.hosts import HostRule
+from edge.key_table import KeyTable, NoKeys
 from edge.page_sites import PageSites
 from edge.refusals import Refusals, shown
 
@@ -39,25 +40,6 @@ MAPPED = IPv6Network("::ffff:0:0/96")
 
 Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
-
-
-class KeyTable(Protocol):
-    """The keys that callers may have."""
-
-    def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Return the owner of the key in a head; None if there is no key or it is not valid. Any thread may call.
-
-        `headers`: the first field of each name; names in lower case.
-        """
-        ...
-
-
-class NoKeys:
-    """A table without keys."""
-
-    def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Return None."""
-        return None
 
 
 class Doors:
@@ -122,6 +104,13 @@ class Doors:
         if scope is None:
             return True
         return not self.required and scope is not Scope.OPERATE and not sends_key(headers)
+
+    def head_key(self, route: Route, headers: Mapping[bytes, bytes]) -> HeadKey | None:
+        """Return the key of a head, for the lane to remember; None if a call of the route with this head asks for none.
+
+        `headers`: the first field of each name; names in lower case.
+        """
+        return HeadKey(self.keys, route, headers) if route.scope is not None and sends_key(headers) else None
 
     def asks_session(self, scope: Scope | None, headers: Mapping[bytes, bytes]) -> bool:
         """Return whether only a session can let a call in, so that Django has to look: it has a cookie and no key."""

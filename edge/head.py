@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from edge.call import Route
 from edge.errors import ContractError
+from edge.head_key import HeadKey
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -33,6 +34,7 @@ class Head(Struct, frozen=True):
     `persistent`: the answer needs no `Connection` header, as the request is HTTP/1.1 and the connection is kept.
     `is_open`: the doors let in everybody with this head.
     `fault`: why they let in nobody with it; None if they may.
+    `key`: the key in it, as long as it opens the route; None if there is none or no key would help.
     """
 
     route: Route
@@ -43,6 +45,7 @@ class Head(Struct, frozen=True):
     persistent: bool = True
     is_open: bool = False
     fault: ContractError | None = None
+    key: HeadKey | None = None
 
 
 class Heads:

@@ -182,6 +182,7 @@ class HttpReader(HttpToolsProtocol):
             persistent=self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1",
             is_open=fault is None and doors.is_open(route.scope, headers),
             fault=fault,
+            key=None if fault is not None else doors.head_key(route, headers),
         )
         if headers.get(b"expect", b"").lower() == b"100-continue" and (length or chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -5,7 +5,7 @@
 Passed to uvicorn as `http=`. A complete request for a handler is answered at once, without an ASGI scope or a task.
 Everything else goes to uvicorn's own code untouched and so to Django: other paths, browsers (`Accept: text/html`),
 websockets, calls for an async handler, and those that only a person's session can let in. What the doors say of a head
-is remembered with it, so that a call without a key costs nothing more.
+is remembered with it, so that a call without a key costs nothing more, and one with a key little.
 
 A connection has at most one request under way, whoever answers it. The parser gets no byte of the next one before the
 answer is written to a client that reads. Until then the bytes wait, at most as many as one read gives, and nothing more
@@ -214,7 +214,7 @@ class Lane(HttpReader):
         if caller is not None:
             caller = credentials.caller_for(route.scope)
         call = Call(head.query, body, head.headers, "", self._address, caller, credentials)
-        if head.is_open:
+        if head.is_open or (head.key is not None and head.key.let_in(call)):
             status, answer = dispatcher.serve_admitted(route, call, trace_id, trace_json)
         elif head.fault is None:
             status, answer = dispatcher.serve(route, call, trace_id)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which clusters a call may be about, if its caller's key names some. Without state; any thread.
 
-Handlers ask only if `call.caller` is not None, so calls without a key pay for one comparison.
+Handlers ask only if `call.caller` is not None, so calls without a key pay for one comparison. What is called most
+asks only if the caller's key names clusters at all.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class LoadHandlers:
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id
-        if call.caller is not None:
+        if call.caller is not None and call.caller.clusters:
             check_add(call.caller, body, self._ledger.cluster_of)
         report_add(self._ledger, self._canonical, body, self._now(), self._wall_ns(), client_of(call))
         return NULL
@@ -106,7 +106,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        if call.caller is not None:
+        if call.caller is not None and call.caller.clusters:
             check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.first_token(body.request_id, self._now(), self._wall_ns(), body.attempt or LATEST, client_of(call))
         return NULL
@@ -120,7 +120,7 @@ class LoadHandlers:
         """
         body = self._read_ended(call.body)
         call.request_id = body.request_id
-        if call.caller is not None:
+        if call.caller is not None and call.caller.clusters:
             check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.done(
             body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST, client=client_of(call)

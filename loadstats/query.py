@@ -56,7 +56,7 @@ class QueryHandlers:
         the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
         """
         cluster = self._cluster(call.query)
-        if call.caller is not None:
+        if call.caller is not None and call.caller.clusters:
             check_cluster(call.caller, cluster)
         answer, call.etag = self._loads.tagged_answer(cluster)
         known = call.headers.get(b"if-none-match")

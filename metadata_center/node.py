@@ -28,10 +28,11 @@ from edge.asgi import Asgi, HandlerApp
 from edge.call import Table
 from edge.credentials import Certificates
 from edge.dispatcher import Dispatcher
-from edge.doors import Doors, KeyTable
+from edge.doors import Doors
 from edge.envelope import TraceIds
 from edge.handshakes import Handshakes
 from edge.hosts import HostRule
+from edge.key_table import KeyTable
 from edge.lane_state import LaneState
 from edge.lasting import Lasting
 from edge.metrics import EdgeCollector

@@ -18,8 +18,11 @@ def test_its_file_holds_keys_that_a_node_takes() -> None:
 
 
 def test_it_tells_what_a_key_costs() -> None:
-    costs = [keys.KeyCost("POST", [20.0, 30.0, 21.0], [20.5, 30.5, 21.75]), keys.KeyCost("GET", [40.0], [42.0])]
+    costs = [
+        keys.KeyCost("POST", [20.0, 30.0, 21.0], [21.5, 31.5, 22.75], [5.0, 6.0, 7.0], [5.75, 6.75, 7.75]),
+        keys.KeyCost("GET", [40.0], [42.0], [5.0], [5.5]),
+    ]
     text = keys.section(costs, 3, 2).markdown("now")
     assert "| POST | 21.0 (20.0–30.0) |" in text
-    assert "≤ 1 µs: met |" in text
-    assert "≤ 1 µs: **missed** |" in text
+    assert "| 0.8 | ≤ 1 µs: met |" in text
+    assert "| 1.5 | ≤ 1 µs: **missed** |" in text

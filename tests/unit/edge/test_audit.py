@@ -18,6 +18,7 @@ from edge.dispatcher import Dispatcher
 from edge.doors import Doors
 from edge.envelope import TraceIds
 from edge.errors import Forbidden, InvalidInput, TooMany, Unavailable
+from edge.key_table import NoKeys
 from runtime.logs.formats import JsonLineFormatter, TextFormatter
 
 
@@ -139,7 +140,7 @@ def test_parts_of_a_call_that_were_refused_are_one_line(audit: Audit, kept: Kept
 def test_a_key_that_lacks_the_scope_is_named_also_where_the_call_may_hold_acts(
     audit: Audit, kept: Kept, scope: Scope
 ) -> None:
-    class Keys:
+    class Keys(NoKeys):
         def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
             return Caller("key reader", frozenset({Scope.READ}))
 

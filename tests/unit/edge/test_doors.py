@@ -15,6 +15,7 @@ from edge.caller import Caller, Scope
 from edge.doors import FORWARDED, SAFE_METHODS, SOCKET, Doors, network_of
 from edge.errors import ContractError, Forbidden, InvalidInput, Unauthorized
 from edge.hosts import HostRule
+from edge.key_table import NoKeys
 from edge.page_sites import PageSites
 
 HOST = (b"Host", b"node:8080")
@@ -23,7 +24,7 @@ STRANGER, LOCAL = "203.0.113.9", "127.0.0.1"
 LOOPBACKS = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", ""]
 
 
-class Keys:
+class Keys(NoKeys):
     """One key for each set of scopes: `read`, `read+operate`."""
 
     def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:

@@ -14,12 +14,13 @@ import pytest
 from edge.call import Call, Route
 from edge.caller import Caller, Scope
 from edge.doors import Doors
+from edge.key_table import NoKeys
 from tests.unit.edge.lanes import Answer, Server, Transport, add, answers, get, post
 
 EVIL = b"Origin: http://evil.example"
 
 
-class OneKey:
+class OneKey(NoKeys):
     """Knows one key, and counts how often it was asked."""
 
     def __init__(self, *scopes: Scope) -> None:

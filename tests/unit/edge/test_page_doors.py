@@ -13,6 +13,7 @@ from django.test import Client
 
 from edge.caller import Caller, Scope
 from edge.doors import Doors
+from edge.key_table import NoKeys
 from tests.unit.partial_node import PartialNode
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ CHANGES = [
 ]
 
 
-class Keys:
+class Keys(NoKeys):
     """The key `read` reads, and so on."""
 
     def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:

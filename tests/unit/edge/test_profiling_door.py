@@ -11,6 +11,7 @@ import pytest
 from edge.audit import Audit
 from edge.caller import Caller, Scope
 from edge.doors import Doors
+from edge.key_table import NoKeys
 from edge.profiling_door import profiling_guard
 from tests.unit.partial_node import FakeTrail
 
@@ -18,7 +19,7 @@ LOCAL, FAR = "127.0.0.1", "203.0.113.9"
 HOST = ("Host", "127.0.0.1:8081")
 
 
-class Keys:
+class Keys(NoKeys):
     """Knows the keys `operate` and `read`."""
 
     def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:

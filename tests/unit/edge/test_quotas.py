@@ -12,6 +12,7 @@ import pytest
 
 from edge.call import Route
 from edge.caller import Caller, Scope
+from edge.key_table import NoKeys
 from edge.lane import Lane
 from edge.quotas import PAUSE_NS, SHARE_NS, Quotas
 from runtime.config.schema import QuotasSettings
@@ -191,7 +192,7 @@ def test_calls_with_a_key_are_the_keys_wherever_they_come_from() -> None:
     async def run() -> None:
         server = Limited()
         key = Caller("key gateway", frozenset({Scope.READ}))
-        server.dispatcher.doors.keys = type("Keys", (), {"find": lambda self, headers: key})()
+        server.dispatcher.doors.keys = type("Keys", (NoKeys,), {"find": lambda self, headers: key})()
         request = get(b"c", b"X-API-Key: k")
         lines = []
         for address in (ATTACKER, HONEST):

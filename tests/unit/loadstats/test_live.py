@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from edge.caller import Caller, Scope
 from edge.doors import Doors
+from edge.key_table import NoKeys
 from edge.page_sites import PageSites
 from loadstats.ledger import Ledger
 from loadstats.live import feed as feeds
@@ -317,7 +318,7 @@ def test_one_client_too_many_is_told_to_try_later() -> None:
     run(test)
 
 
-class FixedKeys:
+class FixedKeys(NoKeys):
     """Keys by their text."""
 
     def __init__(self, keys: dict[bytes, Caller]) -> None:
@@ -446,7 +447,7 @@ def test_a_refusal_is_the_contracts_error(field: tuple[bytes, bytes], status: in
 )
 @pytest.mark.django_db
 def test_a_socket_needs_what_reading_needs(headers: list[tuple[bytes, bytes]], required: bool, status: int) -> None:
-    class Keys:
+    class Keys(NoKeys):
         def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
             scope = headers.get(b"x-api-key", b"").decode()
             return Caller("key", frozenset({Scope(scope)})) if scope in list(Scope) else None
