@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from os import write
 from pathlib import Path
 from typing import Final
 
@@ -190,4 +191,4 @@ def _write(file: int, data: bytes) -> None:
     """Write all of it. Raises OSError where there is no room for it."""
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(file, rest) :]
+        rest = rest[write(file, rest) :]

@@ -143,11 +143,13 @@ class SnapshotKeeper:
 
     async def _keep_snapshot(self) -> None:
         due = monotonic() + min(SNAPSHOT_SECONDS, RETRY_SECONDS)
-        while not self._hurried.is_set():
+        last = False
+        while not last:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._hurried.wait()
-            if self._able() and (monotonic() >= due or self._is_long() or self._hurried.is_set()):
+            last = self._hurried.is_set()
+            if self._able() and (monotonic() >= due or self._is_long() or last):
                 written = await self._attempt("snapshot", self._write_snapshot)
                 due = monotonic() + (SNAPSHOT_SECONDS if written else RETRY_SECONDS)
         self._done = True
