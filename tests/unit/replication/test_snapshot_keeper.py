@@ -90,8 +90,10 @@ def test_events_are_on_the_disk_soon_and_a_stop_leaves_a_whole_snapshot(tmp_path
 
     async def main() -> None:
         keeper.start()
+        await until(lambda: files.tail_bytes)
+        before = files.tail_bytes
         life.add("a")
-        await until(lambda: files.tail_bytes > 200)
+        await until(lambda: files.tail_bytes > before)
         life.add("b")
         keeper.flush()
         await until(keeper.flushed)
