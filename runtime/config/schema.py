@@ -226,8 +226,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     address: str = field(default="", name="Address")
     # SQLite for people's accounts, the key that signs their sessions, and the snapshot.
     data_dir: str = field(default="var", name="DataDir")
-    # Load outlives the node's restart, in DataDir: about 130 bytes a request twice, and what is reported in a minute.
-    snapshot: bool = field(default=False, name="Snapshot")
+    # Load outlives the node's restart, in DataDir: about 100 bytes a request twice, and what is reported in a minute.
+    snapshot: bool = field(default=True, name="Snapshot")
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

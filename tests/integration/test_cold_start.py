@@ -65,7 +65,8 @@ def test_a_node_that_is_alone_says_that_it_began_with_nothing(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_nodes_are_cold_until_all_that_was_before_has_expired_and_one_that_joins_them_is_not(tmp_path: Path) -> None:
-    with running_cluster(tmp_path, 2, environment={"METADATA_CENTER_LOAD_REQ_EXPIRE": "25s"}) as cluster:
+    environment = {"METADATA_CENTER_LOAD_REQ_EXPIRE": "25s", "METADATA_CENTER_NODE_SNAPSHOT": "false"}
+    with running_cluster(tmp_path, 2, environment=environment) as cluster:
         wait(cluster.connected, "they are connected")
         assert all_cold(cluster), "both began with nothing, and joined each other"
         wait(lambda: none_cold(cluster), "what was before has expired")
