@@ -220,6 +220,12 @@ class Replica:
             if origin != self.origin and self._vector.get(origin, -1) < seen <= LATEST_SEQ:
                 self._advance(origin, seen)
 
+    def forget(self) -> None:
+        """Claim to have seen nothing: what was merged so far is not to be believed."""
+        self._vector.clear()
+        self._heard.clear()
+        self.gaps.clear()
+
     def trust(self) -> None:
         """Take all that is here as it is: a peer that lacks nothing has filled this node."""
         for entity in self.entities:

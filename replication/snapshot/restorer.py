@@ -25,7 +25,7 @@ logger = logging.getLogger("replication.snapshot")
 class Restorer:
     """Restores a node from its files.
 
-    `most_seconds`: the longest pause after which they matter. `forget` empties what was merged by half.
+    `most_seconds`: the longest pause after which they matter. `forget` empties the ledger.
     """
 
     def __init__(
@@ -42,9 +42,14 @@ class Restorer:
         began = monotonic()
         try:
             restored = self._restore()
-        except (UnusableSnapshot, FutureFormat, OSError) as error:
+        except Exception as error:  # whatever is wrong with the files must not keep the node from starting
+            self._forget()
+            self._replica.forget()
             aside = self._files.set_aside()
-            logger.warning("not restored, the node begins with nothing: %s; set aside in %s", error, aside)
+            fault = None if isinstance(error, (UnusableSnapshot, FutureFormat, OSError)) else error
+            logger.warning(
+                "not restored, the node begins with nothing: %s; set aside in %s", error, aside, exc_info=fault
+            )
             return None
         if restored is not None:
             logger.info(
@@ -66,11 +71,7 @@ class Restorer:
                 raise UnusableSnapshot("the snapshot before the tails is missing")
             restoring = Restoring(snapshot, tails, at=Moment.now(), now=monotonic(), most_seconds=self._most_seconds)
             restoring.survey()
-            try:
-                restored = restoring.merge(self._replica, time_ns())
-            except UnusableSnapshot:
-                self._forget()
-                raise
+            restored = restoring.merge(self._replica, time_ns())
             for tail in tails:
                 if tail.torn_at is not None:
                     logger.info("a tail is torn at byte %d, as after a kill: it counts up to there", tail.torn_at)

@@ -40,17 +40,17 @@ class Tail:
         self.holes = 0
         self._taken = 0  # the last event of the write under way
         self._hole = 0  # events that it passes over
-        self._began = self._begins = now()
+        self._began = self._before = now()
         self._lived_at = self._began
 
     def head(self, at: Moment) -> bytes:
-        """Return the first frame of a tail in a file of its own. `begun` says that it is there."""
-        self._begins = self._now()
+        """Begin a tail, in a file of its own. Returns its first frame."""
+        self._before, self._began = self._began, self._now()
         return framed(written(TailHead(FORMAT, at)))
 
-    def begun(self) -> None:
-        """Note that events go to the new file from now on."""
-        self._began = self._begins
+    def not_begun(self) -> None:
+        """Note that there is no new file: events go where they went before."""
+        self._began = self._before
 
     def take(self, most: int = MOST_PUSHES) -> bytes:
         """Return what is to be written now, `most` pushes at the most; empty if that is nothing.

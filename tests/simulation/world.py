@@ -132,9 +132,7 @@ class SimNode:
 
     def rotate(self) -> int:
         assert self.disk is not None
-        number = self.disk.begin_tail(self.tail.head(self.disk.moment()))
-        self.tail.begun()
-        return number
+        return self.disk.begin_tail(self.tail.head(self.disk.moment()))
 
     def append(self) -> None:
         """Ten times a second. A disk that is full takes nothing for a while."""

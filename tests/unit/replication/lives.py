@@ -123,7 +123,6 @@ class Life:
     def begin_tail(self) -> BytesIO:
         self.tail_file = BytesIO(self.tail.head(self.machine.moment()))
         self.tail_file.seek(0, 2)
-        self.tail.begun()
         return self.tail_file
 
     def write(self, *, clean: bool = False) -> bytes:

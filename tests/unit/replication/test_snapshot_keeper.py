@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from replication.replica import Replica
 from replication.snapshot import keeper as module
 from replication.snapshot.files import SnapshotFiles
 from replication.snapshot.keeper import SnapshotKeeper
@@ -350,3 +351,31 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     state, detail = own.state()
     assert state is PartState.DEGRADED
     assert "nothing can be kept" in detail
+
+
+def test_a_fault_while_it_is_restored_keeps_no_node_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = Life(RealTime(), "n@1")
+    files, keeper = kept(tmp_path, life)
+
+    async def main() -> None:
+        keeper.start()
+        life.add("a")
+        keeper.flush()
+        await until(keeper.flushed)
+        life.add("b")
+        await keeper.stop()
+        await until(lambda: closed(files))
+
+    asyncio.run(main())
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("why")
+
+    monkeypatch.setattr(Replica, "take", broken)  # what the tail needs, when the snapshot is merged already
+    new, own = restored(tmp_path)
+    assert own.restored is None
+    assert new.live() == set()
+    assert new.replica.vector() == {"n@2": 0}
+    assert "ZeroDivisionError" in caplog.text
