@@ -135,7 +135,8 @@ class Life:
         return self.tail_file.getvalue()
 
     def capture(self) -> bytes:
-        """A snapshot, with a tail that begins at it."""
+        """A snapshot, with a tail that begins at it: what was reported before is in no tail."""
+        self.write()
         self.begin_tail()
         return b"".join(Capture(self.replica, 1, self.machine.moment(), self.now, alone=self.alone).frames())
 
