@@ -125,6 +125,7 @@ class Replication(AppPart):
                 alone=self._alone,
                 most_seconds=config.load.request_expire_seconds,
                 forget=ledger.clear,
+                handed_on=self.links.handed_on,
             )
         if self._alone:
             self._replica.joined = True

@@ -97,9 +97,11 @@ class TailEnd(Struct, frozen=True, array_like=True, tag=5):
     """The end of a life that has written all that it took.
 
     `later_ms`: how long after the head.
+    `handed_on`: all peers had acknowledged it.
     """
 
     later_ms: int
+    handed_on: bool
 
 
 Content = SnapshotHead | SnapshotSlice | SnapshotEnd | TailHead | TailPush | TailEnd

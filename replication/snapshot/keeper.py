@@ -44,7 +44,7 @@ LAST_WRITE_SECONDS = 2.0
 class SnapshotKeeper:
     """Keeps a node's snapshot and tail.
 
-    `alone`: the node has no peers and can have none.
+    `alone`: the node has no peers and can have none. `handed_on` returns whether all peers have what the node took.
     `written_at`: when the last snapshot was written, in wall-clock seconds; None before the first of this life.
     `took_seconds`: how long that took, rests included.
     `busy_seconds`: how much of the loop's time that took.
@@ -59,16 +59,19 @@ class SnapshotKeeper:
         files: SnapshotFiles,
         *,
         alone: bool,
+        handed_on: Callable[[], bool] = lambda: False,
         wall: Callable[[], float] = time,
     ) -> None:
         self._replica = replica
         self._files = files
         self._alone = alone
+        self._handed_on = handed_on
         self._wall = wall
         self._tail = Tail(journal, monotonic)
         self._disk = DiskThread()
         self._turn = asyncio.Lock()  # of what is written to the tail
         self._hurried = asyncio.Event()
+        self._begun = False  # this life has a tail
         self._done = False
         self._tasks: list[asyncio.Task[None]] = []
         self._began = wall()
@@ -122,10 +125,12 @@ class SnapshotKeeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(LAST_WRITE_SECONDS):
+                if not self._begun:
+                    await self._rotate()
                 while self._tail.lag_events:
                     await self._write_tail()
                 if self._tail.holes == self._filled_holes:
-                    await self._disk.do(partial(self._files.append, self._tail.end()))
+                    await self._disk.do(partial(self._files.append, self._tail.end(handed_on=self._handed_on())))
         except OSError as error:
             logger.warning("the last events are not on the disk: %s", _reason(error))
         except TimeoutError:
@@ -134,10 +139,9 @@ class SnapshotKeeper:
         self._disk.end()
 
     async def _keep_tail(self) -> None:
-        begun = False
         while True:
-            begun = begun or await self._attempt("tail", self._rotate)
-            if not begun or not await self._attempt("tail", self._append):
+            self._begun = self._begun or await self._attempt("tail", self._rotate)
+            if not self._begun or not await self._attempt("tail", self._append):
                 await asyncio.sleep(LOOK_SECONDS)
             await asyncio.sleep(TAIL_SECONDS)
 

@@ -30,6 +30,7 @@ class OwnSnapshot:
     `collector`: reports to Prometheus.
 
     `folder`: the node's. `most_seconds`: for how long a snapshot matters. `forget` empties what was merged by half.
+    `handed_on` returns whether all peers have what the node took.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class OwnSnapshot:
         alone: bool,
         most_seconds: float,
         forget: Callable[[], None],
+        handed_on: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._journal = journal
         self._files = SnapshotFiles(folder)
-        self._keeper = SnapshotKeeper(replica, journal, self._files, alone=alone)
+        self._keeper = SnapshotKeeper(replica, journal, self._files, alone=alone, handed_on=handed_on)
         self._restorer = Restorer(replica, self._files, most_seconds=most_seconds, forget=forget)
         self._unusable = ""
         self.restored: Restored | None = None
@@ -55,6 +58,8 @@ class OwnSnapshot:
             if self._files.claim():
                 self.restored = self._restorer.restore()
                 self._files.measure()
+                if self.restored is not None and not self.restored.handed_on:
+                    self._journal.begin_behind_gap()
             else:
                 self._unusable = f"{self._files.path} is in use by another process"
         except OSError as error:

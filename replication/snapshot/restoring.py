@@ -49,6 +49,7 @@ class Restored(Struct, frozen=True):
     `ended_ns`: when it ended as far as its files show, in wall-clock ns of that time.
     `pause_seconds`: how long ago that was.
     `clean`: it stopped and had written all that it took.
+    `handed_on`: all of its peers had that too. If not, what it had not pushed is news to them.
     `items`: copies in the snapshot.
     `events`: events in the tails.
     `dots`: records without a dot that got one.
@@ -58,6 +59,7 @@ class Restored(Struct, frozen=True):
     ended_ns: int
     pause_seconds: float
     clean: bool
+    handed_on: bool
     items: int
     events: int
     dots: int
@@ -89,7 +91,7 @@ class Restoring:
         self._origin = ""
         self._items = 0
         self._events = 0
-        self._clean = False
+        self._clean = self._handed_on = False
         self._lived = at  # the file's moment that the last sign of life is counted from
         self._lived_ms = 0
         self._doubted: dict[str, int] = {}
@@ -103,10 +105,12 @@ class Restoring:
         for tail in self._tails:
             for content in _contents(tail):
                 if isinstance(content, TailHead):
-                    self._lived, self._lived_ms, self._clean, found = content.at, 0, False, True
+                    self._lived, self._lived_ms, found = content.at, 0, True
+                    self._clean = self._handed_on = False
                 elif isinstance(content, TailPush | TailEnd):
                     self._lived_ms = content.later_ms
                     self._clean = isinstance(content, TailEnd)
+                    self._handed_on = isinstance(content, TailEnd) and content.handed_on
         if not found:
             raise UnusableSnapshot("nothing in it can be read")
         if self.pause_seconds > self._most_seconds:
@@ -138,7 +142,14 @@ class Restoring:
                 replica.recall({dots: count})
         ended_ns = self._lived.wall_ns + self._lived_ms * 1_000_000
         return Restored(
-            self._origin or origin, ended_ns, life.pause_seconds, life.clean, self._items, self._events, numbered
+            self._origin or origin,
+            ended_ns,
+            life.pause_seconds,
+            life.clean,
+            self._handed_on,
+            self._items,
+            self._events,
+            numbered,
         )
 
     def _survey_snapshot(self, snapshot: Iterable[bytes]) -> None:

@@ -71,9 +71,9 @@ class Tail:
         self.holes += self._hole
         self._lived_at = self._now()
 
-    def end(self) -> bytes:
-        """Return the last frame of a life that has written everything."""
-        return framed(written(TailEnd(self._later_ms())))
+    def end(self, *, handed_on: bool = False) -> bytes:
+        """Return the last frame of a life that has written everything. `handed_on`: all peers have it too."""
+        return framed(written(TailEnd(self._later_ms(), handed_on)))
 
     @property
     def lag_events(self) -> int:
@@ -83,6 +83,9 @@ class Tail:
     def _push(self) -> Push | None:
         journal = self._journal
         first = self._taken + 1
+        if first <= journal.blank:
+            self._taken = journal.blank
+            return Push(VERSION, journal.origin.name, first, 1, 0, [NOTHING] * (journal.blank + 1 - first))
         if first < journal.oldest:
             self._hole += journal.oldest - first
             first = journal.oldest

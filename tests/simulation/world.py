@@ -98,6 +98,8 @@ class SimNode:
         self.pulling = False
         self.disk = disk
         self.restored = None if disk is None else disk.restore(self.replica, self.now(), self.wall_ns())
+        if self.restored is not None and not self.restored.handed_on:
+            self.journal.begin_behind_gap()
         self.tail = Tail(self.journal, self.now)
         self.capturing = False
 

@@ -379,3 +379,25 @@ def test_a_fault_while_it_is_restored_keeps_no_node_from_starting(
     assert new.live() == set()
     assert new.replica.vector() == {"n@2": 0}
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_life_that_had_not_handed_on_everything_is_followed_by_one_behind_a_gap(
+    tmp_path: Path, *, handed_on: bool
+) -> None:
+    life = Life(RealTime(), "n@1")
+    files = FailingFiles(tmp_path)
+    assert files.claim()
+    keeper = SnapshotKeeper(life.replica, life.journal, files, alone=False, handed_on=lambda: handed_on)
+
+    async def main() -> None:
+        keeper.start()
+        life.add("a")
+        await keeper.stop()
+        await until(lambda: closed(files))
+
+    asyncio.run(main())
+    new, own = restored(tmp_path)
+    assert own.restored is not None
+    assert own.restored.handed_on == handed_on
+    assert new.journal.oldest == (1 if handed_on else 2)

@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 
 from loadstats.ledger import Added
+from replication.sender import Sender
 from replication.snapshot.contents import FORMAT, FutureFormat, SnapshotEnd, SnapshotHead, SnapshotSlice, read, written
 from replication.snapshot.frames import FrameReader, framed
 from replication.snapshot.moment import Moment
@@ -88,6 +89,25 @@ def test_the_new_life_is_another_origin_that_knows_the_old_ones_watermark(machin
     assert new.replica.vector() == {OLD: latest, NEW: 0}
     assert not new.replica.gaps
     assert new.replica.taken_events == 0
+
+
+def test_a_life_that_begins_behind_a_gap_is_restored_with_its_watermark(machine: Machine) -> None:
+    """Its first number is nobody's event: peers must see a gap, and its own next life none."""
+    life = Life(machine)
+    life.journal.begin_behind_gap()
+    life.add("a")
+    assert (life.journal.oldest, life.journal.latest) == (2, 2)
+    push = Sender(life.journal, lambda: 0.0).poll(life.now())
+    assert push is not None
+    peer = Life(machine, NEXT)
+    assert peer.replica.take(push, peer.now(), machine.wall_ns()).watermark == 0
+    assert peer.replica.gaps == {"10.0.0.1:8080"}
+    new = Life(machine, NEW)
+    restore(new, None, life.write())
+    assert life.tail.holes == 0
+    assert new.replica.vector() == {OLD: 2, NEW: 0}
+    assert not new.replica.gaps
+    assert new.live() == {"a"}
 
 
 def test_the_watermark_stays_before_what_was_not_written(machine: Machine) -> None:
