@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
-from time import time_ns
+from time import monotonic, time_ns
 
 from prometheus_client.registry import Collector
 
@@ -145,7 +145,7 @@ class Replication(AppPart):
         return [PeriodicTask("sweep", "replication.sweep", self._config.replication.reconcile_interval_seconds)]
 
     def loop_parts(self) -> Iterable[LoopPart]:
-        numbering = Numbering(self._number, lambda: self._replica.trim(()), self._number_no_more)
+        numbering = Numbering(self._number, self._tend, self._number_no_more)
         kept = [] if self._snapshot is None else [self._snapshot]
         return [numbering if self._alone else self.links, *kept]
 
@@ -173,6 +173,11 @@ class Replication(AppPart):
     def stop(self) -> None:
         """Keep no journal any longer. The links stop with the event loop."""
         self._number_no_more()
+
+    def _tend(self) -> None:
+        """Do what a sweep does in a node with peers."""
+        self._replica.trim(())
+        self._replica.hold((), monotonic())
 
     def _number(self) -> None:
         self._ledger.journal = self._journal

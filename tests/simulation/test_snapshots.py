@@ -18,6 +18,12 @@ from tests.simulation.test_convergence import check, seeds, settle, weather
 from tests.simulation.world import World
 
 
+# Seeds that failed once: what was not pushed before a crash met peers that had forgotten an end.
+RETRYING_REGRESSIONS = [1002, 1008, 1026]
+CACHING_REGRESSIONS = [1008]
+POWER_CUT_REGRESSIONS = [1000]
+
+
 def came_back(world: World) -> int:
     """How often a node went on from what it had left."""
     return sum(disk.restorations for disk in world.disks.values())
@@ -138,7 +144,7 @@ def test_nodes_that_come_back_converge(chunk: int, *, lossless: bool) -> None:
     assert sum(crashing_history(seed, lossless=lossless) for seed in range(chunk * 2, chunk * 2 + 2))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [*range(3), *RETRYING_REGRESSIONS])
 def test_nodes_that_come_back_agree_on_attempts(seed: int) -> None:
     assert retrying_history(seed)
 
@@ -148,7 +154,7 @@ def test_nodes_that_come_back_agree_on_which_life_of_a_gateway_stands(seed: int)
     assert restarting_history(seed)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(4), *CACHING_REGRESSIONS])
 def test_nodes_that_come_back_agree_on_caches(seed: int) -> None:
     assert caching_history(seed)
 
@@ -158,7 +164,7 @@ def test_a_node_that_is_alone_survives_its_restarts(seed: int) -> None:
     lonely_history(seed)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [*range(3), *POWER_CUT_REGRESSIONS])
 def test_nodes_that_all_lose_their_memory_at_once_lose_nothing(seed: int) -> None:
     power_cut_history(seed)
 
