@@ -17,7 +17,6 @@ from tests.simulation.restarts import RestartingGateways
 from tests.simulation.test_convergence import check, seeds, settle, weather
 from tests.simulation.world import World
 
-
 # Seeds that failed once: what was not pushed before a crash met peers that had forgotten an end.
 RETRYING_REGRESSIONS = [1002, 1008, 1026]
 CACHING_REGRESSIONS = [1008]
