@@ -28,6 +28,7 @@ class Journal:
     `origin`: whose events they are.
     `oldest`: the number of the first event still here; `latest + 1` if there is none.
     `latest`: the number of the last event.
+    `blank`: up to which number there never was an event; 0 as a rule.
     `on_append`: called after each event, with the ledger's lock held, so it must be quick.
     """
 
@@ -35,6 +36,7 @@ class Journal:
         self.origin = origin
         self.latest = 0
         self.oldest = 1
+        self.blank = 0
         self.on_append: Callable[[], None] = lambda: None
         self._capacity = capacity
         self._spare = spare
@@ -45,6 +47,13 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._events)
+
+    def begin_behind_gap(self) -> None:
+        """Give the first number to nothing, before there is any event: so peers see that they lack something of this
+        node, hold tombstones, and pull everything."""
+        assert not self.latest
+        self.blank = self.latest = 1
+        self.oldest = 2
 
     def append(self, event: Event, now: float, size: int = 0) -> int:
         """Append an event. `size` is its bytes if they are many, else 0. Returns its number."""
