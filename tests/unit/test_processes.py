@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.nodes import inherited_environment
 from tests.processes import ProcessIdentity, children, count_sockets, cpu_seconds, handles, send_signal
 
 READS = "import sys; print('up', flush=True); sys.stdin.read()"
@@ -20,10 +21,9 @@ READS = "import sys; print('up', flush=True); sys.stdin.read()"
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
-    """One that runs until its input ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", READS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as it:
+    """One that runs until its input ends. Coverage, which handles signals, does not watch it."""
+    command, environment = [sys.executable, "-c", READS], inherited_environment(covered=False)
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         assert it.stdout is not None
         assert it.stdout.readline() == "up\n"
         yield it
