@@ -120,8 +120,8 @@ class Socket(WebSocketsSansIOProtocol):
 
     def check_time(self, now: float) -> None:
         """Cut the connection off if its handshake takes too long. `now` is monotonic seconds."""
-        open_ = self.handshake_complete and self.initial_response is None
-        if not open_ and now - self._began > self.shared.read_timeout_seconds:
+        is_open = self.handshake_complete and self.initial_response is None  # else it is under way, or refused
+        if not is_open and now - self._began > self.shared.read_timeout_seconds:
             self.transport.abort()
 
     def shutdown(self) -> None:

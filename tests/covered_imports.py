@@ -53,7 +53,7 @@ class CoveredImports:
 def covered_imports(packages: frozenset[str]) -> Iterator[None]:
     """Trace nothing but the loading of these packages' modules. Does nothing where nothing is traced."""
     trace = sys.gettrace()
-    if trace is None:
+    if trace is None:  # coverage does not run
         yield
         return
     finder = CoveredImports(trace, packages)

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import machine
+
 # What the kernel says of a process that has ended: its folder is gone, or is empty behind an open file.
 ENDED = (ProcessLookupError, FileNotFoundError)
 
@@ -29,13 +31,14 @@ class ProcessIdentity(NamedTuple):
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
-        """Raises ProcessLookupError if there is none of this number."""
-        if (fields := _stat(pid)) is None:
+        """Identify the process that has this number now. Raises ProcessLookupError if there is none."""
+        fields = _stat(pid)
+        if fields is None:
             raise ProcessLookupError(pid)
         return cls(pid, int(fields[19]))
 
     def is_alive(self) -> bool:
-        """Whether it has not ended. One whose parent has not asked for its end yet has."""
+        """Whether it has not ended. It has ended even if its parent has not noticed yet (a zombie)."""
         fields = _stat(self.pid)
         return fields is not None and int(fields[19]) == self.started and fields[0] not in {"Z", "X"}
 
@@ -68,8 +71,9 @@ def count_sockets(pid: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """The CPU time that it has used. 0 if it has ended."""
-    fields = _stat(pid)
-    return 0.0 if fields is None else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    with suppress(*ENDED):
+        return machine.cpu_seconds(pid)
+    return 0.0
 
 
 def handles(pid: int, number: signal.Signals) -> bool:

@@ -52,7 +52,7 @@ def test_it_stops_cleanly_on_a_signal(tmp_path: Path, stop: signal.Signals) -> N
 
 
 def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(tmp_path: Path) -> None:
-    # It listens on until nobody asks for 0.3 s. A machine that is busy may not let this process ask in that time.
+    # A stopping node listens until no call has come for 0.3 s. Our call may come too late on a busy machine.
     assert any(says_that_it_stops(tmp_path / str(attempt)) for attempt in range(10))
 
 

@@ -181,6 +181,7 @@ def interrupted(folder: Path, cpu_seconds: float, *words: str) -> tuple[int, str
     file = configuration(folder)
     # Coverage would start before our first line, and Ctrl-C in it is a traceback.
     process = manage("-c", file, *words)
+    # Wait until it has used that much, or has ended.
     while process.poll() is None and cpu_seconds_of(process.pid) < cpu_seconds:
         sleep(0.002)  # between two looks, not in place of one
     # Until our first line has run, Ctrl-C in Python is a traceback. On a slow machine that may take longer.

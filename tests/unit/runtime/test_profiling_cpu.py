@@ -233,10 +233,13 @@ def test_it_sees_what_a_real_thread_does() -> None:
         began, used = time.monotonic(), thread_cpu_ns(thread.native_id or 0) or 0
 
         def go_on(seconds: float) -> bool:
-            """Until the thread has had 0.1 s of the machine, which a busy one may let it wait for."""
+            """Go on until the thread has used 0.1 s of CPU, for a minute at most; for 0.2 s where CPU is not known."""
             done.wait(seconds)
             now = thread_cpu_ns(thread.native_id or 0)
-            return time.monotonic() - began < (0.2 if now is None else 60 if now - used < 100 * MS else 0)
+            took = time.monotonic() - began
+            if now is None:
+                return took < 0.2
+            return now - used < 100 * MS and took < 60
 
         read = Read(CpuSampler(program="node").profile(60, 200, go_on))
     finally:
