@@ -189,7 +189,8 @@ class Replica:
             if size >= entity.answer_size:
                 break
         whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
-        return State(VERSION, buckets, entity.copies_for_peer(entity.before(now), features), whole)
+        before = entity.copies_for_peer(entity.before(now), features)
+        return State(VERSION, buckets, before, whole, origin=self.origin)
 
     def entity(self, name: str) -> Entity:
         """Return the entity of this name."""

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of the journal is still to be appended to the tail, as frames. Pure; owned by the event loop.
 
-The tail is one more reader of the journal. What could not be written stays there and is tried again. Where the journal
-has dropped events by then, the tail has a hole: a reader applies what is behind it, and its watermark stays before it.
+The tail is one more reader of the journal, which waits for it as for a peer. What could not be written stays there and
+is tried again. Where the journal had no more room for it, the tail has a hole: a reader applies what is behind it, and
+its watermark stays before it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Tail:
     def head(self, at: Moment) -> bytes:
         """Begin a tail, in a file of its own. Returns its first frame."""
         self._before, self._began = self._began, self._now()
+        self._journal.written = self.position  # from now on it waits for what is written
         return framed(written(TailHead(FORMAT, at)))
 
     def not_begun(self) -> None:
@@ -67,7 +69,7 @@ class Tail:
 
     def written(self) -> None:
         """Note that what `take` returned is in the file."""
-        self.position = self._taken
+        self.position = self._journal.written = self._taken
         self.holes += self._hole
         self._lived_at = self._now()
 

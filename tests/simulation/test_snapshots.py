@@ -18,9 +18,11 @@ from tests.simulation.test_convergence import check, seeds, settle, weather
 from tests.simulation.world import World
 
 # Seeds that failed once: what was not pushed before a crash met peers that had forgotten an end.
+# 1066: a pull went on with the next life of its peer. 1038: the journal dropped what the tail had not written yet.
+CRASHING_REGRESSIONS = [1066]
 RETRYING_REGRESSIONS = [1002, 1008, 1026]
 CACHING_REGRESSIONS = [1008]
-POWER_CUT_REGRESSIONS = [1000]
+POWER_CUT_REGRESSIONS = [1000, 1038]
 
 
 def came_back(world: World) -> int:
@@ -141,6 +143,11 @@ def power_cut_history(seed: int) -> None:
 @pytest.mark.parametrize("chunk", range(4))
 def test_nodes_that_come_back_converge(chunk: int, *, lossless: bool) -> None:
     assert sum(crashing_history(seed, lossless=lossless) for seed in range(chunk * 2, chunk * 2 + 2))
+
+
+@pytest.mark.parametrize("seed", CRASHING_REGRESSIONS)
+def test_nodes_that_come_back_lose_nothing_that_they_wrote(seed: int) -> None:
+    assert crashing_history(seed, lossless=True)
 
 
 @pytest.mark.parametrize("seed", [*range(3), *RETRYING_REGRESSIONS])

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from loadstats.ledger import Ledger, Origin, Phase
@@ -298,9 +299,13 @@ class SimNode:
             entity = pull.entity
 
             def took(state: State) -> None:
-                for _ in pull.take(recoded_state(entity, state), self.now(), self.wall_ns()):
-                    pass
-                go_on()
+                try:
+                    for _ in pull.take(recoded_state(entity, state), self.now(), self.wall_ns()):
+                        pass
+                except InvalidInput:  # of another life
+                    fail()
+                else:
+                    go_on()
 
             self.world.ask(
                 self, peer, lambda node: node.replica.state(entity.name, recoded(want), node.now()), took, fail

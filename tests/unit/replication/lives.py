@@ -17,7 +17,7 @@ from loadstats.ledger import Ledger
 from replication.entities import Entities
 from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
-from replication.journal import Journal
+from replication.journal import CAPACITY, Journal
 from replication.replica import Replica
 from replication.snapshot.capture import Capture
 from replication.snapshot.frames import FrameReader
@@ -56,12 +56,14 @@ class Machine:
 class Life:
     """One life of the node."""
 
-    def __init__(self, machine: Machine, origin: str = "10.0.0.1:8080@1", *, alone: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, origin: str = "10.0.0.1:8080@1", *, alone: bool = True, capacity: int = CAPACITY
+    ) -> None:
         self.machine = machine
         self.alone = alone
         self.now = machine.monotonic
         self.ledger = Ledger(request_seconds=REQUEST_SECONDS, stub_seconds=REQUEST_SECONDS, orphan_seconds=30)
-        self.journal = Journal(self.ledger.replica.origin(origin))
+        self.journal = Journal(self.ledger.replica.origin(origin), capacity=capacity)
         self.ledger.journal = self.journal
         self.index = CacheIndex()
         self.cache_calls = CacheHandlers(self.index, now=self.now, wall_ns=machine.wall_ns)

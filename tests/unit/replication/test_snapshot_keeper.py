@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_once_and_survived(
 def test_a_hole_in_the_tail_is_filled_by_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(module, "REST", 0)
-    life = Life(RealTime(), "n@1")
+    life = Life(RealTime(), "n@1", capacity=20_000)
     files, keeper = kept(tmp_path, life)
 
     async def main() -> None:

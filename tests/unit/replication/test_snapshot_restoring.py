@@ -121,11 +121,28 @@ def test_the_watermark_stays_before_what_was_not_written(machine: Machine) -> No
     assert new.live() == {"a"}
 
 
-def test_a_tail_with_a_hole_counts_and_claims_nothing(machine: Machine) -> None:
+def test_the_journal_keeps_for_the_tail_what_peers_have(machine: Machine) -> None:
+    """Peers may lose their memory together with this node."""
     life = Life(machine)
+    for number in range(20_000):
+        life.add(f"r{number}")
+        life.done(f"r{number}")
+    life.replica.trim([life.journal.latest] * 2)
+    tail = life.write()
+    assert life.tail.holes == 0
+    new = Life(machine, NEW)
+    restore(new, None, tail)
+    assert new.replica.vector()[OLD] == 40_000
+    assert not new.live()
+    life.replica.trim([life.journal.latest] * 2)
+    assert len(life.journal) < 20_000  # the spare is left
+
+
+def test_a_tail_with_a_hole_counts_and_claims_nothing(machine: Machine) -> None:
+    life = Life(machine, capacity=20_000)
     for number in range(30_000):
         life.add(f"r{number}")
-    life.replica.trim(())  # the journal keeps its spare
+    life.replica.trim(())  # the journal has no more room
     assert life.journal.oldest > 1
     tail = life.write()
     assert life.tail.holes == life.journal.oldest - 1
