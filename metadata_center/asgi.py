@@ -19,6 +19,7 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 Django must be set up first
+from msgspec.structs import replace  # noqa: E402
 
 from metadata_center.accounts.migration import bring_up_to_date  # noqa: E402
 from metadata_center.configuration import log_notes  # noqa: E402
@@ -36,7 +37,9 @@ try:
 except ConfigError as error:
     sys.exit(f"metadata-center: {error}")
 
-node = Node(settings.CONFIG, configure(settings.CONFIG.log))
+# What keeps a snapshot runs on the loop of our own server.
+config = replace(settings.CONFIG, node=replace(settings.CONFIG.node, snapshot=False))
+node = Node(config, configure(config.log))
 log_notes(settings.LOADED)
 node.start()
 running.callback(node.stop)

@@ -39,6 +39,7 @@ class AntiEntropy:
     `work`: the join or pull under way, or the last one; None before the first.
     `suspects`: for each peer by name, the buckets that differed at the last pull from it, by entity.
     `asked`: names of peers that everything is to be pulled from, because a person said so.
+    `restored`: this node began with what a former life of it left, so that it lacks nothing once it has joined.
 
     `cold` is noted as filled once everything was pulled from a peer that lacks nothing.
     """
@@ -61,6 +62,7 @@ class AntiEntropy:
         self.work: asyncio.Task[None] | None = None
         self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
         self.asked: set[str] = set()
+        self.restored = False
 
     def start(self) -> None:
         """Begin to join the peers."""
@@ -123,6 +125,8 @@ class AntiEntropy:
         except Exception:
             logger.exception("joining failed")
             why = "as it is"
+        if self.restored and (self._replica.joined or not self.links()):
+            self._cold.filled("what this node left when it last stopped")
         self._replica.joined = True
         logger.info("ready %s", why)
         if source is not None:
@@ -191,6 +195,7 @@ class AntiEntropy:
             pull.close()
         if fills:
             self._cold.filled(link.name)
+            self._replica.trust()
         link.pulled()
         if pull.compares:
             self.suspects[link.name] = pull.differing

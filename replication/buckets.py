@@ -3,8 +3,8 @@
 """How whole buckets of an entity are asked for and answered: one Want and one State for all entities.
 
 Immutable and pure; used on the event loop. A `Layout` knows how the two travel. Most entities use the plain layout of a
-State, `[version, buckets]`. An entity with something to merge before its buckets uses `[version, whole, before,
-buckets]`. `docs/protocol.md` describes both.
+State, `[version, buckets, origin]`. An entity with something to merge before its buckets uses `[version, whole, before,
+buckets, origin]`. `docs/protocol.md` describes both.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ BucketsT = TypeVar("BucketsT")
 BeforeT = TypeVar("BeforeT")
 
 MAX_BEFORE = 100_000
+StateOrigin = Annotated[str, Meta(max_length=128)]
 
 _encode = Encoder().encode
 
@@ -54,6 +55,7 @@ class State(Struct, frozen=True):
     `before`: what is to be merged before the buckets.
     `whole`: whether the sender holds all that its watermarks cover, but for what it has evicted.
     `features`: what the sender understands, by its Summary. It is not sent with a State.
+    `origin`: the sender's own; empty from nodes of the first release, and in files.
     """
 
     version: int
@@ -61,6 +63,7 @@ class State(Struct, frozen=True):
     before: Sequence[Any] = ()
     whole: bool = True
     features: frozenset[str] = FEATURES
+    origin: str = ""
 
 
 class _WantOnWire(Struct, Generic[BucketsT], frozen=True, array_like=True):
@@ -72,6 +75,7 @@ class _WantOnWire(Struct, Generic[BucketsT], frozen=True, array_like=True):
 class _PlainState(Struct, Generic[BucketsT], frozen=True, array_like=True):
     version: int
     buckets: BucketsT
+    origin: StateOrigin = ""
 
 
 class _StateWithBefore(Struct, Generic[BeforeT, BucketsT], frozen=True, array_like=True):
@@ -79,6 +83,7 @@ class _StateWithBefore(Struct, Generic[BeforeT, BucketsT], frozen=True, array_li
     whole: bool
     before: BeforeT
     buckets: BucketsT
+    origin: StateOrigin = ""
 
 
 class Layout:
@@ -111,11 +116,12 @@ class Layout:
         """Decode a State. Raises msgspec's DecodeError or ValidationError."""
         message = self._read_state(body)
         if self._plain:
-            return State(message.version, message.buckets)
-        return State(message.version, message.buckets, message.before, message.whole)
+            return State(message.version, message.buckets, origin=message.origin)
+        return State(message.version, message.buckets, message.before, message.whole, origin=message.origin)
 
     def write_state(self, state: State) -> bytes:
         """Encode a State."""
+        end = (state.origin,) if state.origin else ()
         if self._plain:
-            return _encode((state.version, state.buckets))
-        return _encode((state.version, state.whole, state.before, state.buckets))
+            return _encode((state.version, state.buckets, *end))
+        return _encode((state.version, state.whole, state.before, state.buckets, *end))

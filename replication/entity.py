@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
 from replication.buckets import Layout, State
+from replication.former_life import FormerLife
 
 
 class EventBatch(NamedTuple):
@@ -123,6 +124,20 @@ class Entity(ABC):
     def differing(self, summary: Any) -> set[int]:
         """Return the buckets whose digests in a peer's Summary are not ours."""
         return set()
+
+    # What outlives this node
+
+    def doubted(self, bucket: int, now: float) -> dict[str, int]:
+        """Return which items of a bucket may be over although they are here, and for how many seconds they stay."""
+        return {}
+
+    def resume(self, life: FormerLife, now: float) -> int:
+        """Go on from what a former life of this node left, once all of it is merged. Returns how many items got a dot
+        of the life's."""
+        return 0
+
+    def trust(self) -> None:  # noqa: B027 most doubt nothing
+        """Take all that is here as it is: a peer that lacks nothing has filled this node."""
 
     # How it is with this node
 

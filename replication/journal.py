@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The events that this node took from its own clients, numbered, kept until every peer has them or the room is needed.
+"""The events that this node took from its own clients, numbered. They are kept until every peer and the node's own tail
+has them, or the room is needed.
 
 Appended to under the ledger's lock, by whichever thread a client's call runs on; read and trimmed by the event loop.
 One journal serves all peers, so that a peer that is down costs no memory of its own.
@@ -28,6 +29,8 @@ class Journal:
     `origin`: whose events they are.
     `oldest`: the number of the first event still here; `latest + 1` if there is none.
     `latest`: the number of the last event.
+    `blank`: up to which number there never was an event; 0 as a rule.
+    `written`: up to which event this node's own tail has them; None: it keeps none.
     `on_append`: called after each event, with the ledger's lock held, so it must be quick.
     """
 
@@ -35,6 +38,8 @@ class Journal:
         self.origin = origin
         self.latest = 0
         self.oldest = 1
+        self.blank = 0
+        self.written: int | None = None
         self.on_append: Callable[[], None] = lambda: None
         self._capacity = capacity
         self._spare = spare
@@ -45,6 +50,13 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._events)
+
+    def begin_behind_gap(self) -> None:
+        """Give the first number to nothing, before there is any event: so peers see that they lack something of this
+        node, hold tombstones, and pull everything."""
+        assert not self.latest
+        self.blank = self.latest = 1
+        self.oldest = 2
 
     def append(self, event: Event, now: float, size: int = 0) -> int:
         """Append an event. `size` is its bytes if they are many, else 0. Returns its number."""
@@ -89,8 +101,14 @@ class Journal:
         return found[0] if found else None
 
     def trim(self, acknowledged: int) -> None:
-        """Drop what all peers have (`acknowledged`), but for the spare, and what is over the capacity."""
+        """Drop what all peers have (`acknowledged`) and the tail too, but for the spare, and what is over the capacity.
+
+        The tail is a reader like any peer: what is not written would be lost with this life, though every peer has it.
+        All of them may lose their memory at once.
+        """
         latest = self.latest  # once: an event that another thread appends meanwhile is not counted among those held
+        if self.written is not None:
+            acknowledged = min(acknowledged, self.written)
         held = latest + 1 - self.oldest
         keep = max(self._spare, latest - acknowledged)
         surplus = held - min(keep, self._capacity)

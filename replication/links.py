@@ -142,6 +142,13 @@ class Links:
         """Return whether every peer that can be reached has acknowledged all that the journal holds."""
         return all(link.flushed for link in self._links.values())
 
+    def handed_on(self) -> bool:
+        """Return whether there are peers, and each has acknowledged all that the journal holds."""
+        links = self.links()
+        return bool(links) and all(
+            link.sender.state is LinkState.CONNECTED and not link.sender.lag_events for link in links
+        )
+
     async def stop(self) -> None:
         """End all links. What was not acknowledged by then is in the log."""
         self._journal.on_append = lambda: None

@@ -3,14 +3,15 @@
 """Replication as a part of a node: the journal, the links to the peers, the calls between nodes.
 
 Built, started and stopped on the main thread; the links live on the event loop. A node without discovery is alone: it
-takes what peers send and keeps no journal.
+takes what peers send, numbers its own events and sends them to nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from random import Random
-from time import time_ns
+from time import monotonic, time_ns
 
 from prometheus_client.registry import Collector
 
@@ -34,7 +35,9 @@ from replication.handlers import ReplicaHandlers
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
+from replication.numbering import Numbering
 from replication.replica import Replica
+from replication.snapshot.part import OwnSnapshot
 from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
@@ -111,17 +114,30 @@ class Replication(AppPart):
         self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
         self._tls = tls
         discovery.subscribe(self._set_peers)
+        self._cold = cold
+        self._cache_calls, self._cache_events = caches.handlers, entities.caches
+        self._snapshot: OwnSnapshot | None = None
+        if config.node.snapshot:
+            self._snapshot = OwnSnapshot(
+                self._replica,
+                self._journal,
+                Path(config.node.data_dir).resolve(),
+                alone=self._alone,
+                most_seconds=config.load.request_expire_seconds,
+                forget=ledger.clear,
+                handed_on=self.links.handed_on,
+            )
         if self._alone:
             self._replica.joined = True
         else:
-            ledger.journal = self._journal
-            caches.handlers.journal = entities.caches
+            self._number()
 
     def routes(self) -> Iterable[Route]:
         return self.handlers.routes()
 
     def collectors(self) -> Iterable[Collector]:
-        return [ReplicationCollector(self._replica, self._journal, self.links.links, self._lag)]
+        kept = [] if self._snapshot is None else [self._snapshot.collector]
+        return [ReplicationCollector(self._replica, self._journal, self.links.links, self._lag), *kept]
 
     def periodic(self) -> Iterable[PeriodicTask]:
         if self._alone:
@@ -129,20 +145,45 @@ class Replication(AppPart):
         return [PeriodicTask("sweep", "replication.sweep", self._config.replication.reconcile_interval_seconds)]
 
     def loop_parts(self) -> Iterable[LoopPart]:
-        return [] if self._alone else [self.links]
+        numbering = Numbering(self._number, self._tend, self._number_no_more)
+        kept = [] if self._snapshot is None else [self._snapshot]
+        return [numbering if self._alone else self.links, *kept]
 
     def checks(self) -> Iterable[HealthCheck]:
-        return [] if self._alone else [HealthCheck("replication", True, self.links.state)]
+        links = [] if self._alone else [HealthCheck("replication", True, self.links.state)]
+        return [*links, *([] if self._snapshot is None else [HealthCheck("snapshot", False, self._snapshot.state)])]
+
+    def start(self) -> None:
+        """Restore what a former life of this node left."""
+        if self._snapshot is not None and self._snapshot.restore() is not None:
+            if self._alone:
+                self._cold.filled("what this node left when it last ended")
+            else:
+                self.links.anti_entropy.restored = True
 
     def flush(self) -> None:
         self.links.flush()
+        if self._snapshot is not None:
+            self._snapshot.flush()
 
     def flushed(self) -> bool:
-        """Return whether every peer that can be reached has what this node's clients reported."""
-        return self.links.flushed()
+        """Return whether every peer that can be reached, and the disk, has what this node's clients reported."""
+        return self.links.flushed() and (self._snapshot is None or self._snapshot.flushed())
 
     def stop(self) -> None:
         """Keep no journal any longer. The links stop with the event loop."""
+        self._number_no_more()
+
+    def _tend(self) -> None:
+        """Do what a sweep does in a node with peers."""
+        self._replica.trim(())
+        self._replica.hold((), monotonic())
+
+    def _number(self) -> None:
+        self._ledger.journal = self._journal
+        self._cache_calls.journal = self._cache_events
+
+    def _number_no_more(self) -> None:
         self._ledger.journal = None
 
     def _set_peers(self, hosts: Sequence[Host]) -> None:

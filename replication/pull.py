@@ -8,6 +8,9 @@ Owned by the event loop. Why a pull is made says which entities it takes:
 - A whole pull takes every bucket of the compared entities, tombstones and stubs too. It ends with the peer's watermarks
   adopted. That is how a node joins, and how it makes up for events that no peer can push any more.
 - A pull of an entity that is not compared takes every bucket of it, and was pending since a whole pull.
+
+All answers of a pull are of one life of the peer. What a Summary covers is in the buckets of the life that gave it. The
+next life may lack some of that: it would be taken for ended.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from edge.errors import InvalidInput
 from replication.buckets import State, Want
 from replication.entities import Summary
 from replication.entity import Entity
@@ -54,6 +58,7 @@ class Pull:
         self._summary: Summary | None = None
         self._wanted: list[tuple[Entity, list[int]]] = []
         self._pending = [replica.pending[entity.name] for entity in entities if not entity.compared]
+        self._life = ""  # the peer's origin, as its first answer said
         self._all_whole = True  # whether no answer said that the peer lacks something
         self._open = False
         self.differing: dict[str, frozenset[int]] = {}
@@ -97,6 +102,7 @@ class Pull:
         """Decide what is wanted. A pull that compares is given the peer's Summary, taken before anything else of it."""
         self._summary = summary
         if summary is not None:
+            self._life = summary.origin
             self._replica.meet(summary, now)
             self.differing = {entity.name: frozenset(entity.differing(summary)) for entity in self._entities}
         for entity in self._entities:
@@ -116,10 +122,11 @@ class Pull:
 
     def take(self, state: State, now: float, wall_ns: int) -> Iterator[int]:
         """Merge the answer to the last want, step by step. Yields how much each step changed. Raises InvalidInput for
-        an answer that brings none of the buckets wanted, or others.
+        an answer that brings none of the buckets wanted, or others, and for one of another life of the peer.
         """
         want = self.want()
         assert want is not None
+        self._check_life(state)
         rest = want.rest(state)
         self._all_whole = self._all_whole and state.whole
         vector: Mapping[str, int] = {}
@@ -133,6 +140,15 @@ class Pull:
             self._wanted[0] = self.entity, rest
         else:
             del self._wanted[0]
+
+    def _check_life(self, state: State) -> None:
+        """Raise InvalidInput if another life of the peer gave the answers before. A node of the first release does not
+        say whose its answer is."""
+        if not state.origin:
+            return
+        if self._life and state.origin != self._life:
+            raise InvalidInput("state: the peer has started anew since the pull began")
+        self._life = state.origin
 
     def done(self, others: Iterable[str]) -> None:
         """Conclude: all is in. The others are peers that may have what this one lacks."""

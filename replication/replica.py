@@ -189,7 +189,8 @@ class Replica:
             if size >= entity.answer_size:
                 break
         whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
-        return State(VERSION, buckets, entity.copies_for_peer(entity.before(now), features), whole)
+        before = entity.copies_for_peer(entity.before(now), features)
+        return State(VERSION, buckets, before, whole, origin=self.origin)
 
     def entity(self, name: str) -> Entity:
         """Return the entity of this name."""
@@ -208,13 +209,28 @@ class Replica:
     def adopt(self, summary: Summary, peer: str) -> None:
         """Raise our watermarks to a peer's, after all buckets of the compared entities were merged. The others are
         still to be pulled from it."""
-        for origin, seen in summary.vector.items():
-            if origin != self.origin and self._vector.get(origin, -1) < seen <= LATEST_SEQ:
-                self._advance(origin, seen)
+        self.recall(summary.vector)
         self.gaps.discard(node_of(summary.origin))
         for entity in self.pulled_later:
             if entity.kept:
                 self.pending[entity.name].add(peer)
+
+    def recall(self, vector: Mapping[str, int]) -> None:
+        """Raise our watermarks to what this node, or a peer, had seen. All that it held is merged."""
+        for origin, seen in vector.items():
+            if origin != self.origin and self._vector.get(origin, -1) < seen <= LATEST_SEQ:
+                self._advance(origin, seen)
+
+    def forget(self) -> None:
+        """Claim to have seen nothing: what was merged so far is not to be believed."""
+        self._vector.clear()
+        self._heard.clear()
+        self.gaps.clear()
+
+    def trust(self) -> None:
+        """Take all that is here as it is: a peer that lacks nothing has filled this node."""
+        for entity in self.entities:
+            entity.trust()
 
     # What time does
 

@@ -76,6 +76,17 @@ class DataFolder:
         with self._locked(f"{work}.lock", WAIT_SECONDS, busy, "is it stuck?"):
             yield
 
+    def try_lock(self) -> int | None:
+        """Keep other processes that ask out of this folder, until the file that is returned is closed.
+
+        Returns None if one is in it. Raises OSError if there can be no file.
+        """
+        file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        if _lock(file, 0.0):
+            return file
+        os.close(file)
+        return None
+
     def problem(self, text: str) -> ConfigError:
         """Return an error of this folder, for the command line."""
         return ConfigError(f"[Node] DataDir: {text}")

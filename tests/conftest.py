@@ -27,6 +27,8 @@ gc.set_threshold(100_000)
 # Before Django's settings are read: tests keep their files out of the checkout.
 _data_dir = tempfile.TemporaryDirectory(prefix="metadata-center-tests-")
 os.environ.setdefault("METADATA_CENTER_NODE_DATA_DIR", _data_dir.name)
+# Nodes within the tests' own process share that folder, and must not go on from what another test left.
+os.environ.setdefault("METADATA_CENTER_NODE_SNAPSHOT", "false")
 
 # A job that a script starts in the background ignores Ctrl-C, and so would every node that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

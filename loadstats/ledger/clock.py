@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+FIRST_TICK: Final = -(2**40)
+"""Before any other. Ticks of what was restored may be below 0, for a machine's monotonic clock begins when it does."""
+
 
 class TickClock:
     """Ticks from monotonic times that callers pass in.
@@ -12,7 +17,7 @@ class TickClock:
     """
 
     def __init__(self) -> None:
-        self.tick = 0
+        self.tick = FIRST_TICK
 
     def at(self, now: float) -> int:
         """Return the tick of `now`, in monotonic seconds. Records share the int, which saves 32 bytes each."""

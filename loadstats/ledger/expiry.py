@@ -21,12 +21,14 @@ from loadstats.ledger.records import Records
 class Expiry:
     """Ends and forgets what is due.
 
+    `doubting`: some records were restored, and their ends may be lost (`RecordExtras.doubted_until`).
     `holding`: a peer does not know all that ended here, so tombstones stay as long as a request may, while there is
     room.
     """
 
     def __init__(self, limits: LedgerLimits, counts: LedgerCounts, records: Records, due: DueRecords) -> None:
         self.holding = False
+        self.doubting = False
         self._limits = limits
         self._counts = counts
         self._records = records
@@ -58,6 +60,8 @@ class Expiry:
         if extras.superseded:  # that is no silence which we may only not hear: it is over
             return 0 if extras.orphaned else limits.orphan_ticks
         if owner.alive:
+            if extras.doubted_until is not None and self.doubting:
+                return max(0, min(extras.doubted_until - tick, limits.request_ticks))
             return limits.request_ticks
         if not extras.orphaned:  # of an owner known only by name; else it is about to be counted as orphaned
             return limits.orphan_ticks if owner.beat_ms else 0

@@ -45,11 +45,12 @@ from loadstats.ledger.match import Match
 from loadstats.ledger.merging import Merging
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL
-from loadstats.ledger.record import Record, attempt_of
+from loadstats.ledger.record import Record, attempt_of, confirm
 from loadstats.ledger.records import Records
 from loadstats.ledger.replica import LedgerReplica
 from loadstats.ledger.requests import RequestReader
 from loadstats.ledger.reservations import Reservations
+from loadstats.ledger.resuming import Resuming
 from loadstats.ledger.row import Row
 
 
@@ -64,6 +65,7 @@ class Ledger:
     `requests`: the ledger as people look into it.
     `reservations`: choosing an engine and adding a request to it in one step.
     `replica`: the ledger as peers use it.
+    `resuming`: how the ledger goes on after it was restored.
     `on_dropped`: called with cluster and name of an engine that a client drops, listed here or not. Returns whether
         anything else knew the engine.
     """
@@ -90,6 +92,7 @@ class Ledger:
         self.requests = RequestReader(lock, clock, records, owners)
         self.reservations = Reservations(lock, clock, counts, engines, owners, records, adding)
         self.replica = LedgerReplica(lock, clock, limits, records, owners, self._expiry, merging)
+        self.resuming = Resuming(lock, clock, limits, records, owners, self._expiry)
 
     @property
     def journal(self) -> EventSink | None:
@@ -139,6 +142,7 @@ class Ledger:
             record = self._buckets[crc % BUCKETS].get(request_id)
             if record is not None and _is_known(record, attempt):
                 self._counts.repeated += 1
+                confirm(record)
                 return False
             if match is not None:
                 match.check(self._engines.find(cluster, engine), engine)
@@ -174,6 +178,7 @@ class Ledger:
                     return False
             elif record.phase is not PREFILL or (attempt and attempt < attempt_of(record)):
                 self._counts.repeated += 1
+                confirm(record)
                 return False
             else:
                 self._records.decode(crc, record)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
 from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
+from loadstats.ledger.clock import FIRST_TICK
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.copy import LATEST_AGE_SECONDS, RequestCopy
 from loadstats.ledger.counts import LedgerCounts
@@ -61,7 +62,7 @@ class Merging:
         records: Records,
         due: DueRecords,
     ) -> None:
-        self.incomplete_until = 0
+        self.incomplete_until = FIRST_TICK
         self._limits = limits
         self._counts = counts
         self._engines = engines

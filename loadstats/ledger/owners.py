@@ -132,6 +132,14 @@ class Owners:
         self._lapses.place(owner, due_tick)
         return True
 
+    def excuse(self, ticks: int, tick: int) -> None:
+        """Let the heartbeats that held so many ticks ago hold for as much longer: nothing could be heard since then."""
+        for owner in self._owners.values():
+            if owner.alive and owner.due_tick + ticks > tick:
+                self._lapses.remove(owner)
+                owner.due_tick += ticks
+                self._lapses.place(owner, owner.due_tick)
+
     def hear(self, owner: Owner, incarnation: str, since_ms: int, tick: int) -> Incarnation:
         """Take that an incarnation of an owner was named, first seen at `since_ms`. It stands if it was seen last."""
         found = self._incarnations.hear(owner, incarnation, since_ms, tick)

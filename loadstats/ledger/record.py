@@ -120,6 +120,8 @@ class RecordExtras(Link, gc=False):
     `attempt`: which attempt of the request this is. What is over has extras only if this is not 1.
     `orphaned`: it is counted as one whose owner has lapsed or started anew.
     `incarnation`: the incarnation of the owner that its add named; None where it named none.
+    `doubted_until`: until when a living owner protects it, where its end may be lost with a former life of this node.
+        None once it was reported about again, and for what was never in doubt.
     """
 
     record: Record | None = None
@@ -130,6 +132,7 @@ class RecordExtras(Link, gc=False):
     orphaned: bool = False
     attempt: int = 1
     incarnation: Incarnation | None = None
+    doubted_until: int | None = None
 
     @property
     def superseded(self) -> bool:
@@ -170,6 +173,12 @@ def attempt_of(record: Record) -> int:
     """Return which attempt of its request a record is about."""
     extras = record.extras
     return 1 if extras is None else extras.attempt
+
+
+def confirm(record: Record) -> None:
+    """Note that a request was reported about: it is no longer in doubt."""
+    if record.extras is not None:
+        record.extras.doubted_until = None
 
 
 def fingerprint(record: Record, crc: int) -> int:

@@ -21,7 +21,7 @@ from loadstats.ledger.due_records import DueRecords
 from loadstats.ledger.limits import BUCKETS, LedgerFull, LedgerLimits
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import DECODE, DONE, PREFILL, Phase
-from loadstats.ledger.record import Origin, Record, RecordExtras, attempt_of, fingerprint
+from loadstats.ledger.record import Origin, Record, RecordExtras, attempt_of, confirm, fingerprint
 from loadstats.ledger.signals import count, hold_tokens, leave_prefill
 from loadstats.ledger.sizes import ORDINARY, request_size
 
@@ -151,6 +151,7 @@ class Records:
         if engine is None:
             record.phase = DECODE
             return
+        confirm(record)
         leave_prefill(engine, record)
         if record.origin is not None:
             before = fingerprint(record, crc)
@@ -257,6 +258,7 @@ class Records:
             self.restart(crc, record, attempt, tick, wall_ns)
         if record.phase is DONE:
             return False
+        confirm(record)
         extras = record.extras
         known = (0, 0) if extras is None else (extras.input_tokens, extras.output_tokens)
         if input_tokens <= known[0] and output_tokens <= known[1]:
@@ -272,11 +274,17 @@ class Records:
             engine.changed(wall_ns, tick)
         return True
 
+    def number(self, crc: int, record: Record, origin: Origin, seq: int) -> None:
+        """Give a live record without a dot one."""
+        record.origin, record.seq = origin, seq
+        self.digests[crc % BUCKETS] ^= fingerprint(record, crc)
+
     def renew(self, crc: int, record: Record, stamp_ms: int, due_tick: int, *, heard: bool = True) -> bool:
         """Take a refresh of a live record: it falls due no earlier than `due_tick`. Returns False if nothing changes.
 
         `heard` is as in `Owners.beat`.
         """
+        confirm(record)
         extras = record.extras
         if extras is None or stamp_ms > extras.refreshed_ms:
             before = fingerprint(record, crc)

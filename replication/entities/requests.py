@@ -31,6 +31,7 @@ from loadstats.ledger import (
 from replication.buckets import Layout, State
 from replication.entity import Entity, EventBatch
 from replication.features import ATTEMPTS, CAUSES, INCARNATIONS
+from replication.former_life import FormerLife
 
 RequestEvent = Added | FirstToken | Done | TokensCounted | RequestRefreshed | Beat | Dropped | FromIncarnation
 
@@ -85,6 +86,7 @@ class ReplicatedRequests(Entity):
 
     def __init__(self, ledger: Ledger, engine_name: Callable[[str], str]) -> None:
         self._replica = ledger.replica
+        self._resuming = ledger.resuming
         self._engine_name = engine_name
         self._hold_until = 0.0
 
@@ -151,6 +153,19 @@ class ReplicatedRequests(Entity):
         return {
             bucket for bucket, (mine, theirs) in enumerate(zip(ours, summary.digests, strict=True)) if mine != theirs
         }
+
+    def doubted(self, bucket: int, now: float) -> dict[str, int]:
+        return self._resuming.doubted(bucket, now)
+
+    def resume(self, life: FormerLife, now: float) -> int:
+        if not life.dots:
+            self.hold(True, now)  # as the former life did, perhaps: peers may not know all that ended here
+        self._resuming.excuse(life.pause_seconds, now)
+        self._resuming.doubt(life.doubted, now, everything=not life.clean)
+        return self._resuming.number(self._replica.origin(life.dots)) if life.dots else 0
+
+    def trust(self) -> None:
+        self._resuming.trust()
 
     @property
     def complete(self) -> bool:

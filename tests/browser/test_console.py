@@ -27,10 +27,14 @@ STATE = "document.getElementById('sign').dataset.state"
 
 
 class Console(ClusterNode):
-    """A node of its own, at one port for its whole life, and calls to it on one connection."""
+    """A node of its own, at one port for its whole life, and calls to it on one connection.
+
+    It begins with nothing each time, so that pages show whether what they hold is the node's.
+    """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "127.0.0.1", free_port(), {"METADATA_CENTER_LOAD_ORPHAN_GRACE": "1h"})
+        environment = {"METADATA_CENTER_LOAD_ORPHAN_GRACE": "1h", "METADATA_CENTER_NODE_SNAPSHOT": "false"}
+        super().__init__(folder, "127.0.0.1", free_port(), environment)
         self.site = f"http://127.0.0.1:{self.port}"
         self._added = 0
 

@@ -78,7 +78,8 @@ def is_cold_in_time(folder: Path, expire_seconds: int) -> bool:
     def looked_in_time() -> bool:
         return time.monotonic() - begun < expire_seconds
 
-    with running_cluster(folder, 2, environment={"METADATA_CENTER_LOAD_REQ_EXPIRE": f"{expire_seconds}s"}) as cluster:
+    environment = {"METADATA_CENTER_LOAD_REQ_EXPIRE": f"{expire_seconds}s", "METADATA_CENTER_NODE_SNAPSHOT": "false"}
+    with running_cluster(folder, 2, environment=environment) as cluster:
         wait(cluster.connected, "they are connected")
         cold = all_cold(cluster)
         if not looked_in_time():

@@ -219,6 +219,18 @@ def test_the_network_policy_is_for_the_nodes_and_their_ports() -> None:
     assert not allowed("egress", {}, {}, 443)
 
 
+def test_the_volume_has_room_for_the_snapshot_of_a_full_node() -> None:
+    """For one that stands, one that is written beside it, and one that was set aside; and for the tail."""
+    (claim,) = statefulset()["spec"]["volumeClaimTemplates"]
+    size = claim["spec"]["resources"]["requests"]["storage"]
+    assert size.endswith("Gi")
+    full = load(None, {}).config.load.max_requests * 100
+    assert int(size.removesuffix("Gi")) * 2**30 >= 3 * full + 300_000_000
+    (container,) = statefulset()["spec"]["template"]["spec"]["containers"]
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == claim["metadata"]["name"])
+    assert f"METADATA_CENTER_NODE_DATA_DIR={mount['mountPath']}" in (DEPLOY / "Containerfile").read_text()
+
+
 def test_compose_gives_the_node_time_to_stop_and_mounts_what_is_there() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     grace = float(services["metadata-center"]["stop_grace_period"].removesuffix("s"))

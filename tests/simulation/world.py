@@ -11,12 +11,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import count
 from random import Random
 from typing import Any
 
 import msgspec
 
+from edge.errors import InvalidInput
 from kvcache.handlers import CacheHandlers
 from kvcache.index import CacheIndex
 from loadstats.ledger import Ledger, Origin, Phase
@@ -32,6 +34,11 @@ from replication.messages import Ack
 from replication.pull import NO_SUSPECTS, Pull
 from replication.replica import Replica
 from replication.sender import Sender
+from replication.snapshot.capture import Capture
+from replication.snapshot.frames import FrameReader
+from replication.snapshot.moment import Moment
+from replication.snapshot.restoring import Restored, Restoring, UnusableSnapshot
+from replication.snapshot.tail import Tail
 from tests.simulation.told import Told, View
 
 # Tombstones far shorter than partitions: that is what the dots are for.
@@ -63,9 +70,9 @@ class SimJournal(Journal):
 
 
 class SimNode:
-    """One life of one node."""
+    """One life of one node. It begins with what is on its disk, if it has one."""
 
-    def __init__(self, world: World, name: str, epoch: int) -> None:
+    def __init__(self, world: World, name: str, epoch: int, disk: SimDisk | None = None) -> None:
         self.world = world
         self.name = name
         self.skew = world.random.uniform(-1e6, 1e6)  # its clocks have nothing to do with anybody's
@@ -90,6 +97,12 @@ class SimNode:
         self.senders: dict[str, Sender] = {}
         self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
         self.pulling = False
+        self.disk = disk
+        self.restored = None if disk is None else disk.restore(self.replica, self.now(), self.wall_ns())
+        if self.restored is not None and not self.restored.handed_on:
+            self.journal.begin_behind_gap()
+        self.tail = Tail(self.journal, self.now)
+        self.capturing = False
 
     def now(self) -> float:
         return self.world.now + self.skew + 2e6
@@ -113,6 +126,58 @@ class SimNode:
             self.world.at(self.world.random.uniform(0, every), what, owner=self)
         for name in self.senders:
             self.world.at(0.0, lambda name=name: self.push(name), owner=self)
+        if self.disk is not None:
+            self.rotate()
+            self.world.at(0.1, self.append, owner=self)
+            self.world.at(self.world.random.uniform(0.5, 10), self.capture, owner=self)
+
+    # What it leaves
+
+    def rotate(self) -> int:
+        assert self.disk is not None
+        return self.disk.begin_tail(self.tail.head(self.disk.moment()))
+
+    def append(self) -> None:
+        """Ten times a second. A disk that is full takes nothing for a while."""
+        assert self.disk is not None
+        self.world.at(0.1, self.append, owner=self)
+        if not self.disk.full and (frames := self.tail.take()):
+            self.disk.append(frames)
+            self.tail.written()
+
+    def write_all(self, *, clean: bool = False) -> None:
+        """End what is under way, and append the rest. `clean`: as a stop does."""
+        assert self.disk is not None
+        while self.ledger.lapse(self.now(), self.wall_ns()):
+            pass
+        while frames := self.tail.take():
+            self.disk.append(frames)
+            self.tail.written()
+        if clean:
+            self.disk.append(self.tail.end())
+
+    def capture(self) -> None:
+        """A snapshot, slice by slice, while the node goes on."""
+        disk = self.disk
+        assert disk is not None
+        self.world.at(self.world.random.uniform(2, 15), self.capture, owner=self)
+        if self.capturing or not self.replica.joined or self.replica.gaps or any(self.replica.pending.values()):
+            return
+        self.capturing = True
+        number = self.rotate()
+        frames = Capture(self.replica, number, disk.moment(), self.now, alone=len(self.world.names) == 1).frames()
+        written: list[bytes] = []
+
+        def step() -> None:
+            frame = next(frames, None)
+            if frame is None:
+                disk.finish(number, written)
+                self.capturing = False
+                return
+            written.append(frame)
+            self.world.at(0.05, step, owner=self)
+
+        step()
 
     def push(self, peer: str) -> None:
         sender = self.senders[peer]
@@ -234,9 +299,13 @@ class SimNode:
             entity = pull.entity
 
             def took(state: State) -> None:
-                for _ in pull.take(recoded_state(entity, state), self.now(), self.wall_ns()):
-                    pass
-                go_on()
+                try:
+                    for _ in pull.take(recoded_state(entity, state), self.now(), self.wall_ns()):
+                        pass
+                except InvalidInput:  # of another life
+                    fail()
+                else:
+                    go_on()
 
             self.world.ask(
                 self, peer, lambda node: node.replica.state(entity.name, recoded(want), node.now()), took, fail
@@ -262,6 +331,59 @@ def recoded_state(entity: Entity, state: State) -> State:
     return entity.layout.read_state(entity.layout.write_state(state))
 
 
+class SimDisk:
+    """A node's files, as they outlive it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.boot = 0
+        self.full = False
+        self.snapshot: bytes | None = None
+        self.tails: dict[int, bytearray] = {}
+        self.restorations = 0
+        self.unclean = 0
+
+    def moment(self) -> Moment:
+        """The machine's time. Its wall clock is set now and then, so that it is of no use within one start."""
+        return Moment(f"boot {self.boot}", int((self.world.now + 10) * 1e9), int((self.world.now + 1.7e9) * 1e9))
+
+    def begin_tail(self, head: bytes) -> int:
+        number = max(self.tails, default=0) + 1
+        self.tails[number] = bytearray(head)
+        return number
+
+    def append(self, frames: bytes) -> None:
+        self.tails[max(self.tails)] += frames
+
+    def finish(self, first_tail: int, frames: list[bytes]) -> None:
+        self.snapshot = b"".join(frames)
+        self.tails = {number: tail for number, tail in self.tails.items() if number >= first_tail}
+
+    def crash(self, lost: int) -> None:
+        """The last bytes of the last tail may be torn off."""
+        if self.tails and lost:
+            del self.tails[max(self.tails)][-lost:]
+
+    def restore(self, replica: Replica, now: float, wall_ns: int) -> Restored | None:
+        if not self.tails:
+            return None
+        restoring = Restoring(
+            None if self.snapshot is None else FrameReader(BytesIO(self.snapshot)),
+            [FrameReader(BytesIO(bytes(self.tails[number]))) for number in sorted(self.tails)],
+            at=self.moment(),
+            now=now,
+            most_seconds=self.world.request_seconds,
+        )
+        try:
+            restoring.survey()
+        except UnusableSnapshot:
+            self.snapshot = None
+            self.tails.clear()
+            return None
+        self.restorations += 1
+        return restoring.merge(replica, wall_ns)
+
+
 class World:
     """Everything there is. Events run in order of time; equal times in order of making."""
 
@@ -274,6 +396,8 @@ class World:
         request_seconds: float = REQUEST_SECONDS,
         caches: bool = False,
         skewed: bool = True,
+        disks: bool = False,
+        lossless: bool = False,
     ) -> None:
         self.random = Random(seed)
         self.skewed = skewed  # whether wall clocks differ
@@ -290,6 +414,8 @@ class World:
         self._queue: list[tuple[float, int, Callable[[], None], SimNode | None]] = []
         self._epoch = count(1)
         self.nodes: dict[str, SimNode] = {}
+        self.lossless = lossless  # whether all that a node took is on its disk when it crashes
+        self.disks = {name: SimDisk(self) for name in self.names} if disks else {}
         for name in self.names:
             self.start(name)
 
@@ -309,12 +435,19 @@ class World:
         self.now = end
 
     def start(self, name: str) -> None:
-        node = self.nodes[name] = SimNode(self, name, next(self._epoch))
+        node = self.nodes[name] = SimNode(self, name, next(self._epoch), self.disks.get(name))
         node.connect()
 
     def crash(self, name: str) -> None:
-        """The node's memory is gone, and with it what it told nobody."""
+        """The node's memory is gone, and with it what it told nobody. What is on its disk is left, or most of it."""
+        node = self.nodes[name]
+        if self.lossless:
+            node.write_all()
         del self.nodes[name]
+        if disk := self.disks.get(name):
+            if not self.lossless:
+                disk.crash(self.random.choice([0, 0, 1, 20, 300]))
+            disk.boot += self.random.random() < 0.3
 
     def ask(
         self,

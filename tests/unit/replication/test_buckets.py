@@ -38,8 +38,20 @@ def test_what_comes_before_the_buckets_travels_before_them() -> None:
 def test_members_at_the_end_that_are_not_known_are_ignored() -> None:
     assert PLAIN.read_want(msgpack.encode([1, [3], ["f"], "new"])) == Want(1, [3], ["f"])
     assert PLAIN.read_want(msgpack.encode([1, [3]])) == Want(1, [3])
-    assert PLAIN.read_state(msgpack.encode([1, [], "new"])) == State(1, [])
-    assert LEADING.read_state(msgpack.encode([1, True, [], [], "new"])) == State(1, [], [])
+    assert PLAIN.read_state(msgpack.encode([1, [], "a@1", "new"])) == State(1, [], origin="a@1")
+    assert LEADING.read_state(msgpack.encode([1, True, [], [], "a@1", "new"])) == State(1, [], [], origin="a@1")
+
+
+@pytest.mark.parametrize("layout", [PLAIN, LEADING])
+def test_whose_state_it_is_stands_last_and_may_be_missing(layout: Layout) -> None:
+    state = State(1, [(2, [Word("a")])], [] if layout is LEADING else (), origin="a@1")
+    body = layout.write_state(state)
+    assert layout.read_state(body) == state
+    *members, origin = msgpack.decode(body)
+    assert origin == "a@1"
+    assert layout.read_state(msgpack.encode(members)).origin == ""
+    with pytest.raises(ValidationError):
+        layout.read_state(msgpack.encode([*members, "a" * 129]))
 
 
 @pytest.mark.parametrize("buckets", [[], [4], [-1], [0] * 5, ["0"]])

@@ -111,3 +111,79 @@ def test_a_peer_that_gives_nothing_fills_no_node(status: int) -> None:
         await node.links.stop()
 
     play(scene())
+
+
+def doubts(peer: Peer) -> bool:
+    """Whether the node still doubts what it restored. A request with an owner is one that it could."""
+    bucket = next(
+        place
+        for place in range(1024)
+        if any(copy.request_id == "owned" for copy in peer.ledger.replica.copies(place, monotonic()))
+    )
+    return bool(peer.ledger.resuming.doubted(bucket, monotonic()))
+
+
+def restore(peer: Peer) -> None:
+    """Make a node one that went on from what it left, after an end without a stop."""
+    peer.links.anti_entropy.restored = True
+    peer.ledger.add("owned", "c", "10.0.0.1", 5, monotonic(), 0, "gateway")
+    peer.ledger.resuming.doubt({}, monotonic(), everything=True)
+    assert doubts(peer)
+
+
+def test_nodes_that_all_went_on_from_what_they_left_lack_nothing_once_they_have_met() -> None:
+    async def scene() -> None:
+        peers = [Peer(name, cold=cold()) for name in "ab"]
+        for peer in peers:
+            restore(peer)
+        async with served(*peers):
+            meet(*peers)
+            await until(lambda: not any(peer.cold.seconds() for peer in peers))
+            assert all(peer.replica.joined for peer in peers)
+            assert any(doubts(peer) for peer in peers)  # nobody has lived on
+
+    play(scene())
+
+
+def test_a_node_that_lived_on_takes_the_doubt_from_one_that_did_not() -> None:
+    async def scene() -> None:
+        old, new = Peer("a"), Peer("b", cold=cold())
+        old.ledger.add("owned", "c", "10.0.0.1", 5, monotonic(), 0, "gateway")
+        restore(new)
+        async with served(old, new):
+            old.links.start()
+            old.replica.joined = True
+            meet(old, new)
+            await until(lambda: new.replica.joined)
+            assert not new.cold.seconds()
+            assert not doubts(new)
+
+    play(scene())
+
+
+def test_a_node_that_went_on_from_what_it_left_and_finds_no_peers_lacks_nothing() -> None:
+    async def scene() -> None:
+        node = Peer("a", cold=cold())
+        restore(node)
+        node.links.set_peers([])
+        node.links.start()
+        await until(lambda: node.replica.joined)
+        assert not node.cold.seconds()
+        assert doubts(node)
+        await node.links.stop()
+
+    play(scene())
+
+
+def test_a_node_that_went_on_from_what_it_left_and_cannot_join_its_peers_is_cold() -> None:
+    async def scene() -> None:
+        async with raw_peer(lambda line, body: http(403)) as peer:
+            node = Peer("a", cold=cold(), join_seconds=0.05)
+            restore(node)
+            node.links.set_peers([("127.0.0.1", peer.port)])
+            node.links.start()
+            await until(lambda: node.replica.joined)
+            assert node.cold.seconds()
+            await node.links.stop()
+
+    play(scene())

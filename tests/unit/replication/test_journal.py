@@ -83,6 +83,34 @@ def test_a_peer_that_is_down_costs_no_more_than_the_capacity() -> None:
     assert it.read(85, 1)[0] == [Done("r84")]
 
 
+def test_it_keeps_what_the_tail_has_not_written_though_all_peers_have_it() -> None:
+    it = journal(capacity=16)
+    for number in range(10):
+        it.append(Done(f"r{number}"), 0.0)
+    it.written = 0
+    it.trim(10)
+    assert it.oldest == 1
+    it.written = 4
+    it.trim(10)
+    assert it.oldest == 5
+    it.trim(2)
+    assert it.oldest == 5
+    it.written = 10
+    it.trim(7)
+    assert it.oldest == 8
+    it.trim(10)
+    assert len(it) == 0
+
+
+def test_a_disk_that_takes_nothing_costs_no_more_than_the_capacity() -> None:
+    it = journal(capacity=16)
+    it.written = 0
+    for number in range(100):
+        it.append(Done(f"r{number}"), 0.0)
+        it.trim(it.latest)
+    assert (len(it), it.oldest) == (16, 85)
+
+
 def test_numbers_hold_while_another_thread_appends() -> None:
     it = journal(capacity=5000)
     it.append(Done("r1"), 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from edge.errors import InvalidInput
 from loadstats.ledger import Added, Done
@@ -128,6 +129,62 @@ def test_an_answer_to_another_question_ends_the_pull(buckets: list[tuple[int, li
     with pytest.raises(InvalidInput, match="buckets wanted"):
         list(pull.take(State(VERSION, buckets), 0.0, 1))
     assert pull.left == 1023
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+def test_a_pull_ends_with_the_life_of_the_peer_that_it_began_with(*, repaired: bool) -> None:
+    """The next life lacks what its peers pushed to the one before. It must not be taken for ended."""
+    a, b = Node("a@1"), Node("b@1")
+    for number in range(2000):
+        a.add(f"r{number}")
+    b.replica.take(Push(VERSION, "a@1", 1, 1, 0, a.journal.read(1, 1000)[0]), 0.0, 1)
+    b.replica.take(Push(VERSION, "a@1", 1001, 1, 0, a.journal.read(1001, 1000)[0]), 0.0, 1)
+    everything = {"requests": frozenset(range(1024))}
+    for number in range(2000, 5000):
+        a.add(f"r{number}")  # b has not heard of these: most buckets differ
+    pull = repair(a, "b", everything) if repaired else whole(a, "b")
+    pull.begin(b.replica.summary(0.0), 0.0)
+    want = pull.want()
+    assert want is not None
+    list(pull.take(b.replica.state("requests", want, 0.0), 0.0, 1))
+    before, vector = a.live(), a.replica.vector()
+    assert len(before) == 5000
+    reborn = Node("b@2")
+    want = pull.want()
+    assert want is not None
+    with pytest.raises(InvalidInput, match="started anew"):
+        list(pull.take(reborn.replica.state("requests", want, 0.0), 0.0, 1))
+    pull.close()
+    assert (a.live(), a.replica.vector()) == (before, vector)
+
+
+def test_a_pull_of_caches_ends_with_the_life_that_answered_first() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    run(whole(a, "b"), b)
+    pull = of_caches(a, "b")
+    pull.begin(None, 0.0)
+    for number in range(3000):
+        b.save(tuple(range(number * 10, number * 10 + 10)), ip=f"10.0.{number // 250}.{number % 250}")
+    want = pull.want()
+    assert want is not None
+    list(pull.take(b.replica.state("caches", want, 0.0), 0.0, 1))
+    want = pull.want()
+    assert want is not None
+    with pytest.raises(InvalidInput, match="started anew"):
+        list(pull.take(Node("b@2").replica.state("caches", want, 0.0), 0.0, 1))
+    pull.close()
+    assert "b" in a.pending
+
+
+def test_a_peer_of_the_first_release_does_not_say_whose_its_answer_is() -> None:
+    a, b = Node("a@1"), Node("b@1")
+    b.add("r")
+    pull = whole(a, "b")
+    pull.begin(b.replica.summary(0.0), 0.0)
+    while (want := pull.want()) is not None:
+        list(pull.take(replace(b.replica.state("requests", want, 0.0), origin=""), 0.0, 1))
+    pull.done([])
+    assert a.live() == {"r"}
 
 
 def test_caches_are_pending_from_a_whole_pull_on_until_they_are_in() -> None:

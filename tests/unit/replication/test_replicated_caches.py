@@ -170,7 +170,7 @@ def test_without_an_index_nothing_is_kept_and_all_is_answered() -> None:
     replica.joined = True
     replica.take(Push(VERSION, "b@1", 1, 1, 0, [Saved("c", "10.0.0.1", 1, (1,))]), 0.0, 1)
     state = replica.state("caches", Want(VERSION, [3, 4]), 0.0)
-    assert state == State(VERSION, [(3, []), (4, [])], [], whole=False)  # whoever pulls this must look elsewhere
+    assert state == State(VERSION, [(3, []), (4, [])], [], whole=False, origin="a@1")  # to be looked for elsewhere
     assert list(caches.merge(state, {}, {}, 0.0, 1)) == []
     replica.adopt(b.replica.summary(0.0), "b")
     assert not replica.pending["caches"]  # nor pulled
