@@ -88,6 +88,7 @@ def is_written(node: NodeProcess, folder: Path) -> bool:
     return bool(status["vector"][origin] == max(found))
 
 
+@pytest.mark.slow
 def test_a_node_that_is_alone_survives_four_stops_and_a_kill(tmp_path: Path) -> None:
     """Each time on another port, and so under another name."""
     told = Told()
@@ -215,6 +216,7 @@ def test_nodes_that_are_all_killed_at_once_meet_again_with_all_that_they_had(tmp
         wait(lambda: not any(node.status()["cold_since"] for node in cluster.nodes), "none is cold")
 
 
+@pytest.mark.slow
 def test_a_node_that_was_alone_has_all_of_its_load_in_repairs_once_it_has_peers(tmp_path: Path) -> None:
     with running_cluster(tmp_path, 2, environment=ON) as cluster:
         first, second = cluster.nodes

@@ -213,8 +213,9 @@ def test_a_full_disk_is_said_once_and_survived(
 
 def test_a_hole_in_the_tail_is_filled_by_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(module, "REST", 0)
-    life = Life(RealTime(), "n@1", capacity=20_000)
+    life = Life(RealTime(), "n@1", capacity=2_000)
     files, keeper = kept(tmp_path, life)
 
     async def main() -> None:
@@ -223,7 +224,7 @@ def test_a_hole_in_the_tail_is_filled_by_a_snapshot(tmp_path: Path, monkeypatch:
         files.fault = OSError(errno.ENOSPC, "No space left on device")
         await until(lambda: keeper.errors or life.journal.latest or life.add("first"))
         await until(lambda: keeper.errors)
-        for number in range(30_000):
+        for number in range(3_000):
             life.add(f"r{number}")
         life.replica.trim(())
         files.fault = None
@@ -233,8 +234,8 @@ def test_a_hole_in_the_tail_is_filled_by_a_snapshot(tmp_path: Path, monkeypatch:
 
     asyncio.run(main())
     new, own = restored(tmp_path)
-    assert len(new.live()) == 30_001
-    assert new.replica.vector()["n@1"] == 30_001
+    assert len(new.live()) == 3_001
+    assert new.replica.vector()["n@1"] == 3_001
     assert own.restored is not None
     assert own.restored.clean
 
