@@ -119,6 +119,10 @@ class LoadStats(AppPart):
     def drain(self) -> None:
         self._waits.end()
 
+    def flushed(self) -> bool:
+        """Return whether all requests of dropped engines are ended, and so in the journal. `lapse` ends them."""
+        return not self.ledger.dropping
+
     def sockets(self, doors: Doors, places: Places) -> Asgi:
         """Return the ASGI application for websockets."""
         return cast("Asgi", sockets(self._feed, doors, places))

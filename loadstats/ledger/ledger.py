@@ -274,6 +274,11 @@ class Ledger:
         known = self.on_dropped is not None and self.on_dropped(cluster, engine)
         return 0 if ended is None and known else ended
 
+    @property
+    def dropping(self) -> bool:
+        """Whether requests of dropped engines are still to be ended. Needs no lock."""
+        return bool(self._drops)
+
     def journal_event(self, event: object, now: float, size: int) -> None:
         """Journal what another part took from its clients, in one line with the ledger's own events. `size` is its
         bytes where they are many."""

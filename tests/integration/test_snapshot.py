@@ -112,6 +112,20 @@ def test_a_node_that_is_alone_survives_four_stops_and_a_kill(tmp_path: Path) -> 
     assert len(told.open) > 20
 
 
+def test_an_engine_that_is_dropped_just_before_a_stop_stays_dropped(tmp_path: Path) -> None:
+    """Its requests are ended once a second, one by one: a stop waits until that is done."""
+    told = Told()
+    with running_node(tmp_path, **ON) as node:
+        told.speak(node, 50)
+        for engine in ("10.0.0.1", "10.0.0.2"):
+            assert node.call("DELETE", "/v1/load/engine", {"cluster": "c", "ip": engine})[0] == 200
+    with running_node(tmp_path, **ON) as node:
+        left = told.rows()
+        del left["10.0.0.1"], left["10.0.0.2"]
+        assert left
+        assert rows(node) == left
+
+
 def test_a_kill_that_tears_the_tail_costs_what_was_torn(tmp_path: Path) -> None:
     told = Told()
     with running_node(tmp_path, **ON) as node:
