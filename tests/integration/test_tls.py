@@ -145,8 +145,7 @@ def client(authority: Authority, name: str = "", *, trusted: Authority | None = 
 
 @pytest.mark.parametrize("name", ["", "gateway"])
 def test_profiles_are_encrypted_too_and_a_certificate_may_be_shown_for_them(place: Place, name: str) -> None:
-    line = place.node.wait_said("profiling ")
-    assert f"https://127.0.0.1:{place.profiling_port}/" in line
+    place.node.wait_said(f"https://127.0.0.1:{place.profiling_port}/debug/pprof/")
     own = client(place.authority, name)
     # The ports take a renewed one each in its own time, and a test before this one may have renewed it.
     wait(lambda: profile(place.profiling_port, own)[1] == place.serial(), "both ports show one certificate")
