@@ -13,7 +13,7 @@ Measured with 10,000 keys: 0.3 µs for a key that calls again, 0.5 µs with all 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
 from time import time
 
@@ -118,34 +118,28 @@ class KeyRing:
 
         If both are sent, the first that is a key counts: a proxy may use `Authorization` for itself.
         """
-        table = self._table
-        value = headers.get(b"authorization")
-        if value is not None:
-            found = table.authorization.known.get(value) or table.authorization.look(value)
-            if found is not None and (found.expires is None or self.now() < found.expires):
-                found.used = True
-                return found.caller
-        value = headers.get(b"x-api-key")
-        if value is not None:
-            found = table.x_api_key.known.get(value) or table.x_api_key.look(value)
-            if found is not None and (found.expires is None or self.now() < found.expires):
+        for found in self._known(headers):
+            if found.holds_at(self.now()):
                 found.used = True
                 return found.caller
         return None
 
     @property
     def generation(self) -> object:
-        """Return an object of the table of now, which no other table has."""
+        """Return an object that stands for the present table. Each table has another one."""
         return self._table.generation
 
     def first_known(self, headers: Mapping[bytes, bytes]) -> Grant | None:
         """Return the key that `find` looks at first, also one that has expired; None if `find` knows none of a head."""
+        return next(self._known(headers), None)
+
+    def _known(self, headers: Mapping[bytes, bytes]) -> Iterator[Grant]:
+        """Yield the keys in a head that the table has, also expired ones. `Authorization` comes first."""
         table = self._table
         for name, spellings in ((b"authorization", table.authorization), (b"x-api-key", table.x_api_key)):
             value = headers.get(name)
             if value is not None and (found := spellings.known.get(value) or spellings.look(value)) is not None:
-                return found
-        return None
+                yield found
 
     def holds(self, caller: Caller) -> bool:
         """Return whether a caller that was found earlier still is who it was. One without a key is not judged here."""

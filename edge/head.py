@@ -34,7 +34,7 @@ class Head(Struct, frozen=True):
     `persistent`: the answer needs no `Connection` header, as the request is HTTP/1.1 and the connection is kept.
     `is_open`: the doors let in everybody with this head.
     `fault`: why they let in nobody with it; None if they may.
-    `key`: the key in it, as long as it opens the route; None if there is none or no key would help.
+    `key`: the key in it; None if there is none, or if the doors ask for none.
     """
 
     route: Route

@@ -29,7 +29,7 @@ class HeadKey:
         self._keys = keys
         self._route = route
         self._headers = headers
-        self._generation: object = None  # of the keys in which `_known` was found; no generation is None
+        self._generation: object = None  # the one that `_known` was found in; None before the first look-up
         self._known: KnownKey | None = None  # None if it opens nothing, or the doors have to look each time
 
     def let_in(self, call: Call) -> bool:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the edge needs of the keys that callers may have. Where they come from is of the app `access`.
+"""What the edge needs of the keys that callers may have. The app `access` loads them.
 
 Any thread may ask a table.
 """
