@@ -21,6 +21,8 @@ class ClusterSummary(Struct, frozen=True):
     `engines`: how many engines it has.
     `signals`: the sums by signal.
     `largest`: the largest number of one engine, for each signal of the contract.
+    `hottest`: the engine with most requests; empty if all are idle.
+    `stale`: how many engines are stale.
     `spread`: its engines' requests in percent of the busiest's, falling; at most `BARS` of them.
     """
 
@@ -28,6 +30,8 @@ class ClusterSummary(Struct, frozen=True):
     engines: int
     signals: Mapping[str, int]
     largest: Mapping[str, int]
+    hottest: str
+    stale: int
     spread: tuple[float, ...]
 
     @property
@@ -63,15 +67,17 @@ class EngineLine(Struct, frozen=True):
     mark: str
 
 
-def summarize(name: str, rows: Sequence[Row]) -> ClusterSummary:
-    """Add up a cluster's rows."""
+def summarize(name: str, rows: Sequence[Row], wall_ns: int, stale_seconds: float) -> ClusterSummary:
+    """Add up a cluster's rows, at a wall-clock time. See `is_stale` for `stale_seconds`."""
     sums = SignalSums()
     sums.add(rows)
     requests = sorted((row.queued_req_num for row in rows), reverse=True)
     most = requests[0] if requests else 0
     bars = min(BARS, len(requests))
     spread = tuple(percent(requests[bar * len(requests) // bars], most) for bar in range(bars))
-    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), spread)
+    hottest = max(rows, key=_load).engine if most else ""
+    stale = sum(is_stale(row, wall_ns, stale_seconds) for row in rows)
+    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), hottest, stale, spread)
 
 
 def busiest_first(rows: Sequence[Row]) -> list[Row]:
@@ -80,13 +86,15 @@ def busiest_first(rows: Sequence[Row]) -> list[Row]:
 
 
 def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float) -> EngineLine:
-    """Return an engine's line, at a wall-clock time.
-
-    The engine is stale if it holds requests and its row did not change for `stale_seconds`.
-    """
-    seconds = (wall_ns - row.updated_time) / 1e9
+    """Return an engine's line, at a wall-clock time. See `is_stale` for `stale_seconds`."""
     numbers = {name: getattr(row, name) for name in SIGNALS}
-    return EngineLine(row.engine, cells(numbers, summary.largest), age(seconds), _mark(row, seconds >= stale_seconds))
+    mark = _mark(row, stale=is_stale(row, wall_ns, stale_seconds))
+    return EngineLine(row.engine, cells(numbers, summary.largest), age((wall_ns - row.updated_time) / 1e9), mark)
+
+
+def is_stale(row: Row, wall_ns: int, stale_seconds: float) -> bool:
+    """Return whether an engine holds requests and its row has not changed for so long."""
+    return row.queued_req_num > 0 and wall_ns - row.updated_time >= stale_seconds * 1e9
 
 
 def age(seconds: float) -> str:
@@ -113,9 +121,9 @@ def _load(row: Row) -> int:
     return (row.queued_req_num << 64) + row.prompt_length
 
 
-def _mark(row: Row, silent: bool) -> str:
+def _mark(row: Row, *, stale: bool) -> str:
     if row.orphaned_req_num:
         return "orphaned"
     if not row.queued_req_num:
         return "idle"
-    return "stale" if silent else ""
+    return "stale" if stale else ""

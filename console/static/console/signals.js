@@ -64,7 +64,7 @@ export function showCells(signals, cells, row, most) {
 export function showTiles(signals, tiles, total) {
   for (const { key, style } of signals) {
     if (!tiles.has(key)) continue;
-    tiles.show({ [key]: style === "some" ? some(total[key]) : count(total[key]) });
+    tiles.show({ [key]: style === "some" && !total[key] ? some(0) : total[key] });
     if (style === "marked") tiles.alarm(key, total[key] > 0);
   }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The numbers at the top of a page. */
 
+import { compact, count } from "./numbers.js";
 import { draw, outline } from "./spark.js";
 
 export class Tiles {
@@ -17,11 +18,18 @@ export class Tiles {
     return name in this.tiles;
   }
 
-  /** @param {Record<string, string>} texts by tile */
-  show(texts) {
-    for (const [name, text] of Object.entries(texts)) {
-      const { number } = this.tiles[name];
-      if (number.textContent !== text) number.textContent = text;
+  /**
+   * Write tiles. A number that is too long is shown in short, with its exact form on hover and for screen readers.
+   * @param {Record<string, string|number>} values by tile
+   */
+  show(values) {
+    for (const [name, value] of Object.entries(values)) {
+      const { tile, number } = this.tiles[name];
+      const [exact, shown] = typeof value === "number" ? [count(value), compact(value)] : [value, value];
+      if (tile.exact === exact) continue;
+      tile.exact = exact;
+      if (shown === exact) number.textContent = exact;
+      else number.replaceChildren(part(shown, "", exact), part(exact, "skip"));
     }
   }
 
@@ -34,4 +42,16 @@ export class Tiles {
   trend(name, series, which) {
     draw(this.tiles[name].svg, outline(series, which));
   }
+}
+
+/** A part of a tile's number: what is seen has the exact number as its title, what is read aloud is out of sight. */
+function part(text, className, title = "") {
+  const span = document.createElement("span");
+  span.textContent = text;
+  span.className = className;
+  if (title) {
+    span.title = title;
+    span.ariaHidden = "true";
+  }
+  return span;
 }
