@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from console.short_name import split
 from console.signal_column import SignalCell, cells, percent
 from loadstats.ledger import SIGNALS, Row, SignalSums
 
@@ -59,12 +60,15 @@ class EngineLine(Struct, frozen=True):
     `cells`: its numbers.
     `age`: how long ago its row changed.
     `mark`: orphaned, stale or idle, the most pressing; empty for none of them.
+    `name_start`, `name_end`: the name in two parts, of which the first may be cut; see `split`.
     """
 
     name: str
     cells: list[SignalCell]
     age: str
     mark: str
+    name_start: str
+    name_end: str
 
 
 def summarize(name: str, rows: Sequence[Row], wall_ns: int, stale_seconds: float) -> ClusterSummary:
@@ -85,11 +89,12 @@ def busiest_first(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=_load, reverse=True)
 
 
-def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float) -> EngineLine:
-    """Return an engine's line, at a wall-clock time. See `is_stale` for `stale_seconds`."""
+def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float, common: int = 0) -> EngineLine:
+    """Return an engine's line, at a wall-clock time. See `is_stale` for `stale_seconds`, and `split` for `common`."""
     numbers = {name: getattr(row, name) for name in SIGNALS}
     mark = _mark(row, stale=is_stale(row, wall_ns, stale_seconds))
-    return EngineLine(row.engine, cells(numbers, summary.largest), age((wall_ns - row.updated_time) / 1e9), mark)
+    seconds = (wall_ns - row.updated_time) / 1e9
+    return EngineLine(row.engine, cells(numbers, summary.largest), age(seconds), mark, *split(row.engine, common))
 
 
 def is_stale(row: Row, wall_ns: int, stale_seconds: float) -> bool:

@@ -25,6 +25,7 @@ from console.calls import ask
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
+from console.short_name import common_start
 from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
@@ -114,10 +115,11 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
     wall_ns, stale = time_ns(), stale_seconds()
     summary = summarize(name, rows, wall_ns, stale)
     shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
+    common = common_start([row.engine for row in rows])
     context = {
         "page": shown,
         "summary": summary,
-        "lines": [line(row, summary, wall_ns, stale) for row in shown],
+        "lines": [line(row, summary, wall_ns, stale, common) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
         "stale_seconds": stale,

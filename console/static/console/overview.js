@@ -168,6 +168,7 @@ function sample(now) {
   for (const row of clusters.values()) if (row.trend === null) row.trend = outline(row.series);
   tiles.show({ rate: rate(perSecond) });
   ["requests", "rate", "prompt"].forEach((name, which) => tiles.trend(name, totals, which));
+  if (odd) table.calm();
   table.draw();
 }
 

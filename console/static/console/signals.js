@@ -27,14 +27,16 @@ export function take(signals, row, into) {
 /** What to sort a table by: a function for each signal's column. */
 export const sortKeys = (signals) => Object.fromEntries(signals.map(({ key }) => [key, (row) => row[key]]));
 
-/** The sums of the server's rows: `total` and the largest, `most`, by key. */
+/** The sums of the server's rows: `total`, the largest, `most`, and the smallest, `least`, by key. */
 export class Sums {
   /** @param {Signal[]} signals */
   constructor(signals) {
     this.signals = signals;
     this.total = {};
     this.most = {};
-    for (const { key } of signals) this.total[key] = this.most[key] = 0;
+    this.least = {};
+    this.rows = 0;
+    for (const { key } of signals) this.total[key] = this.most[key] = this.least[key] = 0;
   }
 
   /** Add a row. */
@@ -43,7 +45,9 @@ export class Sums {
       const value = row[member] ?? 0;
       this.total[key] += value;
       if (value > this.most[key]) this.most[key] = value;
+      if (!this.rows || value < this.least[key]) this.least[key] = value;
     }
+    this.rows += 1;
   }
 }
 
