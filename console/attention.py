@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from console.load import span
 from console.nodes import COLD, PeersView
 from console.numbers import count
 from console.request_view import LONG_PREFILL_SECONDS
@@ -230,7 +231,7 @@ def orphaned_requests(facts: Facts) -> Item | None:
     engines = sum(cluster.orphaned_engines for cluster in found)
     words = (
         f"{_many(number, 'request')} on {_many(engines, 'engine')} orphaned: the gateway is silent. "
-        f"They end {facts.orphan_seconds:.0f} s after that"
+        f"They expire {span(facts.orphan_seconds)} after that"
     )
     places = _worst(found, lambda cluster: cluster.orphaned_requests, "orphaned")
     return Item("orphaned", "warn", number, words, places)
@@ -246,7 +247,7 @@ def stale_load(facts: Facts) -> Item | None:
     holds = "holds" if number == 1 else "hold"
     words = (
         f"{_many(number, 'engine')} {holds} {_many(requests, 'request')} without news for "
-        f"{facts.stale_seconds:.0f} s: the gateway may be gone"
+        f"{span(facts.stale_seconds)}: the gateway may be gone"
     )
     return Item("stale", "warn", number, words, _worst(found, lambda cluster: cluster.stale_engines, "stale"))
 
@@ -257,10 +258,10 @@ def hot_engines(facts: Facts) -> Item | None:
     if not found:
         return None
     worst = max(found, key=lambda cluster: cluster.ratio)
-    more = f" There are {_many(len(found) - 1, 'more such cluster')}" if len(found) > 1 else ""
+    more = f"; {_many(len(found) - 1, 'more cluster')} like it" if len(found) > 1 else ""
     words = (
         f"{worst.hottest} of {worst.name} has {_many(worst.most, 'request')}, "
-        f"{worst.ratio:.1f} times the mean of the other engines.{more}"
+        f"{worst.ratio:.1f} times the mean of the other engines{more}"
     )
     return Item("imbalance", "warn", len(found), words, _worst(found, lambda cluster: cluster.ratio, "busy"))
 

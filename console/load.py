@@ -41,6 +41,16 @@ class ClusterSummary(Struct, frozen=True):
         return cells(self.signals)
 
     @property
+    def hottest_start(self) -> str:
+        """The part of the busiest engine's name that may be cut."""
+        return split(self.hottest, len(self.hottest))[0]
+
+    @property
+    def hottest_end(self) -> str:
+        """The part of its name that stays."""
+        return split(self.hottest, len(self.hottest))[1]
+
+    @property
     def imbalance(self) -> float | None:
         """The busiest engine's requests over the mean: 1 is even. None where all are idle."""
         requests = self.signals["queued_req_num"]

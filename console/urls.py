@@ -29,6 +29,7 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("console/", views.overview, name="overview"),
     path("console/attention/", views.watch, name="attention"),
+    path("console/metrics/", views.metrics, name="metrics"),
     path("console/nodes/", views.nodes, name="nodes"),
     path("console/request/", views.look_up, name="request"),
     path("console/clusters/", views.to_overview, name="clusters"),

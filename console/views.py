@@ -8,7 +8,7 @@ them are whole without JavaScript; what is live on them comes over the websocket
 
 from __future__ import annotations
 
-from time import time_ns
+from time import sleep, time_ns
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,11 +18,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
 from console.attention import attention
 from console.attention_facts import address, facts, stale_seconds
 from console.calls import ask
 from console.load import busiest_first, line, span, summarize
+from console.metric_page import groups
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.short_name import common_start
@@ -39,6 +41,7 @@ from runtime.running import optional_part, part
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
 REFRESH_SECONDS = 2
+MOST_WANTED = 100  # characters of a search for metrics
 MOST_STALE = 1000  # clusters with a stale count in one answer, as many as the summary's socket lists
 
 NAME = "Metadata Center"
@@ -52,7 +55,8 @@ LINKS = (
     ("peers", "/v1/replica/peers", "the other nodes, for programs"),
     ("log level", "/log/level", "change the log level"),
     ("readiness", "/readyz", "every part of this node and since when"),
-    ("metrics", "/metrics", "for Prometheus"),
+    ("metrics", "/console/metrics/", "what this node measures, to read and to search"),
+    ("raw metrics", "/metrics", "for Prometheus"),
     ("admin", "/admin/", "operate on load, peers, tasks and people's accounts"),
 )
 
@@ -146,6 +150,20 @@ def nodes(request: HttpRequest) -> HttpResponse:
         **_live(request, view),
     }
     return render(request, "console/nodes.html", context)
+
+
+@page
+def metrics(request: HttpRequest) -> HttpResponse:
+    """`GET /console/metrics/`: the node's metrics, for people; `q` searches them, `family` shows one of them."""
+    wanted = request.GET.get("q", "").strip()[:MOST_WANTED]
+    chosen = request.GET.get("family", "")
+    context = {
+        "node": part(Identity).name,
+        "wanted": wanted,
+        "chosen": chosen,
+        "groups": groups(REGISTRY.collect(), wanted, chosen, rest=lambda: sleep(0)),
+    }
+    return render(request, "console/metrics.html", context)
 
 
 @page

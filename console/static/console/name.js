@@ -7,7 +7,7 @@ import { split } from "./short_name.js";
 /**
  * @param {HTMLElement} element
  * @param {string} name
- * @param {number} common as `commonStart` returns it for all names that are shown
+ * @param {number} common as `commonStart` returns it for all names that are shown; the name's length for the shortest end
  */
 export function writeName(element, name, common) {
   if (element.named === name && element.common === common) return;

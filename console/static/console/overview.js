@@ -9,6 +9,7 @@ import { Mirror } from "./mirror.js";
 import { count, imbalance, rate, some } from "./numbers.js";
 import { Rate } from "./rate.js";
 import { Series } from "./series.js";
+import { writeName } from "./name.js";
 import { NoMatch } from "./no_match.js";
 import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
 import { draw, outline } from "./spark.js";
@@ -89,8 +90,7 @@ by("filter").addEventListener("input", filter);
 
 /** The busiest engine, with a link to it on its cluster's page. */
 function hottest(link, row) {
-  if (link.textContent === (row.hottest || "–")) return;
-  link.textContent = link.title = row.hottest || "–";
+  writeName(link, row.hottest || "–", row.hottest.length);
   if (row.hottest) link.href = `${pageOf(row)}?filter=${encodeURIComponent(row.hottest)}`;
   else link.removeAttribute("href");
 }

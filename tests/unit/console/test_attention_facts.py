@@ -78,7 +78,7 @@ def test_the_strip_is_in_the_page_without_scripts(node: PartialNode, monkeypatch
     monkeypatch.setattr("console.attention_facts.monotonic", lambda: 1.0)
     node.add("r1", "<c>")
     page = Client().get("/console/", headers={"Accept": "text/html"}).content.decode()
-    assert "1 engine holds 1 request without news for 165 s: the gateway may be gone" in page
+    assert "1 engine holds 1 request without news for 2 min 45 s: the gateway may be gone" in page
     assert 'href="/console/clusters/%3Cc%3E/?only=stale"' in page
     data = json.loads(Client().get("/console/attention/").content)["data"]
     assert data["stale"] == {"<c>": 1}
