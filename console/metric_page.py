@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from console.numbers import count
 
-MOST_SAMPLES = 12
+MOST_SAMPLES = 8
 """Shown of each family, so that the page stays short with thousands of engines."""
 
 MOST_OF_ONE = 500
@@ -40,6 +40,10 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("This node", ("metadata_center",)),
     ("Process", ("process", "python")),
     ("Django", ("django",)),
+    (
+        "As the Go version names them",
+        ("app_", "domain_", "http_", "metacenter_", "model_", "prompt_", "queued_", "replication_"),
+    ),
 )
 """Titles, and what the names of their families begin with. The first that fits counts."""
 

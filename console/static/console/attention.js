@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The attention strip of the overview, and the facts that come with it: asked for every two seconds. */
 
-import { write } from "./table.js";
+import { write } from "./write.js";
 
 const EVERY_MS = 2000;
 const ANSWER_MS = 5000;

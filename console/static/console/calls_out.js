@@ -4,7 +4,7 @@
 
 import { writeName } from "./name.js";
 import { count } from "./numbers.js";
-import { write } from "./table.js";
+import { write } from "./write.js";
 
 const HOTTEST = 5;
 const NAMED = 8;

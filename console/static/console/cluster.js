@@ -19,7 +19,8 @@ import { Series } from "./series.js";
 import { commonStart, shortened } from "./short_name.js";
 import { showCells, showTiles, signalsOf, sortKeys, Sums } from "./signals.js";
 import { Snapshot } from "./snapshot.js";
-import { Table, write } from "./table.js";
+import { Table } from "./table.js";
+import { write } from "./write.js";
 import { Tiles } from "./tiles.js";
 
 /** What the table may be narrowed to. */

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Stands in for a table when no row passes its filter: says so, and offers to clear the filter. */
 
-import { write } from "./table.js";
+import { write } from "./write.js";
 
 export class NoMatch {
   /**

@@ -13,7 +13,8 @@ import { writeName } from "./name.js";
 import { NoMatch } from "./no_match.js";
 import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
 import { draw, outline } from "./spark.js";
-import { alarm, Table, write } from "./table.js";
+import { Table } from "./table.js";
+import { alarm, write } from "./write.js";
 import { Tiles } from "./tiles.js";
 
 const WINDOW_MS = 5 * 60_000;

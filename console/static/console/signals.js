@@ -9,8 +9,8 @@
  * @typedef {{key: string, member: string, style: string}} Signal
  */
 
-import { count, some } from "./numbers.js";
-import { alarm, write } from "./table.js";
+import { some } from "./numbers.js";
+import { alarm, write, writeNumber } from "./write.js";
 
 /**
  * The signals that a table shows, in order.
@@ -59,7 +59,8 @@ export function showCells(signals, cells, row, most) {
   for (const { key, style } of signals) {
     const value = row[key];
     if (style === "marked") alarm(cells[key], some(value), value > 0);
-    else write(cells[key], style === "some" ? some(value) : count(value));
+    else if (style === "some" && !value) write(cells[key], some(value));
+    else writeNumber(cells[key], value);
     if (style === "gauge" && most) bar(cells[key], value, most[key]);
   }
 }

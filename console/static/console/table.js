@@ -169,14 +169,3 @@ export class Table {
     spacer.firstChild.style.height = `${height}px`;
   }
 }
-
-/** Write how many of something that should not be, and mark it. */
-export function alarm(cell, text, on) {
-  write(cell, text);
-  cell.className = on ? "alarm" : "";
-}
-
-/** Write a text where it is another than before. */
-export function write(cell, text) {
-  if (cell.textContent !== text) cell.textContent = text;
-}

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The numbers at the top of a page. */
 
-import { compact, count } from "./numbers.js";
+import { write, writeNumber } from "./write.js";
 import { draw, outline } from "./spark.js";
 
 export class Tiles {
@@ -24,12 +24,9 @@ export class Tiles {
    */
   show(values) {
     for (const [name, value] of Object.entries(values)) {
-      const { tile, number } = this.tiles[name];
-      const [exact, shown] = typeof value === "number" ? [count(value), compact(value)] : [value, value];
-      if (tile.exact === exact) continue;
-      tile.exact = exact;
-      if (shown === exact) number.textContent = exact;
-      else number.replaceChildren(part(shown, "", exact), part(exact, "skip"));
+      const { number } = this.tiles[name];
+      if (typeof value === "number") writeNumber(number, value);
+      else write(number, value);
     }
   }
 
@@ -42,16 +39,4 @@ export class Tiles {
   trend(name, series, which) {
     draw(this.tiles[name].svg, outline(series, which));
   }
-}
-
-/** A part of a tile's number: what is seen has the exact number as its title, what is read aloud is out of sight. */
-function part(text, className, title = "") {
-  const span = document.createElement("span");
-  span.textContent = text;
-  span.className = className;
-  if (title) {
-    span.title = title;
-    span.ariaHidden = "true";
-  }
-  return span;
 }
