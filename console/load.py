@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from console.short_name import split
 from console.signal_column import SignalCell, cells, percent
 from loadstats.ledger import SIGNALS, Row, SignalSums
 
@@ -21,6 +22,8 @@ class ClusterSummary(Struct, frozen=True):
     `engines`: how many engines it has.
     `signals`: the sums by signal.
     `largest`: the largest number of one engine, for each signal of the contract.
+    `hottest`: the engine with most requests; empty if all are idle.
+    `stale`: how many engines are stale.
     `spread`: its engines' requests in percent of the busiest's, falling; at most `BARS` of them.
     """
 
@@ -28,12 +31,24 @@ class ClusterSummary(Struct, frozen=True):
     engines: int
     signals: Mapping[str, int]
     largest: Mapping[str, int]
+    hottest: str
+    stale: int
     spread: tuple[float, ...]
 
     @property
     def cells(self) -> list[SignalCell]:
         """The sums as pages show them."""
         return cells(self.signals)
+
+    @property
+    def hottest_start(self) -> str:
+        """The part of the busiest engine's name that may be cut."""
+        return split(self.hottest, len(self.hottest))[0]
+
+    @property
+    def hottest_end(self) -> str:
+        """The part of its name that stays."""
+        return split(self.hottest, len(self.hottest))[1]
 
     @property
     def imbalance(self) -> float | None:
@@ -55,23 +70,28 @@ class EngineLine(Struct, frozen=True):
     `cells`: its numbers.
     `age`: how long ago its row changed.
     `mark`: orphaned, stale or idle, the most pressing; empty for none of them.
+    `name_start`, `name_end`: the name in two parts, of which the first may be cut; see `split`.
     """
 
     name: str
     cells: list[SignalCell]
     age: str
     mark: str
+    name_start: str
+    name_end: str
 
 
-def summarize(name: str, rows: Sequence[Row]) -> ClusterSummary:
-    """Add up a cluster's rows."""
+def summarize(name: str, rows: Sequence[Row], wall_ns: int, stale_seconds: float) -> ClusterSummary:
+    """Add up a cluster's rows, at a wall-clock time. See `is_stale` for `stale_seconds`."""
     sums = SignalSums()
     sums.add(rows)
     requests = sorted((row.queued_req_num for row in rows), reverse=True)
     most = requests[0] if requests else 0
     bars = min(BARS, len(requests))
     spread = tuple(percent(requests[bar * len(requests) // bars], most) for bar in range(bars))
-    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), spread)
+    hottest = max(rows, key=_load).engine if most else ""
+    stale = sum(is_stale(row, wall_ns, stale_seconds) for row in rows)
+    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), hottest, stale, spread)
 
 
 def busiest_first(rows: Sequence[Row]) -> list[Row]:
@@ -79,14 +99,17 @@ def busiest_first(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=_load, reverse=True)
 
 
-def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float) -> EngineLine:
-    """Return an engine's line, at a wall-clock time.
-
-    The engine is stale if it holds requests and its row did not change for `stale_seconds`.
-    """
-    seconds = (wall_ns - row.updated_time) / 1e9
+def line(row: Row, summary: ClusterSummary, wall_ns: int, stale_seconds: float, common: int = 0) -> EngineLine:
+    """Return an engine's line, at a wall-clock time. See `is_stale` for `stale_seconds`, and `split` for `common`."""
     numbers = {name: getattr(row, name) for name in SIGNALS}
-    return EngineLine(row.engine, cells(numbers, summary.largest), age(seconds), _mark(row, seconds >= stale_seconds))
+    mark = _mark(row, stale=is_stale(row, wall_ns, stale_seconds))
+    seconds = (wall_ns - row.updated_time) / 1e9
+    return EngineLine(row.engine, cells(numbers, summary.largest), age(seconds), mark, *split(row.engine, common))
+
+
+def is_stale(row: Row, wall_ns: int, stale_seconds: float) -> bool:
+    """Return whether an engine holds requests and its row has not changed for so long."""
+    return row.queued_req_num > 0 and wall_ns - row.updated_time >= stale_seconds * 1e9
 
 
 def age(seconds: float) -> str:
@@ -113,9 +136,9 @@ def _load(row: Row) -> int:
     return (row.queued_req_num << 64) + row.prompt_length
 
 
-def _mark(row: Row, silent: bool) -> str:
+def _mark(row: Row, *, stale: bool) -> str:
     if row.orphaned_req_num:
         return "orphaned"
     if not row.queued_req_num:
         return "idle"
-    return "stale" if silent else ""
+    return "stale" if stale else ""

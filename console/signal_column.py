@@ -66,6 +66,7 @@ LOOKS: dict[str, SignalLook] = {
     ),
     "orphaned_req_num": SignalLook(
         key="orphaned",
+        tile="orphaned requests",
         title="Requests whose gateway has fallen silent",
         tile_title="Requests whose gateway has fallen silent",
         style="marked",

@@ -8,7 +8,7 @@ them are whole without JavaScript; what is live on them comes over the websocket
 
 from __future__ import annotations
 
-from time import time_ns
+from time import sleep, time_ns
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,11 +18,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
+from console.attention import attention
+from console.attention_facts import address, facts, stale_seconds
 from console.calls import ask
 from console.load import busiest_first, line, span, summarize
+from console.metric_page import groups
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
+from console.short_name import common_start
 from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
@@ -36,7 +41,8 @@ from runtime.running import optional_part, part
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
 REFRESH_SECONDS = 2
-STALE_SHARE = 4  # an engine's requests are stale after this part of the time in which they would end for their age
+MOST_WANTED = 100  # characters of a search for metrics
+MOST_STALE = 1000  # clusters with a stale count in one answer, as many as the summary's socket lists
 
 NAME = "Metadata Center"
 
@@ -49,7 +55,8 @@ LINKS = (
     ("peers", "/v1/replica/peers", "the other nodes, for programs"),
     ("log level", "/log/level", "change the log level"),
     ("readiness", "/readyz", "every part of this node and since when"),
-    ("metrics", "/metrics", "for Prometheus"),
+    ("metrics", "/console/metrics/", "what this node measures, to read and to search"),
+    ("raw metrics", "/metrics", "for Prometheus"),
     ("admin", "/admin/", "operate on load, peers, tasks and people's accounts"),
 )
 
@@ -78,28 +85,48 @@ def overview(request: HttpRequest) -> HttpResponse:
     """`GET /console/`: the clusters."""
     ledger = part(LoadStats).ledger
     names = ledger.clusters()
+    seen = facts()
     if len(names) <= MOST_SORTED:
-        names.sort()
+        load = {cluster.name: cluster.requests for cluster in seen.clusters}
+        names.sort(key=lambda name: (-load.get(name, 0), name))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
-    summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
-    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_signals(), **_live(request)}
+    wall_ns, stale = time_ns(), stale_seconds()
+    summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), address(name)) for name in shown]
+    context = {
+        "page": shown,
+        "summaries": summaries,
+        "counts": ledger.counts(),
+        "attention": attention(seen),
+        **_signals(),
+        **_live(request, seen.peers),
+    }
     return render(request, "console/overview.html", context)
+
+
+@page
+def watch(request: HttpRequest) -> HttpResponse:
+    """`GET /console/attention/`: what the overview's script shows of the facts, as JSON."""
+    seen = facts()
+    stale = sorted((each for each in seen.clusters if each.stale_engines), key=lambda each: -each.stale_engines)
+    shown = {each.name: each.stale_engines for each in stale[:MOST_STALE]}
+    return data_response(request, msgspec.json.encode({"items": attention(seen), "stale": shown}))
 
 
 @page
 def cluster(request: HttpRequest, name: str) -> HttpResponse:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = part(LoadStats).ledger.rows(name)
-    summary = summarize(name, rows)
+    wall_ns, stale = time_ns(), stale_seconds()
+    summary = summarize(name, rows, wall_ns, stale)
     shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
-    wall_ns, stale_seconds = time_ns(), _stale_seconds()
+    common = common_start([row.engine for row in rows])
     context = {
         "page": shown,
         "summary": summary,
-        "lines": [line(row, summary, wall_ns, stale_seconds) for row in shown],
+        "lines": [line(row, summary, wall_ns, stale, common) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
-        "stale_seconds": stale_seconds,
+        "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
         **_signals(),
@@ -123,6 +150,20 @@ def nodes(request: HttpRequest) -> HttpResponse:
         **_live(request, view),
     }
     return render(request, "console/nodes.html", context)
+
+
+@page
+def metrics(request: HttpRequest) -> HttpResponse:
+    """`GET /console/metrics/`: the node's metrics, for people; `q` searches them, `family` shows one of them."""
+    wanted = request.GET.get("q", "").strip()[:MOST_WANTED]
+    chosen = request.GET.get("family", "")
+    context = {
+        "node": part(Identity).name,
+        "wanted": wanted,
+        "chosen": chosen,
+        "groups": groups(REGISTRY.collect(), wanted, chosen, rest=lambda: sleep(0)),
+    }
+    return render(request, "console/metrics.html", context)
 
 
 @page
@@ -168,11 +209,6 @@ def to_cluster(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponseRedirect(address(name))
 
 
-def address(name: str) -> str:
-    """A cluster's page. Every character of the name is quoted that could mean something in a path."""
-    return f"{reverse('console:clusters')}{quote(name, safe='')}/"
-
-
 def _peers() -> PeersView:
     return ask("/v1/replica/peers", PeersView)
 
@@ -181,10 +217,6 @@ def _signals() -> dict[str, Any]:
     """Return the signals' columns, for the template and as JSON for its script."""
     shown = columns()
     return {"columns": shown, "signals": for_scripts(shown)}
-
-
-def _stale_seconds() -> float:
-    return part(Config).load.request_expire_seconds / STALE_SHARE
 
 
 def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:

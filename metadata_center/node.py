@@ -81,6 +81,7 @@ SWITCH_SECONDS = 0.0002
 SCRAPES = 16
 LOG_INS = 16
 LOG_IN = "/admin/login/"
+METRICS_PAGE = "/console/metrics/"  # reads as much as a scrape does
 OWN_FILES = 256  # that the node may have open beside connections
 
 
@@ -200,7 +201,8 @@ class Node:
 
     def application(self) -> Asgi:
         """Return the ASGI application: the handlers in front of Django's pages, and the websockets beside them."""
-        pages = PageApp(PageHandler(), self._dispatcher, self._pages, {METRICS: self._scrapes, LOG_IN: self._log_ins})
+        own = {METRICS: self._scrapes, METRICS_PAGE: self._scrapes, LOG_IN: self._log_ins}
+        pages = PageApp(PageHandler(), self._dispatcher, self._pages, own)
         kinds = {
             "http": HandlerApp(
                 self._dispatcher,

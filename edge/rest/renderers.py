@@ -38,11 +38,11 @@ class PageRenderer(BrowsableAPIRenderer):
     template = "edge/api.html"
 
     def get_context(
-        self, data: bytes, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+        self, data: bytes | None, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the template's context."""
+        """Return the template's context. Without data no call was made, and the page has the forms alone."""
         view = renderer_context["view"]
-        text, rows = readable(data)
+        text, rows = ("", 0) if data is None else readable(data)
         return {
             "view": view,
             "paths": list(dict.fromkeys(route.path for route in part(Dispatcher).table if not route.internal)),

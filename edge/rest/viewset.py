@@ -18,6 +18,7 @@ from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotModified, QueryDict
 from django.urls import URLPattern, path
 from msgspec import Struct
+from msgspec.structs import fields
 from rest_framework.parsers import DataAndFiles, FormParser, MultiPartParser
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
@@ -30,7 +31,7 @@ from edge.caller import Caller
 from edge.dispatcher import Dispatcher
 from edge.errors import InvalidInput
 from edge.page_doors import call_headers
-from edge.pages import AUTHENTICATE, is_browser, locked, too_large, trace_id
+from edge.pages import AUTHENTICATE, READS, is_browser, locked, too_large, trace_id
 from edge.rest.described import Errors
 from edge.rest.description import describe
 from edge.rest.negotiation import BrowserOrJson
@@ -81,6 +82,8 @@ class HandlerViewSet(ViewSet):
         """Serve any of the methods through the dispatcher."""
         http: HttpRequest = request._request
         self.sent = request.GET.dict()
+        if self._asks_for_form(http):
+            return Response(None)
         route = self.route("GET" if request.method == "HEAD" else str(request.method))
         headers = call_headers(http)
         body = self._body(http)
@@ -107,6 +110,20 @@ class HandlerViewSet(ViewSet):
         if status == 401:
             tags["WWW-Authenticate"] = AUTHENTICATE
         return Response(answer, status=status, headers=tags)
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Show a browser the forms of a URL that has no GET. Raises MethodNotAllowed for anyone else."""
+        http: HttpRequest = request._request
+        if http.method in READS and is_browser(http):
+            return Response(None)
+        return super().http_method_not_allowed(request, *args, **kwargs)
+
+    def _asks_for_form(self, http: HttpRequest) -> bool:
+        """Return whether a browser opens a call that needs parameters, and sends none."""
+        if http.method not in READS or http.GET or not is_browser(http):
+            return False
+        struct = self.inputs.get("GET")
+        return struct is not None and any(field.required for field in fields(struct))
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer `OPTIONS`: describe this URL."""
@@ -139,9 +156,9 @@ class HandlerViewSet(ViewSet):
         assert struct is not None  # every method but GET takes a body
         assert parser is not None  # there is one for each form media type
         parsed: Any = parser.parse(BytesIO(body), request.content_type, request.parser_context)
-        fields: QueryDict = parsed.data if isinstance(parsed, DataAndFiles) else parsed
-        self.sent = fields.dict()
-        serializer = serializer_of(struct)(data=fields)
+        typed: QueryDict = parsed.data if isinstance(parsed, DataAndFiles) else parsed
+        self.sent = typed.dict()
+        serializer = serializer_of(struct)(data=typed)
         if not serializer.is_valid():
             self.refused[method] = serializer
             raise InvalidInput("; ".join(f"{name}: {text}" for name, (text, *_) in serializer.errors.items()))

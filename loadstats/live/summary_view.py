@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from json import dumps
+from operator import attrgetter
 
 from msgspec import Struct
 
-from loadstats.ledger import CONTRACT, OURS, ClusterSnapshot, Ledger, SignalSums
+from loadstats.ledger import CONTRACT, OURS, ClusterSnapshot, Engine, Ledger, SignalSums
 from loadstats.live.view import PART, Steps
 
 LISTED = 1000  # clusters, the first by name; each takes 200 bytes of every snapshot
 MOST = 20_000  # engines added up in one look: 2 ms in all
+
+_load = attrgetter("queued_req_num", "prompt_length")
 
 
 class SummaryRow(Struct):
@@ -96,14 +99,20 @@ class SummaryView:
 def _row(name: str, seen: ClusterSnapshot) -> Generator[None, None, bytes]:
     """Return the cluster's sums as JSON. Each engine's numbers are of one moment; engines may be of different ones.
 
-    A signal of the contract comes with its largest value of one engine. Others come if their sum is not 0.
+    A signal of the contract comes with its largest value of one engine. Others come if their sum is not 0. The name of
+    the engine with most requests comes if it has any; of several, the one with the longest prompts in prefill.
     """
     sums = SignalSums()
     engines = seen.order
+    hottest: Engine | None = None
     for start in range(0, len(engines), PART):
         if start:
             yield
-        sums.add(engines[start : start + PART])
+        portion = engines[start : start + PART]
+        sums.add(portion)
+        first = max(portion, key=_load)
+        if hottest is None or _load(first) > _load(hottest):
+            hottest = first
     total, most = sums.named(), sums.largest()
     members = [
         b'"cluster":%b,"engines":%d' % (dumps(name).encode(), len(engines)),
@@ -111,5 +120,6 @@ def _row(name: str, seen: ClusterSnapshot) -> Generator[None, None, bytes]:
         *(b'"max_%b":%d' % (signal.encode(), most[signal]) for signal in CONTRACT),
         b'"added_total":%d' % seen.added_total,
         *(b'"%b":%d' % (signal.encode(), total[signal]) for signal in OURS if total[signal]),
+        *([b'"hottest":%b' % dumps(hottest.name).encode()] if hottest is not None and hottest.queued_req_num else []),
     ]
     return b"{%b}" % b",".join(members)

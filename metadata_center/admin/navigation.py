@@ -32,7 +32,7 @@ PEOPLE = (
 ELSEWHERE = (
     ("Console", "monitoring", "/console/"),
     ("API docs", "api", "/docs/"),
-    ("Metrics", "query_stats", "/metrics"),
+    ("Metrics", "query_stats", "/console/metrics/"),
 )
 
 

@@ -22,7 +22,18 @@ from tests.nodes import CALL_SECONDS
 from tests.ports import free_port
 
 ATTACKS = ("<script>document.title='owned'</script>", '"><img src=x onerror="document.title=1">', "x" * 256)
-PAGES = ("/", "/console/", "/console/clusters/wide/", "/console/nodes/", "/console/request/?id=wide-1", "/nowhere")
+PAGES = (
+    "/",
+    "/console/",
+    "/console/clusters/wide/",
+    "/console/nodes/",
+    "/console/request/?id=wide-1",
+    "/console/metrics/",
+    "/v1/load/stats",
+    "/log/level",
+    "/nowhere",
+)
+COLOUR = "getComputedStyle(document.querySelector('.state.ok')).color"
 STATE = "document.getElementById('sign').dataset.state"
 
 
@@ -143,10 +154,12 @@ def test_a_page_comes_back_with_its_node(console: Console, tab: Tab) -> None:
 @pytest.mark.parametrize("path", ["/console/", "/console/nodes/"])
 def test_a_node_that_falls_silent_makes_the_page_stale(console: Console, tab: Tab, path: str) -> None:
     live(tab, console, path)
+    good = tab.run(COLOUR)
     console.signal(signal.SIGSTOP)
     try:
         tab.until(f"{STATE} === 'stale'")
         assert "Stale since" in tab.text()
+        assert tab.run(COLOUR) != good
     finally:
         console.signal(signal.SIGCONT)
     tab.until(f"{STATE} === 'live'")
@@ -272,9 +285,43 @@ def test_tokens_prefills_and_orphans_are_shown_and_lead_to_their_reason(console:
         ".join() === '3,4,321,1'"
     )
     assert tab.run("document.querySelector('[data-tile=orphaned] dd').innerText") == "1"
+    tab.until("document.querySelector('#attention [data-key=orphaned] a')?.innerText === 'owned'")
+    tab.run("document.querySelector('#attention [data-key=orphaned] a').click()")
+    tab.until(f"{cell.format('name')} === '10.0.0.3'")  # the filter is in the link
     tab.open(f"{console.site}/console/request/?id=lonely")
     assert "its gateway gateway-z sends no heartbeats. Ends in" in tab.text()
     assert faults(tab) == []
+
+
+def test_field_lists_and_table_show_one_snapshot(console: Console, wide: Tab) -> None:
+    tab = wide
+    for number in range(3):
+        for _ in range(number + 1):
+            console.add("alike", f"2001:db8:85a3:8d3:1319:8a2e:370:734{number}", 1_000_000)
+    live(tab, console, "/console/clusters/alike/")
+    hottest = "2001:db8:85a3:8d3:1319:8a2e:370:7342"
+    tab.until(f"document.querySelector('#hottest button')?.title === '{hottest}'")
+    assert tab.run("document.querySelector('#engines tr:has(.hottest) a').title") == hottest
+    ends = "Array.from(document.querySelectorAll('#engines .long-name'), name => name.lastChild.textContent).join()"
+    assert tab.run(ends) == "370:7342,370:7341,370:7340"
+    tile = "document.querySelector('[data-tile=prompt] dd')"
+    assert tab.run(f"[{tile}.firstChild.textContent, {tile}.firstChild.title]") == ["6M", "6,000,000"]
+    tab.run("document.querySelector('#sign button').click()")
+    for _ in range(4):
+        console.add("alike", "2001:db8:85a3:8d3:1319:8a2e:370:7340")
+    tab.run("new Promise(done => setTimeout(done, 1500))")  # a sample and several messages long
+    tab.run("scrollBy(0, 100)")
+    shown = "[...document.querySelectorAll('#engines [data-cell=requests]')].map(cell => cell.textContent).join()"
+    assert tab.run(shown) == "3,2,1"
+    assert tab.run("document.querySelector('#hottest b').textContent") == "3"
+    tab.run("document.querySelector('#sign button').click()")
+    tab.until(f"{shown} === '5,3,2' && document.querySelector('#hottest b').textContent === '5'")
+    tab.run("document.getElementById('filter').value = 'nothing'")
+    tab.run("document.getElementById('filter').dispatchEvent(new Event('input'))")
+    tab.until("document.getElementById('rows').hidden")
+    assert "No engine matches nothing." in tab.text()
+    press(tab, "#no-match button", "Enter")
+    tab.until("!document.getElementById('rows').hidden")
 
 
 def press(tab: Tab, selector: str, key: str) -> None:
@@ -345,7 +392,7 @@ def test_no_page_is_wider_than_a_phone(console: Console, tab: Tab, path: str) ->
     try:
         tab.open(f"{console.site}{path}")
         if "clusters" in path:
-            tab.until(f"{STATE} === 'live'")
+            tab.until(f"{STATE} === 'live' && document.querySelector('#hottest button')?.title")
         assert tab.run("document.documentElement.scrollWidth") <= 360
     finally:
         tab.call("Emulation.clearDeviceMetricsOverride")

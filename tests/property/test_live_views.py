@@ -166,6 +166,9 @@ class Replay(RuleBasedStateMachine):
             for member in ("prefill_req_num", "token_num", "orphaned_req_num"):
                 if number := sum(getattr(row, member) for row in rows):
                     sums[name][member] = number
+            hottest = max(rows, key=lambda row: (row.queued_req_num, row.prompt_length))
+            if hottest.queued_req_num:
+                sums[name]["hottest"] = hottest.engine
         assert self.summary.known == sums
 
 

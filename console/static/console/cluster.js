@@ -2,25 +2,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster's page: its engines, live. */
 
+import { CallsOut } from "./calls_out.js";
 import { Chart } from "./chart.js";
 import { asListed, engineName } from "./engine.js";
 import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
+import { writeName } from "./name.js";
+import { NoMatch } from "./no_match.js";
 import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
-import { byName } from "./order.js";
 import { Palette } from "./palette.js";
 import { Rate } from "./rate.js";
 import { blend, shade } from "./scale.js";
 import { Series } from "./series.js";
-import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
-import { Table, write } from "./table.js";
+import { commonStart, shortened } from "./short_name.js";
+import { showCells, showTiles, signalsOf, sortKeys, Sums } from "./signals.js";
+import { Snapshot } from "./snapshot.js";
+import { Table } from "./table.js";
+import { write } from "./write.js";
 import { Tiles } from "./tiles.js";
 
-const HOTTEST = 5;
-const NAMED = 8;
-const IDLE_NAMED = 4; // of whom nothing is wanted
 /** What the table may be narrowed to. */
 const KINDS = {
   "": () => true,
@@ -43,13 +45,9 @@ const palette = new Palette(() => {
   for (const chart of charts) chart.draw();
 });
 
-/**
- * The engines, with each signal by its key.
- * @type {{name: string, updated: number, seconds: number, stale: boolean, hottest: boolean}[]}
- */
-let engines = [];
-let sum = new Sums(signals);
-let least = 0; // requests of the idlest engine
+/** What the page shows. */
+const snapshot = new Snapshot(signals, Number(staleSeconds));
+let common = 0; // what all names begin with
 
 const field = new Field(by("field"), {
   palette,
@@ -63,6 +61,7 @@ const field = new Field(by("field"), {
     ...(engine.stale ? ["stale"] : []),
   ],
   choose: (engine) => table.reveal(engine),
+  shorten: (name, most) => shortened(name, common, most),
   say: (words) => write(by("field-words"), words),
   scaled: (top) => write(by("scale-top"), brief(top)),
 });
@@ -102,16 +101,22 @@ const table = new Table(by("engines"), by("row"), {
     age: (engine) => -engine.updated,
   },
   show(cells, engine) {
-    if (cells.name.textContent !== engine.name) {
-      cells.name.textContent = engine.name;
-      cells.name.href = requestsOf(engine);
-    }
-    showCells(signals, cells, engine, sum.most);
+    writeName(cells.name, engine.name, common);
+    const address = requestsOf(engine);
+    if (cells.name.getAttribute("href") !== address) cells.name.href = address;
+    showCells(signals, cells, engine, snapshot.sums.most);
     write(cells.age, age(engine.seconds));
     const mark = markOf(engine);
     if (cells.mark.className !== mark) cells.mark.textContent = cells.mark.className = mark;
   },
-  counted: (shown, all) => write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`),
+  counted(shown, all) {
+    write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`);
+    noMatch.show(shown === 0 && all > 0, [by("filter").value.trim(), by("only").value].filter(Boolean).join(", "));
+  },
+});
+const noMatch = new NoMatch(by("no-match"), by("rows"), () => {
+  by("filter").value = by("only").value = "";
+  filter();
 });
 
 /** Where the admin lists an engine's requests. */
@@ -124,10 +129,14 @@ function markOf({ stale, orphaned, hottest, requests }) {
   return hottest ? "hottest" : requests ? "" : "idle";
 }
 
+const callsOut = new CallsOut({ choose: (engine) => table.reveal(engine), address: requestsOf });
+
 function placed() {
-  const before = new Map(engines.map((engine) => [engine.name, engine]));
-  engines = [...mirror.rows.keys()].sort(byName).map((name) => before.get(name) ?? { name, hottest: false });
-  read();
+  snapshot.place(mirror.rows.keys());
+  snapshot.read(mirror.rows, live.now());
+  snapshot.rank();
+  const { engines } = snapshot;
+  common = commonStart(engines.map(({ name }) => name));
   showEither(engines.length > 0, [by("full")], by("empty"));
   for (const paging of document.querySelectorAll(".pages")) paging.hidden = true;
   field.place(engines);
@@ -136,100 +145,36 @@ function placed() {
   write(by("field-cut"), `the first ${count(engines.length - field.cut)} of ${count(engines.length)}`);
 }
 
-function read() {
-  const now = live.now();
-  sum = new Sums(signals);
-  least = engines.length ? Infinity : 0;
-  for (const engine of engines) {
-    const row = mirror.rows.get(engine.name);
-    if (!row) continue;
-    take(signals, row, engine);
-    engine.updated = row.updated_time / 1e6;
-    engine.seconds = Math.max(0, (now - engine.updated) / 1000);
-    engine.stale = engine.requests > 0 && engine.seconds >= Number(staleSeconds);
-    sum.add(row);
-    least = Math.min(least, engine.requests);
-  }
+/** Some numbers changed: all that shows them is drawn from one snapshot, in one frame. */
+function changed() {
+  snapshot.read(mirror.rows, live.now());
+  show();
 }
 
-function changed() {
-  read();
-  showTiles(signals, tiles, sum.total);
-  tiles.show({
-    engines: count(engines.length),
-    imbalance: imbalance(sum.total.requests ? (sum.most.requests * engines.length) / sum.total.requests : null),
-  });
+function show() {
+  const { sums, engines } = snapshot;
+  showTiles(signals, tiles, sums.total);
+  tiles.show({ engines: engines.length, imbalance: imbalance(snapshot.imbalance) });
+  callsOut.show(snapshot, common);
   field.draw();
   table.draw();
 }
 
-/** Once a second: what is to be calm. */
+/** Once a second: the charts, and the order of lists and table, so that rows do not change places all the time. */
 function sample(now) {
-  read();
+  const sums = new Sums(signals);
+  for (const row of mirror.rows.values()) sums.add(row);
+  const { total, most, least, rows } = sums;
   const perSecond = meter.at(now, mirror.head.added_total);
-  const mean = engines.length ? sum.total.requests / engines.length : 0;
-  const { requests, prefill } = sum.total;
-  if (perSecond !== null) series.push(now, requests, sum.most.requests, mean, least, perSecond, prefill);
+  const mean = rows ? total.requests / rows : 0;
+  if (perSecond !== null) series.push(now, total.requests, most.requests, mean, least.requests, perSecond, total.prefill);
   if (live.held) return;
   tiles.show({ rate: rate(perSecond) });
-  callOut();
-  field.draw();
-  table.draw();
+  snapshot.read(mirror.rows, now);
+  snapshot.rank();
+  show();
+  table.calm();
   for (const chart of charts) chart.draw();
-}
-
-function callOut() {
-  const hottest = engines
-    .filter((engine) => engine.requests > 0)
-    .sort((one, other) => other.requests - one.requests || other.prompt - one.prompt || byName(one.name, other.name))
-    .slice(0, HOTTEST);
-  for (const engine of engines) engine.hottest = false;
-  if (sum.most.requests > least) hottest[0].hottest = true;
-  list(by("hottest"), hottest);
-  names(by("idle"), by("idle-count"), engines.filter((engine) => engine.requests === 0));
-  for (const mark of ["orphaned", "stale"]) {
-    const found = engines.filter((engine) => engine[mark]);
-    links(by(mark), by(`${mark}-count`), found);
-    by(`${mark}-why`).hidden = found.length === 0;
-  }
-}
-
-function list(element, hottest) {
-  while (element.childElementCount < HOTTEST) {
-    const item = element.appendChild(document.createElement("li"));
-    const button = item.appendChild(document.createElement("button"));
-    button.type = "button";
-    button.className = "mono plain";
-    button.addEventListener("click", () => button.engine && table.reveal(button.engine));
-    item.append(document.createElement("b"));
-  }
-  [...element.children].forEach((item, at) => {
-    const engine = hottest[at];
-    item.hidden = !engine && at > 0;
-    item.firstChild.engine = engine;
-    item.firstChild.disabled = !engine;
-    write(item.firstChild, engine ? engine.name : "none");
-    write(item.lastChild, engine ? count(engine.requests) : "");
-  });
-}
-
-function names(element, number, found) {
-  write(number, count(found.length));
-  const more = found.length - IDLE_NAMED;
-  const first = found.slice(0, IDLE_NAMED).map(({ name }) => name);
-  write(element, first.join(", ") + (more > 0 ? ` and ${count(more)} more` : ""));
-}
-
-function links(element, number, found) {
-  write(number, count(found.length));
-  const shown = found.slice(0, NAMED);
-  while (element.childElementCount < shown.length) element.append(document.createElement("a"), " ");
-  [...element.children].forEach((link, at) => {
-    link.hidden = at >= shown.length;
-    if (link.hidden) return;
-    write(link, shown[at].name);
-    link.href = requestsOf(shown[at]);
-  });
 }
 
 function legend() {
@@ -254,6 +199,11 @@ by("filter").addEventListener("input", filter);
 by("only").addEventListener("change", filter);
 by("measure").addEventListener("change", (event) => field.by(event.target.value));
 legend();
+
+const asked = new URLSearchParams(location.search);
+by("filter").value = asked.get("filter") ?? "";
+by("only").value = Object.hasOwn(KINDS, asked.get("only")) ? asked.get("only") : "";
+filter();
 
 const memory = new Memory(() => ({ series: series.told() }));
 series.recall(memory.recall().series, Date.now() - 5 * 60_000);

@@ -23,13 +23,15 @@ export class Field {
    * @param {import("./palette.js").Palette} how.palette
    * @param {(engine: object) => string[]} how.tell lines about an engine; the first is its name
    * @param {(engine: object) => void} how.choose it was clicked, or Enter was pressed on it
+   * @param {(name: string, most: number) => string} how.shorten a name in so many characters
    * @param {(words: string) => void} how.say to who cannot see it
    * @param {(top: number) => void} how.scaled where the scale ends now
    */
-  constructor(box, { palette, tell, choose, say, scaled }) {
+  constructor(box, { palette, tell, choose, shorten, say, scaled }) {
     this.box = box;
     this.palette = palette;
     this.tell = tell;
+    this.shorten = shorten;
     this.say = say;
     this.scaled = scaled;
     this.tip = box.querySelector(".tip");
@@ -123,7 +125,8 @@ export class Field {
         pen.fillText(text, named ? left + 9 : left + width / 2, up + down, width - 4);
         if (named) {
           pen.font = `11px ${palette.font}`;
-          pen.fillText(engine.name, left + 9, up + height * 0.76, width - 16);
+          const room = Math.floor((width - 16) / pen.measureText("0").width);
+          pen.fillText(this.shorten(engine.name, room), left + 9, up + height * 0.76, width - 16);
         }
       }
       if (engine.hottest) this.#ring(pen, left, up, width, height, corner, palette.text, 2);

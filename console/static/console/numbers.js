@@ -1,11 +1,14 @@
 // SPDX-FileCopyrightText: 2026 Metadata Center contributors
 // SPDX-License-Identifier: Apache-2.0
-/** Numbers and times as people read them, the same as the pages that the server renders. Pure. */
+/** Numbers and times as people read them, as `console.numbers` writes them on the server. Pure. */
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const hundredth = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const few = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+/** A tile has room for the six characters of 99,999. It shows a larger number in short. */
+const EXACT_BELOW = 100_000;
+const UNITS = [[1e3, "K"], [1e6, "M"], [1e9, "B"], [1e12, "T"]];
 
 /** 1234 as "1,234". */
 export const count = (value) => whole.format(value);
@@ -13,8 +16,20 @@ export const count = (value) => whole.format(value);
 /** As `count`; none at all has a sign of its own, that what is there stands out. */
 export const some = (value) => (value ? whole.format(value) : "–");
 
-/** 1234567 as "1.2M", for axes. */
-export const brief = (value) => short.format(value);
+/**
+ * 1234567 as "1.2M": rounded to a tenth of its unit. Below a thousand a fraction keeps one digit.
+ * @param {number} value
+ */
+export function brief(value) {
+  if (value < 1000) return few.format(value);
+  for (const [size, unit] of UNITS) {
+    const tenths = Math.floor((value * 10 + size / 2) / size);
+    if (tenths < 10_000 || unit === "T") return few.format(tenths / 10) + unit;
+  }
+}
+
+/** A number for a tile: exact where it fits, else in short. */
+export const compact = (value) => (value < EXACT_BELOW ? count(value) : brief(value));
 
 /** A mean or a rate: one decimal, in a width that does not change from one moment to the next. */
 export const decimal = (value) => tenth.format(value);

@@ -2,15 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The overview: all clusters, live. */
 
+import { Attention } from "./attention.js";
 import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
-import { count, imbalance, rate } from "./numbers.js";
+import { count, imbalance, rate, some } from "./numbers.js";
 import { Rate } from "./rate.js";
 import { Series } from "./series.js";
+import { writeName } from "./name.js";
+import { NoMatch } from "./no_match.js";
 import { showCells, showTiles, signalsOf, sortKeys, Sums, take } from "./signals.js";
 import { draw, outline } from "./spark.js";
-import { Table, write } from "./table.js";
+import { Table } from "./table.js";
+import { alarm, write } from "./write.js";
 import { Tiles } from "./tiles.js";
 
 const WINDOW_MS = 5 * 60_000;
@@ -25,9 +29,13 @@ const totals = new Series(3, 300);
 const totalRate = new Rate();
 const omitted = by("omitted");
 
+const pageOf = ({ name }) => `/console/clusters/${encodeURIComponent(name)}/`;
+
 /** What is known of a cluster beyond the last message. @type {Map<string, object>} */
 let clusters = new Map();
 let perSecond = null;
+/** Stale engines by cluster, where there are any: they come with the attention strip. @type {Record<string, number>} */
+let stale = {};
 
 const kept = new Memory(() => {
   const first = [...clusters.values()].slice(0, MOST_KEPT).map(({ name, series }) => [name, series.told()]);
@@ -37,36 +45,56 @@ totals.recall(kept.totals, Date.now() - WINDOW_MS);
 
 const table = new Table(by("clusters"), by("row"), {
   key: "name",
-  by: "name",
+  by: "requests",
   values: {
     name: (row) => row.name,
     engines: (row) => row.engines,
     ...sortKeys(signals),
     rate: (row) => row.rate,
     imbalance: (row) => row.imbalance,
+    stale: (row) => row.stale,
+    hottest: (row) => row.most,
   },
   show(cells, row) {
     if (cells.name.textContent !== row.name) {
       cells.name.textContent = row.name;
       cells.name.title = row.name;
-      cells.name.href = `/console/clusters/${encodeURIComponent(row.name)}/`;
+      cells.name.href = pageOf(row);
     }
     write(cells.engines, count(row.engines));
     showCells(signals, cells, row);
     write(cells.rate, rate(row.rate));
     write(cells.imbalance, imbalance(row.imbalance));
+    alarm(cells.stale, some(row.stale), row.stale > 0);
+    hottest(cells.hottest, row);
     if (row.drawn !== row.trend || cells.trend.drawn !== row.trend) {
       cells.trend.drawn = row.drawn = row.trend;
       draw(cells.trend.parentNode, row.trend);
     }
   },
-  counted: (shown, all) => write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`),
+  counted(shown, all) {
+    write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`);
+    noMatch.show(shown === 0 && all > 0, by("filter").value);
+  },
+});
+const noMatch = new NoMatch(by("no-match"), by("full"), () => {
+  by("filter").value = "";
+  filter();
 });
 
-by("filter").addEventListener("input", (event) => {
-  const wanted = event.target.value.trim().toLowerCase();
+function filter() {
+  const wanted = by("filter").value.trim().toLowerCase();
   table.filter((row) => row.name.toLowerCase().includes(wanted));
-});
+}
+
+by("filter").addEventListener("input", filter);
+
+/** The busiest engine, with a link to it on its cluster's page. */
+function hottest(link, row) {
+  writeName(link, row.hottest || "–", row.hottest.length);
+  if (row.hottest) link.href = `${pageOf(row)}?filter=${encodeURIComponent(row.hottest)}`;
+  else link.removeAttribute("href");
+}
 
 function begun(name) {
   const series = new Series(1, SAMPLES);
@@ -94,6 +122,9 @@ function read() {
     const row = clusters.get(summary.cluster);
     row.engines = summary.engines;
     take(signals, summary, row);
+    row.hottest = summary.hottest ?? "";
+    row.most = summary.max_queued_req_num;
+    row.stale = stale[summary.cluster] ?? 0;
     row.imbalance = row.requests ? (summary.max_queued_req_num * row.engines) / row.requests : null;
   }
 }
@@ -113,7 +144,7 @@ function changed() {
   read();
   const { total, engines } = sums();
   showTiles(signals, tiles, total);
-  tiles.show({ engines: count(engines), clusters: count(clusters.size + (mirror.head.omitted ?? 0)) });
+  tiles.show({ engines, clusters: clusters.size + (mirror.head.omitted ?? 0) });
   write(by("prefill"), count(total.prefill));
   table.draw();
 }
@@ -138,7 +169,17 @@ function sample(now) {
   for (const row of clusters.values()) if (row.trend === null) row.trend = outline(row.series);
   tiles.show({ rate: rate(perSecond) });
   ["requests", "rate", "prompt"].forEach((name, which) => tiles.trend(name, totals, which));
+  if (odd) table.calm();
   table.draw();
 }
 
 const live = new Live("/ws/load/", mirror, { placed, changed, sample });
+
+new Attention(by("attention"), {
+  held: () => live.held,
+  told(found) {
+    stale = found;
+    for (const row of clusters.values()) row.stale = stale[row.name] ?? 0;
+    table.draw();
+  },
+});

@@ -36,6 +36,7 @@ export function troubles(view) {
 /** Begin to ask. */
 export function watch() {
   const element = document.getElementById("troubles");
+  if (!element) return; // the overview has the attention strip
   const ask = async () => {
     try {
       const headers = { Accept: "application/json" };

@@ -9,8 +9,8 @@
  * @typedef {{key: string, member: string, style: string}} Signal
  */
 
-import { count, some } from "./numbers.js";
-import { alarm, write } from "./table.js";
+import { some } from "./numbers.js";
+import { alarm, write, writeNumber } from "./write.js";
 
 /**
  * The signals that a table shows, in order.
@@ -27,14 +27,16 @@ export function take(signals, row, into) {
 /** What to sort a table by: a function for each signal's column. */
 export const sortKeys = (signals) => Object.fromEntries(signals.map(({ key }) => [key, (row) => row[key]]));
 
-/** The sums of the server's rows: `total` and the largest, `most`, by key. */
+/** The sums of the server's rows: `total`, the largest, `most`, and the smallest, `least`, by key. */
 export class Sums {
   /** @param {Signal[]} signals */
   constructor(signals) {
     this.signals = signals;
     this.total = {};
     this.most = {};
-    for (const { key } of signals) this.total[key] = this.most[key] = 0;
+    this.least = {};
+    this.rows = 0;
+    for (const { key } of signals) this.total[key] = this.most[key] = this.least[key] = 0;
   }
 
   /** Add a row. */
@@ -43,7 +45,9 @@ export class Sums {
       const value = row[member] ?? 0;
       this.total[key] += value;
       if (value > this.most[key]) this.most[key] = value;
+      if (!this.rows || value < this.least[key]) this.least[key] = value;
     }
+    this.rows += 1;
   }
 }
 
@@ -55,7 +59,8 @@ export function showCells(signals, cells, row, most) {
   for (const { key, style } of signals) {
     const value = row[key];
     if (style === "marked") alarm(cells[key], some(value), value > 0);
-    else write(cells[key], style === "some" ? some(value) : count(value));
+    else if (style === "some" && !value) write(cells[key], some(value));
+    else writeNumber(cells[key], value);
     if (style === "gauge" && most) bar(cells[key], value, most[key]);
   }
 }
@@ -64,7 +69,7 @@ export function showCells(signals, cells, row, most) {
 export function showTiles(signals, tiles, total) {
   for (const { key, style } of signals) {
     if (!tiles.has(key)) continue;
-    tiles.show({ [key]: style === "some" ? some(total[key]) : count(total[key]) });
+    tiles.show({ [key]: style === "some" && !total[key] ? some(0) : total[key] });
     if (style === "marked") tiles.alarm(key, total[key] > 0);
   }
 }

@@ -3,13 +3,13 @@
 /**
  * A table of many rows that change often. Only the rows in sight are in the page, and only what changed is written.
  *
- * The order is made anew at calm intervals and not while the pointer is on it, so that a row stays where it is read.
+ * The page asks for a new order at calm intervals. It is not made while the pointer is on the table, so that a row stays
+ * where it is read.
  */
 
 import { Frame } from "./frame.js";
 import { sorted } from "./order.js";
 
-const CALM_MS = 2000;
 const BEYOND = 8; // rows above and below those in sight
 
 export class Table {
@@ -38,7 +38,6 @@ export class Table {
     this.#headings();
     addEventListener("scroll", () => this.frame.ask(), { passive: true });
     addEventListener("resize", () => this.frame.ask());
-    setInterval(() => this.body.matches(":hover") || this.sort(), CALM_MS);
   }
 
   /** Other rows than before. */
@@ -66,6 +65,11 @@ export class Table {
     this.order = sorted(shown, this.values[this.by], (row) => row[this.key], this.falling);
     this.counted(shown.length, this.rows.length);
     this.frame.ask();
+  }
+
+  /** Make the order anew, unless the pointer is on a row. */
+  calm() {
+    if (!this.body.matches(":hover")) this.sort();
   }
 
   /** Bring a row into sight and mark it. */
@@ -164,15 +168,4 @@ export class Table {
     spacer.hidden = height === 0;
     spacer.firstChild.style.height = `${height}px`;
   }
-}
-
-/** Write how many of something that should not be, and mark it. */
-export function alarm(cell, text, on) {
-  write(cell, text);
-  cell.className = on ? "alarm" : "";
-}
-
-/** Write a text where it is another than before. */
-export function write(cell, text) {
-  if (cell.textContent !== text) cell.textContent = text;
 }

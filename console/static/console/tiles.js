@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The numbers at the top of a page. */
 
+import { write, writeNumber } from "./write.js";
 import { draw, outline } from "./spark.js";
 
 export class Tiles {
@@ -17,11 +18,15 @@ export class Tiles {
     return name in this.tiles;
   }
 
-  /** @param {Record<string, string>} texts by tile */
-  show(texts) {
-    for (const [name, text] of Object.entries(texts)) {
+  /**
+   * Write tiles. A number that is too long is shown in short, with its exact form on hover and for screen readers.
+   * @param {Record<string, string|number>} values by tile
+   */
+  show(values) {
+    for (const [name, value] of Object.entries(values)) {
       const { number } = this.tiles[name];
-      if (number.textContent !== text) number.textContent = text;
+      if (typeof value === "number") writeNumber(number, value);
+      else write(number, value);
     }
   }
 

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from re import findall
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.load import BARS, age, busiest_first, line, span, summarize
+from console.load import BARS, ClusterSummary, age, busiest_first, line, span
+from console.load import summarize as summarize_at
 from console.signal_column import SignalCell
 from loadstats.ledger import SIGNALS, Row
 
@@ -19,6 +21,20 @@ rows = st.lists(st.builds(Row, st.text(), st.integers(0, 50), st.integers(0, 2**
 
 def row(ip: str, requests: int, prompt_length: int = 0, updated_time: int = 0) -> Row:
     return Row(ip=ip, queued_req_num=requests, prompt_length=prompt_length, updated_time=updated_time)
+
+
+def summarize(name: str, rows: Sequence[Row]) -> ClusterSummary:
+    """A summary at the time of the rows' last update."""
+    return summarize_at(name, rows, max((row.updated_time for row in rows), default=0), 60)
+
+
+def test_the_hottest_engine_is_named_and_stale_ones_are_counted() -> None:
+    rows = [row("a", 2), row("b", 3), row("c", 0)]
+    assert summarize("c", rows).hottest == "b"
+    assert summarize("c", [row("a", 0)]).hottest == ""
+    updated = rows[0].updated_time
+    assert summarize_at("c", rows, updated + 59_000_000_000, 60).stale == 0
+    assert summarize_at("c", rows, updated + 60_000_000_000, 60).stale == 2
 
 
 def test_imbalance_is_the_busiest_engine_over_the_mean() -> None:

@@ -13,7 +13,8 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
-from console import views
+from console import attention_facts, views
+from console.attention_facts import address
 from console.calls import ask
 from console.nodes import Peer, PeersView
 from edge.errors import NotFound
@@ -137,9 +138,11 @@ def test_the_overview_shows_each_clusters_sums(node: PartialNode) -> None:
         "1,500",
         "–",
         "–",
+        "–",
         "",
         "2.00",
     ]
+    assert 'href="/console/clusters/alpha/?filter=10.0.0.1"' in row
     assert "idle" in text.partition('href="/console/clusters/beta/"')[2].partition("</tr>")[0]
 
 
@@ -152,7 +155,8 @@ def test_a_clusters_page_shows_the_busiest_engine_first(node: PartialNode) -> No
     assert re.findall(r'<rect width="(.*?)"', text) == ["100.0", "25.0", "50.0", "100.0"]
 
 
-def test_tokens_and_orphans_are_told_where_there_are_any(node: PartialNode) -> None:
+def test_tokens_and_orphans_are_told_where_there_are_any(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention_facts, "monotonic", lambda: 0.0)
     node.add("r1", prompt_length=1000)
     assert "alarm" not in page("/console/clusters/c/") + page("/console/")
     node.ledger.add("r2", "c", "10.0.0.2", 10, 0.0, WALL_NS, owner="gw")
@@ -182,7 +186,7 @@ def test_a_cluster_without_engines_is_404_and_may_be_watched(node: PartialNode) 
 def test_a_cluster_of_any_name_has_a_page_and_stays_text(node: PartialNode, name: str) -> None:
     node.add("r", cluster=name, ip="10.9.8.7")
     overview = page("/console/")
-    (address,) = {link for link in links(overview) if link.startswith("/console/clusters/")}
+    (address,) = {link.partition("?")[0] for link in links(overview) if link.startswith("/console/clusters/")}
     assert "/" not in address.removeprefix("/console/clusters/").removesuffix("/")
     text = page(address)
     assert "10.9.8.7" in text
@@ -192,7 +196,7 @@ def test_a_cluster_of_any_name_has_a_page_and_stays_text(node: PartialNode, name
 
 
 def test_a_plain_name_may_be_reversed() -> None:
-    assert reverse("console:cluster", args=["qwen"]) == views.address("qwen") == "/console/clusters/qwen/"
+    assert reverse("console:cluster", args=["qwen"]) == address("qwen") == "/console/clusters/qwen/"
 
 
 def test_pages_hold_two_hundred_engines(node: PartialNode) -> None:
@@ -236,7 +240,7 @@ def test_a_page_refreshes_until_it_is_told_not_to(node: PartialNode, target: str
 @pytest.mark.parametrize("name", ["nodes", "request", "clusters", "a/b"])
 def test_clusters_that_are_called_like_pages_have_their_own(node: PartialNode, name: str) -> None:
     node.add("r", cluster=name, ip="10.9.8.7")
-    assert "10.9.8.7" in page(views.address(name))
+    assert "10.9.8.7" in page(address(name))
 
 
 def test_addresses_of_before_lead_to_the_clusters(node: PartialNode) -> None:
@@ -260,12 +264,13 @@ def test_a_node_that_is_alone_says_so(node: PartialNode) -> None:
 def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = Peer("10.0.0.2:8080", state="lost", origin="10.0.0.2:8080@2a", last_error="[Errno 111] refused")
     view = PeersView("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
-    monkeypatch.setattr(views, "ask", lambda path, expected: view)
+    for module in (views, attention_facts):
+        monkeypatch.setattr(module, "ask", lambda path, expected: view if expected is PeersView else [])
     text = page("/console/nodes/")
     assert '<p class="bad">10.0.0.2:8080 is lost: refused</p>' in text
     assert 'href="http://10.0.0.2:8080/console/nodes/"' in text
     assert ">1,234<" in text
-    assert "10.0.0.2:8080 is lost" in page("/console/")
+    assert "10.0.0.2:8080 is lost: refused" in page("/console/")
 
 
 def test_a_request_is_looked_up(node: PartialNode) -> None:

@@ -61,20 +61,31 @@ def answer(response: Any) -> Any:
     return json.loads(unescape(page(response).partition("<pre")[2].partition(">")[2].partition("</pre>")[0]))
 
 
-def test_a_page_without_a_cluster_still_has_its_forms(node: PartialNode) -> None:
+def test_a_page_that_needs_a_cluster_opens_a_form_with_an_example(node: PartialNode) -> None:
     response = Client().get(STATS, headers=HTML)
+    assert response.status_code == 200
+    assert "No call has been made yet" in page(response)
+    forms = {method: fields for method, action, fields in Forms(page(response)).forms if fields}
+    assert list(forms) == ["GET", "POST", "DELETE"]
+    assert forms["GET"]["cluster"] == "demo"
+    assert Client().get(STATS).status_code == 400  # for programs
+
+
+def test_a_page_whose_cluster_is_missing_says_so_beside_its_forms(node: PartialNode) -> None:
+    response = Client().get(f"{STATS}?cluster=", headers=HTML)
     assert response.status_code == 400
     assert answer(response)["error"]["code"] == 40001400
-    methods = [method for method, action, fields in Forms(page(response)).forms if fields]
-    assert methods == ["GET", "POST", "DELETE"]
+    assert Forms(page(response)).forms
 
 
 @pytest.mark.parametrize("path", ["/v1/load/prompt", "/log/level", EVENT])
-def test_a_page_of_a_call_without_get_has_its_forms_beside_the_405(node: PartialNode, path: str) -> None:
+def test_a_page_of_a_call_without_get_opens_its_forms(node: PartialNode, path: str) -> None:
     response = Client().get(path, headers=HTML)
-    assert response.status_code == 405
-    assert answer(response)["error"]["code"] == 40501000
+    assert response.status_code == 200
+    assert "No call has been made yet" in page(response)
     assert Forms(page(response)).forms
+    assert Client().get(path).status_code == 405  # for programs
+    assert Client().head(path, headers=HTML).content == b""
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/version"])

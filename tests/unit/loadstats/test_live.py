@@ -168,6 +168,7 @@ def test_the_summary_has_a_row_for_each_cluster() -> None:
                 "max_prompt_length": 9,
                 "added_total": 3,
                 "prefill_req_num": 3,
+                "hottest": "10.0.0.1",
             }
             assert said == {
                 "type": "snapshot",

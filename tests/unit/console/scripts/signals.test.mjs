@@ -73,7 +73,7 @@ test("a gauge has no bar where no largest is known", () => {
 test("sums are shown in the tiles that the page has", () => {
   const made = tiles("tokens", "orphaned", "block_num");
   showTiles(SIGNALS, made, { requests: 1, tokens: 0, orphaned: 0, block_num: 7 });
-  assert.deepEqual(made.texts, { tokens: "–", orphaned: "0", block_num: "7" });
+  assert.deepEqual(made.texts, { tokens: "–", orphaned: 0, block_num: 7 });
   assert.deepEqual(made.alarms, { orphaned: false });
   showTiles(SIGNALS, made, { requests: 1, tokens: 5, orphaned: 1, block_num: 7 });
   assert.deepEqual(made.alarms, { orphaned: true });

@@ -1,0 +1,314 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator should look at, on the overview. Pure: facts in, items out.
+
+Each rule is one function in `RULES`. It returns one item or None, so the strip is as long as the table at most. To add
+a rule, write its function, give `Facts` what it needs, and add it to the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from console.load import span
+from console.nodes import COLD, PeersView
+from console.numbers import count
+from console.request_view import LONG_PREFILL_SECONDS
+from runtime.health import PartReport, PartState
+
+MOST_PLACES = 3
+"""Links of one item. An operator starts with the worst; the item's number says how many there are."""
+
+HOT_RATIO = 3.0
+"""The busiest engine's requests over the mean of the others. A balanced gateway keeps below 1.5; at 3 requests wait on
+one engine while others have room."""
+
+HOT_REQUESTS = 10
+"""Of the busiest engine, before the ratio counts. Chance alone makes 3 to 1 of fewer."""
+
+NEAR_CAP = 0.8
+"""The part of a cap from which it is near. What is left is the time to react."""
+
+Level = Literal["bad", "warn"]
+
+
+class Place(Struct, frozen=True):
+    """Where to act: a page of this node.
+
+    `words`: what the link says.
+    `address`: the page with its filter.
+    """
+
+    words: str
+    address: str
+
+
+class Item(Struct, frozen=True):
+    """One thing to look at.
+
+    `key`: the rule's name, which stays the same while the numbers change.
+    `level`: "bad" if something is lost or refused, "warn" if it will be.
+    `count`: how many there are.
+    `words`: a sentence.
+    `places`: where to act, the worst first.
+    """
+
+    key: str
+    level: Level
+    count: int
+    words: str
+    places: tuple[Place, ...]
+
+
+class ClusterFacts(Struct, frozen=True):
+    """A cluster's load.
+
+    `name`: its name.
+    `address`: its page.
+    `engines`, `requests`: how many.
+    `hottest`: the busiest engine; empty if all are idle.
+    `most`: the requests of that engine.
+    `stale_engines`: engines that hold requests without news.
+    `stale_requests`: their requests.
+    `orphaned_engines`, `orphaned_requests`: engines with orphaned requests, and these.
+    """
+
+    name: str
+    address: str
+    engines: int = 0
+    requests: int = 0
+    hottest: str = ""
+    most: int = 0
+    stale_engines: int = 0
+    stale_requests: int = 0
+    orphaned_engines: int = 0
+    orphaned_requests: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """The busiest engine's requests over the mean of the others; 0 if there are no others."""
+        others = self.engines - 1
+        return self.most * others / max(self.requests - self.most, 1) if others > 0 else 0.0
+
+
+class Cap(Struct, frozen=True):
+    """A bound, and how much of it is used.
+
+    `what`: what it bounds.
+    `used`, `most`: numbers.
+    `setting`: its place in the configuration.
+    `address`: where to look.
+    """
+
+    what: str
+    used: int
+    most: int
+    setting: str
+    address: str
+
+
+class Facts(Struct, frozen=True):
+    """What the rules read.
+
+    `clusters`: the load of each cluster.
+    `long_prefills`: requests before their first token for longer than `LONG_PREFILL_SECONDS`.
+    `peers`: this node among its peers.
+    `parts`: the parts of this node.
+    `caps`: the caps of this node, and the most that one client uses of its own.
+    `refused_calls`: calls of present clients that were over their limit.
+    `stale_seconds`: time without news after which an engine's requests are stale.
+    `orphan_seconds`: how long orphaned requests are kept.
+    """
+
+    clusters: tuple[ClusterFacts, ...] = ()
+    long_prefills: int = 0
+    peers: PeersView = PeersView()
+    parts: tuple[PartReport, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    refused_calls: int = 0
+    stale_seconds: float = 0.0
+    orphan_seconds: float = 0.0
+
+
+NODES = "/console/nodes/"
+READINESS = "/readyz"
+CLIENTS = "/v1/node/clients"
+LONG_PREFILLS = f"/admin/loadstats/request/?phase=prefill&age={LONG_PREFILL_SECONDS}"
+
+
+def attention(facts: Facts) -> list[Item]:
+    """Return what to look at: what is bad first, in the order of `RULES`."""
+    found = [item for rule in RULES if (item := rule(facts)) is not None]
+    return sorted(found, key=lambda item: item.level != "bad")
+
+
+def failed_parts(facts: Facts) -> Item | None:
+    """Parts of this node that do not work as they should."""
+    parts = [part for part in facts.parts if part["state"] in {PartState.FAILED, PartState.DEGRADED}]
+    if not parts:
+        return None
+    named = _listed(f"{part['name']} is {part['state']}" for part in parts)
+    level: Level = "bad" if any(part["state"] == PartState.FAILED for part in parts) else "warn"
+    words = f"{named} on this node"
+    return Item("health", level, len(parts), words, (Place("Readiness", READINESS),))
+
+
+def lost_peers(facts: Facts) -> Item | None:
+    """Peers that do not answer."""
+    lost = [peer for peer in facts.peers.peers if peer.state == "lost"]
+    if not lost:
+        return None
+    named = _listed(peer.peer for peer in lost)
+    words = f"{named} {_is(lost)} lost: {lost[0].error or 'no answer'}"
+    return Item("lost", "bad", len(lost), words, (Place("Nodes", NODES),))
+
+
+def lagging_peers(facts: Facts) -> Item | None:
+    """Peers that receive this node's events late."""
+    late = [peer for peer in facts.peers.peers if peer.late and peer.state != "lost"]
+    if not late:
+        return None
+    words = f"{_listed(peer.peer for peer in late)} {_is(late)} behind: this node's events arrive late"
+    return Item("lag", "warn", len(late), words, (Place("Nodes", NODES),))
+
+
+def diverging_peers(facts: Facts) -> Item | None:
+    """Peers that hold other requests than this node."""
+    apart = [peer for peer in facts.peers.peers if peer.pulling_buckets and peer.state != "lost"]
+    if not apart:
+        return None
+    words = f"This node and {_listed(peer.peer for peer in apart)} are out of sync; repairing"
+    return Item("diverging", "warn", len(apart), words, (Place("Nodes", NODES),))
+
+
+def incomplete_nodes(facts: Facts) -> Item | None:
+    """Nodes that may not know all requests: this one, or peers that are still catching up."""
+    view = facts.peers
+    behind = [peer.peer for peer in view.peers if peer.state == "connected" and not peer.joined]
+    found = []
+    if view.cold_since is not None:
+        found.append(f"{COLD} ({view.cold_since[:19].replace('T', ' ')} UTC)")
+    if not view.joined:
+        found.append("This node is still catching up with its peers: its numbers are incomplete")
+    if behind:
+        found.append(f"{_listed(behind)} {_is(behind)} still catching up: numbers there are incomplete")
+    if not found:
+        return None
+    number = len(behind) + (view.cold_since is not None or not view.joined)
+    return Item("cold", "warn", number, ". ".join(found), (Place("Nodes", NODES),))
+
+
+def near_caps(facts: Facts) -> Item | None:
+    """Caps that are nearly reached, on this node and by one client."""
+    near = sorted(
+        (cap for cap in facts.caps if cap.used >= NEAR_CAP * cap.most), key=lambda cap: cap.most / max(cap.used, 1)
+    )
+    if not near:
+        return None
+    level: Level = "bad" if near[0].used >= near[0].most else "warn"
+    named = _listed(f"{cap.what} {100 * cap.used // cap.most} % of {count(cap.most)} ({cap.setting})" for cap in near)
+    places = tuple({cap.address: Place(cap.what, cap.address) for cap in near}.values())
+    return Item("caps", level, len(near), f"Close to a cap: {named}", places[:MOST_PLACES])
+
+
+def refused_clients(facts: Facts) -> Item | None:
+    """Calls that were refused because their client was over its limit."""
+    if not facts.refused_calls:
+        return None
+    words = f"{_many(facts.refused_calls, 'call')} of connected clients refused: over [Quotas] CallsPerSecond"
+    return Item("refused", "warn", facts.refused_calls, words, (Place("Clients", CLIENTS),))
+
+
+def orphaned_requests(facts: Facts) -> Item | None:
+    """Requests whose gateway has fallen silent or started anew."""
+    found = [cluster for cluster in facts.clusters if cluster.orphaned_requests]
+    number = sum(cluster.orphaned_requests for cluster in found)
+    if not number:
+        return None
+    engines = sum(cluster.orphaned_engines for cluster in found)
+    words = (
+        f"{_many(number, 'request')} on {_many(engines, 'engine')} orphaned: the gateway is silent. "
+        f"They expire {span(facts.orphan_seconds)} after that"
+    )
+    places = _worst(found, lambda cluster: cluster.orphaned_requests, "orphaned")
+    return Item("orphaned", "warn", number, words, places)
+
+
+def stale_load(facts: Facts) -> Item | None:
+    """Engines whose requests have had no news for long."""
+    found = [cluster for cluster in facts.clusters if cluster.stale_engines]
+    number = sum(cluster.stale_engines for cluster in found)
+    if not number:
+        return None
+    requests = sum(cluster.stale_requests for cluster in found)
+    holds = "holds" if number == 1 else "hold"
+    words = (
+        f"{_many(number, 'engine')} {holds} {_many(requests, 'request')} without news for "
+        f"{span(facts.stale_seconds)}: the gateway may be gone"
+    )
+    return Item("stale", "warn", number, words, _worst(found, lambda cluster: cluster.stale_engines, "stale"))
+
+
+def hot_engines(facts: Facts) -> Item | None:
+    """Clusters with an engine that is far busier than the others."""
+    found = [each for each in facts.clusters if each.most >= HOT_REQUESTS and each.ratio >= HOT_RATIO]
+    if not found:
+        return None
+    worst = max(found, key=lambda cluster: cluster.ratio)
+    more = f"; {_many(len(found) - 1, 'more cluster')} like it" if len(found) > 1 else ""
+    words = (
+        f"{worst.hottest} of {worst.name} has {_many(worst.most, 'request')}, "
+        f"{worst.ratio:.1f} times the mean of the other engines{more}"
+    )
+    return Item("imbalance", "warn", len(found), words, _worst(found, lambda cluster: cluster.ratio, "busy"))
+
+
+def long_prefills(facts: Facts) -> Item | None:
+    """Requests that wait for their first token for too long."""
+    number = facts.long_prefills
+    if not number:
+        return None
+    words = f"{_many(number, 'request')} in prefill for more than {LONG_PREFILL_SECONDS} s: prefills take seconds"
+    return Item("prefill", "warn", number, words, (Place("Requests", LONG_PREFILLS),))
+
+
+Rule = Callable[[Facts], Item | None]
+
+RULES: tuple[Rule, ...] = (
+    failed_parts,
+    lost_peers,
+    diverging_peers,
+    lagging_peers,
+    incomplete_nodes,
+    near_caps,
+    refused_clients,
+    orphaned_requests,
+    stale_load,
+    hot_engines,
+    long_prefills,
+)
+"""The rules, the most pressing first."""
+
+
+def _worst(clusters: Iterable[ClusterFacts], measure: Callable[[ClusterFacts], float], only: str) -> tuple[Place, ...]:
+    """Return links to the clusters with most of something; their pages show the engines of one kind."""
+    first = sorted(clusters, key=measure, reverse=True)[:MOST_PLACES]
+    return tuple(Place(cluster.name, f"{cluster.address}?only={only}") for cluster in first)
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Return the first words and how many more there are."""
+    all_ = list(words)
+    more = len(all_) - MOST_PLACES
+    return ", ".join(all_[:MOST_PLACES]) + (f" and {count(more)} more" if more > 0 else "")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def _is(things: Sequence[object]) -> str:
+    return "is" if len(things) == 1 else "are"
