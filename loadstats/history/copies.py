@@ -131,10 +131,11 @@ class HistoryCopies:
             if series is not None:
                 names = page.engine_columns if copy.engine else page.cluster_columns
                 if step_age < MOST_AGE_MS:
-                    _fill(series, series.steps, step, _rows(series.columns, names, copy.steps, STEPS))
+                    series.steps.fill(step, _rows(series.columns, names, copy.steps, STEPS))
                     yield
-                _fill(series, series.minutes, minute, _rows(series.columns, names, copy.minutes, MINUTES))
+                series.minutes.fill(minute, _rows(series.columns, names, copy.minutes, MINUTES))
             yield
+        history.trim()
         history.latest = max(history.latest, step)
         return last
 
@@ -175,11 +176,6 @@ def _rows(columns: Sequence[Column], names: Sequence[str], packed: bytes, most: 
     by_name = {name: known[at::width] for at, name in enumerate(names)}
     ours = [by_name.get(column.name, gap) for column in columns]
     return array("f", [each for row in zip(*ours, strict=True) for each in row])
-
-
-def _fill(series: Series, ring: Ring, last: int, rows: array[float]) -> None:
-    if rows:
-        series.fill(ring, last, rows)
 
 
 def _swapped(values: array[float]) -> array[float]:

@@ -53,8 +53,8 @@ class HistoryHandlers:
 
         Of a cluster, of one of its busiest engines, or, without `cluster`, of all clusters together; a key that may
         name only some clusters gets the sums of those. The last 15 minutes come in steps of 10 s, the last hour in
-        steps of 60 s, whose numbers are means. The last number of each series was at `end_ns`. A number is null if it is
-        unknown: the node did not run, or the cluster or engine was not kept.
+        steps of 60 s, whose numbers are means. The last number of each series was at `end_ns`. A number is null if it
+        is unknown: the node did not run, or the cluster or engine was not kept.
         """
         cluster = _name(call.query, b"cluster")
         engine = _name(call.query, b"engine")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last hour of all clusters, bounded. Written on the event loop; any thread may read.
 
-It is kept for at most 1,000 clusters. Among these, 6,000 engines are shared out equally: at 1,000 clusters the 6
+It is kept for at most 1,000 clusters. Among these, 7,000 engines are shared out equally: at 1,000 clusters the 7
 busiest engines of each. That is 29 MB.
 """
 
@@ -20,7 +20,7 @@ from loadstats.history.kept import KeptCluster
 from loadstats.history.series import MINUTE_SECONDS, MINUTES, PER_MINUTE, STEP_SECONDS, STEPS, Series
 
 MOST_CLUSTERS: Final = 1000
-ENGINES_IN_ALL: Final = 6000
+ENGINES_IN_ALL: Final = 7000
 MOST_ENGINES: Final = 64
 """Of one cluster, however few clusters there are."""
 
@@ -46,6 +46,7 @@ class History:
     `total`: all clusters together.
     `clusters`: what is kept of each, by name.
     `latest`: the latest step that was sampled, here or by a former life.
+    `listed`: how many clusters have engines, so that the share is right before all of them are kept.
     `settled`: returns whether the ledger changes by what clients report alone. While a peer's copy is merged into it,
     how many requests start is unknown.
 
@@ -56,6 +57,7 @@ class History:
         self.total = Series(CLUSTER_COLUMNS)
         self.clusters: dict[str, KeptCluster] = {}
         self.latest = 0
+        self.listed = 0
         self.settled: Callable[[], bool] = lambda: True
         self.now = now
         self._wall_ns = wall_ns
@@ -63,7 +65,8 @@ class History:
     @property
     def share(self) -> int:
         """How many engines of each cluster are kept."""
-        return min(MOST_ENGINES, ENGINES_IN_ALL // max(1, len(self.clusters)))
+        clusters = max(1, len(self.clusters), min(self.listed, MOST_CLUSTERS))
+        return min(MOST_ENGINES, ENGINES_IN_ALL // clusters)
 
     def step(self) -> int:
         """Return the step that it is now."""
@@ -75,6 +78,12 @@ class History:
         if kept is None and (len(self.clusters) < MOST_CLUSTERS or self._drop_gone()):
             kept = self.clusters[name] = KeptCluster()
         return kept
+
+    def trim(self) -> None:
+        """Forget the engines beyond each cluster's share."""
+        share = self.share
+        for kept in self.clusters.values():
+            kept.keep_most(share)
 
     def forget_old(self, step: int) -> None:
         """Forget the clusters of which nothing is left at a step."""

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import nan
-from operator import add
-from typing import Any
 
 from loadstats.history.columns import CLUSTER_COLUMNS
 
-JOINS: dict[str, Callable[[float, float], Any]] = {"sum": add, "max": max, "min": min}  # over clusters
+JOINS: dict[str, Callable[[Sequence[float]], float]] = {"sum": sum, "max": max, "min": min}
+"""How the numbers of several clusters become one."""
 
 
 class Joined:
@@ -28,7 +27,7 @@ class Joined:
         for at, column in enumerate(CLUSTER_COLUMNS):
             join = JOINS[column.join]
             self._columns[at] = [
-                each if known != known else known if each != each else join(known, each)  # noqa: PLR0124 NaN
+                each if known != known else known if each != each else join((known, each))  # noqa: PLR0124 NaN
                 for known, each in zip(self._columns[at], values[at::width], strict=True)
             ]
 

@@ -54,10 +54,34 @@ class Ring:
 
     def rows(self, last: int, count: int) -> array[float]:
         """Return `count` rows up to a step, the oldest first."""
-        found = array("f")
-        for step in range(last - count + 1, last + 1):
-            found += self.row(step)
-        return found
+        latest, first = self.latest, last - count + 1
+        if latest is None or last <= latest - self.slots or first > latest:
+            return self._gap() * count
+        oldest, newest = max(first, latest - self.slots + 1), min(last, latest)
+        width, start, end = self.width, oldest % self.slots, newest % self.slots + 1
+        if start < end:
+            kept = self._values[start * width : end * width]
+        else:
+            kept = self._values[start * width :] + self._values[: end * width]
+        return self._gap() * (oldest - first) + kept + self._gap() * (last - newest)
+
+    def fill(self, last: int, rows: array[float]) -> None:
+        """Take a copy's rows, which end at a step, where this ring has gaps."""
+        width = self.width
+        count = len(rows) // width
+        if self.latest is None and count and not is_gap(rows[-width:]):  # as in a node that starts: at once
+            room = min(count, self.slots)
+            start = (last - room + 1) % self.slots
+            ordered = self._gap() * (self.slots - room) + rows[(count - room) * width :]
+            turn = (self.slots - room - start) % self.slots * width
+            self._values = ordered[turn:] + ordered[:turn]
+            self.latest = last
+            return
+        for at in range(count):
+            step = last - count + 1 + at
+            row = rows[at * width : (at + 1) * width]
+            if not is_gap(row) and self.is_gap(step):
+                self.put(step, row)
 
     def _write(self, step: int, row: array[float]) -> None:
         start = step % self.slots * self.width

@@ -16,9 +16,9 @@ from typing import Final
 
 from loadstats.history.columns import CLUSTER_COLUMNS, RATES
 from loadstats.history.history import History
-from loadstats.history.joined import Joined
+from loadstats.history.joined import JOINS
 from loadstats.history.kept import DECAY, KeptCluster
-from loadstats.history.series import STEP_SECONDS
+from loadstats.history.series import PER_MINUTE, STEP_SECONDS
 from loadstats.ledger import ClusterSnapshot, Engine, Ledger, SignalSums
 from loadstats.ledger.signals import numbers
 
@@ -26,7 +26,7 @@ PART: Final = 256  # engines added up in one go: 0.2 ms
 STALE_SHARE: Final = 4
 """An engine's requests are stale after this part of the time in which they would end for their age."""
 
-SLICE_WORK: Final = 64  # units of about 8 µs each
+SLICE_WORK: Final = 48  # units of about 8 µs each
 
 _requests = attrgetter("queued_req_num")
 _RATES = [at for at, column in enumerate(CLUSTER_COLUMNS) if column.name in RATES]
@@ -47,17 +47,19 @@ class Sampling:
     def sample(self, step: int, wall_ns: int) -> Generator[None, None, None]:
         """Keep a step that is later than all others. Each `yield` ends a slice."""
         history = self._history
-        total = Joined()
+        rows: list[array[float]] = []
         work = 0
-        for name in self._ledger.clusters():
+        most = SLICE_WORK if step % PER_MINUTE else SLICE_WORK // 4  # minutes are closed too
+        names = self._ledger.clusters()
+        history.listed = len(names)
+        for name in names:
             kept = history.open(name)
             if kept is None:
                 continue
             work += yield from self._look(name, kept, step, wall_ns)
             if kept.seen is not None:
-                total.add(kept.series.steps.row(step))
-                work += 1
-            if work >= SLICE_WORK:
+                rows.append(kept.series.steps.row(step))
+            if work >= most:
                 work = 0
                 yield
         yield
@@ -65,9 +67,16 @@ class Sampling:
         for name, kept in history.clusters.items():
             if name not in listed:
                 kept.seen = None
+        yield
         history.forget_old(step)
         yield
-        history.total.put(step, total.values())
+        history.trim()
+        yield
+        total = array("f")
+        for at, column in enumerate(CLUSTER_COLUMNS):
+            known = [number for row in rows if (number := row[at]) == number]  # 60 µs of 1,000 clusters
+            total.append(JOINS[column.join](known) if known else nan)
+        history.total.put(step, total)
         history.latest, self._looked = step, step
 
     def _look(self, name: str, kept: KeptCluster, step: int, wall_ns: int) -> Generator[None, None, int]:
@@ -83,7 +92,6 @@ class Sampling:
                 engine.weight *= DECAY
                 if engine.series.steps.latest == step - 1:  # else it is listed no longer
                     engine.series.repeat(step)
-            kept.keep_most(self._history.share)
             return 1 + len(kept.engines) // 4
         work = yield from self._read(kept, seen, step, wall_ns)
         kept.seen = seen

@@ -49,16 +49,6 @@ class Series:
         if latest is not None:
             self.put(step, self.steps.row(latest))
 
-    def fill(self, ring: Ring, last: int, values: array[float]) -> None:
-        """Take a copy's rows, which end at a step of the ring, where this series has gaps."""
-        width = ring.width
-        count = len(values) // width
-        for at in range(count):
-            step = last - count + 1 + at
-            row = values[at * width : (at + 1) * width]
-            if not is_gap(row) and ring.is_gap(step):
-                ring.put(step, row)
-
     def _close(self, minute: int) -> None:
         rows = [self.steps.row(step) for step in range(minute * PER_MINUTE, (minute + 1) * PER_MINUTE)]
         means = array("f")
