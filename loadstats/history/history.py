@@ -8,11 +8,11 @@ busiest engines of each. That is 29 MB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from time import monotonic, time_ns
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from loadstats.history.columns import CLUSTER_COLUMNS, ENGINE_COLUMNS, Column
 from loadstats.history.joined import Joined
@@ -35,9 +35,9 @@ class LoadHistory(Struct, frozen=True):
     `series`: the numbers by column, the oldest first. One that is unknown is NaN, in JSON null.
     """
 
-    step_seconds: int
-    end_ns: int
-    series: dict[str, list[float]]
+    step_seconds: Annotated[int, Meta(ge=1)]
+    end_ns: Annotated[int, Meta(extra_json_schema={"format": "int64"})]
+    series: Mapping[str, Sequence[float | None]]
 
 
 class History:
