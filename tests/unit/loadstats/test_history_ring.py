@@ -31,10 +31,10 @@ def test_a_step_that_was_left_out_is_a_gap() -> None:
     assert shown(ring, 14, 6) == [None, 1, None, None, 4, None]
 
 
-@given(st.lists(st.tuples(st.integers(-20, 40), st.integers(0, 9)), max_size=30), st.integers(-20, 45), st.integers(1, 9))
-def test_a_ring_keeps_what_a_dict_of_the_latest_steps_keeps(
-    puts: list[tuple[int, int]], last: int, count: int
-) -> None:
+@given(
+    st.lists(st.tuples(st.integers(-20, 40), st.integers(0, 9)), max_size=30), st.integers(-20, 45), st.integers(1, 9)
+)
+def test_a_ring_keeps_what_a_dict_of_the_latest_steps_keeps(puts: list[tuple[int, int]], last: int, count: int) -> None:
     ring, model, latest = Ring(2, SLOTS), dict[int, int](), None
     for step, number in puts:
         if latest is None or step > latest - SLOTS:
