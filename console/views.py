@@ -20,6 +20,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
+from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
@@ -102,6 +103,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "stale_seconds": stale_seconds,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
+        **_charts(request, name),
         **_signals(),
         **_live(request),
     }
@@ -181,6 +183,22 @@ def _signals() -> dict[str, Any]:
     """Return the signals' columns, for the template and as JSON for its script."""
     shown = columns()
     return {"columns": shown, "signals": for_scripts(shown)}
+
+
+def _charts(request: HttpRequest, name: str) -> dict[str, Any]:
+    """Return a cluster's charts, and the ranges that they may have."""
+    chosen = range_of(request.GET.get("range"))
+    history = part(LoadStats).history
+    piece = history.minutes_of(name) if chosen is RANGES[-1] else history.steps_of(name)
+    ranges = [{"name": each.name, "words": each.words, "address": _at(request, each)} for each in RANGES]
+    return {"charts": cluster_charts(piece, chosen), "range": chosen, "ranges": ranges}
+
+
+def _at(request: HttpRequest, chosen: ChartRange) -> str:
+    """Return the address of this page with another range."""
+    query = request.GET.copy()
+    query["range"] = chosen.name
+    return f"?{query.urlencode()}"
 
 
 def _stale_seconds() -> float:

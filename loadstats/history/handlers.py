@@ -42,13 +42,13 @@ class HistoryHandlers:
             Route(
                 "GET",
                 HISTORY,
-                run_whole(self.past),
-                async_handler=AsyncHandler(run_in_slices(self.past)),
+                run_whole(self.history),
+                async_handler=AsyncHandler(run_in_slices(self.history)),
                 scope=Scope.READ,
             ),
         )
 
-    def past(self, call: Call) -> Generator[None, None, bytes]:
+    def history(self, call: Call) -> Generator[None, None, bytes]:
         """`GET /v1/load/history`: what the load was, as this node saw it.
 
         Of a cluster, of one of its busiest engines, or, without `cluster`, of all clusters together; a key that may

@@ -6,11 +6,14 @@ import { Chart } from "./chart.js";
 import { asListed, engineName } from "./engine.js";
 import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
+import { Marks } from "./marks.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
 import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
 import { byName } from "./order.js";
 import { Palette } from "./palette.js";
+import { Past } from "./past.js";
+import { Range } from "./range.js";
 import { Rate } from "./rate.js";
 import { blend, shade } from "./scale.js";
 import { Series } from "./series.js";
@@ -31,16 +34,17 @@ const KINDS = {
 };
 
 const by = (id) => document.getElementById(id);
-const { socket, requests, staleSeconds } = by("cluster").dataset;
+const { name: cluster, socket, requests, staleSeconds } = by("cluster").dataset;
 const signals = signalsOf(by("engines"));
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
 const meter = new Rate();
-const series = new Series(6, 360); // total, max, mean, min, rate, prefill
+const SPACING_MS = 1000; // of what the page itself samples
+const series = new Series(7, 1200); // total, max, mean, min, rate, prefill, spacing
 const palette = new Palette(() => {
   legend();
   field.draw();
-  for (const chart of charts) chart.draw();
+  drawAll();
 });
 
 /**
@@ -67,18 +71,23 @@ const field = new Field(by("field"), {
   scaled: (top) => write(by("scale-top"), brief(top)),
 });
 
+const drawAll = () => charts.forEach((chart) => chart.draw());
+const range = new Range(by("range"), (minutes) => {
+  past.reach(minutes > 15);
+  drawAll();
+});
+const marks = new Marks(cluster, drawAll);
+const charted = { palette, series, marks, span: () => range.ms };
 const charts = [
   new Chart(by("total"), by("total-values"), {
-    palette,
-    series,
+    ...charted,
     lines: [
       { name: "total", which: 0, colour: "accent", filled: true, show: count },
       { name: "in prefill", which: 5, colour: "warn", show: count },
     ],
   }),
   new Chart(by("spread"), by("spread-values"), {
-    palette,
-    series,
+    ...charted,
     band: [1, 3],
     lines: [
       { name: "max", which: 1, colour: "warn", show: count },
@@ -87,8 +96,7 @@ const charts = [
     ],
   }),
   new Chart(by("rate"), by("rate-values"), {
-    palette,
-    series,
+    ...charted,
     lines: [{ name: "rate", which: 4, colour: "accent", filled: true, show: decimal }],
   }),
 ];
@@ -169,13 +177,15 @@ function sample(now) {
   const perSecond = meter.at(now, mirror.head.added_total);
   const mean = engines.length ? sum.total.requests / engines.length : 0;
   const { requests, prefill } = sum.total;
-  if (perSecond !== null) series.push(now, requests, sum.most.requests, mean, least, perSecond, prefill);
+  if (perSecond !== null) series.push(now, requests, sum.most.requests, mean, least, perSecond, prefill, SPACING_MS);
+  past.look();
+  marks.look();
   if (live.held) return;
   tiles.show({ rate: rate(perSecond) });
   callOut();
   field.draw();
   table.draw();
-  for (const chart of charts) chart.draw();
+  drawAll();
 }
 
 function callOut() {
@@ -257,5 +267,23 @@ legend();
 
 const memory = new Memory(() => ({ series: series.told() }));
 series.recall(memory.recall().series, Date.now() - 5 * 60_000);
+
+const past = new Past(`cluster=${encodeURIComponent(cluster)}`, {
+  take(samples, spacing) {
+    const rows = samples.map(({ time, values }) => [
+      time,
+      values.queued_req_num,
+      values.max_queued_req_num,
+      values.engines ? values.queued_req_num / values.engines : 0,
+      values.min_queued_req_num,
+      values.starts_per_second,
+      values.prefill_req_num,
+      spacing,
+    ]);
+    series.weave(rows, spacing);
+    if (!live.held) drawAll();
+  },
+});
+if (range.minutes > 15) past.ranges = ["15m", "1h"];
 
 const live = new Live(socket, mirror, { placed, changed, sample });
