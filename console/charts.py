@@ -8,7 +8,7 @@ Pure: history in, paths out. `chart.js` draws the same lines once the page is li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import floor, log10
+from math import floor, isnan, log10
 from typing import Final
 
 from msgspec import Struct
@@ -131,7 +131,7 @@ def round_up(value: float) -> float:
 
 def _known(numbers: Sequence[float | None]) -> list[float | None]:
     """Return the numbers with None for NaN."""
-    return [None if each is None or each != each else each for each in numbers]
+    return [None if each is None or isnan(each) else each for each in numbers]
 
 
 def _text(numbers: Sequence[float | None]) -> str:
