@@ -23,6 +23,7 @@ from prometheus_client import REGISTRY
 from console.attention import attention
 from console.attention_facts import address, facts, stale_seconds
 from console.calls import ask
+from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.load import busiest_first, line, span, summarize
 from console.metric_page import groups
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
@@ -129,6 +130,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
+        **_charts(request, name),
         **_signals(),
         **_live(request),
     }
@@ -217,6 +219,22 @@ def _signals() -> dict[str, Any]:
     """Return the signals' columns, for the template and as JSON for its script."""
     shown = columns()
     return {"columns": shown, "signals": for_scripts(shown)}
+
+
+def _charts(request: HttpRequest, name: str) -> dict[str, Any]:
+    """Return a cluster's charts, and the ranges that they may have."""
+    chosen = range_of(request.GET.get("range"))
+    history = part(LoadStats).history
+    piece = history.minutes_of(name) if chosen is RANGES[-1] else history.steps_of(name)
+    ranges = [{"name": each.name, "words": each.words, "address": _at(request, each)} for each in RANGES]
+    return {"charts": cluster_charts(piece, chosen), "range": chosen, "ranges": ranges}
+
+
+def _at(request: HttpRequest, chosen: ChartRange) -> str:
+    """Return the address of this page with another range."""
+    query = request.GET.copy()
+    query["range"] = chosen.name
+    return f"?{query.urlencode()}"
 
 
 def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:

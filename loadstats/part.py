@@ -26,6 +26,8 @@ from loadstats.batch import Allow, BatchHandlers
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
+from loadstats.history import STALE_SHARE, History, HistorySampler, Sampling
+from loadstats.history.handlers import HistoryHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.live.feed import Feed
@@ -44,6 +46,8 @@ LAPSE_SECONDS = 1.0  # between two looks at whose heartbeats are late: they coun
 
 class LoadStats(AppPart):
     """The load that this node counts.
+
+    `history`: the last hour of it.
 
     `node`: this node's name.
     `cached`: looks up how much of a prompt the engines of a cluster hold.
@@ -72,6 +76,9 @@ class LoadStats(AppPart):
         ledger.loads.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_dropped = forget
         ledger.loads.cached_at = cached_at
+        self.history = History()
+        sampling = Sampling(ledger, self.history, config.load.request_expire_seconds / STALE_SHARE)
+        self._sampler = HistorySampler(self.history, sampling)
         self._waits = Waits(ledger.loads.tag, most=config.http.max_waiters, lasting=lasting)
         self._feed = Feed(
             ledger,
@@ -95,6 +102,7 @@ class LoadStats(AppPart):
                 keep=keep,
             ),
             InspectionHandlers(ledger.requests, node),
+            HistoryHandlers(self.history),
         )
 
     def routes(self) -> Iterable[Route]:
@@ -114,7 +122,7 @@ class LoadStats(AppPart):
         ]
 
     def loop_parts(self) -> Iterable[LoopPart]:
-        return [self._feed]
+        return [self._feed, self._sampler]
 
     def drain(self) -> None:
         self._waits.end()

@@ -6,6 +6,7 @@ from loadstats.views import (
     LoadBatch,
     LoadClusters,
     LoadEngine,
+    LoadHistoryView,
     LoadOwner,
     LoadPick,
     LoadPrompt,
@@ -25,5 +26,6 @@ urlpatterns = [
     LoadBatch.url(),
     LoadEngine.url(),
     LoadClusters.url(),
+    LoadHistoryView.url(),
     LoadRequest.url(),
 ]

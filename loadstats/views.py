@@ -12,6 +12,8 @@ from edge.rest.viewset import HandlerViewSet
 from loadstats.batch import BATCH, Batch, Taken
 from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDrop, Limit
 from loadstats.handlers import PROMPT
+from loadstats.history import LoadHistory
+from loadstats.history.handlers import HISTORY, Range, Step
 from loadstats.inspection import REQUEST
 from loadstats.keepalive import OWNER, REFRESH, TOKENS
 from loadstats.ledger import ClusterTotals, RequestView, Row
@@ -35,6 +37,15 @@ class Some(Struct):
 
     after: After = ""
     limit: Limit = MAX_CLUSTERS
+
+
+class Past(Struct):
+    """`GET /v1/load/history`: the query string."""
+
+    cluster: Name | UnsetType = UNSET
+    engine: Name | UnsetType = UNSET
+    range: Range = "15m"
+    step: Step | UnsetType = UNSET
 
 
 class Which(Struct):
@@ -188,6 +199,23 @@ class LoadClusters(HandlerViewSet):
         "prompt_length": 4000,
         "prefill_req_num": 3,
         "token_num": 9000,
+    }
+
+
+class LoadHistoryView(HandlerViewSet):
+    """What the load was, in steps of 10 s for 15 minutes and of 60 s for an hour."""
+
+    path = HISTORY
+    inputs: ClassVar = {"GET": Past}
+    outputs: ClassVar = {"GET": LoadHistory}
+    examples: ClassVar = {
+        "cluster": "demo",
+        "engine": "10.0.0.1",
+        "range": "15m",
+        "step": 10,
+        "step_seconds": 10,
+        "end_ns": 1_795_440_123_000_000_000,
+        "series": {"queued_req_num": [None, 3.0, 4.0], "engines": [None, 2.0, 2.0]},
     }
 
 

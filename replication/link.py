@@ -116,6 +116,7 @@ class PeerLink:
         self.pull_failures = 0
         self.pull_error = ""
         self.unwritten = OwnFaults()
+        self._connect = connect
         self._connection = connect()
         self._pulls = connect()
         self._legacy = LegacyPeer(connect)
@@ -197,6 +198,10 @@ class PeerLink:
     async def state(self, entity: Entity, want: Want) -> State:
         """Return some of the buckets wanted of an entity. Raises one of FAULTS or Refused."""
         return _known(entity.layout.read_state(_unpacked(await self._pull(entity.path, _encode(want)))))
+
+    def connection(self) -> Connection:
+        """Return another connection to the peer, for its caller to close."""
+        return self._connect()
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)

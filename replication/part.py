@@ -32,6 +32,7 @@ from replication.entities import Entities
 from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
 from replication.handlers import ReplicaHandlers
+from replication.history import HistoryExchange, SharedHistory
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
@@ -116,6 +117,9 @@ class Replication(AppPart):
         discovery.subscribe(self._set_peers)
         self._cold = cold
         self._cache_calls, self._cache_events = caches.handlers, entities.caches
+        load.history.settled = lambda: self._replica.joined
+        history = SharedHistory(load.history)
+        self._history = HistoryExchange(history, self._replica, self.links.links, admission)
         self._snapshot: OwnSnapshot | None = None
         if config.node.snapshot:
             self._snapshot = OwnSnapshot(
@@ -126,6 +130,7 @@ class Replication(AppPart):
                 most_seconds=config.load.request_expire_seconds,
                 forget=ledger.clear,
                 handed_on=self.links.handed_on,
+                history=history,
             )
         if self._alone:
             self._replica.joined = True
@@ -133,7 +138,7 @@ class Replication(AppPart):
             self._number()
 
     def routes(self) -> Iterable[Route]:
-        return self.handlers.routes()
+        return [*self.handlers.routes(), self._history.route()]
 
     def collectors(self) -> Iterable[Collector]:
         kept = [] if self._snapshot is None else [self._snapshot.collector]
@@ -147,7 +152,7 @@ class Replication(AppPart):
     def loop_parts(self) -> Iterable[LoopPart]:
         numbering = Numbering(self._number, self._tend, self._number_no_more)
         kept = [] if self._snapshot is None else [self._snapshot]
-        return [numbering if self._alone else self.links, *kept]
+        return [*([numbering] if self._alone else [self.links, self._history]), *kept]
 
     def checks(self) -> Iterable[HealthCheck]:
         links = [] if self._alone else [HealthCheck("replication", True, self.links.state)]

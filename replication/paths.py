@@ -8,6 +8,7 @@ EVENT = "/v1/replica/event"  # the Go version's
 HELLO = "/v1/replica/hello"
 PUSH = "/v1/replica/push"
 SUMMARY = "/v1/replica/summary"
+HISTORY = "/v1/replica/history"
 PEERS = "/v1/replica/peers"
 
 SECRET_HEADER = "X-Replica-Secret"  # noqa: S105 a header's name

@@ -8,14 +8,14 @@ later may be in them too: all of it is idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from replication.buckets import State
 from replication.entity import Entity
 from replication.paths import VERSION
 from replication.replica import Replica
-from replication.snapshot.contents import FORMAT, SnapshotEnd, SnapshotHead, SnapshotSlice, written
+from replication.snapshot.contents import FORMAT, SnapshotEnd, SnapshotHead, SnapshotHistory, SnapshotSlice, written
 from replication.snapshot.frames import framed
 from replication.snapshot.moment import Moment
 
@@ -28,13 +28,24 @@ class Capture:
 
     `first_tail`: the tail that events go to from now on.
     `now`: returns monotonic seconds.
+    `history`: yields the pages of the history of load.
     """
 
-    def __init__(self, replica: Replica, first_tail: int, at: Moment, now: Callable[[], float], *, alone: bool) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        first_tail: int,
+        at: Moment,
+        now: Callable[[], float],
+        *,
+        alone: bool,
+        history: Callable[[], Iterable[bytes]] = tuple,
+    ) -> None:
         self._replica = replica
         self._first_tail = first_tail
         self._at = at
         self._now = now
+        self._history = history
         self._alone = alone
         self._began = now()
         self._slices = 0
@@ -48,6 +59,8 @@ class Capture:
             if entity.kept:
                 yield from self._entity(entity)
         yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items)))
+        for page in self._history():
+            yield framed(written(SnapshotHistory(self._later_ms(), page)))
 
     def _entity(self, entity: Entity) -> Iterator[bytes]:
         before: Sequence[Any] = entity.before(self._now())

@@ -3,8 +3,8 @@
 """What stands in the frames of snapshots and tails: msgpack arrays that begin with a tag. Immutable.
 
 What nodes hold stands in them as it travels between nodes: `Summary`, `State`s in their entity's layout, and `Push`es.
-A snapshot is a head, slices and an end. A tail is a head, pushes and, after a clean stop, an end. `docs/protocol.md`
-describes them.
+A snapshot is a head, slices, an end, and pages of history behind it, which earlier releases do not read. A tail is a
+head, pushes and, after a clean stop, an end. `docs/protocol.md` describes them.
 """
 
 from __future__ import annotations
@@ -104,7 +104,18 @@ class TailEnd(Struct, frozen=True, array_like=True, tag=5):
     handed_on: bool
 
 
-Content = SnapshotHead | SnapshotSlice | SnapshotEnd | TailHead | TailPush | TailEnd
+class SnapshotHistory(Struct, frozen=True, array_like=True, tag=6):
+    """A page of the history of load, behind a snapshot's end. One that cannot be read spoils nothing.
+
+    `later_ms`: how long after the head it was read.
+    `page`: a `HistoryPage`.
+    """
+
+    later_ms: int
+    page: bytes
+
+
+Content = SnapshotHead | SnapshotSlice | SnapshotEnd | TailHead | TailPush | TailEnd | SnapshotHistory
 
 HEADS: Final = (0, 3)
 """The tags of heads, in any format."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from replication.history import SharedHistory
 from replication.journal import Journal
 from replication.replica import Replica
 from replication.snapshot.files import SnapshotFiles
@@ -30,7 +31,7 @@ class OwnSnapshot:
     `collector`: reports to Prometheus.
 
     `folder`: the node's. `most_seconds`: for how long a snapshot matters. `forget` empties what was merged by half.
-    `handed_on` returns whether all peers have what the node took.
+    `handed_on` returns whether all peers have what the node took. `history`: the history of load, kept with it.
     """
 
     def __init__(
@@ -43,11 +44,15 @@ class OwnSnapshot:
         most_seconds: float,
         forget: Callable[[], None],
         handed_on: Callable[[], bool] = lambda: False,
+        history: SharedHistory | None = None,
     ) -> None:
         self._journal = journal
         self._files = SnapshotFiles(folder)
-        self._keeper = SnapshotKeeper(replica, journal, self._files, alone=alone, handed_on=handed_on)
-        self._restorer = Restorer(replica, self._files, most_seconds=most_seconds, forget=forget)
+        history = SharedHistory() if history is None else history
+        self._keeper = SnapshotKeeper(
+            replica, journal, self._files, alone=alone, handed_on=handed_on, history=history.pages
+        )
+        self._restorer = Restorer(replica, self._files, most_seconds=most_seconds, forget=forget, history=history.take)
         self._unusable = ""
         self.restored: Restored | None = None
         self.collector = SnapshotCollector(self._keeper)

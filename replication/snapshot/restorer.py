@@ -26,15 +26,23 @@ class Restorer:
     """Restores a node from its files.
 
     `most_seconds`: the longest pause after which they matter. `forget` empties the ledger.
+    `history` takes a page of the history of load, and how many milliseconds ago it was written.
     """
 
     def __init__(
-        self, replica: Replica, files: SnapshotFiles, *, most_seconds: float, forget: Callable[[], None]
+        self,
+        replica: Replica,
+        files: SnapshotFiles,
+        *,
+        most_seconds: float,
+        forget: Callable[[], None],
+        history: Callable[[bytes, int], None] = lambda page, older_ms: None,
     ) -> None:
         self._replica = replica
         self._files = files
         self._most_seconds = most_seconds
         self._forget = forget
+        self._history = history
 
     def restore(self) -> Restored | None:
         """Merge what is there. Returns None if that is nothing. Raises OSError if what is unusable cannot be set aside:
@@ -69,7 +77,14 @@ class Restorer:
                 return None
             if snapshot is None and self._files.tails()[0] != 1:
                 raise UnusableSnapshot("the snapshot before the tails is missing")
-            restoring = Restoring(snapshot, tails, at=Moment.now(), now=monotonic(), most_seconds=self._most_seconds)
+            restoring = Restoring(
+                snapshot,
+                tails,
+                at=Moment.now(),
+                now=monotonic(),
+                most_seconds=self._most_seconds,
+                history=self._history,
+            )
             restoring.survey()
             restored = restoring.merge(self._replica, time_ns())
             for tail in tails:

@@ -12,7 +12,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ from replication.snapshot.contents import (
     Content,
     SnapshotEnd,
     SnapshotHead,
+    SnapshotHistory,
     SnapshotSlice,
     TailEnd,
     TailHead,
@@ -69,7 +70,8 @@ class Restoring:
     """One restoration.
 
     `snapshot`: the bodies of its frames; None if there is no snapshot yet. `tails`: the same of each tail, in order.
-    They are read twice. `most_seconds`: after a longer pause nothing that they hold matters any more.
+    They are read twice. `most_seconds`: after a longer pause nothing that they hold matters any more. `history` takes a
+    page of the history of load, and how many milliseconds ago it was written.
     """
 
     def __init__(
@@ -80,12 +82,14 @@ class Restoring:
         at: Moment,
         now: float,
         most_seconds: float,
+        history: Callable[[bytes, int], None] = lambda page, older_ms: None,
     ) -> None:
         self._snapshot = snapshot
         self._tails = tails
         self._at = at
         self._now = now
         self._most_seconds = most_seconds
+        self._history = history
         self._head: SnapshotHead | None = None
         self._pushes = PushReader()
         self._origin = ""
@@ -188,6 +192,8 @@ class Restoring:
                 self._items += content.items
                 gone = int(self._now - now)
                 self._doubted.update((name, seconds - gone) for name, seconds in content.doubted.items())
+            elif isinstance(content, SnapshotHistory):
+                self._history(content.page, max(0, int(age * 1000) - content.later_ms))
         if summary is not None:
             replica.recall(summary.vector)
 

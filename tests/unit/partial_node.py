@@ -23,6 +23,8 @@ from kvcache.part import KVCache
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
+from loadstats.history import History
+from loadstats.history.handlers import HistoryHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
@@ -176,6 +178,7 @@ class PartialNode:
         self.health = Health(lambda: 1_800_000_000.0)
         self.health.add("worker", False, lambda: (PartState.OK, ""))
         self.ledger = Ledger()
+        self.history = History(lambda: 0.0, lambda: WALL_NS)
         self.kvcache = CacheIndex()
         self.logs = FakeLogs()
         self.access = FakeAccess()
@@ -194,6 +197,7 @@ class PartialNode:
             QueryHandlers(self.ledger.loads, Waits(self.ledger.loads.tag, most=10)),
             BatchHandlers(self.ledger, **clocks),
             EngineHandlers(self.ledger, **clocks),
+            HistoryHandlers(self.history),
             PickHandlers(self.ledger, PickOptions(), lambda: 0.0, **clocks),
             keepalive,
             look,

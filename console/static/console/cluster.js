@@ -7,12 +7,15 @@ import { Chart } from "./chart.js";
 import { asListed, engineName } from "./engine.js";
 import { Field } from "./field.js";
 import { showEither, Live } from "./live.js";
+import { Marks } from "./marks.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
 import { writeName } from "./name.js";
 import { NoMatch } from "./no_match.js";
 import { age, brief, count, decimal, imbalance, rate } from "./numbers.js";
 import { Palette } from "./palette.js";
+import { Past } from "./past.js";
+import { Range } from "./range.js";
 import { Rate } from "./rate.js";
 import { blend, shade } from "./scale.js";
 import { Series } from "./series.js";
@@ -33,16 +36,17 @@ const KINDS = {
 };
 
 const by = (id) => document.getElementById(id);
-const { socket, requests, staleSeconds } = by("cluster").dataset;
+const { name: cluster, socket, requests, staleSeconds } = by("cluster").dataset;
 const signals = signalsOf(by("engines"));
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
 const meter = new Rate();
-const series = new Series(6, 360); // total, max, mean, min, rate, prefill
+const SPACING_MS = 1000; // of what the page itself samples
+const series = new Series(7, 1200); // total, max, mean, min, rate, prefill, spacing
 const palette = new Palette(() => {
   legend();
   field.draw();
-  for (const chart of charts) chart.draw();
+  drawAll();
 });
 
 /** What the page shows. */
@@ -66,18 +70,23 @@ const field = new Field(by("field"), {
   scaled: (top) => write(by("scale-top"), brief(top)),
 });
 
+const drawAll = () => charts.forEach((chart) => chart.draw());
+const range = new Range(by("range"), (minutes) => {
+  past.reach(minutes > 15);
+  drawAll();
+});
+const marks = new Marks(cluster, drawAll);
+const charted = { palette, series, marks, span: () => range.ms };
 const charts = [
   new Chart(by("total"), by("total-values"), {
-    palette,
-    series,
+    ...charted,
     lines: [
       { name: "total", which: 0, colour: "accent", filled: true, show: count },
       { name: "in prefill", which: 5, colour: "warn", show: count },
     ],
   }),
   new Chart(by("spread"), by("spread-values"), {
-    palette,
-    series,
+    ...charted,
     band: [1, 3],
     lines: [
       { name: "max", which: 1, colour: "warn", show: count },
@@ -86,8 +95,7 @@ const charts = [
     ],
   }),
   new Chart(by("rate"), by("rate-values"), {
-    palette,
-    series,
+    ...charted,
     lines: [{ name: "rate", which: 4, colour: "accent", filled: true, show: decimal }],
   }),
 ];
@@ -167,14 +175,17 @@ function sample(now) {
   const { total, most, least, rows } = sums;
   const perSecond = meter.at(now, mirror.head.added_total);
   const mean = rows ? total.requests / rows : 0;
-  if (perSecond !== null) series.push(now, total.requests, most.requests, mean, least.requests, perSecond, total.prefill);
+  const { requests, prefill } = total;
+  if (perSecond !== null) series.push(now, requests, most.requests, mean, least.requests, perSecond, prefill, SPACING_MS);
+  past.look();
+  marks.look();
   if (live.held) return;
   tiles.show({ rate: rate(perSecond) });
   snapshot.read(mirror.rows, now);
   snapshot.rank();
   show();
   table.calm();
-  for (const chart of charts) chart.draw();
+  drawAll();
 }
 
 function legend() {
@@ -207,5 +218,23 @@ filter();
 
 const memory = new Memory(() => ({ series: series.told() }));
 series.recall(memory.recall().series, Date.now() - 5 * 60_000);
+
+const past = new Past(`cluster=${encodeURIComponent(cluster)}`, {
+  take(samples, spacing) {
+    const rows = samples.map(({ time, values }) => [
+      time,
+      values.queued_req_num,
+      values.max_queued_req_num,
+      values.engines ? values.queued_req_num / values.engines : 0,
+      values.min_queued_req_num,
+      values.starts_per_second,
+      values.prefill_req_num,
+      spacing,
+    ]);
+    series.weave(rows, spacing);
+    if (!live.held) drawAll();
+  },
+});
+if (range.minutes > 15) past.ranges = ["15m", "1h"];
 
 const live = new Live(socket, mirror, { placed, changed, sample });

@@ -7,6 +7,7 @@ import { showEither, Live } from "./live.js";
 import { Memory } from "./memory.js";
 import { Mirror } from "./mirror.js";
 import { count, imbalance, rate, some } from "./numbers.js";
+import { Past } from "./past.js";
 import { Rate } from "./rate.js";
 import { Series } from "./series.js";
 import { writeName } from "./name.js";
@@ -155,6 +156,7 @@ function sample(now) {
   const { total, added } = sums();
   perSecond = totalRate.at(now, added);
   if (perSecond !== null) totals.push(now, total.requests, perSecond, total.prompt);
+  past.look();
   odd = !odd;
   for (const [name, row] of clusters) {
     const summary = mirror.rows.get(name);
@@ -172,6 +174,17 @@ function sample(now) {
   if (odd) table.calm();
   table.draw();
 }
+
+const past = new Past("", {
+  take(samples, spacing) {
+    const since = live.now() - WINDOW_MS;
+    const recent = samples.filter(({ time, values }) => time >= since && !Number.isNaN(values.starts_per_second));
+    totals.weave(
+      recent.map(({ time, values }) => [time, values.queued_req_num, values.starts_per_second, values.prompt_length]),
+      spacing,
+    );
+  },
+});
 
 const live = new Live("/ws/load/", mirror, { placed, changed, sample });
 
