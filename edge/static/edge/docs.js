@@ -18,6 +18,7 @@ SwaggerUIBundle({
   url: place.dataset.schema,
   domNode: place,
   deepLinking: true,
+  defaultModelsExpandDepth: -1, // each call shows its own
   displayRequestDuration: true,
   queryConfigEnabled: false,
   tryItOutEnabled: true,
