@@ -122,9 +122,9 @@ def troubles(view: PeersView) -> list[Trouble]:
         found.append(Trouble("warn", f"{COLD} ({view.cold_since[:19].replace('T', ' ')} UTC)"))
     for peer in view.peers:
         if peer.pulling_buckets:
-            found.append(Trouble("warn", f"This node and {peer.peer} differ and are being made equal"))
+            found.append(Trouble("warn", f"This node and {peer.peer} are out of sync; repairing"))
         if peer.state != "lost" and peer.late:
-            found.append(Trouble("warn", f"{peer.peer} is behind: it is not told in time what this node knows"))
+            found.append(Trouble("warn", f"{peer.peer} is behind: it does not receive this node's events in time"))
         if peer.state == "connected" and not peer.joined:
             found.append(Trouble("warn", f"{peer.peer} is still catching up: its numbers are incomplete"))
     return found

@@ -84,7 +84,7 @@ class ShownRequest(Struct, frozen=True):
             return "Forgotten in"
         if self.orphaned:
             return "Ends in"
-        return "Ends without heartbeats in" if self.heartbeats else "Ends for its age in"
+        return "Times out without heartbeats in" if self.heartbeats else "Times out in"
 
     @property
     def state(self) -> str:
@@ -109,13 +109,13 @@ class Step(Struct, frozen=True):
 
 
 ENDED = {
-    "gateway": "Since then a gateway reported its end.",
-    "operator": "Since then an operator ended it.",
-    "age": "Nobody reported its end, and it ended for its age.",
-    "silence": "Its gateway fell silent, and so it ended.",
-    "engine_drop": "Its engine was dropped, as after a restart, and that ended all its requests.",
+    "gateway": "A gateway reported its end.",
+    "operator": "An operator ended it.",
+    "age": "No end was reported, and it timed out.",
+    "silence": "Its gateway stopped sending heartbeats, so it was ended.",
+    "engine_drop": "Its engine was dropped, as after a restart, which ended all requests on it.",
     "elsewhere": "It ended at another node, which does not say why.",
-    "": "It has ended since. This node does not know why.",
+    "": "It has ended. This node does not know why.",
 }
 
 STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done", "Over"))
@@ -139,22 +139,24 @@ def headline(shown: ShownRequest) -> tuple[str, str]:
     """What it counts, in one line, and what leads from there to its engine's name."""
     match shown.phase:
         case "prefill":
-            return f"Counts 1 request and a prompt of {shown.prompt_length:,}", "at"
+            return f"In prefill: 1 request and a prompt of {shown.prompt_length:,}", "at"
         case "decode":
-            return "Counts 1 request and no prompt any more", "at"
+            return "Decoding: 1 request", "at"
         case "done":
-            return "Is over and counts nothing", "any more at"
+            return "Finished", "on"
         case _:
-            return "Counts nothing yet", "at"
+            return "Not counted yet", "at"
 
 
 def alarm(shown: ShownRequest) -> str:
     """Why it most likely counts without being there, in one line; empty where nothing speaks for that."""
     left = span(shown.remaining_seconds)
     if shown.counts and shown.superseded:
-        return f"Orphaned: its gateway {shown.owner} has started anew since. Ends in {left}."
+        return f"Orphaned: its gateway {shown.owner} has restarted. Ends in {left}."
     if shown.counts and shown.orphaned:
-        return f"Orphaned for {span(shown.silent_seconds)}: its gateway {shown.owner} is silent. Ends in {left}."
+        return (
+            f"Orphaned for {span(shown.silent_seconds)}: its gateway {shown.owner} sends no heartbeats. Ends in {left}."
+        )
     if shown.long_prefill and shown.heartbeats:
         return f"No first token for {span(shown.age_seconds)}, and its gateway {shown.owner} still sends heartbeats."
     if shown.long_prefill:
@@ -171,7 +173,7 @@ def _reported(shown: ShownRequest) -> list[str]:
     ago = f"{span(shown.age_seconds)} ago"
     match shown.phase:
         case "prefill":
-            words = f"A gateway reported {ago} that it sent it to this engine. No first token has been reported since."
+            words = f"A gateway reported {ago} that it sent it to this engine. No first token has been reported."
             if not shown.long_prefill:
                 return [words]
             return [
@@ -184,8 +186,8 @@ def _reported(shown: ShownRequest) -> list[str]:
             return [f"A gateway reported it {ago}. {ENDED.get(shown.cause, ENDED[''])}"]
         case _:
             return [
-                f"Its first token or its end was reported {ago}, and its start has not been: calls for one request may "
-                "reach the nodes in any order. Its start is merged with that when it comes.",
+                f"Its first token or its end was reported {ago}, before its start: calls for one request may "
+                "arrive in any order. The start is merged when it arrives.",
             ]
 
 
@@ -195,38 +197,36 @@ def _ends(shown: ShownRequest) -> list[str]:
         return [_orphaned(shown, left)]
     if shown.counts and shown.owner and not shown.heartbeats:
         return [
-            f"Its gateway is {shown.owner}, which has never sent a heartbeat: nobody would notice if it fell silent. "
-            f"If nobody reports its end, this node ends it for its age in {left}."
+            f"Its gateway is {shown.owner}, which has never sent a heartbeat. "
+            f"Without a reported end, it times out in {left}."
         ]
     if shown.counts and shown.owner:
         return [
-            f"Its gateway is {shown.owner}: while that sends heartbeats it does not end for its age. When they stop it "
-            f"is orphaned, and ends {span(shown.grace_seconds)} later."
+            f"Its gateway is {shown.owner}: while it sends heartbeats, the request does not time out. When they stop, "
+            f"it is orphaned, and ends {span(shown.grace_seconds)} later."
         ]
     if shown.counts:
-        return [f"If nobody reports its end, this node ends it for its age in {left}."]
+        return [f"Without a reported end, it times out in {left}."]
     if shown.phase == "done":
-        return [f"It is remembered for another {left}, so that a late or repeated call changes nothing."]
-    return [f"If that does not come within {left}, it is forgotten."]
+        return [f"It is kept for another {left}, so that a late or repeated call has no effect."]
+    return [f"If the start does not arrive within {left}, it is removed."]
 
 
 def _replicated(shown: ShownRequest) -> list[str]:
     if not shown.origin:
-        return ["No node put its name to it: this node has no peers, or a node of the Go version reported it."]
+        return ["Origin unknown: this is a single node, or a peer of the Go version reported it."]
     if shown.home == node_of(shown.node) or shown.home == shown.node:
         return [f"Its start was reported to this node, and is its event {shown.seq:,}."]
-    return [
-        f"Its start was reported to {shown.home}, and is that node's event {shown.seq:,}. This node was told of it."
-    ]
+    return [f"Its start was reported to {shown.home}, and is that node's event {shown.seq:,}. This node received it."]
 
 
 def _orphaned(shown: ShownRequest, left: str) -> str:
     if shown.superseded:
         return (
-            f"Its gateway {shown.owner} has started anew since, and what its former life left is orphaned. "
+            f"Its gateway {shown.owner} has restarted, and requests of its previous run are orphaned. "
             f"This node ends it in {left}."
         )
     return (
-        f"Its gateway {shown.owner} has fallen silent {span(shown.silent_seconds)} ago. "
-        f"If no heartbeat of it comes, this node ends it in {left}."
+        f"Its gateway {shown.owner} stopped sending heartbeats {span(shown.silent_seconds)} ago. "
+        f"Without a new heartbeat, this node ends it in {left}."
     )

@@ -47,7 +47,7 @@ LOOKS: dict[str, SignalLook] = {
         key="requests", tile="requests in flight", style="gauge", cluster_classes="number", engine_classes="gauge"
     ),
     "prefill_req_num": SignalLook(
-        key="prefill", heading="Prefill", title="Requests before their first token", tile="of them in prefill"
+        key="prefill", heading="Prefill", title="Requests before their first token", tile="in prefill"
     ),
     "prompt_length": SignalLook(
         key="prompt",
@@ -59,7 +59,10 @@ LOOKS: dict[str, SignalLook] = {
         engine_classes="gauge few",
     ),
     "token_num": SignalLook(
-        key="tokens", title="Tokens held by requests in flight, where gateways tell", tile="tokens held", style="some"
+        key="tokens",
+        title="Tokens held by requests in flight, where gateways report them",
+        tile="tokens held",
+        style="some",
     ),
     "orphaned_req_num": SignalLook(
         key="orphaned",

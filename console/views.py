@@ -47,7 +47,7 @@ LINKS = (
     ("API documentation", "/docs/", "every call, its members and its answers"),
     ("replication", "/v1/replica/event", "what a peer of the original's kind sends"),
     ("peers", "/v1/replica/peers", "the other nodes, for programs"),
-    ("log level", "/log/level", "how much the log tells"),
+    ("log level", "/log/level", "change the log level"),
     ("readiness", "/readyz", "every part of this node and since when"),
     ("metrics", "/metrics", "for Prometheus"),
     ("admin", "/admin/", "operate on load, peers, tasks and people's accounts"),

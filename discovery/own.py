@@ -44,7 +44,7 @@ class Own:
         if not address and any(map(is_local, UNUSED_ADDRESSES)):
             raise ConfigError(
                 "[Node] Address: must be set (POD_IP) on a machine that lets any address be bound (ip_nonlocal_bind):"
-                " its own can't be told from others"
+                " its own can't be told apart from the others"
             )
 
     def __call__(self, host: Host) -> bool:

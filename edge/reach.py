@@ -20,7 +20,7 @@ ClusterOf = Callable[[str], str | None]
 def check_cluster(caller: Caller, cluster: str) -> None:
     """Raise Forbidden if the caller may not name this cluster."""
     if caller.clusters and not caller.may_name(cluster):
-        raise Forbidden(f"cluster: {cluster!r} is none of {caller.name}'s clusters, {_listed(caller)}")
+        raise Forbidden(f"cluster: {cluster!r} is not one of {caller.name}'s clusters, {_listed(caller)}")
 
 
 def check_request(caller: Caller, request_id: str, cluster_of: ClusterOf) -> None:
@@ -28,7 +28,7 @@ def check_request(caller: Caller, request_id: str, cluster_of: ClusterOf) -> Non
     if caller.clusters:
         cluster = cluster_of(request_id)
         if cluster is not None and not caller.may_name(cluster):
-            raise Forbidden(f"request_id: its cluster is none of {caller.name}'s clusters, {_listed(caller)}")
+            raise Forbidden(f"request_id: its cluster is not one of {caller.name}'s clusters, {_listed(caller)}")
 
 
 def check_all(caller: Caller, what: str) -> None:

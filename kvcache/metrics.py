@@ -20,7 +20,7 @@ _GAUGES = {
     "clusters": "Clusters with such engines.",
 }
 _COUNTERS = {
-    "saves": "Prompts saved, by clients and as peers told.",
+    "saves": "Prompts saved, by clients and by peers.",
     "queries": "Queries answered.",
     "asked_blocks": "Blocks of the prompts in queries.",
     "hit_blocks": "Those of them that the best engine held.",

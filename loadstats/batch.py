@@ -91,7 +91,7 @@ class _Unread(Struct):
 class Taken(Struct, frozen=True):
     """What became of an operation: `code` 200, or why not, in the words of a call's `error`.
 
-    `unknown` is of a refresh: requests that were never told of here, or are over. `ended` is of a drop: the requests
+    `unknown` is of a refresh: requests that were never reported here, or have ended. `ended` is of a drop: the requests
     that were in flight. `data` is of an add that did not match: the engine's row.
     """
 

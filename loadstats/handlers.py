@@ -84,12 +84,10 @@ class LoadHandlers:
 
         The engine has one request more, and its `prompt_length` grows. An id that is known already changes nothing and
         is answered 200, even where cluster, engine or length differ. Members that are not named here are ignored.
-        With `match` it takes effect only where the engine's row is as told; else the answer is 409, with the row as it
-        is in `data`. With an `attempt` that is larger than the known one the request starts again: it counts on this
-        engine and no longer on the one before, also after its end.
-        is in `data`.
-        Where `incarnation` is the latest of `owner`, what the gateway's lives before it left is orphaned; where a later
-        one is known, this request is.
+        With `match` it takes effect only where the engine's row has the given numbers; else the answer is 409, with the
+        row as it is in `data`. With an `attempt` that is larger than the known one the request starts again: it counts
+        on this engine and no longer on the one before, also after its end. A new `incarnation` of `owner` orphans the
+        requests of that gateway's earlier ones; a request of an earlier incarnation is itself orphaned.
         """
         body = self._read_add(call.body)
         call.request_id = body.request_id

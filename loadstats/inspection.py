@@ -38,7 +38,7 @@ class InspectionHandlers:
         return (Route("GET", REQUEST, self.look, scope=Scope.READ),)
 
     def look(self, call: Call) -> bytes:
-        """`GET /v1/load/request?request_id=ID`: all that this node knows of the request."""
+        """`GET /v1/load/request?request_id=ID`: one request, as this node knows it."""
         try:
             request_id = msgspec.convert(query_value(call.query, b"request_id"), RequestId)
         except msgspec.ValidationError:

@@ -75,7 +75,7 @@ class KeepAliveHandlers:
         return NULL
 
     def refresh(self, call: Call) -> bytes:
-        """`PUT /v1/load/refresh`: requests are still under way.
+        """`PUT /v1/load/refresh`: requests are still running.
 
         Each expires as late as one that began now. Those that this node does not know, or knows to be over, are named
         in the answer; a gateway that gets its own back reports their start anew. So is one that is in another attempt
@@ -98,7 +98,7 @@ class KeepAliveHandlers:
         return encode(Refreshed([each for each, attempt in ids if not refresh(each, now, wall_ns, attempt)]))
 
     def heartbeat(self, call: Call) -> bytes:
-        """`PUT /v1/load/owner`: a gateway lives.
+        """`PUT /v1/load/owner`: a gateway's heartbeat.
 
         Until `ttl_seconds` from now none of the requests expires whose start named it as `owner`. When no heartbeat
         comes in time, they count as `orphaned_req_num` too, and are ended `OrphanGrace` later; a heartbeat before that

@@ -65,7 +65,7 @@ class Tokens(Struct, gc=False):
 
 
 class Refresh(Struct):
-    """`PUT /v1/load/refresh`: requests that are still under way, one or several. `attempt` is that of `request_id`."""
+    """`PUT /v1/load/refresh`: requests that are still running, one or several. `attempt` is that of `request_id`."""
 
     request_id: RequestId | None = None
     request_ids: Annotated[list[RequestId], Meta(max_length=MAX_REQUEST_IDS)] = []
@@ -73,13 +73,13 @@ class Refresh(Struct):
 
 
 class Refreshed(Struct):
-    """What a refresh did. `unknown` requests were never told of here, or are over."""
+    """What a refresh did. `unknown` requests were never reported here, or have ended."""
 
     unknown: list[str]
 
 
 class Heartbeat(Struct):
-    """`PUT /v1/load/owner`: a gateway lives, and for `ttl_seconds` that holds."""
+    """`PUT /v1/load/owner`: a gateway's heartbeat. It holds for `ttl_seconds`."""
 
     owner: Name
     ttl_seconds: Annotated[int, Meta(ge=1, le=MAX_TTL_SECONDS)]

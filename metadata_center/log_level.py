@@ -37,7 +37,7 @@ class LogHandlers:
         return (Route("POST", "/log/level", self.set_level, scope=Scope.OPERATE),)
 
     def set_level(self, call: Call) -> bytes:
-        """`POST /log/level`: sets how much the log tells. Takes effect at once."""
+        """`POST /log/level`: changes the log level. Takes effect at once."""
         try:
             change = _decode(call.body)
         except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply, or another shape

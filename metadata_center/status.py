@@ -89,7 +89,7 @@ class StatusHandlers:
         """
         report = msgspec.json.encode({**self._health.report(), "doors": self._doors})
         if not self._health.ready():
-            raise Unavailable("not ready: `data` tells which part is not", data=report)
+            raise Unavailable("not ready: `data` names the part that is not ok", data=report)
         return report
 
     def version(self, call: Call) -> bytes:

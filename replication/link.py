@@ -224,7 +224,7 @@ class PeerLink:
                     self._observe(took)
             elif status in UNKNOWN_PATH:
                 self._probe_at = self._now() + PROBE_SECONDS
-                sender.failed("speaks the original's protocol", self._now(), legacy=True)
+                sender.failed("speaks the Go version's protocol", self._now(), legacy=True)
             else:
                 (sender.refused if status in REFUSED else sender.failed)(refusal(status, body), self._now())
         except FAULTS as error:

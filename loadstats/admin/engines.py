@@ -32,7 +32,7 @@ class ForgetEngine(Operation):
         return Question(
             f"Forget engine {engine.ip} of cluster {engine.cluster}?",
             "It is no longer listed, and its requests are ended within seconds, here and on every other node, as if"
-            " their clients had said so. What the engine computes is not stopped. The next request that is sent to it"
+            " their clients had said so. The engine keeps generating. The next request that is sent to it"
             " brings it back.",
             (("requests in flight", f"{engine.requests:,}"), ("prompt length in prefill", f"{engine.prompt_length:,}")),
         )

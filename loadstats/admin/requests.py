@@ -33,15 +33,15 @@ PHASES = {
     "flight": ("in flight", IN_FLIGHT),
     "prefill": ("prefill", frozenset({"prefill"})),
     "decode": ("decode", frozenset({"decode"})),
-    "done": ("done, still remembered", frozenset({"done"})),
-    EARLY: ("early: a call overtook its add", frozenset({EARLY})),
+    "done": ("recently completed", frozenset({"done"})),
+    EARLY: ("out of order: the start has not arrived", frozenset({EARLY})),
     "all": ("all", frozenset({EARLY, *NAMES.values()})),
 }
 CAUSES = {
     "gateway": "by a gateway",
     "operator": "by an operator",
-    "age": "for its age",
-    "silence": "its gateway fell silent",
+    "age": "timed out",
+    "silence": "its gateway stopped sending heartbeats",
     "engine_drop": "its engine was dropped",
     "elsewhere": "at another node",
 }
@@ -60,7 +60,7 @@ class EndRequest(Operation):
         return Question(
             f"End request {seen.request_id}?",
             "It ends as if its client had said so: its engine's load falls at once, here and on every other node."
-            " What the engine computes is not stopped.",
+            " The engine keeps generating.",
             (
                 ("cluster", seen.cluster or "not known yet"),
                 ("engine", seen.ip or "not known yet"),
@@ -68,7 +68,7 @@ class EndRequest(Operation):
                 ("age", f"{seen.age_seconds} s"),
                 ("prompt length", f"{seen.prompt_length:,}"),
                 ("owner", _owner(seen)),
-                ("told by", f"{seen.origin}, event {seen.seq}" if seen.origin else "this node"),
+                ("reported by", f"{seen.origin}, event {seen.seq}" if seen.origin else "this node"),
             ),
         )
 
@@ -133,9 +133,9 @@ def _owner(seen: RequestView) -> str:
     if not seen.owner:
         return "none"
     if seen.superseded:
-        return f"{seen.owner}, started anew since"
+        return f"{seen.owner}, restarted since"
     if seen.orphaned:
-        return f"{seen.owner}, fallen silent"
+        return f"{seen.owner}, no heartbeats"
     return seen.owner if seen.heartbeats else f"{seen.owner}, which has never sent a heartbeat"
 
 
@@ -143,7 +143,7 @@ def _find(values: Values) -> RequestView:
     inspection = part(LoadStats).ledger.requests
     seen = inspection.look(values["request_id"], monotonic())
     if seen is None:
-        raise NotFound(f"Request {values['request_id']!r} is unknown here: never reported, or over and forgotten.")
+        raise NotFound(f"Request {values['request_id']!r} is unknown here: never reported, or ended and removed.")
     if seen.phase == "done":
-        raise InvalidInput(f"Request {seen.request_id!r} is over already.")
+        raise InvalidInput(f"Request {seen.request_id!r} has already ended.")
     return seen

@@ -16,7 +16,7 @@ class LedgerCounts:
     Held now:
     `in_flight`: requests added and not done.
     `tombstones`: ended requests, kept for late calls.
-    `stubs`: requests known only from calls that overtook their add.
+    `stubs`: requests whose first token or end arrived before the start.
     `engines`: engines listed.
     `owners`: gateways that were named.
     `orphans`: requests in flight whose owner has lapsed or started anew.

@@ -32,7 +32,7 @@ class SetLogLevel(Operation):
         level = _level(values)
         return Question(
             f"Set the log level to {level}?",
-            f"The log of {part(Identity).name} tells what is {level} or worse, at once and until the node ends."
+            f"The log of {part(Identity).name} records {level} and above, from now until the node stops."
             " The access log is written at INFO and below.",
             (("now", part(Logs).level), ("then", level)),
         )

@@ -192,9 +192,9 @@ def test_a_request_is_followed_through_its_life(console: Console, tab: Tab) -> N
     tab.run(
         "document.querySelector('.find input').value = 'followed/1'; document.querySelector('.find').requestSubmit()"
     )
-    tab.until("document.body.innerText.includes('Counts 1 request and a prompt of 1,200')")
+    tab.until("document.body.innerText.includes('In prefill: 1 request and a prompt of 1,200')")
     console.call("DELETE", "/v1/load/prompt", {"request_id": "followed/1"})
-    tab.until("document.body.innerText.includes('Counts 1 request and no prompt any more')")
+    tab.until("document.body.innerText.includes('Decoding: 1 request')")
     console.call("DELETE", "/v1/load/stats", {"request_id": "followed/1"})
     tab.until("document.querySelector('[aria-current=step]').innerText === 'Over'")
 
@@ -273,7 +273,7 @@ def test_tokens_prefills_and_orphans_are_shown_and_lead_to_their_reason(console:
     )
     assert tab.run("document.querySelector('[data-tile=orphaned] dd').innerText") == "1"
     tab.open(f"{console.site}/console/request/?id=lonely")
-    assert "its gateway gateway-z is silent. Ends in" in tab.text()
+    assert "its gateway gateway-z sends no heartbeats. Ends in" in tab.text()
     assert faults(tab) == []
 
 

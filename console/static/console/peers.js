@@ -26,8 +26,8 @@ export function troubles(view) {
   if (view.joined === false) warn("This node is still catching up with its peers: its numbers are incomplete");
   if (view.cold_since) warn(`${COLD} (${view.cold_since.slice(0, 19).replace("T", " ")} UTC)`);
   for (const { peer, state, joined, pulling_buckets: pulling, lag_seconds: lag } of peers) {
-    if (pulling) warn(`This node and ${peer} differ and are being made equal`);
-    if (state !== "lost" && lag >= LATE_SECONDS) warn(`${peer} is behind: it is not told in time what this node knows`);
+    if (pulling) warn(`This node and ${peer} are out of sync; repairing`);
+    if (state !== "lost" && lag >= LATE_SECONDS) warn(`${peer} is behind: it does not receive this node's events in time`);
     if (state === "connected" && joined === false) warn(`${peer} is still catching up: its numbers are incomplete`);
   }
   return found;

@@ -43,7 +43,7 @@ REASONS: Final[Mapping[type[ContractError], str]] = {
     TooMany: "requests: this node holds its most, 4000000",
     HeadersTooLarge: "head: expected at most 32768 bytes",
     InternalError: "the log has the cause, under this trace id",
-    Unavailable: "not ready: `data` tells which part is not",
+    Unavailable: "not ready: `data` names the part that is not ok",
 }
 """Examples."""
 

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         add("--engine-speed", type=_factor, default="1", metavar="N", help="times faster engines than in life [1]")
         add("--engines", type=_whole(1, MAX_ENGINES), default="100", metavar="N", help="engines to choose from [100]")
         add("--gateways", type=_whole(1, MAX_GATEWAYS), default="8", metavar="N", help="concurrent gateways [8]")
-        add("--cluster", type=_name, metavar="NAME", help="cluster to fill; nobody else may use it [a new one]")
+        add("--cluster", type=_name, metavar="NAME", help="cluster to fill; it must not be in use [a new one]")
         add(
             "--clusters",
             type=_whole(1, MAX_CLUSTERS),

@@ -16,11 +16,11 @@ def life(phase: str, age_seconds: float = 5, origin: str = "", node: str = "n1:8
 @pytest.mark.parametrize(
     ("phase", "states", "words"),
     [
-        ("prefill", ["now", "ahead", "ahead"], "Counts 1 request and a prompt of 1,200"),
-        ("decode", ["past", "now", "ahead"], "Counts 1 request and no prompt any more"),
-        ("done", ["past", "now"], "Is over and counts nothing"),
-        ("early", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
-        ("whatever comes later", ["ahead", "ahead", "ahead"], "Counts nothing yet"),
+        ("prefill", ["now", "ahead", "ahead"], "In prefill: 1 request and a prompt of 1,200"),
+        ("decode", ["past", "now", "ahead"], "Decoding: 1 request"),
+        ("done", ["past", "now"], "Finished"),
+        ("early", ["ahead", "ahead", "ahead"], "Not counted yet"),
+        ("whatever comes later", ["ahead", "ahead", "ahead"], "Not counted yet"),
     ],
 )
 def test_each_phase_has_its_station_and_its_headline(phase: str, states: list[str], words: str) -> None:
@@ -31,10 +31,10 @@ def test_each_phase_has_its_station_and_its_headline(phase: str, states: list[st
 @pytest.mark.parametrize(
     ("phase", "words"),
     [
-        ("prefill", "ends it for its age in 10 min."),
-        ("decode", "ends it for its age in 10 min."),
-        ("done", "remembered for another 10 min"),
-        ("early", "If that does not come within 10 min, it is forgotten."),
+        ("prefill", "times out in 10 min."),
+        ("decode", "times out in 10 min."),
+        ("done", "kept for another 10 min"),
+        ("early", "If the start does not arrive within 10 min, it is removed."),
     ],
 )
 def test_it_is_told_how_it_ends(phase: str, words: str) -> None:
@@ -49,7 +49,7 @@ def test_a_long_prefill_has_a_likely_cause() -> None:
 @pytest.mark.parametrize(
     ("origin", "words"),
     [
-        ("", "No node put its name to it"),
+        ("", "Origin unknown"),
         ("n1:80@18ea", "Its start was reported to this node, and is its event 42."),
         ("n2:80@18ea", "Its start was reported to n2:80, and is that node's event 42."),
     ],
@@ -63,15 +63,15 @@ def test_its_gateway_says_how_long_it_lives() -> None:
         "r", "decode", "c", "10.0.0.1", 5, 600, owner="gw-1", input_tokens=7, output_tokens=3, heartbeats=True
     )
     assert life.tokens == 10
-    assert any("while that sends heartbeats it does not end" in words for words in reasons(life))
+    assert any("while it sends heartbeats, the request does not time out" in words for words in reasons(life))
     assert alarm(life) == ""
-    assert life.end == "Ends without heartbeats in"
+    assert life.end == "Times out without heartbeats in"
 
 
 def test_an_orphan_says_since_when_and_until_when() -> None:
     orphan = ShownRequest("r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, grace_seconds=30)
-    assert alarm(orphan) == "Orphaned for 10 s: its gateway gw-1 is silent. Ends in 20 s."
-    assert any("gw-1 has fallen silent 10 s ago" in words and "in 20 s" in words for words in reasons(orphan))
+    assert alarm(orphan) == "Orphaned for 10 s: its gateway gw-1 sends no heartbeats. Ends in 20 s."
+    assert any("gw-1 stopped sending heartbeats 10 s ago" in words and "in 20 s" in words for words in reasons(orphan))
     assert orphan.end == "Ends in"
 
 
@@ -96,7 +96,7 @@ def test_a_first_token_that_a_living_gateway_does_not_report_is_one_too() -> Non
 def test_of_a_gateway_that_never_sent_a_heartbeat_nothing_is_said_that_heartbeats_would_show() -> None:
     mute = ShownRequest("r", "prefill", "c", "10.0.0.1", 90, 600, owner="gw-1")
     assert alarm(mute) == "No first token for 1 min 30 s: its gateway may be gone. Ends in 10 min at the latest."
-    assert mute.end == "Ends for its age in"
+    assert mute.end == "Times out in"
     words = " ".join([*reasons(mute), alarm(mute)])
     assert "gw-1, which has never sent a heartbeat" in words
     for claim in ("while that sends heartbeats", "has not fallen silent", "is orphaned"):
@@ -106,10 +106,10 @@ def test_of_a_gateway_that_never_sent_a_heartbeat_nothing_is_said_that_heartbeat
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        ("gateway", "a gateway reported its end"),
-        ("operator", "an operator ended it"),
-        ("age", "it ended for its age"),
-        ("silence", "Its gateway fell silent"),
+        ("gateway", "gateway reported its end"),
+        ("operator", "operator ended it"),
+        ("age", "it timed out"),
+        ("silence", "Its gateway stopped sending heartbeats"),
         ("engine_drop", "Its engine was dropped"),
         ("elsewhere", "at another node"),
         ("", "does not know why"),
@@ -138,7 +138,7 @@ def test_its_title_fits_its_state(shown: ShownRequest, state: str, question: str
     assert (shown.state, shown.question) == (state, question)
 
 
-@pytest.mark.parametrize(("phase", "words"), [("decode", "Ends for its age in"), ("done", "Forgotten in")])
+@pytest.mark.parametrize(("phase", "words"), [("decode", "Times out in"), ("done", "Forgotten in")])
 def test_what_comes_next_has_a_name(phase: str, words: str) -> None:
     assert life(phase).end == words
 
@@ -147,6 +147,6 @@ def test_of_a_gateway_that_started_anew_it_is_not_said_that_it_is_silent() -> No
     left = ShownRequest(
         "r", "decode", "c", "10.0.0.1", 5, 20, owner="gw-1", orphaned=True, superseded=True, heartbeats=True
     )
-    assert alarm(left) == "Orphaned: its gateway gw-1 has started anew since. Ends in 20 s."
-    assert any("has started anew since, and what its former life left is orphaned" in words for words in reasons(left))
+    assert alarm(left) == "Orphaned: its gateway gw-1 has restarted. Ends in 20 s."
+    assert any("has restarted, and requests of its previous run are orphaned" in words for words in reasons(left))
     assert not any("silent" in words for words in reasons(left))

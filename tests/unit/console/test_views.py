@@ -168,7 +168,7 @@ def test_tokens_and_orphans_are_told_where_there_are_any(node: PartialNode) -> N
     assert "1,234" in page("/console/")
     assert '<b class="alarm">1</b>' in page("/console/")
     looked_up = page("/console/request/?id=r2")
-    assert "Orphaned for 0 s: its gateway gw is silent. Ends in 30 s." in looked_up
+    assert "Orphaned for 0 s: its gateway gw sends no heartbeats. Ends in 30 s." in looked_up
     assert "<dt>Orphaned for</dt>" in looked_up
     assert "not named" in page("/console/request/?id=r1")
 
@@ -254,7 +254,7 @@ def test_a_stale_engine_is_marked(node: PartialNode, monkeypatch: pytest.MonkeyP
 
 def test_a_node_that_is_alone_says_so(node: PartialNode) -> None:
     text = page("/console/nodes/")
-    assert "This node is alone" in text
+    assert "This is a single node" in text
     assert '<th scope="row">worker</th>' in text
 
 
@@ -272,14 +272,14 @@ def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pyte
 def test_a_request_is_looked_up(node: PartialNode) -> None:
     node.add("r-7", cluster="a/b", ip="10.9.8.7", prompt_length=1200)
     text = page("/console/request/?id=r-7")
-    assert "Counts 1 request and a prompt of 1,200" in text
+    assert "In prefill: 1 request and a prompt of 1,200" in text
     assert "/console/clusters/a%2Fb/" in links(text)
     assert 'aria-current="step">Sent to the engine' in text
 
 
 @pytest.mark.parametrize(
     ("request_id", "words"),
-    [("nobody", "This node knows no request"), ("x" * 257, "expected 1 to 256"), ("", "Look a request up by its id")],
+    [("nobody", "This node has no request"), ("x" * 257, "expected 1 to 256"), ("", "Enter a request id")],
 )
 def test_a_request_that_is_unknown_is_an_answer(node: PartialNode, request_id: str, words: str) -> None:
     assert words in page(f"/console/request/?id={request_id}")

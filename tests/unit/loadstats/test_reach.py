@@ -263,7 +263,7 @@ def test_refused_operations_of_a_batch_are_for_the_audit_trail_by_number_and_som
     assert first == {**drop, "reason": first["reason"]}
     assert "lacks the scope operate" in str(first["reason"])
     assert second == {**add, "reason": second["reason"]}
-    assert "none of key gw's clusters" in str(second["reason"])
+    assert "not one of key gw's clusters" in str(second["reason"])
     assert not call.acts
 
 

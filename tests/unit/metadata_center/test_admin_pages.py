@@ -70,7 +70,7 @@ def test_the_overview_shows_health_counts_and_the_busiest(client: Client, node: 
     node.ledger.first_token("early", 0.0, 0)
     text = shown(client, "index")
     numbers = re.findall(r"<li><span>(.*?)</span><strong>(.*?)</strong>", text)
-    assert dict(numbers) | {"Clusters": "11", "Requests in flight": "66", "Early calls": "1"} == dict(numbers)
+    assert dict(numbers) | {"Clusters": "11", "Requests in flight": "66", "Out-of-order requests": "1"} == dict(numbers)
     names = [row[0] for row in rows(text) if re.fullmatch(r"c\d\d", row[0])]
     assert names == [f"c{number:02}" for number in range(10, 2, -1)]
     assert ["worker", "ok"] in [row[:2] for row in rows(text)]
@@ -123,7 +123,7 @@ def test_engines_are_filtered_and_paged(client: Client, node: PartialNode, monke
     assert [row[0] for row in small[1:]] == ["10.0.2.1", "10.0.2.2"]
     assert len(rows(shown(client, "loadstats_engine_changelist", cluster="small", busy="1"))) == 2
     assert len(rows(shown(client, "loadstats_engine_changelist", ip="1.24"))) - 1 == 11
-    assert "No engine is like that." in shown(client, "loadstats_engine_changelist", cluster="none")
+    assert "No matching engines." in shown(client, "loadstats_engine_changelist", cluster="none")
     monkeypatch.setattr(sums, "MOST_PAGES", 2)
     assert "?page=3" not in links(shown(client, "loadstats_engine_changelist", page="2"))
 
@@ -154,10 +154,10 @@ def test_wrong_passwords_are_called_as_an_operator_would(client: Client, node: P
 
 def test_an_empty_node_has_pages(client: Client, node: PartialNode) -> None:
     assert "No cluster has an engine." in shown(client, "loadstats_cluster_changelist")
-    assert "No engine was reported yet." in shown(client, "loadstats_engine_changelist")
+    assert "No engines yet." in shown(client, "loadstats_engine_changelist")
     text = shown(client, "loadstats_request_changelist")
-    assert "No request is like that." in text
-    assert "100 % of the ledger is behind you" in text
+    assert "No matching requests." in text
+    assert "scanned 100 % of all records" in text
 
 
 def test_a_request_is_found_by_its_id(client: Client, node: PartialNode) -> None:
@@ -192,7 +192,7 @@ def test_requests_are_filtered(client: Client, node: PartialNode, monkeypatch: p
     assert found(phase="early") == {"early"}
     assert found(cluster="alpha", ip="10.0.0.1") == {"a1", "a3", "a5", "a7"}
     assert found(cluster="beta") == {"b"}
-    for now, older in ((599.0, {"No request is like that."}), (600.0, in_flight), (10**6, in_flight)):
+    for now, older in ((599.0, {"No matching requests."}), (600.0, in_flight), (10**6, in_flight)):
         clock.now = now
         assert found(age="600") == older
 
@@ -219,7 +219,7 @@ def test_a_walk_through_the_pages_meets_every_request_once(
             text = text.partition("<main")[2]
         assert len(met) == len(set(met)) == count
         assert pages >= 4
-        assert "100 % of the ledger is behind you" in text
+        assert "scanned 100 % of all records" in text
 
 
 @pytest.mark.no_cover
@@ -385,7 +385,7 @@ def test_the_log_level_is_set(client: Client, node: PartialNode) -> None:
     ("name", "values", "says"),
     [
         ("loadstats_request_end_request", {"request_id": "nobody"}, "Request 'nobody' is unknown here"),
-        ("loadstats_request_end_request", {"request_id": "over"}, "Request 'over' is over already."),
+        ("loadstats_request_end_request", {"request_id": "over"}, "Request 'over' has already ended."),
         ("loadstats_request_end_request", {}, "Request '' is unknown here"),
         ("loadstats_engine_forget_engine", {"cluster": "c", "ip": "10.9.9.9"}, "No engine '10.9.9.9' in cluster 'c'"),
         ("loadstats_engine_forget_engine", {"ip": "10.0.0.1"}, "No engine '10.0.0.1' in cluster ''"),

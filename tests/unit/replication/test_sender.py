@@ -339,7 +339,7 @@ def test_sent_and_acknowledged_agree_after_a_peer_began_anew_however_often() -> 
 def test_a_peer_of_the_old_kind_is_handed_events_once() -> None:
     journal, sender = parts(capacity=4)
     sender.poll(100.0)
-    sender.failed("speaks the original's protocol", 100.0, legacy=True)
+    sender.failed("speaks the Go version's protocol", 100.0, legacy=True)
     assert sender.state is LinkState.LEGACY
     assert sender.take_all() == []
     fill(journal, 6)

@@ -53,8 +53,8 @@ test("troubles among peers are those of the pages that the server renders", () =
   ]);
   assert.deepEqual(words({ joined: true, cold_since: null, peers: [] }), []);
   assert.deepEqual(words({ peers: [peer({ lag_seconds: 2, pulling_buckets: 3, joined: false })] }), [
-    "This node and p differ and are being made equal",
-    "p is behind: it is not told in time what this node knows",
+    "This node and p are out of sync; repairing",
+    "p is behind: it does not receive this node's events in time",
     "p is still catching up: its numbers are incomplete",
   ]);
 });
