@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that are the same for everybody while the node runs: made once, then given out without Django.
 
-Owned by the event loop. Bounded, for only what views and the static files mark is kept, each path once.
+Owned by the event loop. Bounded, for only what views and the static files mark is kept: each path at most twice,
+as gzip and plain.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 
 from django.http import HttpResponse
 from msgspec import Struct
+
+from edge.compression import takes_gzip
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -35,21 +38,21 @@ class MadeOnce(HttpResponse):
 
 
 class KeptPages:
-    """The answers kept, by path."""
+    """The answers kept, by path and by whether the client takes gzip."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, PageAnswer] = {}
+        self._answers: dict[tuple[str, bool], PageAnswer] = {}
 
-    def keep(self, path: str, answer: PageAnswer) -> None:
-        """Keep what was answered to a GET of this path."""
-        self._answers[path] = answer
+    def keep(self, path: str, headers: Mapping[bytes, bytes], answer: PageAnswer) -> None:
+        """Keep what was answered to a GET of this path with these headers."""
+        self._answers[path, _gzip(headers)] = answer
 
     def find(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> PageAnswer | None:
         """Return the answer to a request; 304 where the client has it already. None if there is none.
 
         A part (`Range`) is answered with the whole, as a server may.
         """
-        answer = self._answers.get(path) if method in {"GET", "HEAD"} else None
+        answer = self._answers.get((path, _gzip(headers))) if method in {"GET", "HEAD"} else None
         if answer is None:
             return None
         own = dict(answer.headers)
@@ -58,6 +61,10 @@ class KeptPages:
                 # A client gives back what it was given, so that equality is enough.
                 return _not_modified(answer) if own.get(name) == headers[condition] else answer
         return answer if method == "GET" else PageAnswer(answer.status, answer.headers, ())
+
+
+def _gzip(headers: Mapping[bytes, bytes]) -> bool:
+    return takes_gzip(headers.get(b"accept-encoding", b""))
 
 
 def _not_modified(answer: PageAnswer) -> PageAnswer:

@@ -2,23 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the lane does for its own answers, for those of Django: a trace id, a count and an access line for each.
 
-And the pages' static files. Runs on Django's threads.
+Runs on Django's threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from edge.acting import acting
 from edge.arrival import arrival_of
 from edge.dispatcher import Dispatcher
-from edge.kept_pages import MadeOnce
-from edge.pages import READS, database_away, not_allowed, problem_response
+from edge.pages import database_away, not_allowed, problem_response
 from runtime.running import part
 
 
@@ -60,16 +56,3 @@ class EdgeMiddleware:
         """Answer 503 while the accounts' database is away, without a traceback for each page."""
         away = database_away(exception)
         return None if away is None else problem_response(request, away)
-
-
-class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped
-    """WhiteNoise with whole answers, which are kept."""
-
-    @staticmethod
-    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
-        """Return the file's answer. The largest, Swagger UI's script, has 1.6 MB."""
-        if request.method not in READS:
-            return HttpResponseNotAllowed(READS)
-        answer = static_file.get_response(request.method, request.META)
-        with answer.file or BytesIO() as file:
-            return MadeOnce(file.read(), status=int(answer.status), headers=dict(answer.headers))

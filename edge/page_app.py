@@ -99,7 +99,7 @@ class PageApp:
             answer = await self._refuse(scope, headers, left, problem)
         else:
             if answer is not None and answer.made_once and self._may_keep(scope["path"]):
-                self._kept.keep(scope["path"], answer)
+                self._kept.keep(scope["path"], headers, answer)
         return answer
 
     def _may_keep(self, path: str) -> bool:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from time import time_ns
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,10 +14,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from loadstats.cache import MemoryLoadCache
-from loadstats.ledger import SIGNALS, SignalSums
+from loadstats.ledger import SIGNALS, Row, SignalSums
 from loadstats.metric_engines import OTHER, MetricEngines, MetricRows
 from loadstats.waits import Waits
 from runtime.metrics.aliases import with_aliases
+
+STALE_SHARE = 4  # an engine is stale after this part of the time in which its requests expire, as in the console
 
 
 class EngineSamples:
@@ -40,22 +44,39 @@ class LoadCollector(Collector):
     """The engines' load, and what happened in the ledger.
 
     `max_engines`: how many engines, and so clusters, have samples of their own. The rest are summed as `other`.
+    `stale_seconds`: an engine that holds requests and did not change for so long is stale.
+    `wall_ns`: returns wall-clock nanoseconds.
     """
 
-    def __init__(self, cache: MemoryLoadCache, max_engines: int = 5000) -> None:
+    def __init__(
+        self,
+        cache: MemoryLoadCache,
+        max_engines: int = 5000,
+        *,
+        stale_seconds: float = 150.0,
+        wall_ns: Callable[[], int] = time_ns,
+    ) -> None:
         self._ledger = cache.ledger
+        self._stale_ns = int(stale_seconds * 1e9)
+        self._wall_ns = wall_ns
         self._engines = MetricEngines(max_engines)
 
     def collect(self) -> Iterator[Metric]:
         engines = GaugeMetricFamily("metadata_center_cluster_engines", "Engines listed.", labels=["cluster"])
+        stale = GaugeMetricFamily(
+            "metadata_center_cluster_stale_engines", "Engines with requests and no news of them.", labels=["cluster"]
+        )
+        before = self._wall_ns() - self._stale_ns
         clusters = self._engines.choose({name: self._ledger.rows(name) for name in self._ledger.clusters()})
         sums = {}
         for cluster, rows in clusters.items():
             engines.add_metric([cluster], len(rows.own) + len(rows.rest))
+            stale.add_metric([cluster], _stale(chain(rows.own, rows.rest), before))
             sums[cluster] = SignalSums()
             sums[cluster].add(rows.own)
             sums[cluster].add(rows.rest)
         yield from with_aliases(engines)
+        yield stale
         for name, signal in SIGNALS.items():
             if signal.metric.per_engine:
                 family = Metric(f"metadata_center_engine_{signal.metric.name}", signal.metric.help, "gauge")
@@ -115,6 +136,11 @@ class LoadCollector(Collector):
         for cause, number in counts.ended().items():
             ended.add_metric([cause], number)
         yield ended
+
+
+def _stale(rows: Iterable[Row], before: int) -> int:
+    """Return how many rows hold requests and did not change since `before`, in ns since 1970."""
+    return sum(1 for row in rows if row.updated_time <= before and row.queued_req_num)
 
 
 class WaitCollector(Collector):

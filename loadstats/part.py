@@ -33,7 +33,7 @@ from loadstats.keepalive import KeepAliveHandlers
 from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
-from loadstats.metrics import LoadCollector, WaitCollector
+from loadstats.metrics import STALE_SHARE, LoadCollector, WaitCollector
 from loadstats.pick.handlers import Cached, Keep, PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
@@ -110,7 +110,11 @@ class LoadStats(AppPart):
 
     def collectors(self) -> Iterable[Collector]:
         return [
-            LoadCollector(self._cache, self._config.metrics.max_engines),
+            LoadCollector(
+                self._cache,
+                self._config.metrics.max_engines,
+                stale_seconds=self._config.load.request_expire_seconds / STALE_SHARE,
+            ),
             WaitCollector(self._waits),
             SocketCollector(self._feed.meter),
         ]

@@ -10,6 +10,8 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from django.templatetags.static import static
+
 from metadata_center import __version__
 from metadata_center.accounts.database import SQLITE, databases
 from metadata_center.configuration import load_configuration
@@ -56,7 +58,8 @@ MIDDLEWARE = [
     "edge.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "edge.page_doors.PageDoors",
-    "edge.middleware.StaticMiddleware",
+    "edge.static_files.StaticMiddleware",
+    "edge.compression.PageCompression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -150,11 +153,11 @@ USE_I18N = False
 UNFOLD = {
     "SITE_TITLE": "Metadata Center",
     "SITE_HEADER": "Metadata Center",
-    "SITE_ICON": "/static/console/icon.svg",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/console/icon.svg"}],
+    "SITE_ICON": lambda request: static("console/icon.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/icon.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": ["/static/metadata_center/admin.css"],
+    "STYLES": [lambda request: static("metadata_center/admin.css")],
     # The console's green: 600 carries white text, 500 is read on dark ground.
     "COLORS": {
         "primary": {
@@ -176,6 +179,7 @@ UNFOLD = {
 }
 
 STATIC_URL = "static/"
+STORAGES = {"staticfiles": {"BACKEND": "edge.hashed_static.HashedStatic"}}
 WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -5,16 +5,20 @@
  */
 "use strict";
 
+// The theme is what the reader chose on our pages, or else the system's.
+const root = document.documentElement;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", followScheme);
-followScheme();
+const followTheme = () => root.classList.toggle("dark-mode", root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+dark.addEventListener("change", followTheme);
+new MutationObserver(followTheme).observe(root, { attributeFilter: ["data-theme"] });
+followTheme();
 
 const place = document.getElementById("swagger-ui");
 SwaggerUIBundle({
   url: place.dataset.schema,
   domNode: place,
   deepLinking: true,
+  defaultModelsExpandDepth: -1, // each call shows its own
   displayRequestDuration: true,
   queryConfigEnabled: false,
   tryItOutEnabled: true,

@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 
-from edge.middleware import StaticMiddleware
+from edge.static_files import StaticMiddleware
 from tests.unit.partial_node import PartialNode
 
 

@@ -223,9 +223,11 @@ def test_static_files_and_docs_are_made_once_and_conditional_requests_are_answer
             assert "content-length" not in known.headers
         assert (await ask("GET", style, {"If-None-Match": '"other"'})).body == first.body
         assert (await ask("POST", style)).status == 405
+        packed, packed_again = [await ask("GET", style, {"Accept-Encoding": "gzip"}) for _ in range(2)]
+        assert packed.body == packed_again.body != first.body
         for _ in range(3):
             assert (await ask("GET", "/docs/")).status == 200
-        assert made == [style, style, "/docs/"]
+        assert made == [style, style, style, "/docs/"], "once, the POST, once as gzip, and the page"
         assert (await ask("GET", "/nope")).status == (await ask("GET", "/nope")).status == 404
         assert made.count("/nope") == 2, "an error is not kept"
 

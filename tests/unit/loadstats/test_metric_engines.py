@@ -64,3 +64,16 @@ def test_a_scrape_is_bounded_and_its_sums_are_whole() -> None:
     assert sum(float(line.rpartition(" ")[2]) for line in lines) == 300
     assert len({line.rpartition(" ")[0] for line in lines}) == len(lines), "a sample came twice"
     assert len(text) < 200_000
+
+
+def test_engines_with_requests_and_no_news_of_them_are_stale() -> None:
+    ledger = Ledger()
+    for number, updated_ns in enumerate((1, 90 * 10**9, 99 * 10**9)):
+        ledger.add(f"r{number}", "c", f"10.0.0.{number}", 1, 0.0, updated_ns)
+    cache: Any = SimpleNamespace(ledger=ledger)
+    collector = LoadCollector(cache, stale_seconds=10, wall_ns=lambda: 100 * 10**9)
+    found = {family.name: [sample.value for sample in family.samples] for family in collector.collect()}
+    assert found["metadata_center_cluster_stale_engines"] == [2]
+    ledger.done("r0", 1.0, 99 * 10**9)
+    found = {family.name: [sample.value for sample in family.samples] for family in collector.collect()}
+    assert found["metadata_center_cluster_stale_engines"] == [1]
