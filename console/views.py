@@ -20,8 +20,9 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
+from console.live_page import live_context
 from console.load import busiest_first, line, span, summarize
-from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
+from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.signal_column import columns, for_scripts
 from edge.errors import InvalidInput, NotFound
@@ -35,7 +36,6 @@ from runtime.running import optional_part, part
 
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
-REFRESH_SECONDS = 2
 STALE_SHARE = 4  # an engine's requests are stale after this part of the time in which they would end for their age
 
 NAME = "Metadata Center"
@@ -188,9 +188,5 @@ def _stale_seconds() -> float:
 
 
 def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:
-    """What every live page needs: whether it is to move, how often without JavaScript, and what is wrong."""
-    return {
-        "still": request.GET.get("refresh") == "off",
-        "refresh_seconds": REFRESH_SECONDS,
-        "troubles": troubles(view or _peers()),
-    }
+    """Return what every live page needs; see `live_context`."""
+    return live_context(request, view or _peers())

@@ -52,7 +52,9 @@ export class Live {
     if (what === "gap") return false;
     this.ahead = message.time_ns / 1e6 - Date.now();
     this.missed = what === "all" || this.missed === "all" ? "all" : "some";
-    if (!this.held && what !== "none") this.#tell();
+    const first = !this.begun; // a page that begins paused shows the first moment it knows
+    this.begun = true;
+    if ((!this.held || first) && what !== "none") this.#tell();
     return true;
   }
 
