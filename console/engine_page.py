@@ -12,8 +12,10 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from console.addresses import cluster_address
+from console.download import asked_format, table_file
 from console.engine import MOST_REQUESTS, canonical, view_engine
 from console.live_page import live_context
+from console.table_rows import REQUEST_MEMBERS, struct_rows
 from edge.body import MAX_NAME
 from edge.pages import page, within_clusters
 from edge.reach import check_cluster
@@ -44,6 +46,9 @@ def show(request: HttpRequest) -> HttpResponse:
         wall_ns=time_ns(),
         stale_seconds=part(Config).load.request_expire_seconds / STALE_SHARE,
     )
+    if (kind := asked_format(request)) is not None:
+        found = (each.seen for each in view.requests)
+        return table_file(kind, f"requests-{name}", REQUEST_MEMBERS, struct_rows(found))
     of_engine = urlencode({"cluster": cluster, "ip": name})
     context = {
         "view": view,

@@ -17,8 +17,8 @@ REFRESH_SECONDS = 2
 def live_context(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:
     """Return whether a page moves, how often without JavaScript, and what is wrong among the nodes.
 
-    `refresh=off` asks for a page that its script leaves alone. `paused=1` asks for one that stays at the moment at which
-    it was loaded.
+    `refresh=off` asks for a page that its script leaves alone. `paused=1` asks for one that stays at the moment at
+    which it was loaded.
     """
     return {
         "still": request.GET.get("refresh") == "off",

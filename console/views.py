@@ -20,11 +20,22 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
+from console.download import asked_format, table_file
 from console.live_page import live_context
-from console.load import busiest_first, line, span, summarize
+from console.load import line, span, summarize
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.signal_column import columns, for_scripts
+from console.table_rows import (
+    CLUSTER_MEMBERS,
+    ENGINE_MEMBERS,
+    PEER_MEMBERS,
+    cluster_rows,
+    engine_rows,
+    struct_rows,
+)
+from console.table_state import TableState
+from edge.cooperative import finish
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
 from loadstats.part import LoadStats
@@ -80,9 +91,24 @@ def overview(request: HttpRequest) -> HttpResponse:
     names = ledger.clusters()
     if len(names) <= MOST_SORTED:
         names.sort()
+    state = TableState.of(request.GET)
+    names = state.names(names)
+    kind = asked_format(request)
+    if kind is not None or (state.sort and len(names) <= MOST_SORTED):
+        totals = finish(ledger.loads.totals(names))
+        names = state.clusters(totals) if state.sort else names
+        if kind is not None:
+            return table_file(kind, "clusters", CLUSTER_MEMBERS, cluster_rows(totals, names))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
-    context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_signals(), **_live(request)}
+    context = {
+        "page": shown,
+        "summaries": summaries,
+        "counts": ledger.counts(),
+        "state": state,
+        **_signals(),
+        **_live(request),
+    }
     return render(request, "console/overview.html", context)
 
 
@@ -91,11 +117,16 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = part(LoadStats).ledger.rows(name)
     summary = summarize(name, rows)
-    shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
     wall_ns, stale_seconds = time_ns(), _stale_seconds()
+    state = TableState.of(request.GET)
+    chosen = state.engines(rows, lambda row: line(row, summary, wall_ns, stale_seconds).mark == "stale")
+    if (kind := asked_format(request)) is not None:
+        return table_file(kind, f"engines-{name}", ENGINE_MEMBERS, engine_rows(name, chosen))
+    shown = Paginator(chosen, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": shown,
         "summary": summary,
+        "state": state,
         "lines": [line(row, summary, wall_ns, stale_seconds) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
@@ -112,9 +143,12 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
 def nodes(request: HttpRequest) -> HttpResponse:
     """`GET /console/nodes/`: the peers as this node sees them, and this node's parts."""
     view = _peers()
+    if (kind := asked_format(request)) is not None:
+        return table_file(kind, "peers", PEER_MEMBERS, struct_rows(view.peers))
     context = {
         "view": view,
         "node": part(Identity).name,
+        "console_url": part(Config).node.console_url.rstrip("/"),
         "latest": view.vector.get(view.origin, 0),
         "watermarks": seen(view),
         "places": places(view),

@@ -6,6 +6,7 @@
  * The order is made anew at calm intervals and not while the pointer is on it, so that a row stays where it is read.
  */
 
+import { readState, writeState } from "./address.js";
 import { Frame } from "./frame.js";
 import { sorted } from "./order.js";
 
@@ -24,8 +25,9 @@ export class Table {
    * @param {(shown: number, all: number) => void} how.counted
    */
   constructor(table, template, { key, values, show, by, counted }) {
-    Object.assign(this, { table, template, key, values, show, by, counted });
-    this.falling = by !== key;
+    Object.assign(this, { table, template, key, values, show, counted });
+    this.by = readState("sort") in values ? readState("sort") : by;
+    this.falling = readState("order") ? readState("order") !== "asc" : this.by !== key;
     this.body = table.tBodies[0];
     this.rows = [];
     this.passes = () => true;
@@ -88,6 +90,7 @@ export class Table {
         const by = heading.dataset.sort;
         this.falling = by === this.by ? !this.falling : by !== this.key;
         this.by = by;
+        writeState({ sort: by, order: this.falling ? "desc" : "asc" });
         this.#mark();
         this.sort();
       });
