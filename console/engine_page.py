@@ -17,7 +17,8 @@ from console.engine import MOST_REQUESTS, canonical, view_engine
 from console.live_page import live_context
 from console.table_rows import REQUEST_MEMBERS, struct_rows
 from edge.body import MAX_NAME
-from edge.pages import page, within_clusters
+from edge.errors import Forbidden
+from edge.pages import page, refuse_act, within_clusters
 from edge.reach import check_cluster
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
@@ -34,8 +35,11 @@ def show(request: HttpRequest) -> HttpResponse:
     cluster = request.GET.get("cluster", "")[:MAX_NAME]
     name = canonical(request.GET.get("engine", "").strip()[:MAX_NAME])
     caller = getattr(request, "caller", None)
-    if caller is not None:
-        check_cluster(caller, cluster)
+    try:
+        if caller is not None:
+            check_cluster(caller, cluster)
+    except Forbidden as problem:
+        return refuse_act(request, problem)
     view = view_engine(
         cluster,
         name,
