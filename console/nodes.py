@@ -26,7 +26,8 @@ ROW_HEIGHT = 56
 
 
 class Peer(Struct, frozen=True):
-    """One peer, as this node sees it. `origin` is the peer's life (`node@epoch`), empty before it was heard of."""
+    """One peer, as this node sees it. `origin` is the peer's life (`node@epoch`), empty before it was
+    heard of. `console_url`: where people reach its console; empty if that is its own address."""
 
     peer: str
     state: str = "new"
@@ -40,6 +41,7 @@ class Peer(Struct, frozen=True):
     lost_events: int = 0
     pulling_buckets: int = 0
     last_error: str = ""
+    console_url: str = ""
 
     @property
     def since(self) -> str:

@@ -24,12 +24,24 @@ from console.attention import attention
 from console.attention_facts import address, facts, stale_seconds
 from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
-from console.load import busiest_first, line, span, summarize
+from console.download import asked_format, table_file
+from console.live_page import live_context
+from console.load import line, span, summarize
 from console.metric_page import groups
-from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
+from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.short_name import common_start
 from console.signal_column import columns, for_scripts
+from console.table_rows import (
+    CLUSTER_MEMBERS,
+    ENGINE_MEMBERS,
+    PEER_MEMBERS,
+    cluster_rows,
+    engine_rows,
+    struct_rows,
+)
+from console.table_state import TableState
+from edge.cooperative import finish
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
 from loadstats.part import LoadStats
@@ -41,7 +53,6 @@ from runtime.running import optional_part, part
 
 PER_PAGE = 200
 MOST_SORTED = 10_000  # names: sorting 10,000 stops the node for 1.6 ms, 100,000 for 27 ms
-REFRESH_SECONDS = 2
 MOST_WANTED = 100  # characters of a search for metrics
 MOST_STALE = 1000  # clusters with a stale count in one answer, as many as the summary's socket lists
 
@@ -90,6 +101,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     if len(names) <= MOST_SORTED:
         load = {cluster.name: cluster.requests for cluster in seen.clusters}
         names.sort(key=lambda name: (-load.get(name, 0), name))
+    state = TableState.of(request.GET)
+    names = state.names(names)
+    kind = asked_format(request)
+    if kind is not None or (state.sort and len(names) <= MOST_SORTED):
+        totals = finish(ledger.loads.totals(names))
+        names = state.clusters(totals) if state.sort else names
+        if kind is not None:
+            return table_file(kind, "clusters", CLUSTER_MEMBERS, cluster_rows(totals, names))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     wall_ns, stale = time_ns(), stale_seconds()
     summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), address(name)) for name in shown]
@@ -98,6 +117,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "summaries": summaries,
         "counts": ledger.counts(),
         "attention": attention(seen),
+        "state": state,
         **_signals(),
         **_live(request, seen.peers),
     }
@@ -119,11 +139,16 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
     rows = part(LoadStats).ledger.rows(name)
     wall_ns, stale = time_ns(), stale_seconds()
     summary = summarize(name, rows, wall_ns, stale)
-    shown = Paginator(busiest_first(rows), PER_PAGE).get_page(request.GET.get("page"))
+    state = TableState.of(request.GET)
+    chosen = state.engines(rows, lambda row: line(row, summary, wall_ns, stale).mark == "stale")
+    if (kind := asked_format(request)) is not None:
+        return table_file(kind, f"engines-{name}", ENGINE_MEMBERS, engine_rows(name, chosen))
+    shown = Paginator(chosen, PER_PAGE).get_page(request.GET.get("page"))
     common = common_start([row.engine for row in rows])
     context = {
         "page": shown,
         "summary": summary,
+        "state": state,
         "lines": [line(row, summary, wall_ns, stale, common) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
@@ -141,9 +166,12 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
 def nodes(request: HttpRequest) -> HttpResponse:
     """`GET /console/nodes/`: the peers as this node sees them, and this node's parts."""
     view = _peers()
+    if (kind := asked_format(request)) is not None:
+        return table_file(kind, "peers", PEER_MEMBERS, struct_rows(view.peers))
     context = {
         "view": view,
         "node": part(Identity).name,
+        "console_url": part(Config).node.console_url.rstrip("/"),
         "latest": view.vector.get(view.origin, 0),
         "watermarks": seen(view),
         "places": places(view),
@@ -238,9 +266,5 @@ def _at(request: HttpRequest, chosen: ChartRange) -> str:
 
 
 def _live(request: HttpRequest, view: PeersView | None = None) -> dict[str, Any]:
-    """What every live page needs: whether it is to move, how often without JavaScript, and what is wrong."""
-    return {
-        "still": request.GET.get("refresh") == "off",
-        "refresh_seconds": REFRESH_SECONDS,
-        "troubles": troubles(view or _peers()),
-    }
+    """Return what every live page needs; see `live_context`."""
+    return live_context(request, view or _peers())

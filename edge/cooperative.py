@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from functools import wraps
+from time import sleep
+from typing import TypeVar
 
 from edge.call import Call, Handler
 
+T = TypeVar("T")
 Work = Callable[[Call], Generator[None, None, bytes]]
 
 
@@ -45,3 +48,14 @@ def run_in_slices(work: Work) -> Callable[[Call], Awaitable[bytes]]:
             await asyncio.sleep(0)
 
     return handler
+
+
+def finish(steps: Generator[None, None, T]) -> T:
+    """Run all slices on a thread of Django's and return the result. Other threads may run between two of them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        sleep(0)

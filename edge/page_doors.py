@@ -48,7 +48,7 @@ class PageDoors:
             return None
         permission = str(getattr(getattr(view, "cls", None), "permission", ""))
         try:
-            request.caller = _caller(request, permission)  # type: ignore[attr-defined]
+            request.caller = _caller(request, permission, checks=getattr(view, "checks_clusters", False))  # type: ignore[attr-defined]
         except Unauthorized as problem:
             if request.method in {"GET", "HEAD"} and is_browser(request):
                 return HttpResponseRedirect(f"{reverse('admin:login')}?next={quote(request.get_full_path())}")
@@ -63,8 +63,11 @@ def call_headers(request: HttpRequest) -> dict[bytes, bytes]:
     return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in request.headers.items()}
 
 
-def _caller(request: HttpRequest, permission: str) -> Caller | None:
-    """Return who may use a view; None for a stranger who may. Raises Unauthorized or Forbidden."""
+def _caller(request: HttpRequest, permission: str, *, checks: bool) -> Caller | None:
+    """Return who may use a view; None for a stranger who may. Raises Unauthorized or Forbidden.
+
+    `checks`: the view shows each caller only the clusters that it may name. Any other page is about all clusters.
+    """
     dispatcher = part(Dispatcher)
     doors = dispatcher.doors
     method = request.method or ""
@@ -86,7 +89,7 @@ def _caller(request: HttpRequest, permission: str) -> Caller | None:
         if stranger and scope not in proved.scopes:
             proved = None
     caller = doors.caller(scope, headers, client, proved)
-    if caller is not None and route is None:
+    if caller is not None and route is None and not checks:
         check_all(caller, request.path)
     return caller
 

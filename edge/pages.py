@@ -84,6 +84,12 @@ def page(view: View[Parameters]) -> View[Parameters]:
     return guarded
 
 
+def within_clusters(view: View[Parameters]) -> View[Parameters]:
+    """Return the view as one that shows each caller only the clusters that it may name: see `PageDoors`."""
+    view.checks_clusters = True  # type: ignore[attr-defined]
+    return view
+
+
 def locked(response: HttpResponse) -> HttpResponse:
     """Return the response with the content security policy, unless it has one of its own."""
     response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -183,6 +183,7 @@ def _report(link: PeerLink, now: float) -> dict[str, Any]:
         "since_seconds": round(now - sender.since, 3) if sender.since else None,
         "origin": sender.origin,
         "joined": sender.joined,
+        "console_url": sender.console_url,
         "acknowledged": sender.acknowledged,
         "lag_events": sender.lag_events,
         "lag_seconds": round(sender.lag_seconds(now), 6),

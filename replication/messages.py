@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from replication.entities import Event, Number, OriginName
 from replication.features import FeatureNames
+from runtime.config.console_url import MAX_URL
 
 MAX_EVENTS = 1024  # of one push: 1.5 ms of the receiver's loop
 
@@ -48,6 +49,7 @@ class Ack(Struct, frozen=True, array_like=True):
     `watermark`: every event of the sender up to this number is in.
     `joined`: whether the receiver has caught up and is ready.
     `features`: what the receiver understands; see `features.py`.
+    `console_url`: where people reach the receiver's console; empty if it does not say.
     """
 
     version: int
@@ -55,3 +57,4 @@ class Ack(Struct, frozen=True, array_like=True):
     watermark: Number
     joined: bool
     features: FeatureNames = []
+    console_url: Annotated[str, Meta(max_length=MAX_URL)] = ""

@@ -81,6 +81,7 @@ class Replication(AppPart):
             ReplicatedCaches(caches.index, ledger.journal_event, caches.handlers.stamps.seen, canonical),
         )
         self._replica = Replica(self._journal, entities)
+        self._replica.console_url = config.node.console_url.rstrip("/")
         self._lag = Meter()
         admission = Admission(
             config.replication.secret,

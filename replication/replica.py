@@ -53,6 +53,7 @@ class Replica:
         self.entities = entities
         self.pending = {entity.name: PendingPulls() for entity in entities if not entity.compared}
         self.joined = False
+        self.console_url = ""
         self.taken_events = 0
         self.left_out = LeftOut()
         self.unanswered = OwnFaults()
@@ -130,7 +131,7 @@ class Replica:
             self._advance(push.origin, last)
         elif push.origin not in self._vector:
             self._advance(push.origin, watermark)
-        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES)
+        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES, self.console_url)
 
     def _concerned(self, events: Sequence[Event]) -> list[Entity]:
         """Return the entities that have some of the events."""

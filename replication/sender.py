@@ -16,6 +16,7 @@ from replication.features import NO_FEATURES, NOTHING
 from replication.journal import Journal
 from replication.messages import MAX_EVENTS, Ack, Push
 from replication.paths import VERSION
+from runtime.config.console_url import console_url
 
 # The time between the starts of two pushes, on average, so that events gather: a push costs two processes a wake-up
 # each, about 300 µs of CPU, more than its events do. What was not used is saved up. So below 250 events/s each goes at
@@ -60,6 +61,7 @@ class Sender:
     `origin`: the peer's own, as it last said.
     `joined`: whether the peer has caught up, as it last said.
     `features`: what the peer understands, as it last said.
+    `console_url`: where people reach the peer's console, as it last said; empty if it does not say.
     `failures`: pushes that failed since the last success.
     `last_error`: why the last one failed; empty once a push succeeds.
     `sent_events`: events that the peer has acknowledged, each once, whatever lives it has acknowledged them in.
@@ -77,6 +79,7 @@ class Sender:
         self.origin = ""
         self.joined = False
         self.features = NO_FEATURES
+        self.console_url = ""
         self.last_error = ""
         self.failures = 0
         self.since = 0.0
@@ -168,6 +171,7 @@ class Sender:
         self.origin = ack.origin
         self.joined = ack.joined
         self.features = frozenset(ack.features)
+        self.console_url = _checked(ack.console_url)
         watermark = min(ack.watermark, self._journal.latest)
         advanced = watermark - self.acknowledged
         self.acknowledged = watermark
@@ -220,3 +224,11 @@ class Sender:
         if state is not self.state:
             self.state = state
             self.since = now
+
+
+def _checked(url: str) -> str:
+    """Return a peer's URL if pages may link to it; else nothing."""
+    try:
+        return console_url(url) if url else ""
+    except ValueError:
+        return ""

@@ -40,6 +40,7 @@ class PeerLag(Struct):
     since_seconds: Annotated[float | None, Meta(description="since it is; null where it has not changed yet")]
     origin: Annotated[str, Meta(description="the peer's, as it last said")]
     joined: Annotated[bool, Meta(description="the peer's, as it last said")]
+    console_url: Annotated[str, Meta(description="where people reach its console; empty if it does not say")]
     acknowledged: Annotated[int, Meta(description="the last event of this node before which the peer has all")]
     lag_events: Annotated[int, Meta(description="events that the peer has not")]
     lag_seconds: Annotated[float, Meta(description="how long the oldest of those has waited")]
@@ -104,6 +105,7 @@ class ReplicaPeers(HandlerViewSet):
         "peer": "10.0.0.8:8080",
         "state": "connected",
         "since_seconds": 3.362,
+        "console_url": "https://node-8.example.com",
         "acknowledged": 12,
         "sent_events": 12,
     }

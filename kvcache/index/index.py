@@ -25,6 +25,8 @@ from functools import reduce
 from operator import or_
 from threading import Lock
 
+from msgspec import Struct
+
 from kvcache.index.copies import CacheCopies, CacheCopy, CacheDropped
 from kvcache.index.counts import CacheCounts
 from kvcache.index.lengths import KnownEngines, Lengths
@@ -34,6 +36,19 @@ from kvcache.index.store import CacheStore
 
 PART = 1024  # blocks saved under one hold of the lock: 0.5 ms
 SLICE = 256  # blocks forgotten, or engines dropped, under one hold: at most 0.4 ms
+
+
+class Holding(Struct, frozen=True):
+    """How much an engine's cache holds, as far as the index knows.
+
+    `blocks`: how many blocks.
+    `runs`: how many runs they are kept in.
+    `saved_seconds`: how long ago one was saved last; None if it holds none.
+    """
+
+    blocks: int
+    runs: int
+    saved_seconds: int | None
 
 
 class CacheIndex:
@@ -171,6 +186,33 @@ class CacheIndex:
         with self._lock:
             known = self._store.clusters.get(cluster)
             return [] if known is None else known.at_address(address)
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters whose engines hold something."""
+        return list(self._store.clusters)
+
+    def engines(self, cluster: str) -> list[str]:
+        """Return the names of a cluster's engines that have an entry."""
+        with self._lock:
+            known = self._store.clusters.get(cluster)
+            return [] if known is None else list(known.engines)
+
+    def has(self, cluster: str, engine: str) -> bool:
+        """Return whether an engine has an entry of its own."""
+        with self._lock:
+            known = self._store.clusters.get(cluster)
+            return known is not None and engine in known.engines
+
+    def holding(self, cluster: str, engine: str, now: float) -> Holding | None:
+        """Return how much an engine holds; None if it has no entry of its own."""
+        with self._lock:
+            known = self._store.clusters.get(cluster)
+            entry = None if known is None else known.engines.get(engine)
+            if entry is None:
+                return None
+            last = next(reversed(entry.runs.values()), None)
+            seconds = None if last is None else max(0, self._store.at(now) - last.tick)
+            return Holding(entry.blocks, len(entry.runs), seconds)
 
     def counts(self) -> CacheCounts:
         """Return the numbers of this moment."""

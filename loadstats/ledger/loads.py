@@ -65,6 +65,12 @@ class LoadReader:
         """Return the names of the clusters that have engines."""
         return list(self._engines.clusters)
 
+    def engines(self, cluster: str) -> dict[str, Engine]:
+        """Return a cluster's engines by name, to be read and not to be changed."""
+        with self._lock:
+            found = self._engines.clusters.get(cluster)
+            return {} if found is None else found.engines.copy()
+
     def rows(self, cluster: str) -> list[Row]:
         """Return the cluster's rows, read in slices: each slice is of one moment, the whole is not."""
         rows: dict[str, Row] = {}  # by name: engines move to another place while this reads

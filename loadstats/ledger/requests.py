@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from heapq import heappush, heappushpop
 
 from msgspec import Struct
 
 from loadstats.ledger.cause import name_of
 from loadstats.ledger.clock import TickClock
+from loadstats.ledger.cluster import Engine
 from loadstats.ledger.limits import BUCKETS, SLICE
 from loadstats.ledger.owners import Owners
 from loadstats.ledger.phase import Phase
@@ -92,6 +94,19 @@ class Page(Struct, frozen=True):
     looked: int
 
 
+class OldestRequests(Struct, frozen=True):
+    """An engine's requests in flight.
+
+    `views`: those that are oldest, the oldest first.
+    `met`: how many it has among the records that were looked at.
+    `looked`: how many records those are.
+    """
+
+    views: tuple[RequestView, ...]
+    met: int
+    looked: int
+
+
 class RequestReader:
     """Reads one ledger's records and owners. `now` is in monotonic seconds."""
 
@@ -141,6 +156,39 @@ class RequestReader:
             if looked >= most_looked and bucket + 1 < BUCKETS:
                 return Page(tuple(found), Cursor(bucket + 1), looked)
         return Page(tuple(found), None, looked)
+
+    def oldest(
+        self,
+        engine: Engine,
+        now: float,
+        *,
+        most: int,
+        most_looked: int,
+        pause: Callable[[], object] = lambda: None,
+    ) -> OldestRequests:
+        """Return an engine's requests in flight, at most `most`, the oldest first.
+
+        Looks at whole buckets until it has met as many as the engine has, or looked at `most_looked` records. `pause`
+        is called between two holds of the lock.
+        """
+        oldest: list[tuple[int, str, Record]] = []  # a heap with the youngest on top
+        looked = met = 0
+        for bucket in range(BUCKETS):
+            if looked >= most_looked or met >= engine.queued_req_num:
+                break
+            for part in self._slices(bucket):
+                looked += len(part)
+                for record in part:
+                    if record.engine is engine and record.phase is not Phase.DONE:
+                        met += 1
+                        (heappush if len(oldest) < most else heappushpop)(
+                            oldest, (-record.since_tick, record.request_id, record)
+                        )
+                pause()
+        with self._lock:
+            tick = self._clock.at(now)
+            found = [_seen(record, tick) for _, _, record in sorted(oldest, key=_oldest) if record.engine is engine]
+        return OldestRequests(tuple(found), met, looked)
 
     def records(self) -> Iterator[Record]:
         """Yield all records, a bucket at a time: each bucket is of one moment, the whole is not."""
@@ -218,6 +266,10 @@ def _seen(record: Record, tick: int) -> RequestView:
         1 if extras is None else extras.attempt,
         extras is not None and extras.superseded,
     )
+
+
+def _oldest(entry: tuple[int, str, Record]) -> tuple[int, str]:
+    return -entry[0], entry[1]
 
 
 def _request_id(view: RequestView) -> str:

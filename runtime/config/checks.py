@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.config.console_url import console_url
 from runtime.config.database_url import FILES, VERIFYING, DatabaseUrl, parse_database_url
 from runtime.config.endpoint import parse_endpoint
 from runtime.config.error import ConfigError, shown
@@ -45,6 +46,7 @@ def check(config: Config, sources: Mapping[str, str]) -> None:
         _host,
         _discovery,
         _address,
+        _console_url,
         _ports,
         _certificate,
         _log_files,
@@ -104,6 +106,16 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _console_url(config: Config) -> Problem | None:
+    text = config.node.console_url
+    try:
+        if text:
+            console_url(text)
+    except ValueError as error:
+        return Problem(("node.console_url",), f"{error}, got {shown(text)}")
+    return None
 
 
 def _ports(config: Config) -> Problem | None:

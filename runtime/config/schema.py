@@ -224,6 +224,9 @@ class NodeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """This node. `Address` is its own address among the peers; empty: the machine's addresses."""
 
     address: str = field(default="", name="Address")
+    # Where people reach this node's console, if not at its own address: through an ingress, for example. Peers' pages
+    # link to it.
+    console_url: str = field(default="", name="ConsoleUrl")
     # SQLite for people's accounts, the key that signs their sessions, and the snapshot.
     data_dir: str = field(default="var", name="DataDir")
     # Load outlives the node's restart, in DataDir: about 100 bytes a request twice, and what is reported in a minute.

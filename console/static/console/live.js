@@ -22,6 +22,7 @@ export class Live {
     this.mirror = mirror;
     this.told = { placed, changed, sample };
     this.sampled = 0;
+    this.shown = false; // whether a sample has been
     this.ahead = 0; // the server's clock over ours, ms
     this.sign = new Sign(() => this.#catchUp());
     this.state = "connecting";
@@ -42,9 +43,9 @@ export class Live {
     return Date.now() + this.ahead;
   }
 
-  /** Whether what is shown is to stay as it is. */
+  /** Whether what is shown is to stay as it is. A page that begins paused shows its first sample. */
   get held() {
-    return this.sign.paused;
+    return this.sign.paused && this.shown;
   }
 
   #take(message) {
@@ -72,6 +73,7 @@ export class Live {
     if (this.state !== "live" || now - this.sampled < SAMPLE_MS) return;
     this.sampled = now;
     this.told.sample(now);
+    this.shown = true;
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 Metadata Center contributors
 // SPDX-License-Identifier: Apache-2.0
-/** The stylesheet's colours, for what is drawn on a canvas; read anew when the system turns light or dark. */
+/** The stylesheet's colours, for what is drawn on a canvas; read anew when the page turns light or dark. */
 
 import { rgb } from "./scale.js";
 
@@ -10,10 +10,12 @@ export class Palette {
   /** @param {() => void} changed */
   constructor(changed) {
     const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", () => {
+    const turned = () => {
       this.#read();
       changed();
-    });
+    };
+    scheme.addEventListener("change", turned);
+    document.addEventListener("theme", turned);
     this.#read();
   }
 

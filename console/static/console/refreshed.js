@@ -34,6 +34,8 @@ async function ask() {
   }
 }
 
+if (sign.paused) sign.show({ name: "live", since: heard, retryAt: 0, why: "" });
+
 async function keepAsking() {
   const ms = await ask();
   setTimeout(keepAsking, ms);

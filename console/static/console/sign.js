@@ -3,9 +3,12 @@
 /**
  * The sign that says whether a page shows the present: live, paused, or stale since when.
  *
+ * A pause is part of the page's address, so that it outlasts a reload and can be shared.
+ *
  * What is said aloud changes only with the state; the countdown beside it is for the eyes.
  */
 
+import { readState, writeState } from "./address.js";
 import { clock } from "./numbers.js";
 
 export class Sign {
@@ -15,11 +18,13 @@ export class Sign {
     this.words = this.element.querySelector(".state");
     this.aside = this.element.querySelector("small");
     this.button = this.element.querySelector("button");
-    this.paused = false;
+    this.paused = readState("paused") === "1";
+    this.pausedAt = Date.now();
     this.state = { name: "connecting", since: 0, retryAt: 0, why: "" };
     this.button.addEventListener("click", () => {
       this.paused = !this.paused;
       this.pausedAt = Date.now();
+      writeState({ paused: this.paused ? "1" : "" });
       this.#show();
       if (!this.paused) resumed();
     });

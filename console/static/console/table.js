@@ -7,6 +7,7 @@
  * where it is read.
  */
 
+import { readState, writeState } from "./address.js";
 import { Frame } from "./frame.js";
 import { sorted } from "./order.js";
 
@@ -24,8 +25,9 @@ export class Table {
    * @param {(shown: number, all: number) => void} how.counted
    */
   constructor(table, template, { key, values, show, by, counted }) {
-    Object.assign(this, { table, template, key, values, show, by, counted });
-    this.falling = by !== key;
+    Object.assign(this, { table, template, key, values, show, counted });
+    this.by = readState("sort") in values ? readState("sort") : by;
+    this.falling = readState("order") ? readState("order") !== "asc" : this.by !== key;
     this.body = table.tBodies[0];
     this.rows = [];
     this.passes = () => true;
@@ -92,6 +94,7 @@ export class Table {
         const by = heading.dataset.sort;
         this.falling = by === this.by ? !this.falling : by !== this.key;
         this.by = by;
+        writeState({ sort: by, order: this.falling ? "desc" : "asc" });
         this.#mark();
         this.sort();
       });

@@ -120,7 +120,8 @@ class Served:
 
 def test_a_push_that_is_served() -> None:
     assert (
-        Served().ask(b"/v1/replica/push", bytes.fromhex(PUSH))[1:].hex() == SERVED_ACK[2:] + msgpack.encode(NAMES).hex()
+        Served().ask(b"/v1/replica/push", bytes.fromhex(PUSH))[1:].hex()
+        == SERVED_ACK[2:] + msgpack.encode(NAMES).hex() + msgpack.encode("").hex()
     )
 
 

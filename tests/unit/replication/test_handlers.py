@@ -222,6 +222,7 @@ def test_operators_see_each_peer() -> None:
         "since_seconds": None,
         "origin": "",
         "joined": False,
+        "console_url": "",
         "acknowledged": 0,
         "lag_events": 1,
         "lag_seconds": 10.0,

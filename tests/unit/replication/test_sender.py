@@ -347,3 +347,15 @@ def test_a_peer_of_the_old_kind_is_handed_events_once() -> None:
     assert [event.request_id for event in sender.take_all()] == ["r3", "r4", "r5", "r6"]
     assert sender.take_all() == []
     assert (sender.lag_events, sender.sent_events) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("announced", "kept"), [("https://mc-1.example.com/", "https://mc-1.example.com"), ("javascript:alert(1)", ""), ("", "")]
+)
+def test_a_peer_says_where_its_console_is_and_only_web_addresses_are_kept(announced: str, kept: str) -> None:
+    journal = Journal(Origin.of("a@1"))
+    sender = Sender(journal, lambda: 1.0)
+    sender.begin()
+    assert sender.poll(0.0) is not None
+    sender.took(Ack(VERSION, "b@1", 0, True, [], announced), 0.0)
+    assert sender.console_url == kept

@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: 2026 Metadata Center contributors
+// SPDX-License-Identifier: Apache-2.0
+/** What every page of the console has: keys, copy buttons, the theme, fields that are in the address. */
+
+import { copyOnClick } from "./copy.js";
+import { keepFields } from "./kept_fields.js";
+import { listenForKeys } from "./keys.js";
+import { chooseTheme } from "./theme.js";
+
+copyOnClick();
+keepFields();
+listenForKeys();
+chooseTheme();

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An engine's page."""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+
+from django.test import Client
+
+from tests.unit.partial_node import WALL_NS, PartialNode
+
+
+def page(status: int = 200, **query: str) -> str:
+    answer = Client().get("/console/engine/", query, headers={"Accept": "text/html"})
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def test_it_shows_the_oldest_requests_first_with_their_gateway(node: PartialNode) -> None:
+    now = monotonic()
+    for number, ago in ((0, 90), (2, 50), (1, 5)):
+        node.ledger.add(f"r-{number}", "c", "10.0.0.1:8000", 100, now - ago, WALL_NS, owner=f"gw-{number}")
+    node.add("other", "c", "10.0.0.2")
+    text = page(cluster="c", engine="10.0.0.1:8000")
+    assert re.findall(r"<bdi>(r-\d)</bdi>", text) == ["r-0", "r-2", "r-1"]
+    assert re.findall(r"<bdi>(gw-\d)</bdi>", text) == ["gw-0", "gw-2", "gw-1"]
+    assert "other" not in text
+    assert 'data-copy="r-0"' in text
+
+
+def test_ended_requests_are_left_out(node: PartialNode) -> None:
+    node.add("over")
+    node.ledger.done("over", 0.0, WALL_NS)
+    node.add("first")
+    node.ledger.first_token("first", 0.0, WALL_NS)
+    text = page(cluster="c", engine="10.0.0.1")
+    assert "over<" not in text
+    assert "<td>decode</td>" in text
+
+
+def test_it_shows_the_cache_and_the_other_clusters_that_know_it(node: PartialNode) -> None:
+    node.add("r-1", "a", "2001:db8::1")
+    node.add("r-2", "b", "2001:db8::1")
+    node.kvcache.save("a", "2001:db8::1", list(range(70)), monotonic(), 1)
+    node.kvcache.save("cached", "2001:db8::1", [1], monotonic(), 1)
+    text = page(cluster="a", engine="2001:0DB8:0:0::1")
+    assert "<dt>Blocks</dt><dd>70</dd>" in text
+    assert "/console/engine/?cluster=b&amp;engine=2001%3Adb8%3A%3A1" in text
+    assert "/console/engine/?cluster=cached&amp;engine=2001%3Adb8%3A%3A1" in text
+    assert "/admin/loadstats/engine/?cluster=a&amp;ip=2001%3Adb8%3A%3A1" in text
+    assert "by its cache alone" in page(cluster="cached", engine="2001:db8::1")
+
+
+def test_an_unknown_engine_leads_to_the_search(node: PartialNode) -> None:
+    assert "/console/search/?q=10.0.0.9" in page(404, cluster="c", engine="10.0.0.9")
+    assert page(404)
+
+
+def test_its_requests_are_a_file_too(node: PartialNode) -> None:
+    node.add("=1+1")
+    answer = Client().get("/console/engine/", {"cluster": "c", "engine": "10.0.0.1", "format": "csv"})
+    assert answer["Content-Disposition"] == 'attachment; filename="requests-10.0.0.1.csv"'
+    assert answer.content.decode().splitlines()[1].startswith("'=1+1,c,10.0.0.1,prefill,")
