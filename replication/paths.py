@@ -9,6 +9,7 @@ HELLO = "/v1/replica/hello"
 PUSH = "/v1/replica/push"
 SUMMARY = "/v1/replica/summary"
 PEERS = "/v1/replica/peers"
+NOTICES = "/v1/replica/notices"
 
 SECRET_HEADER = "X-Replica-Secret"  # noqa: S105 a header's name
 PROOF_HEADER = "X-Replica-Proof"

@@ -28,14 +28,25 @@ class Capture:
 
     `first_tail`: the tail that events go to from now on.
     `now`: returns monotonic seconds.
+    `notices`: returns the notices that are kept, as they are written.
     """
 
-    def __init__(self, replica: Replica, first_tail: int, at: Moment, now: Callable[[], float], *, alone: bool) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        first_tail: int,
+        at: Moment,
+        now: Callable[[], float],
+        *,
+        alone: bool,
+        notices: Callable[[], bytes] = bytes,
+    ) -> None:
         self._replica = replica
         self._first_tail = first_tail
         self._at = at
         self._now = now
         self._alone = alone
+        self._notices = notices
         self._began = now()
         self._slices = 0
         self.items = 0
@@ -47,7 +58,7 @@ class Capture:
         for entity in self._replica.entities:
             if entity.kept:
                 yield from self._entity(entity)
-        yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items)))
+        yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items, self._notices())))
 
     def _entity(self, entity: Entity) -> Iterator[bytes]:
         before: Sequence[Any] = entity.before(self._now())

@@ -45,6 +45,7 @@ class SnapshotKeeper:
     """Keeps a node's snapshot and tail.
 
     `alone`: the node has no peers and can have none. `handed_on` returns whether all peers have what the node took.
+    `notices` returns the notices to keep, as they are written.
     `written_at`: when the last snapshot was written, in wall-clock seconds; None before the first of this life.
     `took_seconds`: how long that took, rests included.
     `busy_seconds`: how much of the loop's time that took.
@@ -60,12 +61,14 @@ class SnapshotKeeper:
         *,
         alone: bool,
         handed_on: Callable[[], bool] = lambda: False,
+        notices: Callable[[], bytes] = bytes,
         wall: Callable[[], float] = time,
     ) -> None:
         self._replica = replica
         self._files = files
         self._alone = alone
         self._handed_on = handed_on
+        self._notices = notices
         self._wall = wall
         self._tail = Tail(journal, monotonic)
         self._disk = DiskThread()
@@ -206,7 +209,7 @@ class SnapshotKeeper:
     async def _write_snapshot(self) -> None:
         began, busy = monotonic(), 0.0
         number, holes = await self._rotate(), self._tail.holes
-        capture = Capture(self._replica, number, Moment.now(), monotonic, alone=self._alone)
+        capture = Capture(self._replica, number, Moment.now(), monotonic, alone=self._alone, notices=self._notices)
         try:
             await self._disk.do(self._files.begin)
             frames = capture.frames()
