@@ -7,7 +7,7 @@ A cluster may be called anything, so clusters have a prefix of their own: one ca
 
 from django.urls import path, register_converter
 
-from console import views
+from console import events, views
 
 
 class ClusterName:
@@ -29,6 +29,7 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("console/", views.overview, name="overview"),
     path("console/nodes/", views.nodes, name="nodes"),
+    path("console/events/", events.events, name="events"),
     path("console/request/", views.look_up, name="request"),
     path("console/clusters/", views.to_overview, name="clusters"),
     path("console/clusters/<cluster:name>/", views.cluster, name="cluster"),

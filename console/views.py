@@ -20,6 +20,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
+from console.events import recent_events
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
@@ -43,6 +44,7 @@ NAME = "Metadata Center"
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
     ("nodes", "/console/nodes/", "the other nodes and how far they are"),
+    ("events", "/console/events/", "what happened on the nodes that matters"),
     ("API", "/v1/load/stats", "every call, with a form to try it"),
     ("API documentation", "/docs/", "every call, its members and its answers"),
     ("replication", "/v1/replica/event", "what a peer of the original's kind sends"),
@@ -83,7 +85,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     summaries = [(summarize(name, ledger.rows(name)), address(name)) for name in shown]
     context = {"page": shown, "summaries": summaries, "counts": ledger.counts(), **_signals(), **_live(request)}
-    return render(request, "console/overview.html", context)
+    return render(request, "console/overview.html", {**context, "shown": recent_events()})
 
 
 @page

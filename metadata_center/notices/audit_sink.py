@@ -68,7 +68,7 @@ class NoticeSink:
             engine = f"[{engine}]:{members['port']}" if ":" in engine else f"{engine}:{members['port']}"
         if members.get("dp_rank") is not None:
             engine = f"{engine}/{members['dp_rank']}"
-        requests = "" if ended is None else f", with {ended} requests in flight"
+        requests = "" if ended is None else f". Requests in flight that ended with it: {ended}"
         self._log.report(
             Kind.ENGINE_DROPPED,
             f"Engine {engine} of cluster {cluster} was dropped{requests}",

@@ -17,10 +17,12 @@ from edge.caller import Scope
 from edge.errors import InvalidInput, NotFound
 from metadata_center.notices.selection import selected
 from metadata_center.notices.wire import EventQuery, NodeEvent, NodeEvents
+from runtime.notices.kind import Kind, Severity
 from runtime.notices.log import NoticeLog
 from runtime.notices.notice import Notice
 
 EVENTS: Final = "/v1/events"
+_CHOICES: Final = {"kind": tuple(Kind), "severity": tuple(Severity)}
 _MEMBERS: Final = tuple((name, name.encode()) for name in EventQuery.__struct_fields__)
 
 
@@ -71,6 +73,8 @@ def _read(query: bytes) -> EventQuery:
         return convert(values, EventQuery, strict=False)
     except ValidationError as error:
         text, _, place = str(error).partition(" - at `$.")
+        if (choices := _CHOICES.get(place.rstrip("`"))) is not None:
+            text = f"expected one of {', '.join(choices)}"
         raise InvalidInput(f"{place.rstrip('`')}: {text[:1].lower()}{text[1:]}") from None
 
 

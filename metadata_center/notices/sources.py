@@ -39,11 +39,11 @@ class ColdSource:
         seconds = self._seconds()
         if not self._reported and seconds > COLD_PATIENCE_SECONDS:
             self._reported = True
-            text = "This node is cold: it began with nothing, and may lack requests that were reported before"
+            text = f"Node {self._log.node} is cold: it began with nothing, and may lack requests reported before"
             self._log.report(Kind.COLD_STARTED, text)
         elif self._reported and not seconds:
             self._reported = False
-            self._log.report(Kind.COLD_ENDED, "This node is no longer cold: it lacks nothing")
+            self._log.report(Kind.COLD_ENDED, f"Node {self._log.node} is no longer cold: it lacks nothing")
 
 
 class TaskSource:
@@ -75,7 +75,8 @@ class GatewaySource:
             if alive:
                 self._log.report(Kind.GATEWAY_BACK, f"Gateway {name} sends heartbeats again", gateway=name)
             elif requests:
-                text = f"Gateway {name} sends no heartbeats any more: its {requests} requests are orphaned"
+                orphaned = "its request is orphaned" if requests == 1 else f"its {requests} requests are orphaned"
+                text = f"Gateway {name} sends no heartbeats any more: {orphaned}"
                 self._log.report(Kind.GATEWAY_SILENT, text, gateway=name)
             else:
                 text = f"Gateway {name} sends no heartbeats any more; it had no requests in flight"

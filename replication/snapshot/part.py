@@ -77,7 +77,7 @@ class OwnSnapshot:
         if (restored := self.restored) is not None:
             ended = f"Restored from {rfc3339(restored.ended_ns / 1e9)}"
             if restored.clean:
-                self._notices.report(Kind.NODE_RESTORED, f"{ended}, when this node stopped")
+                self._notices.report(Kind.NODE_RESTORED, f"{ended}, when the node stopped")
             else:
                 text = f"{ended}: the life before ended without a stop, as after a kill or a crash"
                 self._notices.report(Kind.NODE_RESTORED, text, severity=Severity.WARNING)

@@ -61,7 +61,7 @@ class Restorer:
             logger.warning(
                 "not restored, the node begins with nothing: %s; set aside in %s", error, aside, exc_info=fault
             )
-            text = f"Not restored, this node begins with nothing: {error}; the snapshot is set aside in {aside}"
+            text = f"Not restored, the node begins with nothing: {error}; the snapshot is set aside in {aside}"
             self._notices.report(Kind.SNAPSHOT_SET_ASIDE, text)
             return None
         if restored is not None:
