@@ -29,7 +29,7 @@ from runtime.notices.notice import NoticeCopy, Number, OriginText
 logger = logging.getLogger("replication")
 
 ASK_SECONDS = 3.0
-MOST_ANSWERS = 20
+MOST_ANSWERS = 40
 """Answers in a row that one peer is asked for: more than a log holds."""
 LAST_COPIES = 20
 """Notices that a stopping node hands on."""

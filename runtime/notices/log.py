@@ -40,8 +40,8 @@ MOST_ORIGINS: Final = 256
 BURST: Final = 30
 """Notices of one kind that may come at once; then one in `REFILL_SECONDS` has a place of its own."""
 REFILL_SECONDS: Final = 10.0
-MOST_COPIES: Final = 200
-"""Notices in one message."""
+MOST_COPIES: Final = 50
+"""Notices in one message: about a millisecond of its receiver."""
 REST: Final = Subject(item="several")
 """What a notice is about that stands for the rest of its kind."""
 
@@ -64,7 +64,8 @@ class NoticeLog:
         self._lock = Lock()
         self._revision = 0
         self._own = Shelf(MOST_OWN)
-        self._others: dict[str, Shelf] = {}
+        self._others: dict[str, Shelf] = {}  # by node, the one heard of last at the end
+        self._held = 0  # notices of all of them
         self._latest: dict[_Likeness, int] = {}  # by what is alike, the number of the notice that the next one joins
         self._seen: dict[str, int] = {}  # by origin, the last revision before which all were taken
         self._tokens = {kind: (float(BURST), now()) for kind in Kind}
@@ -193,18 +194,19 @@ class NoticeLog:
 
     def _put_other(self, notice: Notice) -> bool:
         """Put a peer's notice onto its node's shelf. Returns False if it is known."""
-        shelf = self._others.get(notice.node)
-        if shelf is None:
-            if len(self._others) >= MOST_NODES:
-                del self._others[min(self._others, key=lambda node: max(each.at for each in self._others[node]))]
-            shelf = self._others[notice.node] = Shelf(MOST_OF_PEER)
+        shelf = self._others.pop(notice.node, None) or Shelf(MOST_OF_PEER)
+        self._others[notice.node] = shelf
         known = shelf.get((notice.origin, notice.number))
         if known is not None and known.revision >= notice.revision:
             return False
+        held = len(shelf)
         shelf.put(notice)
-        if sum(map(len, self._others.values())) > MOST_OF_PEERS:
-            fullest = max(self._others.values(), key=len)
-            fullest.forget_one()
+        self._held += len(shelf) - held
+        if len(self._others) > MOST_NODES:
+            self._held -= len(self._others.pop(next(iter(self._others))))
+        if self._held > MOST_OF_PEERS:
+            max(self._others.values(), key=len).forget_one()
+            self._held -= 1
         return True
 
     # For those who read
@@ -219,7 +221,7 @@ class NoticeLog:
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._own) + sum(map(len, self._others.values()))
+            return len(self._own) + self._held
 
     def _all(self) -> list[Notice]:
         return [each for shelf in (self._own, *self._others.values()) for each in shelf]
