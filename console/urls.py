@@ -7,7 +7,7 @@ A cluster may be called anything, so clusters have a prefix of their own: one ca
 
 from django.urls import path, register_converter
 
-from console import engine_page, search_page, views
+from console import engine_page, events, search_page, views
 
 
 class ClusterName:
@@ -33,6 +33,7 @@ urlpatterns = [
     path("console/nodes/", views.nodes, name="nodes"),
     path("console/search/", search_page.find, name="search"),
     path("console/engine/", engine_page.show, name="engine"),
+    path("console/events/", events.events, name="events"),
     path("console/request/", views.look_up, name="request"),
     path("console/clusters/", views.to_overview, name="clusters"),
     path("console/clusters/<cluster:name>/", views.cluster, name="cluster"),

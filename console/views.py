@@ -25,6 +25,7 @@ from console.attention_facts import address, facts, stale_seconds
 from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.download import asked_format, table_file
+from console.events import recent_events
 from console.live_page import live_context
 from console.load import line, span, summarize
 from console.metric_page import groups
@@ -61,6 +62,7 @@ NAME = "Metadata Center"
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
     ("nodes", "/console/nodes/", "the other nodes and how far they are"),
+    ("events", "/console/events/", "what happened on the nodes that matters"),
     ("API", "/v1/load/stats", "every call, with a form to try it"),
     ("API documentation", "/docs/", "every call, its members and its answers"),
     ("replication", "/v1/replica/event", "what a peer of the original's kind sends"),
@@ -118,6 +120,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "counts": ledger.counts(),
         "attention": attention(seen),
         "state": state,
+        "shown": recent_events(),
         **_signals(),
         **_live(request, seen.peers),
     }

@@ -18,8 +18,8 @@ from edge.client import client_of
 from edge.domains import Domains
 from edge.doors import Doors
 from edge.envelope import OK, TraceIds, trace_text
-from edge.errors import ContractError, InternalError, Unavailable
-from edge.quotas import Quotas
+from edge.errors import ContractError, InternalError, NoPlace, TooMany, Unavailable
+from edge.quotas import CAPS, Quotas
 from runtime.config.schema import QuotasSettings
 from runtime.metrics.meter import PageMeters
 
@@ -144,6 +144,8 @@ class Dispatcher:
             call.retry_seconds = problem.retry_seconds
             if self.audit is not None and route.operates and problem.status in _NOT_ALLOWED:
                 self.audit.call_refused(route, call, trace_id, problem)
+            if isinstance(problem, TooMany) and not isinstance(problem, NoPlace):
+                self.quotas.note_refusal(CAPS, client_of(call), problem.reason)
             return self.refuse(problem, trace_id)
         if isinstance(problem, NotModified):
             return 304, b""

@@ -95,6 +95,10 @@ class TooMany(ContractError):
     retry_seconds = 1
 
 
+class NoPlace(TooMany):
+    """A client has its most places of a kind. `Places` has reported it."""
+
+
 class HeadersTooLarge(ContractError):
     code = 43101000
     message = "header fields too large"

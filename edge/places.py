@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import nlargest
 
-from edge.errors import TooMany
+from edge.errors import NoPlace
 
 UNBOUNDED = 2**31
 
@@ -27,7 +27,7 @@ class Places:
     `most`: places of one client, by the setting `setting`.
     `cap`: places in all, which somebody else counts; None if there is no such bound.
     `share`: of the cap, for one client, once more than half of it is taken.
-    `on_refusal`: called with each reason.
+    `on_refusal`: called with the kind, the client and the reason of each refusal.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Places:
         *,
         cap: int | None = None,
         share: float = 1.0,
-        on_refusal: Callable[[str, str], None] = lambda kind, reason: None,
+        on_refusal: Callable[[str, str, str], None] = lambda kind, client, reason: None,
     ) -> None:
         self.kind = kind
         self.total = 0
@@ -77,7 +77,7 @@ class Places:
         reason = self.fault(client)
         if reason:
             self.refused += 1
-            self._on_refusal(self.kind, reason)
+            self._on_refusal(self.kind, client, reason)
         return reason
 
     def try_take(self, client: str) -> str:
@@ -103,10 +103,10 @@ class Places:
 
     @contextmanager
     def place(self, client: str) -> Iterator[None]:
-        """Hold a place for as long as the block runs. Raises TooMany."""
+        """Hold a place for as long as the block runs. Raises NoPlace."""
         reason = self.try_take(client)
         if reason:
-            raise TooMany(reason)
+            raise NoPlace(reason)
         try:
             yield
         finally:

@@ -24,6 +24,9 @@ logger = logging.getLogger("edge.quotas")
 
 SHARE_NS = 1_000_000  # of a turn of the loop; then a client with more to do waits for the next
 PAUSE_NS = 1_000_000_000  # a connection over the limit is not read for so long
+NOTICE_NS = 60_000_000_000  # between two reports of refusals of one kind and client
+CAPS = "caps"  # the kind of refusals by what the node holds, rather than by what the edge counts
+MOST_NOTED = 1000  # kinds and clients whose last report is remembered
 
 
 class Quotas:
@@ -32,6 +35,7 @@ class Quotas:
     `connections`, `waits`, `sockets`, `pages`: the places that clients hold.
     `scrapes`, `log_ins`: pages with threads of their own.
     `calls_refused`: calls beyond the limit.
+    `on_refused`: called with the kind, the client and the reason of a refusal, once a minute for a kind and client.
 
     `caps`: places of all clients together, by kind, where there is such a bound.
     `clock`: nanoseconds that never go back, as the lane's.
@@ -51,7 +55,7 @@ class Quotas:
                 most,
                 cap=(caps or {}).get(kind),
                 share=settings.share,
-                on_refusal=self._log_once,
+                on_refusal=self.note_refusal,
             )
 
         self.connections = places("connections", "Connections", settings.connections)
@@ -69,6 +73,8 @@ class Quotas:
         self._spent: list[Account] = []
         self._paused: deque[tuple[int, Callable[[], None]]] = deque()
         self._logged: set[str] = set()
+        self._noted: dict[tuple[str, str], int] = {}
+        self.on_refused: Callable[[str, str, str], None] = lambda kind, client, reason: None
 
     # Connections
 
@@ -122,8 +128,8 @@ class Quotas:
         if account.look(now_ns):
             return True
         self.calls_refused += 1
-        if "calls" not in self._logged:
-            self._log_once("calls", self.excess(account))
+        if self._is_news("calls", account.client, now_ns):
+            self._note("calls", account.client, self.excess(account), now_ns)
         return False
 
     def spend(self, account: Account) -> None:
@@ -183,8 +189,21 @@ class Quotas:
         """Return the accounts of all clients that are known now."""
         return list(self._accounts.values())
 
-    def _log_once(self, kind: str, reason: str) -> None:
-        """Log the first refusal of a kind. More are counted."""
+    def note_refusal(self, kind: str, client: str, reason: str) -> None:
+        """Log the first refusal of a kind, and report that of a kind and client once a minute. More are counted."""
+        now_ns = self._clock()
+        if self._is_news(kind, client, now_ns):
+            self._note(kind, client, reason, now_ns)
+
+    def _is_news(self, kind: str, client: str, now_ns: int) -> bool:
+        noted_ns = self._noted.get((kind, client))
+        return noted_ns is None or now_ns - noted_ns >= NOTICE_NS
+
+    def _note(self, kind: str, client: str, reason: str, now_ns: int) -> None:
+        if len(self._noted) >= MOST_NOTED:
+            self._noted.clear()
+        self._noted[kind, client] = now_ns
+        self.on_refused(kind, client, reason)
         if kind not in self._logged:
             self._logged.add(kind)
             logger.warning("%s. Refused. Further refusals of this kind are only counted (GET /v1/node/clients)", reason)

@@ -14,9 +14,10 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from time import time
+from time import time, time_ns
 from typing import cast
 
 from channels.routing import ProtocolTypeRouter
@@ -54,6 +55,8 @@ from metadata_center import __version__
 from metadata_center.accounts.part import Accounts
 from metadata_center.audit.part import AuditTrail
 from metadata_center.metrics import NodeCollector
+from metadata_center.notices.audit_sink import NoticeSink
+from metadata_center.notices.part import Notices
 from metadata_center.own_names import own_names
 from metadata_center.part import NodeItself
 from metadata_center.tls import NodeTls, TlsCollector
@@ -66,6 +69,7 @@ from runtime.health import Health, PartState
 from runtime.health_watch import HealthWatch
 from runtime.identity import Identity, node_name
 from runtime.logs import Logs
+from runtime.notices.log import NoticeLog
 from runtime.periodic import EmbeddedCelery, build_app
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
@@ -132,7 +136,9 @@ class Node:
         self._tls = tls = NodeTls(config) if config.http.cert_file else None
         self.served_tls = tls.server if tls is not None else None
         self.handshakes = Handshakes()
-        self._trail = AuditTrail(config, self._identity.name)
+        name = self._identity.name
+        notices = NoticeLog(f"{name}@{time_ns():x}", name)
+        self._trail = AuditTrail(config, name, before=partial(NoticeSink, notices))
         lasting = Lasting()
         access = Access(config, lasting, self._trail.audit)
         doors = build_doors(config, access.ring)
@@ -140,7 +146,6 @@ class Node:
         profiled = self.served_tls if pprof.tls else None
         self._profiling = ProfilingServer(pprof.host, pprof.port, guard=guard, tls=profiled) if pprof.enable else None
 
-        name = self._identity.name
         quotas = build_quotas(config)
         self._open_doors = open_doors(config)
         caches = KVCache(config)
@@ -156,7 +161,7 @@ class Node:
         )
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None
-        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers)
+        replication = Replication(config, name, self._load, caches, discovery, self._cold, doors, peers, notices)
         self._accounts = Accounts(config, DataFolder(Path(config.node.data_dir).resolve()), lasting)
         self._parts: tuple[AppPart, ...] = (
             self._accounts,  # first: those behind it read its database
@@ -167,6 +172,14 @@ class Node:
             access,
             replication,
             NodeItself(logs, self._health, self._open_doors, quotas),
+            Notices(
+                notices,
+                health=self._health,
+                cold=self._cold,
+                ledger=self._load.ledger,
+                quotas=quotas,
+                runs=lambda: self._celery.last_runs,
+            ),
         )
 
         table = Table(route for part in self._parts for route in part.routes())

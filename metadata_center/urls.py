@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from edge import pages
-from metadata_center.views import LargestClients, Livez, LogLevel, Readyz, Version
+from metadata_center.views import Events, LargestClients, Livez, LogLevel, Readyz, Version
 
 urlpatterns = [
     path("", include("console.urls")),
     path("", include("loadstats.urls")),
     path("", include("kvcache.urls")),
     path("", include("replication.urls")),
-    path("", include([Livez.url(), Readyz.url(), Version.url(), LogLevel.url(), LargestClients.url()])),
+    path("", include([Livez.url(), Readyz.url(), Version.url(), LogLevel.url(), LargestClients.url(), Events.url()])),
     path("", include("edge.rest.urls")),
     path("metrics", pages.metrics),
     path("admin/", admin.site.urls),

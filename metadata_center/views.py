@@ -4,10 +4,12 @@
 
 from typing import ClassVar, Literal
 
-from edge.errors import Unavailable
+from edge.errors import NotFound, Unavailable
 from edge.rest.viewset import HandlerViewSet
 from metadata_center.clients import ClientRow
 from metadata_center.log_level import LevelChange
+from metadata_center.notices.handlers import EVENTS
+from metadata_center.notices.wire import EventQuery, NodeEvents
 from metadata_center.status import Ready, Unready, Versions
 
 
@@ -61,4 +63,25 @@ class LargestClients(HandlerViewSet):
         "waits": 3,
         "sockets": 0,
         "pages": 0,
+    }
+
+
+class Events(HandlerViewSet):
+    """What happened on the nodes that matters? docs/operations.md says what each kind means."""
+
+    path = EVENTS
+    inputs: ClassVar = {"GET": EventQuery}
+    outputs: ClassVar = {"GET": NodeEvents}
+    errors: ClassVar = {"GET": {NotFound: None}}
+    examples: ClassVar = {
+        "limit": 20,
+        "id": "10.0.0.9:8080@18eab1233cf2c88e:7",
+        "kind": "peer_lost",
+        "severity": "error",
+        "node": "10.0.0.9:8080",
+        "time_ns": 1_795_440_123_000_000_000,
+        "first_time_ns": 1_795_440_120_000_000_000,
+        "times": 3,
+        "peer": "10.0.0.8:8080",
+        "text": "Peer 10.0.0.8:8080 is lost: connection refused",
     }

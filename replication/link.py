@@ -30,6 +30,7 @@ from replication.messages import Ack, Push
 from replication.own_faults import OwnFaults
 from replication.paths import UNKNOWN_PATH, VERSION
 from replication.sender import LinkState, Sender
+from runtime.notices.kind import Kind
 
 logger = logging.getLogger("replication")
 
@@ -93,7 +94,7 @@ class PeerLink:
     `unwritten`: pushes with an event that cannot be written. The event is left out.
 
     `observe` is called with the seconds that a push's first event took, `stepped` after each push, done or failed. The
-    link is in `idle` while it waits to be woken.
+    link is in `idle` while it waits to be woken. `notice` is called with what people should know of it, as a sentence.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class PeerLink:
         observe: Callable[[float], None],
         idle: set[PeerLink],
         stepped: Callable[[], None] = lambda: None,
+        notice: Callable[[Kind, str], None] = lambda kind, text: None,
     ) -> None:
         self.name = name
         self.sender = sender
@@ -119,10 +121,12 @@ class PeerLink:
         self._connect = connect
         self._connection = connect()
         self._pulls = connect()
+        self._notices = connect()
         self._legacy = LegacyPeer(connect)
         self._now = now
         self._observe = observe
         self._stepped = stepped
+        self._notice = notice
         self._news = asyncio.Event()
         self._reported = sender.state
         self._probe_at = 0.0  # when a peer that speaks the old way is next asked whether it still does
@@ -154,6 +158,7 @@ class PeerLink:
         """Drop the connections."""
         self._connection.close()
         self._pulls.close()
+        self._notices.close()
         self._legacy.close()
 
     async def run(self) -> None:
@@ -185,9 +190,13 @@ class PeerLink:
         self.failed_pulls += 1
         self.pull_failures += 1
         self.pull_error = f"not pulled: {reason}"
+        if self.pull_failures == FAILING_PULLS:
+            self._notice(Kind.PULLS_FAIL, f"Pulls from peer {self.name} fail: {reason}")
 
     def pulled(self) -> None:
         """Note that a pull from this peer succeeded."""
+        if self.pulls_fail:
+            self._notice(Kind.PULLS_WORK, f"Pulls from peer {self.name} succeed again")
         self.pull_failures = 0
         self.pull_error = ""
 
@@ -202,6 +211,13 @@ class PeerLink:
     def connection(self) -> Connection:
         """Return another connection to the peer, for its caller to close."""
         return self._connect()
+
+    async def notices(self, wanted: bytes) -> bytes:
+        """Return the peer's answer to a `NoticesWanted`, both as they travel. Raises one of FAULTS or Refused."""
+        status, answer = await self._notices.ask("POST", paths.NOTICES, wanted)
+        if status != 200:
+            raise Refused(paths.NOTICES, status)
+        return answer
 
     async def _pull(self, path: str, body: bytes) -> bytes:
         status, answer = await self._pulls.ask("POST", path, body)
@@ -287,5 +303,7 @@ class PeerLink:
         self._reported = sender.state
         if sender.state is LinkState.LOST:
             logger.warning("peer %s: lost: %s", self.name, sender.last_error)
+            self._notice(Kind.PEER_LOST, f"Peer {self.name} is lost: {sender.last_error or 'it does not answer'}")
         else:
             logger.info("peer %s: %s", self.name, sender.state)
+            self._notice(Kind.PEER_JOINED, f"Peer {self.name} is {sender.state}")

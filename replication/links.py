@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from threading import get_ident
 from time import monotonic
@@ -24,6 +25,8 @@ from replication.replica import Replica
 from replication.sender import LinkState, Sender
 from runtime.cold_start import ColdStart
 from runtime.health import PartState
+from runtime.notices.kind import Kind
+from runtime.notices.log import NoticeLog
 
 logger = logging.getLogger("replication")
 
@@ -36,7 +39,7 @@ class Links:
 
     `connect` makes a connection to a peer. `join_seconds` caps how long a starting node waits for its peers. `observe`
     is called with the seconds that a push's first event took. `cold` is noted as filled once a peer has filled this
-    node; None stands for a node that lacks nothing.
+    node; None stands for a node that lacks nothing. `notices` is reported to; None: to none.
 
     `anti_entropy`: what joins the peers and mends what differs.
     `tasks`: each link's task, by peer.
@@ -53,7 +56,9 @@ class Links:
         random: Random,
         observe: Callable[[float], None],
         cold: ColdStart | None = None,
+        notices: NoticeLog | None = None,
     ) -> None:
+        self._notices = notices
         self._replica = replica
         self._journal = journal
         self._admission = admission
@@ -188,22 +193,30 @@ class Links:
             return
         for peer in [peer for peer in self._links if peer not in self._wanted]:
             self.tasks.pop(peer).cancel()
-            self.anti_entropy.gone(self._links.pop(peer).name)
+            name = self._links.pop(peer).name
+            self.anti_entropy.gone(name)
+            self._notice(name, Kind.PEER_LEFT, f"Discovery no longer finds peer {name}")
         for peer in self._wanted:
             if peer not in self._links:
                 self._links[peer] = link = self._link(*peer)
                 self.tasks[peer] = self._loop.create_task(link.run())
         self.anti_entropy.known.set()
 
+    def _notice(self, peer: str, kind: Kind, text: str) -> None:
+        if self._notices is not None:
+            self._notices.report(kind, text, peer=peer)
+
     def _link(self, address: str, port: int) -> PeerLink:
+        name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return PeerLink(
-            f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
+            name,
             Sender(self._journal, self._random.random, self._replica.for_peer),
             lambda: self._connect(address, port),
             now=monotonic,
             observe=self._observe,
             stepped=self._trim,
             idle=self._idle,
+            notice=partial(self._notice, name),
         )
 
     def _sweep(self) -> None:

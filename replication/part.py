@@ -19,6 +19,7 @@ from discovery.host import Host
 from discovery.part import Discovery
 from edge.addresses import EngineNames
 from edge.call import Route
+from edge.caller import Scope
 from edge.doors import Doors
 from edge.part import AppPart, HealthCheck, LoopPart
 from kvcache.index import CacheIndex
@@ -36,12 +37,15 @@ from replication.history import HistoryExchange, SharedHistory
 from replication.journal import Journal
 from replication.links import Links
 from replication.metrics import ReplicationCollector
+from replication.notices import NoticeExchange
 from replication.numbering import Numbering
+from replication.paths import NOTICES
 from replication.replica import Replica
 from replication.snapshot.part import OwnSnapshot
 from runtime.cold_start import ColdStart
 from runtime.config import Config
 from runtime.metrics.meter import Meter
+from runtime.notices.log import NoticeLog
 from runtime.periodic import PeriodicTask
 from runtime.tls import Renewed
 
@@ -56,6 +60,7 @@ class Replication(AppPart):
     `cold`: noted as filled once a peer has filled this node.
     `doors`: say who is let in whom the peers' addresses do not tell.
     `tls`: what peers are called with; None: they are called without TLS.
+    `notices`: the node's log of notices, shared with its peers.
     """
 
     def __init__(
@@ -68,7 +73,9 @@ class Replication(AppPart):
         cold: ColdStart,
         doors: Doors | None = None,
         tls: Renewed | None = None,
+        notices: NoticeLog | None = None,
     ) -> None:
+        notices = NoticeLog(node, node) if notices is None else notices
         self._config = config
         self._alone = discovery.directory is None
         self._ledger = ledger = load.ledger
@@ -99,7 +106,11 @@ class Replication(AppPart):
             random=Random(),  # noqa: S311 jitter and whom to ask first
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
             cold=cold,
+            notices=notices,
         )
+        self._exchange = NoticeExchange(notices, self.links.links)
+        answer = admission.guard(self._exchange.answer, NOTICES)
+        self._exchanged = Route("POST", NOTICES, answer, internal=True, scope=Scope.REPLICATE)
         legacy = LoadHandlers(LegacyLedgerAdapter(ledger.replica))
         self.handlers = ReplicaHandlers(
             self._replica,
@@ -132,6 +143,7 @@ class Replication(AppPart):
                 forget=ledger.clear,
                 handed_on=self.links.handed_on,
                 history=history,
+                notices=notices,
             )
         if self._alone:
             self._replica.joined = True
@@ -139,7 +151,7 @@ class Replication(AppPart):
             self._number()
 
     def routes(self) -> Iterable[Route]:
-        return [*self.handlers.routes(), self._history.route()]
+        return [*self.handlers.routes(), self._history.route(), self._exchanged]
 
     def collectors(self) -> Iterable[Collector]:
         kept = [] if self._snapshot is None else [self._snapshot.collector]
@@ -153,7 +165,7 @@ class Replication(AppPart):
     def loop_parts(self) -> Iterable[LoopPart]:
         numbering = Numbering(self._number, self._tend, self._number_no_more)
         kept = [] if self._snapshot is None else [self._snapshot]
-        return [*([numbering] if self._alone else [self.links, self._history]), *kept]
+        return [*([numbering] if self._alone else [self.links, self._history, self._exchange]), *kept]
 
     def checks(self) -> Iterable[HealthCheck]:
         links = [] if self._alone else [HealthCheck("replication", True, self.links.state)]
@@ -169,12 +181,14 @@ class Replication(AppPart):
 
     def flush(self) -> None:
         self.links.flush()
+        self._exchange.flush()
         if self._snapshot is not None:
             self._snapshot.flush()
 
     def flushed(self) -> bool:
         """Return whether every peer that can be reached, and the disk, has what this node's clients reported."""
-        return self.links.flushed() and (self._snapshot is None or self._snapshot.flushed())
+        handed_on = self.links.flushed() and self._exchange.flushed()
+        return handed_on and (self._snapshot is None or self._snapshot.flushed())
 
     def stop(self) -> None:
         """Keep no journal any longer. The links stop with the event loop."""

@@ -10,6 +10,7 @@ PUSH = "/v1/replica/push"
 SUMMARY = "/v1/replica/summary"
 HISTORY = "/v1/replica/history"
 PEERS = "/v1/replica/peers"
+NOTICES = "/v1/replica/notices"
 
 SECRET_HEADER = "X-Replica-Secret"  # noqa: S105 a header's name
 PROOF_HEADER = "X-Replica-Proof"

@@ -32,6 +32,7 @@ from loadstats.ledger.legacy import LegacyLedgerAdapter
 from loadstats.ledger.limits import BUCKETS, LedgerFull
 from loadstats.ledger.loads import LoadReader
 from loadstats.ledger.match import Match, Mismatch
+from loadstats.ledger.owners import TurnedOwner
 from loadstats.ledger.phase import Phase
 from loadstats.ledger.record import Origin, Record
 from loadstats.ledger.replica import LedgerReplica
@@ -102,4 +103,5 @@ __all__ = [
     "Signal",
     "SignalSums",
     "TokensCounted",
+    "TurnedOwner",
 ]

@@ -8,8 +8,10 @@ Owned by the ledger; every method wants its lock held. Always true: a live recor
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 from loadstats.ledger.client import LOOKS
 from loadstats.ledger.clients import Clients
@@ -27,16 +29,30 @@ SOON_SECONDS = 5
 # time: else two nodes would remind each other of it for as long as it promised.
 UNUSED_SECONDS = 120
 TOLD_SECONDS = 60
+MOST_TURNED = 256  # owners that turned and were not asked for yet: the later ones matter
+
+
+class TurnedOwner(NamedTuple):
+    """An owner that fell silent, or came back.
+
+    `requests`: how many it had in flight then.
+    """
+
+    name: str
+    alive: bool
+    requests: int
 
 
 class Owners:
     """The owners by name.
 
     `size`: how many there are; one with a long name counts as several (`sizes.py`).
+    `turned`: those that fell silent or came back, the last at the end; whoever reads them takes them out.
     """
 
     def __init__(self, limits: LedgerLimits, counts: LedgerCounts, due: DueRecords, clients: Clients) -> None:
         self.size = 0
+        self.turned: deque[TurnedOwner] = deque(maxlen=MOST_TURNED)
         self._clients = clients
         self._limits = limits
         self._counts = counts
@@ -122,6 +138,8 @@ class Owners:
         owner.heard_tick = max(owner.heard_tick, tick if heard else tick - TOLD_SECONDS + 1)
         self._heard.pop(owner, None)
         self._heard[owner] = None
+        if owner.lapsed:
+            self.turned.append(TurnedOwner(owner.name, True, owner.requests_num))
         owner.beat_ms = max(stamp_ms, owner.beat_ms)
         owner.due_tick = due_tick
         if not owner.alive:
@@ -249,6 +267,7 @@ class Owners:
             handled += 1
             if owner.alive:
                 owner.alive = False
+                self.turned.append(TurnedOwner(owner.name, False, owner.requests_num))
                 self._turning[owner.name] = owner
                 self._lapses.place(owner, max(owner.due_tick + self._limits.request_ticks, tick + 1))
             elif owner.known_until > tick:

@@ -18,7 +18,7 @@ from loadstats.ledger.cause import name_of
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.limits import BUCKETS, SLICE
-from loadstats.ledger.owners import Owners
+from loadstats.ledger.owners import Owners, TurnedOwner
 from loadstats.ledger.phase import Phase
 from loadstats.ledger.record import Owner, Record
 from loadstats.ledger.records import Records
@@ -201,6 +201,13 @@ class RequestReader:
         """Return the gateways that are known, to be read and not to be changed."""
         with self._lock:
             return list(self._owners)
+
+    def turned_owners(self) -> list[TurnedOwner]:
+        """Return the gateways that fell silent or came back since the last call, in order."""
+        with self._lock:
+            found = list(self._owners.turned)
+            self._owners.turned.clear()
+        return found
 
     def clusters_of_owner(self, owner: str) -> set[str]:
         """Return the clusters in which a gateway has requests in flight.

@@ -7,11 +7,11 @@ Built and started on the main thread. `Audit` and `AuditWriter` say who owns wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.registry import Collector
 
-from edge.audit import Audit
+from edge.audit import Audit, AuditSink
 from edge.part import AppPart
 from metadata_center import __version__
 from metadata_center.audit.metrics import AuditCollector
@@ -25,13 +25,15 @@ class AuditTrail(AppPart):
     """The trail of one node.
 
     `audit`: takes the lines.
+
+    `before`: returns the sink that gets each line first, and passes it on to the one that is given.
     """
 
-    def __init__(self, config: Config, node: str) -> None:
+    def __init__(self, config: Config, node: str, before: Callable[[AuditSink], AuditSink] = lambda sink: sink) -> None:
         self._config = config
         self._node = node
         self._writer = AuditWriter(AuditStore(node, config.audit.max_entries, config.audit.max_age_seconds))
-        self.audit = Audit(self._writer)
+        self.audit = Audit(before(self._writer))
 
     def collectors(self) -> Iterable[Collector]:
         return [AuditCollector(self.audit, self._writer)]

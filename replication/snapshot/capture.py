@@ -29,6 +29,7 @@ class Capture:
     `first_tail`: the tail that events go to from now on.
     `now`: returns monotonic seconds.
     `history`: yields the pages of the history of load.
+    `notices`: returns the notices that are kept, as they are written.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Capture:
         *,
         alone: bool,
         history: Callable[[], Iterable[bytes]] = tuple,
+        notices: Callable[[], bytes] = bytes,
     ) -> None:
         self._replica = replica
         self._first_tail = first_tail
@@ -47,6 +49,7 @@ class Capture:
         self._now = now
         self._history = history
         self._alone = alone
+        self._notices = notices
         self._began = now()
         self._slices = 0
         self.items = 0
@@ -58,7 +61,7 @@ class Capture:
         for entity in self._replica.entities:
             if entity.kept:
                 yield from self._entity(entity)
-        yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items)))
+        yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items, self._notices())))
         for page in self._history():
             yield framed(written(SnapshotHistory(self._later_ms(), page)))
 

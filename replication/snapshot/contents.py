@@ -64,11 +64,13 @@ class SnapshotEnd(Struct, frozen=True, array_like=True, tag=2):
 
     `later_ms`: how long after the head it was written.
     `slices`, `items`: how many there are, to be compared.
+    `notices`: a list of `NoticeCopy`, apart, so that what is wrong with it spoils nothing else.
     """
 
     later_ms: int
     slices: int
     items: int
+    notices: bytes = b""
 
 
 class TailHead(Struct, frozen=True, array_like=True, tag=3):

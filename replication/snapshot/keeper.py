@@ -45,7 +45,7 @@ class SnapshotKeeper:
     """Keeps a node's snapshot and tail.
 
     `alone`: the node has no peers and can have none. `handed_on` returns whether all peers have what the node took.
-    `history`: yields the pages of the history of load.
+    `history`: yields the pages of the history of load. `notices` returns the notices to keep, as they are written.
 
     `written_at`: when the last snapshot was written, in wall-clock seconds; None before the first of this life.
     `took_seconds`: how long that took, rests included.
@@ -63,6 +63,7 @@ class SnapshotKeeper:
         alone: bool,
         handed_on: Callable[[], bool] = lambda: False,
         history: Callable[[], Iterable[bytes]] = tuple,
+        notices: Callable[[], bytes] = bytes,
         wall: Callable[[], float] = time,
     ) -> None:
         self._replica = replica
@@ -70,6 +71,7 @@ class SnapshotKeeper:
         self._alone = alone
         self._handed_on = handed_on
         self._history = history
+        self._notices = notices
         self._wall = wall
         self._tail = Tail(journal, monotonic)
         self._disk = DiskThread()
@@ -210,7 +212,15 @@ class SnapshotKeeper:
     async def _write_snapshot(self) -> None:
         began, busy = monotonic(), 0.0
         number, holes = await self._rotate(), self._tail.holes
-        capture = Capture(self._replica, number, Moment.now(), monotonic, alone=self._alone, history=self._history)
+        capture = Capture(
+            self._replica,
+            number,
+            Moment.now(),
+            monotonic,
+            alone=self._alone,
+            history=self._history,
+            notices=self._notices,
+        )
         try:
             await self._disk.do(self._files.begin)
             frames = capture.frames()

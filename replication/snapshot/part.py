@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from replication.history import SharedHistory
@@ -16,10 +17,13 @@ from replication.journal import Journal
 from replication.replica import Replica
 from replication.snapshot.files import SnapshotFiles
 from replication.snapshot.keeper import SnapshotKeeper
+from replication.snapshot.kept_notices import kept_notices
 from replication.snapshot.metrics import SnapshotCollector
 from replication.snapshot.restorer import Restorer
 from replication.snapshot.restoring import Restored
 from runtime.health import PartState, rfc3339
+from runtime.notices.kind import Kind, Severity
+from runtime.notices.log import NoticeLog
 
 logger = logging.getLogger("replication.snapshot")
 
@@ -32,6 +36,7 @@ class OwnSnapshot:
 
     `folder`: the node's. `most_seconds`: for how long a snapshot matters. `forget` empties what was merged by half.
     `handed_on` returns whether all peers have what the node took. `history`: the history of load, kept with it.
+    `notices`: the node's, kept with it.
     """
 
     def __init__(
@@ -45,14 +50,24 @@ class OwnSnapshot:
         forget: Callable[[], None],
         handed_on: Callable[[], bool] = lambda: False,
         history: SharedHistory | None = None,
+        notices: NoticeLog | None = None,
     ) -> None:
+        self._notices = notices = NoticeLog(journal.origin.name, "") if notices is None else notices
         self._journal = journal
         self._files = SnapshotFiles(folder)
         history = SharedHistory() if history is None else history
         self._keeper = SnapshotKeeper(
-            replica, journal, self._files, alone=alone, handed_on=handed_on, history=history.pages
+            replica,
+            journal,
+            self._files,
+            alone=alone,
+            handed_on=handed_on,
+            history=history.pages,
+            notices=partial(kept_notices, notices),
         )
-        self._restorer = Restorer(replica, self._files, most_seconds=most_seconds, forget=forget, history=history.take)
+        self._restorer = Restorer(
+            replica, self._files, most_seconds=most_seconds, forget=forget, history=history.take, notices=notices
+        )
         self._unusable = ""
         self.restored: Restored | None = None
         self.collector = SnapshotCollector(self._keeper)
@@ -71,6 +86,13 @@ class OwnSnapshot:
             self._unusable = f"nothing can be kept in {self._files.path}: {error.strerror or error}"
         if self._unusable:
             logger.error("%s: this node will not survive its end", self._unusable)
+        if (restored := self.restored) is not None:
+            ended = f"Restored from {rfc3339(restored.ended_ns / 1e9)}"
+            if restored.clean:
+                self._notices.report(Kind.NODE_RESTORED, f"{ended}, when the node stopped")
+            else:
+                text = f"{ended}: the life before ended without a stop, as after a kill or a crash"
+                self._notices.report(Kind.NODE_RESTORED, text, severity=Severity.WARNING)
         return self.restored
 
     def state(self) -> tuple[PartState, str]:

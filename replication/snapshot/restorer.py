@@ -15,9 +15,12 @@ from time import monotonic, time_ns
 from replication.replica import Replica
 from replication.snapshot.contents import FutureFormat
 from replication.snapshot.files import SnapshotFiles
+from replication.snapshot.kept_notices import take_kept
 from replication.snapshot.moment import Moment
 from replication.snapshot.restoring import Restored, Restoring, UnusableSnapshot
 from runtime.health import rfc3339
+from runtime.notices.kind import Kind
+from runtime.notices.log import NoticeLog
 
 logger = logging.getLogger("replication.snapshot")
 
@@ -26,7 +29,8 @@ class Restorer:
     """Restores a node from its files.
 
     `most_seconds`: the longest pause after which they matter. `forget` empties the ledger.
-    `history` takes a page of the history of load, and how many milliseconds ago it was written.
+    `history` takes a page of the history of load, and how many milliseconds ago it was written. `notices` gets what of
+    it was kept, and is reported to.
     """
 
     def __init__(
@@ -37,12 +41,14 @@ class Restorer:
         most_seconds: float,
         forget: Callable[[], None],
         history: Callable[[bytes, int], None] = lambda page, older_ms: None,
+        notices: NoticeLog,
     ) -> None:
         self._replica = replica
         self._files = files
         self._most_seconds = most_seconds
         self._forget = forget
         self._history = history
+        self._notices = notices
 
     def restore(self) -> Restored | None:
         """Merge what is there. Returns None if that is nothing. Raises OSError if what is unusable cannot be set aside:
@@ -58,6 +64,8 @@ class Restorer:
             logger.warning(
                 "not restored, the node begins with nothing: %s; set aside in %s", error, aside, exc_info=fault
             )
+            text = f"Not restored, the node begins with nothing: {error}; the snapshot is set aside in {aside}"
+            self._notices.report(Kind.SNAPSHOT_SET_ASIDE, text)
             return None
         if restored is not None:
             logger.info(
@@ -87,6 +95,7 @@ class Restorer:
             )
             restoring.survey()
             restored = restoring.merge(self._replica, time_ns())
+            take_kept(self._notices, *restoring.notices())
             for tail in tails:
                 if tail.torn_at is not None:
                     logger.info("a tail is torn at byte %d, as after a kill: it counts up to there", tail.torn_at)

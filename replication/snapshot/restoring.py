@@ -99,6 +99,8 @@ class Restoring:
         self._lived = at  # the file's moment that the last sign of life is counted from
         self._lived_ms = 0
         self._doubted: dict[str, int] = {}
+        self._notices = b""
+        self._notices_ms = 0
 
     def survey(self) -> None:
         """Read everything once. Raises UnusableSnapshot or FutureFormat."""
@@ -126,6 +128,11 @@ class Restoring:
     def pause_seconds(self) -> float:
         """How long the node was not there, as far as its files show."""
         return max(0.0, self._at.seconds_since(self._lived) - self._lived_ms / 1000)
+
+    def notices(self) -> tuple[bytes, float]:
+        """Return the notices of the snapshot as they were written, and how many seconds ago that was."""
+        age = 0.0 if self._head is None else self._at.seconds_since(self._head.at) - self._notices_ms / 1000
+        return self._notices, max(0.0, age)
 
     def merge(self, replica: Replica, wall_ns: int) -> Restored:
         """Merge all of it. Raises UnusableSnapshot if the snapshot holds what no node can hold."""
@@ -170,6 +177,7 @@ class Restoring:
         if head is None or end is None or (end.slices, end.items) != (slices, items):
             raise UnusableSnapshot("torn: not all of the snapshot can be read")
         self._head, self._lived, self._lived_ms = head, head.at, end.later_ms
+        self._notices, self._notices_ms = end.notices, end.later_ms
 
     def _merge_snapshot(self, snapshot: Iterable[bytes], replica: Replica, wall_ns: int) -> None:
         summary: Summary | None = None

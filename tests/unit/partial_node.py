@@ -36,6 +36,7 @@ from loadstats.waits import Waits
 from metadata_center import __version__
 from metadata_center.clients import ClientHandlers
 from metadata_center.log_level import LogHandlers
+from metadata_center.notices.handlers import NoticeHandlers
 from metadata_center.status import StatusHandlers
 from replication import paths
 from replication.part import Replication
@@ -44,6 +45,7 @@ from runtime.health import Health, PartState
 from runtime.identity import Identity
 from runtime.logs import Logs
 from runtime.logs.levels import UnknownLevel
+from runtime.notices.log import NoticeLog
 from runtime.periodic import EmbeddedCelery, PeriodicTask, TaskRun
 from runtime.profiling import ProfilingServer
 from runtime.running import publish
@@ -190,6 +192,7 @@ class PartialNode:
         self.replica = FakeReplica(load)
         self.inspection = self.ledger.requests
         look = InspectionHandlers(self.inspection, self.name, now=lambda: 0.0)
+        self.notices = NoticeLog(f"{self.name}@1", self.name, lambda: 0.0)
         logs: Any = self.logs
         keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
         handlers = (
@@ -206,6 +209,7 @@ class PartialNode:
             LogHandlers(logs),
             StatusHandlers(self.health),
             ClientHandlers(Quotas(QuotasSettings())),
+            NoticeHandlers(self.notices, now=lambda: 0.0, wall_ns=lambda: WALL_NS),
         )
         table = Table(route for part in handlers for route in part.routes())
         self.trail = FakeTrail()

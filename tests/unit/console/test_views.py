@@ -21,6 +21,7 @@ from edge.errors import NotFound
 from edge.hashed_static import plain_name
 from edge.pages import CONTENT_SECURITY_POLICY
 from metadata_center import __version__
+from runtime.notices.kind import Kind
 from tests.unit.partial_node import WALL_NS, PartialNode, in_place
 
 HTML = {"Accept": "text/html"}
@@ -299,3 +300,79 @@ def test_an_id_stays_text(node: PartialNode) -> None:
 def test_a_call_that_no_handler_has_is_not_found(node: PartialNode) -> None:
     with pytest.raises(NotFound):
         ask("/nowhere", dict)
+
+
+def test_events_are_in_the_page_and_their_names_stay_text(node: PartialNode) -> None:
+    for text in HOSTILE:
+        node.notices.report(Kind.ENGINE_DROPPED, f"Engine of {text} was dropped", cluster=text)
+    found = page("/console/events/")
+    assert found.count("<li>\n    <time") == len(HOSTILE)
+    assert "<script>" not in found
+    assert "<img src=x" not in found
+    assert 'href="/console/clusters/..%2Fadmin/"' in found
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "peer lost"),
+        ("?kind=&severity=&age=&node=&cluster=&text=", "peer lost"),  # what the form sends
+        ("?kind=peer_lost&severity=error&age=3600&text=nobody", "Peer nobody is lost"),
+        ("?text=zebra", "No event passes these filters."),
+        ("?cluster=c", "No event passes these filters."),
+    ],
+)
+def test_the_filters_of_events_are_in_the_address(node: PartialNode, query: str, words: str) -> None:
+    node.notices.report(Kind.PEER_LOST, "Peer nobody is lost", peer="nobody")
+    assert words in page(f"/console/events/{query}")
+
+
+def test_a_filter_stays_chosen(node: PartialNode) -> None:
+    found = page("/console/events/?kind=peer_lost&text=a%22b")
+    assert '<option value="peer_lost" selected>' in found
+    assert 'value="a&quot;b"' in found
+    assert 'href="/console/events/">Clear</a>' in found
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("?kind=zebra", 400, "kind: expected one of"),
+        ("?age=soon", 400, "age: expected"),
+        ("?after=gone", 404, "no longer kept"),
+    ],
+)
+def test_a_wrong_filter_is_named(node: PartialNode, query: str, status: int, words: str) -> None:
+    assert words in page(f"/console/events/{query}", status)
+
+
+def test_older_events_are_on_a_page_behind(node: PartialNode) -> None:
+    for number in range(6):
+        for kind in list(Kind)[:10]:
+            node.notices.report(kind, f"event {number}", item=f"{number}")
+    first = page("/console/events/?text=event")
+    assert first.count("<time") == 50
+    (older,) = [link for link in links(first) if "after=" in link]
+    assert "text=event" in older
+    behind = page(f"/console/events/{older}")
+    assert behind.count("<time") == 10
+    assert ">Newest</a>" in behind
+
+
+def test_before_anything_happened_the_page_says_so(node: PartialNode) -> None:
+    assert "Nothing has happened yet." in page("/console/events/")
+    assert 'id="recent" hidden' in page("/console/")
+
+
+def test_the_overview_has_the_last_five_events(node: PartialNode) -> None:
+    for number in range(7):
+        node.notices.report(Kind.PEER_LOST, f"Peer {number} is lost", peer=f"{number}")
+    found = page("/console/")
+    assert [number for number in range(7) if f"Peer {number} is lost" in found] == [2, 3, 4, 5, 6]
+    assert 'href="/console/events/">All events</a>' in found
+
+
+def test_what_repeats_says_since_when(node: PartialNode) -> None:
+    for _ in range(1234):
+        node.notices.report(Kind.TASK_FAILED, "Task expire failed", item="expire")
+    assert "1,234 times since" in page("/console/events/")

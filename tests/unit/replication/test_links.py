@@ -35,6 +35,7 @@ from replication.paths import VERSION
 from replication.sender import LinkState, Sender
 from runtime.cold_start import ColdStart
 from runtime.health import PartState
+from runtime.notices.log import NoticeLog
 from tests.unit.replication.raw_peer import Answer, Node, RawPeer, http, raw_peer, until
 
 
@@ -42,7 +43,13 @@ class Peer(Node):
     """A node with its links. `join_seconds` is long: who is ready has joined."""
 
     def __init__(
-        self, name: str, *, join_seconds: float = 60.0, cold: ColdStart | None = None, **options: float
+        self,
+        name: str,
+        *,
+        join_seconds: float = 60.0,
+        cold: ColdStart | None = None,
+        notices: NoticeLog | None = None,
+        **options: float,
     ) -> None:
         super().__init__(f"{name}@1", **options)  # type: ignore[arg-type]
         self.lags: list[float] = []
@@ -56,6 +63,7 @@ class Peer(Node):
             random=Random(1),
             observe=self.lags.append,
             cold=cold,
+            notices=notices,
         )
         self.cold = cold or ColdStart(0.0)
         table = Table(ReplicaHandlers(self.replica, self.admission, self.links.links, {}).routes())

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The page of events: what happened on the nodes that matters, with filters. Runs on Django's threads; keeps nothing.
+
+The filters are a plain form: what is shown follows from the address alone. What the form leaves empty is no filter.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from msgspec import Struct
+
+from console.calls import ask
+from console.nodes import PeersView, troubles
+from edge.errors import InvalidInput, NotFound
+from edge.pages import page
+from runtime.notices.kind import Kind, Severity
+
+PER_PAGE: Final = 50
+RECENT: Final = 5
+REFRESH_SECONDS: Final = 10
+FILTERS: Final = ("kind", "severity", "node", "cluster", "age", "text")
+AGES: Final = (("900", "15 minutes"), ("3600", "hour"), ("86400", "day"), ("604800", "week"))
+MOODS: Final = {Severity.INFO: "", Severity.WARNING: "degraded", Severity.ERROR: "bad"}
+
+
+class ShownEvent(Struct, frozen=True):
+    """One event, as `GET /v1/events` answers it. What it does not say has a default."""
+
+    id: str
+    kind: str
+    severity: Severity
+    node: str
+    time_ns: int
+    text: str
+    first_time_ns: int = 0
+    times: int = 1
+    cluster: str = ""
+
+    @property
+    def mood(self) -> str:
+        """Return the class of its dot."""
+        return MOODS[self.severity]
+
+    @property
+    def topic(self) -> str:
+        """Return its kind in words."""
+        return in_words(self.kind)
+
+    @property
+    def at(self) -> datetime:
+        """Return when it happened last."""
+        return datetime.fromtimestamp(self.time_ns / 1e9, UTC)
+
+    @property
+    def first_at(self) -> datetime:
+        """Return when it happened first."""
+        return datetime.fromtimestamp(self.first_time_ns / 1e9, UTC)
+
+    @property
+    def cluster_address(self) -> str:
+        """Return the page of its cluster."""
+        return f"{reverse('console:clusters')}{quote(self.cluster, safe='')}/"
+
+
+class EventsView(Struct, frozen=True):
+    """A page of events, the newest first. `next`: what the page behind it begins after; empty on the last one."""
+
+    events: tuple[ShownEvent, ...] = ()
+    next: str = ""
+
+
+def in_words(kind: str) -> str:
+    """Return a kind as people read it."""
+    return kind.replace("_", " ")
+
+
+def recent_events() -> EventsView:
+    """Return the last events, for the overview."""
+    return ask("/v1/events", EventsView, limit=str(RECENT))
+
+
+@page
+def events(request: HttpRequest) -> HttpResponse:
+    """`GET /console/events/`: the events that pass the filters in the address."""
+    filters = {name: value for name in FILTERS if (value := request.GET.get(name, "").strip())}
+    after = request.GET.get("after", "")
+    view, problem, status = EventsView(), "", 200
+    try:
+        view = ask("/v1/events", EventsView, limit=str(PER_PAGE), **filters, **({"after": after} if after else {}))
+    except NotFound:
+        problem, status = "What these events come after is no longer kept", 404
+    except InvalidInput as fault:
+        problem, status = fault.reason, 400
+    context = {
+        "shown": view,
+        "problem": problem,
+        "filters": filters,
+        "after": after,
+        "kinds": sorted((kind.value, in_words(kind)) for kind in Kind),
+        "severities": [(Severity.WARNING.value, "warnings and errors"), (Severity.ERROR.value, "errors")],
+        "ages": AGES,
+        "still": request.GET.get("refresh") == "off",
+        "refresh_seconds": REFRESH_SECONDS,
+        "troubles": troubles(ask("/v1/replica/peers", PeersView)),
+    }
+    return render(request, "console/events.html", context, status=status)
