@@ -32,9 +32,12 @@ from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
 from loadstats.metrics import LoadCollector, WaitCollector
+from loadstats.owner_metrics import OwnerCollector
+from loadstats.owners import OwnerHandlers
 from loadstats.pick.handlers import Cached, Keep, PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
+from loadstats.shared_census import SharedCensus
 from loadstats.waits import Waits
 from runtime.config import Config
 from runtime.periodic import PeriodicTask
@@ -72,6 +75,7 @@ class LoadStats(AppPart):
         ledger.loads.incarnation = b"%x" % SystemRandom().getrandbits(48)
         ledger.on_dropped = forget
         ledger.loads.cached_at = cached_at
+        self.census = SharedCensus(ledger.censuses)
         self._waits = Waits(ledger.loads.tag, most=config.http.max_waiters, lasting=lasting)
         self._feed = Feed(
             ledger,
@@ -95,6 +99,7 @@ class LoadStats(AppPart):
                 keep=keep,
             ),
             InspectionHandlers(ledger.requests, node),
+            OwnerHandlers(ledger, self.census, node),
         )
 
     def routes(self) -> Iterable[Route]:
@@ -103,6 +108,7 @@ class LoadStats(AppPart):
     def collectors(self) -> Iterable[Collector]:
         return [
             LoadCollector(self._cache, self._config.metrics.max_engines),
+            OwnerCollector(self.census, self._config.metrics.max_owners),
             WaitCollector(self._waits),
             SocketCollector(self._feed.meter),
         ]
