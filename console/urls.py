@@ -28,6 +28,7 @@ app_name = "console"
 urlpatterns = [
     path("", views.index, name="index"),
     path("console/", views.overview, name="overview"),
+    path("console/gateways/", views.gateways, name="gateways"),
     path("console/nodes/", views.nodes, name="nodes"),
     path("console/request/", views.look_up, name="request"),
     path("console/clusters/", views.to_overview, name="clusters"),

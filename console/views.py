@@ -20,6 +20,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from console.calls import ask
+from console.gateways import ORDERS, USUAL, ShownGateways, lines
 from console.load import busiest_first, line, span, summarize
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen, troubles
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
@@ -42,6 +43,7 @@ NAME = "Metadata Center"
 
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
+    ("gateways", "/console/gateways/", "what each gateway has in flight"),
     ("nodes", "/console/nodes/", "the other nodes and how far they are"),
     ("API", "/v1/load/stats", "every call, with a form to try it"),
     ("API documentation", "/docs/", "every call, its members and its answers"),
@@ -123,6 +125,30 @@ def nodes(request: HttpRequest) -> HttpResponse:
         **_live(request, view),
     }
     return render(request, "console/nodes.html", context)
+
+
+@page
+def gateways(request: HttpRequest) -> HttpResponse:
+    """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
+    sent = {name: value for name in ("order", "cluster", "after") if (value := request.GET.get(name, ""))}
+    context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **_live(request)}
+    try:
+        found = ask("/v1/load/owners", ShownGateways, **sent)
+    except InvalidInput as problem:
+        return render(request, "console/gateways.html", {**context, "problem": problem}, status=problem.status)
+    context |= {
+        "found": found,
+        "lines": lines(found.owners, _stale_seconds()),
+        "age": span(found.age_seconds),
+        "counts": part(LoadStats).ledger.counts(),
+        "cluster": sent.get("cluster", ""),
+        "after": sent.get("after", ""),
+        "cluster_address": address(sent.get("cluster", "")),
+        "requests_address": reverse("admin:loadstats_request_changelist"),
+        "end_address": reverse("admin:loadstats_request_end_requests"),
+        "here": request.get_full_path(),
+    }
+    return render(request, "console/gateways.html", context)
 
 
 @page
