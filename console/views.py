@@ -101,6 +101,10 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "lines": [line(row, summary, wall_ns, stale_seconds) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
+        "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
+        "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
+        "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",
+        "here": quote(address(name), safe=""),
         "stale_seconds": stale_seconds,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
@@ -157,6 +161,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
     request_id = request.GET.get("id", "").strip()
     view = _peers()
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
+    context["here"] = request.get_full_path()
     if request_id:
         try:
             seen_here = ask("/v1/load/request", ShownRequest, request_id=request_id)

@@ -31,7 +31,7 @@ const KINDS = {
 };
 
 const by = (id) => document.getElementById(id);
-const { socket, requests, staleSeconds } = by("cluster").dataset;
+const { socket, requests, drop, staleSeconds } = by("cluster").dataset;
 const signals = signalsOf(by("engines"));
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
@@ -105,6 +105,8 @@ const table = new Table(by("engines"), by("row"), {
     if (cells.name.textContent !== engine.name) {
       cells.name.textContent = engine.name;
       cells.name.href = requestsOf(engine);
+      cells.drop.href = drop + encodeURIComponent(engine.name);
+      cells.drop.ariaLabel = `Drop ${engine.name}`;
     }
     showCells(signals, cells, engine, sum.most);
     write(cells.age, age(engine.seconds));

@@ -66,3 +66,12 @@ def test_no_gateway_and_a_wrong_order_are_said_in_words(node: PartialNode) -> No
 def test_a_gateway_is_marked_with_what_is_most_pressing(gateway: ShownGateway, words: str) -> None:
     (line,) = lines([gateway], 165)
     assert line.words == words
+
+
+def test_a_request_and_an_engine_can_be_ended_where_one_looks(node: PartialNode) -> None:
+    node.ledger.add("r/1", "c d", "10.0.0.1", 1, 0.0, 0, "gw")
+    request: Any = Client().get("/console/request/", {"id": "r/1"}, headers=HTML)
+    assert "end_request/?request_id=r%2F1&amp;next=%2Fconsole%2Frequest%2F%3Fid%3Dr%252F1" in request.text
+    cluster: Any = Client().get("/console/clusters/c%20d/", headers=HTML)
+    assert "forget_engine/?cluster=c+d&amp;ip=10.0.0.1&amp;next=%2Fconsole%2Fclusters%2Fc%2520d%2F" in cluster.text
+    assert "/console/gateways/?cluster=c+d" in cluster.text
