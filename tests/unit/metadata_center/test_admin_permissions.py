@@ -88,7 +88,7 @@ def test_operations_are_for_those_who_may_act(node: PartialNode, kind: str) -> N
     client = client_of(kind)
     for name, values in OPERATIONS.items():
         node.add("r1")
-        node.add(f"for {name}")
+        node.add("r2")
         assert client.get(reverse(f"admin:{name}"), values).status_code == status(kind, acts(kind)), name
         before = LogEntry.objects.count()
         response = client.post(reverse(f"admin:{name}"), values)
@@ -96,7 +96,7 @@ def test_operations_are_for_those_who_may_act(node: PartialNode, kind: str) -> N
         assert LogEntry.objects.count() - before == acts(kind), name
         assert response.status_code != 302 or acts(kind) == ("/login/" not in response["Location"]), name
     done = acts(kind)
-    assert node.ledger.counts().in_flight == (0 if done else 1 + len(OPERATIONS))
+    assert node.ledger.counts().in_flight == (0 if done else 2)
     assert (len(node.celery.asked), len(node.peers.asked)) == ((1, 1) if done else (0, 0))
     assert node.logs.level == ("ERROR" if done else "WARN")
 
