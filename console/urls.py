@@ -30,6 +30,7 @@ urlpatterns = [
     path("console/", views.overview, name="overview"),
     path("console/attention/", views.watch, name="attention"),
     path("console/metrics/", views.metrics, name="metrics"),
+    path("console/gateways/", views.gateways, name="gateways"),
     path("console/nodes/", views.nodes, name="nodes"),
     path("console/search/", search_page.find, name="search"),
     path("console/engine/", engine_page.show, name="engine"),

@@ -26,6 +26,7 @@ from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.download import asked_format, table_file
 from console.events import recent_events
+from console.gateways import ORDERS, USUAL, ShownGateways, lines
 from console.live_page import live_context
 from console.load import line, span, summarize
 from console.metric_page import groups
@@ -61,6 +62,7 @@ NAME = "Metadata Center"
 
 LINKS = (
     ("console", "/console/", "clusters and engines as they are now"),
+    ("gateways", "/console/gateways/", "what each gateway has in flight"),
     ("nodes", "/console/nodes/", "the other nodes and how far they are"),
     ("events", "/console/events/", "what happened on the nodes that matters"),
     ("API", "/v1/load/stats", "every call, with a form to try it"),
@@ -155,6 +157,10 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "lines": [line(row, summary, wall_ns, stale, common) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
         "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
+        "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
+        "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
+        "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",
+        "here": quote(address(name), safe=""),
         "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
@@ -200,11 +206,36 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 @page
+def gateways(request: HttpRequest) -> HttpResponse:
+    """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
+    sent = {name: value for name in ("order", "cluster", "after") if (value := request.GET.get(name, ""))}
+    context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **_live(request)}
+    try:
+        found = ask("/v1/load/owners", ShownGateways, **sent)
+    except InvalidInput as problem:
+        return render(request, "console/gateways.html", {**context, "problem": problem}, status=problem.status)
+    context |= {
+        "found": found,
+        "lines": lines(found.owners, stale_seconds()),
+        "age": span(found.age_seconds),
+        "counts": part(LoadStats).ledger.counts(),
+        "cluster": sent.get("cluster", ""),
+        "after": sent.get("after", ""),
+        "cluster_address": address(sent.get("cluster", "")),
+        "requests_address": reverse("admin:loadstats_request_changelist"),
+        "end_address": reverse("admin:loadstats_request_end_requests"),
+        "here": request.get_full_path(),
+    }
+    return render(request, "console/gateways.html", context)
+
+
+@page
 def look_up(request: HttpRequest) -> HttpResponse:
     """`GET /console/request/?id=ID`: one request's life. An id that is unknown is an answer too: 200."""
     request_id = request.GET.get("id", "").strip()
     view = _peers()
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
+    context["here"] = request.get_full_path()
     if request_id:
         try:
             seen_here = ask("/v1/load/request", ShownRequest, request_id=request_id)

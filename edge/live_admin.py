@@ -20,6 +20,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 from msgspec import Struct
 from unfold.admin import ModelAdmin
@@ -48,7 +49,8 @@ class Question(Struct, frozen=True):
 class Operation(ABC):
     """Something people may do on a page. `ask` and `perform` raise ContractError if it cannot be done.
 
-    `codename`: its permission and its URL.
+    `codename`: its URL, and its permission.
+    `permission`: another permission than that, if what it does is what that one is for.
     `title`: of its confirmation.
     `button`: the text on the confirmation's button.
     `members`: the names of the values that a form sends.
@@ -56,6 +58,7 @@ class Operation(ABC):
     """
 
     codename: ClassVar[str]
+    permission: ClassVar[str] = ""
     title: ClassVar[str]
     button: ClassVar[str]
     members: ClassVar[tuple[str, ...]]
@@ -121,7 +124,7 @@ class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": str(self.opts.verbose_name_plural).capitalize(),
-            "may": {each.codename: self._may(request, each.codename) for each in self.operations},
+            "may": {each.codename: self._may(request, each.permission or each.codename) for each in self.operations},
             "back": request.GET.urlencode(),
             **self.context(request),
         }
@@ -129,13 +132,19 @@ class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
 
     def _confirmation(self, operation: Operation) -> Any:
         def confirm(request: HttpRequest) -> HttpResponse:
-            if not (self.has_view_permission(request) and self._may(request, operation.codename)):
+            permission = operation.permission or operation.codename
+            if not (self.has_view_permission(request) and self._may(request, permission)):
                 raise PermissionDenied
             sent = request.POST if request.method == "POST" else request.GET
             values = {name: sent.get(name, "") for name in operation.members}
             back = reverse(f"{self.admin_site.name}:{self._label}_changelist")
             if query := sent.get("back", ""):
                 back = f"{back}?{query}"
+            following = sent.get("next", "")  # a page of the console
+            if url_has_allowed_host_and_scheme(following, allowed_hosts=None):
+                back = following
+            else:
+                following = ""
             try:
                 if request.method == "POST":
                     messages.success(request, self._perform(request, operation, values))
@@ -153,6 +162,7 @@ class LiveAdmin(ModelAdmin):  # type: ignore[misc] # untyped
                 "values": values,
                 "back_url": back,
                 "back": query,
+                "next": following,
             }
             return TemplateResponse(request, "edge/admin/confirm.html", context)
 

@@ -34,9 +34,12 @@ from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
 from loadstats.metrics import STALE_SHARE, LoadCollector, WaitCollector
+from loadstats.owner_metrics import OwnerCollector
+from loadstats.owners import OwnerHandlers
 from loadstats.pick.handlers import Cached, Keep, PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
+from loadstats.shared_census import SharedCensus
 from loadstats.waits import Waits
 from runtime.config import Config
 from runtime.periodic import PeriodicTask
@@ -79,6 +82,7 @@ class LoadStats(AppPart):
         self.history = History()
         sampling = Sampling(ledger, self.history, config.load.request_expire_seconds / STALE_SHARE)
         self._sampler = HistorySampler(self.history, sampling)
+        self.census = SharedCensus(ledger.censuses)
         self._waits = Waits(ledger.loads.tag, most=config.http.max_waiters, lasting=lasting)
         self._feed = Feed(
             ledger,
@@ -103,6 +107,7 @@ class LoadStats(AppPart):
             ),
             InspectionHandlers(ledger.requests, node),
             HistoryHandlers(self.history),
+            OwnerHandlers(ledger, self.census, node),
         )
 
     def routes(self) -> Iterable[Route]:
@@ -115,6 +120,7 @@ class LoadStats(AppPart):
                 self._config.metrics.max_engines,
                 stale_seconds=self._config.load.request_expire_seconds / STALE_SHARE,
             ),
+            OwnerCollector(self.census, self._config.metrics.max_owners),
             WaitCollector(self._waits),
             SocketCollector(self._feed.meter),
         ]

@@ -11,12 +11,15 @@ from edge.errors import Conflict, NotFound, TooMany
 from edge.rest.viewset import HandlerViewSet
 from loadstats.batch import BATCH, Batch, Taken
 from loadstats.engines import CLUSTERS, ENGINE, MAX_CLUSTERS, Cleared, EngineDrop, Limit
+from loadstats.gateway_view import AFTER, MAX_AFTER, Order
 from loadstats.handlers import PROMPT
 from loadstats.history import LoadHistory
 from loadstats.history.handlers import HISTORY, Range, Step
 from loadstats.inspection import REQUEST
 from loadstats.keepalive import OWNER, REFRESH, TOKENS
 from loadstats.ledger import ClusterTotals, RequestView, Row
+from loadstats.owners import OWNERS, USUAL, USUAL_ORDER, GatewayPage, OwnerEnd, OwnerEnded
+from loadstats.owners import Limit as OwnersLimit
 from loadstats.pick.handlers import PICK
 from loadstats.pick.wire import Pick, Picked
 from loadstats.query import STATS, WaitSeconds
@@ -46,6 +49,17 @@ class Past(Struct):
     engine: Name | UnsetType = UNSET
     range: Range = "15m"
     step: Step | UnsetType = UNSET
+
+
+class Gateways(Struct):
+    """`GET /v1/load/owners`: the query string."""
+
+    order: Annotated[Order, Meta(description="what comes first")] = USUAL_ORDER
+    limit: OwnersLimit = USUAL
+    after: Annotated[
+        str, Meta(max_length=MAX_AFTER, pattern=AFTER, description="`next` of the answer before; empty: the start")
+    ] = ""
+    cluster: Annotated[Name | UnsetType, Meta(description="count only the requests in it")] = UNSET
 
 
 class Which(Struct):
@@ -146,14 +160,21 @@ class LoadRefresh(HandlerViewSet):
 
 
 class LoadOwner(HandlerViewSet):
-    """Gateways that live, and so their requests."""
+    """One gateway: its heartbeats, and the end of all its requests."""
 
     path = OWNER
     permission = "loadstats.end_request"
-    inputs: ClassVar = {"PUT": Heartbeat}
-    outputs: ClassVar = {"PUT": None}
+    inputs: ClassVar = {"PUT": Heartbeat, "DELETE": OwnerEnd}
+    outputs: ClassVar = {"PUT": None, "DELETE": OwnerEnded}
     errors: ClassVar = {"PUT": {TooMany: None}}
-    examples: ClassVar = {"owner": "gateway-1", "ttl_seconds": 30, "incarnation": "7d1f"}
+    examples: ClassVar = {
+        "owner": "gateway-1",
+        "ttl_seconds": 30,
+        "incarnation": "7d1f",
+        "kind": "owner",
+        "requests": 12,
+        "ended": 12,
+    }
 
 
 TAKEN = [{"code": 200}, {"code": 200}, {"code": 200, "unknown": ["demo-2"]}]
@@ -216,6 +237,26 @@ class LoadHistoryView(HandlerViewSet):
         "step_seconds": 10,
         "end_ns": 1_795_440_123_000_000_000,
         "series": {"queued_req_num": [None, 3.0, 4.0], "engines": [None, 2.0, 2.0]},
+    }
+
+
+class LoadOwners(HandlerViewSet):
+    """The gateways, and what each has in flight: which one does not report its ends?"""
+
+    path = OWNERS
+    inputs: ClassVar = {"GET": Gateways}
+    outputs: ClassVar = {"GET": GatewayPage}
+    examples: ClassVar = {
+        "owner": "gateway-1",
+        "kind": "owner",
+        "requests": 12,
+        "oldest_seconds": 42,
+        "orphans": 0,
+        "heartbeat_seconds": 3,
+        "incarnation": "7d1f",
+        "total": 30,
+        "age_seconds": 0.4,
+        "node": "10.0.0.9:8080",
     }
 
 

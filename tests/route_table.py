@@ -64,6 +64,8 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "GET /v1/load/clusters": ("", None),
     "POST /v1/load/pick": ("", {"cluster": "c", "request_id": "p", "candidates": ["10.0.0.1"]}),
     "GET /v1/load/request": ("request_id=r", None),
+    "GET /v1/load/owners": ("", None),
+    "DELETE /v1/load/owner": ("", {"owner": "o"}),
     "POST /v1/cache/save": ("", CACHE),
     "POST /v1/cache/query": ("", {"cluster": "c", "prompt_hash": [1, 2]}),
     "DELETE /v1/cache": ("", {"cluster": "c", "ip": "10.0.0.1"}),
@@ -90,6 +92,7 @@ FORMS: dict[str, dict[str, str]] = {
     "run_task": {"name": "none"},
     "forget_engine": {"cluster": "c", "ip": "10.0.0.9"},
     "end_request": {"request_id": "none"},
+    "end_requests": {"owner": "none"},
     "resync_peer": {"name": "none"},
     "revoke_accesskey": {"name": "none"},
 }

@@ -20,6 +20,7 @@ from django.http import HttpRequest
 
 from edge.errors import InvalidInput, NotFound
 from edge.live_admin import LiveAdmin, Operation, Question, Values
+from loadstats.admin.end_requests import EndRequests
 from loadstats.admin.typed_engine import as_listed
 from loadstats.ledger import BUCKETS, EARLY, IN_FLIGHT, NAMES, Cause, Cursor, Filter, RequestView
 from loadstats.models import Request
@@ -37,6 +38,7 @@ PHASES = {
     EARLY: ("out of order: the start has not arrived", frozenset({EARLY})),
     "all": ("all", frozenset({EARLY, *NAMES.values()})),
 }
+CHOOSING = ("flight", "prefill", "decode")  # phases whose requests can be ended
 CAUSES = {
     "gateway": "by a gateway",
     "operator": "by an operator",
@@ -82,10 +84,13 @@ class EndRequest(Operation):
 @admin.register(Request)
 class RequestAdmin(LiveAdmin):
     template = "loadstats/admin/requests.html"
-    operations = (EndRequest(),)
+    operations = (EndRequest(), EndRequests())
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        asked = {name: request.GET.get(name, "") for name in ("request_id", "cluster", "ip", "phase", "age")}
+        asked = {
+            name: request.GET.get(name, "")
+            for name in ("request_id", "cluster", "ip", "owner", "client", "phase", "age")
+        }
         asked["request_id"] = asked["request_id"].strip()
         phase = asked["phase"] if asked["phase"] in PHASES else "flight"
         age = int(asked["age"]) if asked["age"].isdecimal() and int(asked["age"][:9]) in AGES else 0
@@ -98,7 +103,7 @@ class RequestAdmin(LiveAdmin):
             return {**context, "searched": True, "lines": _lines([seen] if seen else [])}
         start = _cursor(request.GET.get("bucket", ""), request.GET.get("after", ""))
         shown = inspection.page(
-            Filter(asked["cluster"], as_listed(asked["ip"]), PHASES[phase][1], age),
+            Filter(asked["cluster"], as_listed(asked["ip"]), PHASES[phase][1], age, asked["owner"], asked["client"]),
             start,
             monotonic(),
             most=PER_PAGE,
@@ -113,6 +118,8 @@ class RequestAdmin(LiveAdmin):
             "looked": shown.looked,
             "from_start": start == Cursor(),
             "start": urlencode(query),
+            "chosen": phase in CHOOSING and (age or any(asked[name] for name in ("cluster", "ip", "owner", "client"))),
+            "choice": urlencode({**query, "phase": phase, "age": age or ""}),
             "further": further,
             "percent": 100 if shown.next is None else 100 * shown.next.bucket // BUCKETS,
         }

@@ -9,6 +9,7 @@ the same state everywhere.
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.cause import CAUSES, Cause
+from loadstats.ledger.census import Census, CensusTaker, GatewayCensus, Tally
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
 from loadstats.ledger.copy import RequestCopy
@@ -27,6 +28,7 @@ from loadstats.ledger.event import (
     TokensCounted,
 )
 from loadstats.ledger.event_sink import EventSink
+from loadstats.ledger.gateway import GatewayKey, GatewayKind
 from loadstats.ledger.ledger import Ledger
 from loadstats.ledger.legacy import LegacyLedgerAdapter
 from loadstats.ledger.limits import BUCKETS, LedgerFull
@@ -66,6 +68,8 @@ __all__ = [
     "CandidateNames",
     "CandidateView",
     "Cause",
+    "Census",
+    "CensusTaker",
     "Cluster",
     "ClusterSnapshot",
     "ClusterTotals",
@@ -80,6 +84,9 @@ __all__ = [
     "Filter",
     "FirstToken",
     "FromIncarnation",
+    "GatewayCensus",
+    "GatewayKey",
+    "GatewayKind",
     "Ledger",
     "LedgerCounts",
     "LedgerFull",
@@ -102,6 +109,7 @@ __all__ = [
     "Row",
     "Signal",
     "SignalSums",
+    "Tally",
     "TokensCounted",
     "TurnedOwner",
 ]

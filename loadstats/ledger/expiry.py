@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from loadstats.ledger.age_ends import AgeEnds
 from loadstats.ledger.cause import AGE, SILENCE
 from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.due_records import DueRecords
+from loadstats.ledger.gateway import gateway_of
 from loadstats.ledger.limits import LedgerLimits
 from loadstats.ledger.phase import DONE
 from loadstats.ledger.record import Record
@@ -26,13 +28,16 @@ class Expiry:
     room.
     """
 
-    def __init__(self, limits: LedgerLimits, counts: LedgerCounts, records: Records, due: DueRecords) -> None:
+    def __init__(
+        self, limits: LedgerLimits, counts: LedgerCounts, records: Records, due: DueRecords, age_ends: AgeEnds
+    ) -> None:
         self.holding = False
         self.doubting = False
         self._limits = limits
         self._counts = counts
         self._records = records
         self._due = due
+        self._age_ends = age_ends
 
     def expire(self, tick: int, wall_ns: int, most: int) -> int:
         """Handle at most `most` records that are due. Returns how many."""
@@ -45,6 +50,8 @@ class Expiry:
             else:
                 cause = SILENCE if record.extras is not None and record.extras.orphaned else AGE
                 self._counts.count_end(cause)
+                if cause is AGE:
+                    self._age_ends.count(gateway_of(record))
                 engine = record.engine
                 self._records.end(crc32(record.request_id.encode()), record, tick, cause)
                 engine.changed(wall_ns)

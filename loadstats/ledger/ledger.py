@@ -9,7 +9,7 @@ A call may say which attempt of its request it is about. A later attempt stands 
 call that says none (`LATEST`) is about the latest one that is known here.
 
 The state is in small owners: `Records`, `Engines`, `Owners`, what falls due, what merges. This class puts them together
-and takes what clients report; `Adding` does the rest of an add. Others share its lock: `loads`, `requests`,
+and takes what clients report; `Adding` does the rest of an add. Others share its lock: `loads`, `requests`, `censuses`,
 `reservations` and `replica`.
 """
 
@@ -22,7 +22,9 @@ from typing import Unpack
 from zlib import crc32
 
 from loadstats.ledger.adding import Adding
+from loadstats.ledger.age_ends import AgeEnds
 from loadstats.ledger.cause import GATEWAY
+from loadstats.ledger.census import CensusTaker
 from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.clients import Clients
 from loadstats.ledger.clock import TickClock
@@ -63,6 +65,7 @@ class Ledger:
 
     `loads`: the ledger as those see it who ask for load.
     `requests`: the ledger as people look into it.
+    `censuses`: what each gateway has in flight.
     `reservations`: choosing an engine and adding a request to it in one step.
     `replica`: the ledger as peers use it.
     `resuming`: how the ledger goes on after it was restored.
@@ -83,13 +86,15 @@ class Ledger:
         self._owners = owners = Owners(limits, counts, due, clients)
         self._records = records = Records(limits, counts, owners, due, clients)
         self._buckets = records.buckets
-        self._expiry = Expiry(limits, counts, records, due)
+        self._age_ends = age_ends = AgeEnds()
+        self._expiry = Expiry(limits, counts, records, due, age_ends)
         self._drops = EngineDrops(counts, engines, records, events)
         self._keep_alive = KeepAlive(limits, counts, owners, records, self._expiry, events)
         self._adding = adding = Adding(limits, clock, counts, engines, owners, records, events)
         merging = Merging(limits, counts, engines, owners, records, due)
         self.loads = LoadReader(lock, engines)
         self.requests = RequestReader(lock, clock, records, owners)
+        self.censuses = CensusTaker(lock, clock, records, owners, age_ends)
         self.reservations = Reservations(lock, clock, counts, engines, owners, records, adding)
         self.replica = LedgerReplica(lock, clock, limits, records, owners, self._expiry, merging)
         self.resuming = Resuming(lock, clock, limits, records, owners, self._expiry)
@@ -312,6 +317,7 @@ class Ledger:
             self._engines.clear()
             self._owners.clear()
             self._drops.clear()
+            self._age_ends.clear()
             self._clients.clear()
             self._counts.clear_held()
 

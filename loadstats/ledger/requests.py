@@ -17,6 +17,7 @@ from msgspec import Struct
 from loadstats.ledger.cause import name_of
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
+from loadstats.ledger.gateway import GatewayKey, gateway_of
 from loadstats.ledger.limits import BUCKETS, SLICE
 from loadstats.ledger.owners import Owners, TurnedOwner
 from loadstats.ledger.phase import Phase
@@ -68,12 +69,25 @@ class RequestView(Struct, frozen=True, gc=False):
 
 
 class Filter(Struct, frozen=True):
-    """Which requests to show. An empty member lets all pass. `phases` are named as in `RequestView`."""
+    """Which requests to show. An empty member lets all pass. `phases` are named as in `RequestView`.
+
+    `owner`: of this gateway.
+    `client`: reported by this client of the node, and without an owner.
+    """
 
     cluster: str = ""
     ip: str = ""
     phases: frozenset[str] = frozenset()
     least_age_seconds: int = 0
+    owner: str = ""
+    client: str = ""
+
+    @property
+    def gateway(self) -> GatewayKey | None:
+        """The gateway that it names; None for all."""
+        if self.owner:
+            return "owner", self.owner
+        return ("client", self.client) if self.client else None
 
 
 class Cursor(Struct, frozen=True):
@@ -190,6 +204,12 @@ class RequestReader:
             found = [_seen(record, tick) for _, _, record in sorted(oldest, key=_oldest) if record.engine is engine]
         return OldestRequests(tuple(found), met, looked)
 
+    def matching(self, filter_: Filter, now: float) -> Iterator[list[RequestView]]:
+        """Yield the requests that pass and were known at `now`, a slice of all records at a time."""
+        for bucket in range(BUCKETS):
+            for part in self._slices(bucket):
+                yield self._passing(part, filter_, "", now)
+
     def records(self) -> Iterator[Record]:
         """Yield all records, a bucket at a time: each bucket is of one moment, the whole is not."""
         for bucket in self._records.buckets:
@@ -230,6 +250,7 @@ class RequestReader:
         # A tuple: the hash of an enum's member is a call of Python's.
         wanted = tuple(phase for phase, name in NAMES.items() if name in phases or not phases)
         early = not phases or EARLY in phases
+        gateway = filter_.gateway
         with self._lock:
             tick = self._clock.at(now)
             latest = tick - filter_.least_age_seconds
@@ -246,6 +267,8 @@ class RequestReader:
                     or (ip and engine.name != ip)
                     or (cluster and (engine.cluster is None or engine.cluster.name != cluster))
                 ):
+                    continue
+                if gateway is not None and gateway_of(record) != gateway:
                     continue
                 passed.append(_seen(record, tick))
             return passed

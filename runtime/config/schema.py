@@ -93,6 +93,8 @@ class MetricsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     # Each has four samples, about 500 bytes; with the longest names of clusters 5 KB.
     max_engines: Positive = field(default=5_000, name="MaxEngines")
+    # Each has five samples, about 500 bytes.
+    max_owners: Positive = field(default=100, name="MaxOwners")
 
 
 class KVCacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,10 +28,12 @@ from loadstats.history.handlers import HistoryHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
+from loadstats.owners import OwnerHandlers
 from loadstats.part import LoadStats
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
+from loadstats.shared_census import SharedCensus
 from loadstats.waits import Waits
 from metadata_center import __version__
 from metadata_center.clients import ClientHandlers
@@ -193,6 +195,7 @@ class PartialNode:
         self.inspection = self.ledger.requests
         look = InspectionHandlers(self.inspection, self.name, now=lambda: 0.0)
         self.notices = NoticeLog(f"{self.name}@1", self.name, lambda: 0.0)
+        self.census = SharedCensus(self.ledger.censuses, now=lambda: 0.0)
         logs: Any = self.logs
         keepalive = KeepAliveHandlers(self.ledger, now=lambda: 0.0, wall_ns=lambda: WALL_NS)
         handlers = (
@@ -204,6 +207,7 @@ class PartialNode:
             PickHandlers(self.ledger, PickOptions(), lambda: 0.0, **clocks),
             keepalive,
             look,
+            OwnerHandlers(self.ledger, self.census, self.name, **clocks),
             CacheHandlers(self.kvcache, now=lambda: 0.0, wall_ns=lambda: WALL_NS),
             self.replica,
             LogHandlers(logs),

@@ -36,7 +36,7 @@ const KINDS = {
 };
 
 const by = (id) => document.getElementById(id);
-const { name: cluster, socket, requests, staleSeconds } = by("cluster").dataset;
+const { name: cluster, socket, requests, drop, staleSeconds } = by("cluster").dataset;
 const signals = signalsOf(by("engines"));
 const mirror = new Mirror("engines", engineName);
 const tiles = new Tiles();
@@ -111,7 +111,11 @@ const table = new Table(by("engines"), by("row"), {
   show(cells, engine) {
     writeName(cells.name, engine.name, common);
     const address = requestsOf(engine);
-    if (cells.name.getAttribute("href") !== address) cells.name.href = address;
+    if (cells.name.getAttribute("href") !== address) {
+      cells.name.href = address;
+      cells.drop.href = drop + encodeURIComponent(engine.name);
+      cells.drop.ariaLabel = `Drop ${engine.name}`;
+    }
     showCells(signals, cells, engine, snapshot.sums.most);
     write(cells.age, age(engine.seconds));
     const mark = markOf(engine);

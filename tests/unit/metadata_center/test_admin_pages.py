@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +26,7 @@ from runtime.config import Config
 from runtime.config.loaded import Loaded
 from runtime.config.member import members
 from runtime.config.schema import ReplicationSettings
-from tests.unit.partial_node import PartialNode
+from tests.unit.partial_node import WALL_NS, PartialNode
 
 pytestmark = pytest.mark.django_db
 
@@ -447,3 +449,54 @@ def test_the_way_back_stays_on_the_page(client: Client, node: PartialNode) -> No
         assert asked.context["back_url"] == f"{reverse('admin:loadstats_request_changelist')}?{back}"
         response = client.post(url, {"request_id": "nobody", "back": back})
         assert response["Location"].startswith(f"{reverse('admin:loadstats_request_changelist')}?")
+
+
+def test_the_requests_of_a_filter_are_counted_and_ended(client: Client, node: PartialNode) -> None:
+    for number in range(3):
+        node.ledger.add(f"r{number}", "alpha", "10.0.0.7", 1, monotonic() - 100, WALL_NS, "gw")
+    node.ledger.add("new", "alpha", "10.0.0.7", 1, monotonic(), WALL_NS, "gw")
+    node.ledger.add("other", "alpha", "10.0.0.7", 1, monotonic() - 100, WALL_NS, "gw-2")
+    query = "owner=gw&age=60"
+    assert "end_requests/?owner=gw&age=60&phase=flight" in unescape(
+        shown(client, "loadstats_request_changelist", owner="gw", age="60")
+    )
+    question, message, target, _ = do(
+        client, "loadstats_request_end_requests", back=query, owner="gw", age="60", phase="flight"
+    )
+    assert question == "End 3 requests?"
+    assert message == f"3 requests ended: {target}."
+    assert target == "gateway gw, phase in flight, age over 60 s"
+    assert node.ledger.counts().in_flight == 2
+    assert node.trail.acts()[-1] == ("end_requests", "done", "user boss")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "this would end every request"),
+        ({"phase": "prefill"}, "this would end every request"),
+        ({"owner": "gw", "client": "10.0.0.1"}, "expected no client beside it"),
+        ({"owner": "gw", "phase": "done"}, "phase: expected flight, prefill or decode"),
+        ({"owner": "gw", "age": "old"}, "age: expected seconds"),
+        ({"owner": "gw"}, "No matching requests in flight: gateway gw."),
+    ],
+)
+def test_what_would_end_everything_or_nothing_is_refused(
+    client: Client, node: PartialNode, values: dict[str, str], words: str
+) -> None:
+    node.add("r1", "alpha")
+    response = client.get(reverse("admin:loadstats_request_end_requests"), values, follow=True)
+    (message,) = messages(response)
+    assert words in message
+    assert node.ledger.counts().in_flight == 1
+
+
+def test_an_operation_that_was_asked_for_in_the_console_returns_there(client: Client, node: PartialNode) -> None:
+    node.add("r1", "alpha")
+    url, values = reverse("admin:loadstats_request_end_request"), {"request_id": "r1"}
+    for following, back in (("/console/gateways/?order=oldest", True), ("//elsewhere.example/", False)):
+        node.add(f"for {following}", "alpha")
+        asked = {"request_id": f"for {following}", "next": following}
+        assert (f'href="{following}"' in client.get(url, asked).text) == back
+        assert (client.post(url, asked)["Location"] == following) == back
+    assert client.get(url, values).status_code == 200
