@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
@@ -18,8 +18,6 @@ from edge.kept_pages import MadeOnce
 from edge.pages import READS
 
 KEEP = "max-age=31536000, public, immutable"  # a year, the most that HTTP knows (RFC 9111)
-# A page of another release asks for its own hash. It gets this release's file, and asks again next time.
-OTHER_RELEASE = "no-cache"
 COMPRESSIBLE = ("text/", "image/svg+xml", "application/json", "application/javascript")
 
 
@@ -38,15 +36,19 @@ class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped
 
     def _hashed(self, request: HttpRequest, name: str) -> HttpResponseBase:
         """Return the file whose address has a hash."""
-        content = content_of(name)
         if request.method not in READS:
             return HttpResponseNotAllowed(READS)
-        assert content is not None  # it is among the files
         own = staticfiles_storage.url(name)
-        kind = MadeOnce if own == request.path_info else HttpResponse
+        if own != request.path_info:
+            # A page of another release: it is led to this release's file, and asks again next time.
+            return HttpResponseRedirect(own, headers={"Cache-Control": "no-cache"})
+        content = content_of(name)
+        assert content is not None  # it is among the files
         media_type = self.media_types.get_type(name)
-        answer = kind(content, content_type=f"{media_type}; charset=utf-8" if media_type[:5] == "text/" else media_type)
-        answer["Cache-Control"] = KEEP if kind is MadeOnce else OTHER_RELEASE
+        answer = MadeOnce(
+            content, content_type=f"{media_type}; charset=utf-8" if media_type[:5] == "text/" else media_type
+        )
+        answer["Cache-Control"] = KEEP
         answer["ETag"] = f'"{own.rsplit(".", 2)[1]}"'
         return _compressed(request, answer)
 
