@@ -129,7 +129,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "state": state,
         "lines": [line(row, summary, wall_ns, stale_seconds) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
-        "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
+        "requests_address": f"{reverse('console:engine')}?{urlencode({'cluster': name})}&engine=",
         "stale_seconds": stale_seconds,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,

@@ -114,7 +114,7 @@ const table = new Table(by("engines"), by("row"), {
   counted: (shown, all) => write(by("shown"), shown === all ? "" : `${count(shown)} of ${count(all)}`),
 });
 
-/** Where the admin lists an engine's requests. */
+/** An engine's page, which lists its requests. */
 const requestsOf = ({ name }) => requests + encodeURIComponent(name);
 
 /** What is to be said of an engine, the most pressing first. */

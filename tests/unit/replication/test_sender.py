@@ -350,7 +350,8 @@ def test_a_peer_of_the_old_kind_is_handed_events_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("announced", "kept"), [("https://mc-1.example.com/", "https://mc-1.example.com"), ("javascript:alert(1)", ""), ("", "")]
+    ("announced", "kept"),
+    [("https://mc-1.example.com/", "https://mc-1.example.com"), ("javascript:alert(1)", ""), ("", "")],
 )
 def test_a_peer_says_where_its_console_is_and_only_web_addresses_are_kept(announced: str, kept: str) -> None:
     journal = Journal(Origin.of("a@1"))
