@@ -15,6 +15,7 @@ from console.addresses import cluster_address
 from console.attention_facts import stale_seconds
 from console.download import asked_format, table_file
 from console.engine import MOST_REQUESTS, canonical, view_engine
+from console.engine_past import picture_of
 from console.live_page import live_context
 from console.table_rows import REQUEST_MEMBERS, struct_rows
 from edge.body import MAX_NAME
@@ -55,6 +56,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "view": view,
         "most": MOST_REQUESTS,
+        "past": picture_of(cluster, name) if view.cells else None,
         "cluster_address": cluster_address(cluster),
         "admin_requests": f"{reverse('admin:loadstats_request_changelist')}?{of_engine}",
         "admin_engine": f"{reverse('admin:loadstats_engine_changelist')}?{of_engine}",

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One search over all that a node knows by name: requests, engines, clusters, gateways. Django's threads.
 
-It looks at every name, some thousands at a time with a pause in between, and keeps at most `MOST_SHOWN` of each kind.
+It looks at every name, some hundreds at a time with a pause in between, and keeps at most `MOST_SHOWN` of each kind.
 A request is found by its whole id only: there may be millions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from time import monotonic, sleep
 
 from msgspec import Struct, field
@@ -22,7 +23,7 @@ from kvcache.index import CacheIndex
 from loadstats.ledger import Ledger
 
 MOST_SHOWN = 50
-SLICE = 2000  # names compared before others may run: 0.5 ms
+SLICE = 500  # names compared before others may run: 0.6 ms; 50,000 engines take 55 ms in all
 
 
 class Hit(Struct, frozen=True):
@@ -66,12 +67,12 @@ class Group(Struct):
         """How many are not shown."""
         return self.count - len(self.hits)
 
-    def add(self, hit: Hit, *, exact: bool) -> None:
-        """Take a hit in."""
+    def add(self, make: Callable[[], Hit], *, exact: bool) -> None:
+        """Count a hit, and keep it if there is room. It is made only then."""
         self.count += 1
         kept = self.exact if exact else self.partial
         if len(kept) < MOST_SHOWN:
-            kept.append(hit)
+            kept.append(make())
 
 
 class Findings(Struct, frozen=True):
@@ -138,42 +139,54 @@ def _requests(typed: str, ledger: Ledger, caller: Caller | None, now: float) -> 
     seen = ledger.requests.look(typed, now)
     if seen is not None and (not seen.cluster or within(caller, [seen.cluster])):
         note = f"{seen.phase} on {seen.ip}" if seen.ip else seen.phase
-        group.add(Hit(seen.request_id, request_address(seen.request_id), seen.cluster, note), exact=True)
+        hit = Hit(seen.request_id, request_address(seen.request_id), seen.cluster, note)
+        group.add(lambda: hit, exact=True)
     return group
 
 
 def _engines(typed: str, ledger: Ledger, caches: CacheIndex | None, clusters: list[str], pace: _Pace) -> Group:
     group = Group("engines")
-    wanted = typed_engines(typed)
+    names, prefixes = _spelled(typed_engines(typed))
     part = as_part(typed)
     for cluster in clusters:
         listed = ledger.loads.engines(cluster)
         held = caches.engines(cluster) if caches else []
         for name in pace.over(dict.fromkeys([*listed, *held])):
             group.looked += 1
-            exact = any(_is_at(name, each) for each in wanted)
+            exact = name in names or name.startswith(prefixes)
             if exact or part in name:
                 note = "" if name in listed else "known by its cache alone"
-                group.add(Hit(name, engine_address(cluster, name), cluster, note), exact=exact)
+                group.add(partial(_engine, cluster, name, note), exact=exact)
     return group
 
 
-def _is_at(name: str, wanted: EngineName) -> bool:
-    """Return whether an engine is the one that was typed, or one of the address that was typed."""
-    text = str(wanted)
-    if name == text:
-        return True
-    if not wanted.is_address:
-        return wanted.dp_rank is None and name.startswith(f"{text}/")
-    host = f"[{wanted.ip}]" if ":" in wanted.ip else wanted.ip
-    return name.startswith((f"{host}:", f"{host}/"))
+def _engine(cluster: str, name: str, note: str) -> Hit:
+    return Hit(name, engine_address(cluster, name), cluster, note)
+
+
+def _spelled(wanted: Iterable[EngineName]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names that are what was typed, and how the names begin of engines at the address that was typed."""
+    names, prefixes = set(), []
+    for each in wanted:
+        text = str(each)
+        names.add(text)
+        if each.is_address:
+            host = f"[{each.ip}]" if ":" in each.ip else each.ip
+            prefixes += [f"{host}:", f"{host}/"]
+        elif each.dp_rank is None:
+            prefixes.append(f"{text}/")
+    return frozenset(names), tuple(prefixes)
 
 
 def _clusters(typed: str, clusters: list[str], pace: _Pace) -> Group:
     group = Group("clusters", looked=len(clusters))
     for name in _containing(typed, clusters, pace):
-        group.add(Hit(name, cluster_address(name)), exact=name == typed)
+        group.add(partial(_cluster, name), exact=name == typed)
     return group
+
+
+def _cluster(name: str) -> Hit:
+    return Hit(name, cluster_address(name))
 
 
 def _gateways(typed: str, ledger: Ledger, caller: Caller | None, pace: _Pace) -> Group:
@@ -184,9 +197,12 @@ def _gateways(typed: str, ledger: Ledger, caller: Caller | None, pace: _Pace) ->
         owners = {n: number for n, number in owners.items() if within(caller, ledger.requests.clusters_of_owner(n))}
     group.looked = len(owners)
     for name in _containing(typed, owners, pace):
-        note = f"{owners[name]:,} in flight"
-        group.add(Hit(name, gateway_address(name), note=note), exact=name == typed)
+        group.add(partial(_gateway, name, owners[name]), exact=name == typed)
     return group
+
+
+def _gateway(name: str, requests: int) -> Hit:
+    return Hit(name, gateway_address(name), note=f"{requests:,} in flight")
 
 
 def _containing(typed: str, names: Iterable[str], pace: _Pace) -> list[str]:

@@ -156,7 +156,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "state": state,
         "lines": [line(row, summary, wall_ns, stale, common) for row in shown],
         "socket": f"/ws/load/{quote(name, safe='')}/",
-        "requests_address": f"{reverse('admin:loadstats_request_changelist')}?{urlencode({'cluster': name})}&ip=",
+        "requests_address": f"{reverse('console:engine')}?{urlencode({'cluster': name})}&engine=",
         "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
         "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
         "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",

@@ -418,3 +418,73 @@ def test_a_quoted_name_is_the_same_for_the_page_and_the_socket(console: Console,
     live(tab, console, f"/console/clusters/{quote(name, safe='')}/")
     console.add(name, "10.4.4.5")
     tab.until("document.body.innerText.includes('10.4.4.5')")
+
+
+def type_key(tab: Tab, key: str) -> None:
+    """Press a key where the focus is."""
+    tab.run(
+        "document.activeElement.dispatchEvent("
+        f"new KeyboardEvent('keydown', {{key: {json.dumps(key)}, bubbles: true, cancelable: true}}))"
+    )
+
+
+def test_keys_lead_to_the_search_and_to_pages_and_never_act_in_a_field(console: Console, tab: Tab) -> None:
+    console.add("found", "2001:db8::77")
+    live(tab, console, "/console/")
+    type_key(tab, "/")
+    assert tab.run("document.activeElement.id") == "find"
+    for key in ("?", "p", "g", "n"):
+        type_key(tab, key)
+    assert tab.run("document.getElementById('keys').open") is False
+    assert tab.run("location.pathname + location.search") == "/console/"
+    tab.run("document.activeElement.value = '2001:0DB8:0:0::0077'")
+    tab.run("document.activeElement.form.requestSubmit()")
+    tab.until("document.querySelector('h1')?.innerText === '2001:db8::77'")
+    tab.until("document.readyState === 'complete'")
+    type_key(tab, "?")
+    assert tab.run("document.getElementById('keys').open") is True
+    assert faults(tab) == []
+    tab.run("document.getElementById('keys').close()")
+    type_key(tab, "g")
+    type_key(tab, "n")
+    tab.until("location.pathname === '/console/nodes/'")
+
+
+def test_a_view_is_in_its_address_and_a_pause_outlasts_a_reload(console: Console, tab: Tab) -> None:
+    for ip in ("10.4.0.1", "10.4.0.2", "10.5.0.1"):
+        console.add("shared", ip)
+    live(tab, console, "/console/clusters/shared/")
+    press(tab, "th[data-sort=name] button", "Enter")
+    tab.run("document.getElementById('filter').value = '10.4'")
+    tab.run("document.getElementById('filter').dispatchEvent(new Event('input', {bubbles: true}))")
+    tab.run("document.activeElement.blur()")
+    type_key(tab, "p")
+    tab.until(f"{STATE} === 'paused'")
+    query = "?sort=name&order=asc&filter=10.4&paused=1"
+    assert tab.run("location.search") == query
+    assert (
+        tab.run("document.querySelector('.downloads a').search")
+        == "?sort=name&order=asc&filter=10.4&paused=1&format=csv"
+    )
+    tab.open(f"{console.site}/console/clusters/shared/{query}")
+    tab.until(f"{STATE} === 'paused'")
+    tab.until(
+        "Array.from(document.querySelectorAll('#engines [data-cell=name]'), each => each.innerText).join()"
+        " === '10.4.0.1,10.4.0.2'"
+    )
+    console.add("shared", "10.4.0.3")
+    tab.run("document.querySelector('#sign button').click()")
+    tab.until("document.querySelectorAll('#engines [data-cell=name]').length === 3")
+    assert tab.run("location.search") == "?sort=name&order=asc&filter=10.4"
+
+
+def test_a_theme_is_remembered_before_the_first_paint(console: Console, tab: Tab) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    tab.open(f"{console.site}/console/search/")
+    light = tab.run(ground)
+    tab.run("document.querySelector('#theme [value=dark]').click()")
+    dark = tab.run(ground)
+    assert dark != light
+    tab.open(f"{console.site}/console/nodes/")
+    assert tab.run("document.documentElement.dataset.theme") == "dark"
+    assert tab.run(ground) == dark

@@ -131,7 +131,7 @@ const noMatch = new NoMatch(by("no-match"), by("rows"), () => {
   filter();
 });
 
-/** Where the admin lists an engine's requests. */
+/** An engine's page, which lists its requests. */
 const requestsOf = ({ name }) => requests + encodeURIComponent(name);
 
 /** What is to be said of an engine, the most pressing first. */

@@ -9,6 +9,7 @@ from time import monotonic
 
 from django.test import Client
 
+from console.engine_past import draw
 from tests.unit.partial_node import WALL_NS, PartialNode
 
 
@@ -63,3 +64,15 @@ def test_its_requests_are_a_file_too(node: PartialNode) -> None:
     answer = Client().get("/console/engine/", {"cluster": "c", "engine": "10.0.0.1", "format": "csv"})
     assert answer["Content-Disposition"] == 'attachment; filename="requests-10.0.0.1.csv"'
     assert answer.content.decode().splitlines()[1].startswith("'=1+1,c,10.0.0.1,prefill,")
+
+
+def test_its_last_hour_is_drawn_with_a_gap_where_it_is_unknown() -> None:
+    picture = draw([None, 0.0, 10.0, None, 5.0], 60)
+    assert picture is not None
+    assert picture.path == "M1 100h1L2 0h1M4 50h1"
+    assert (picture.width, picture.minutes, picture.most) == (5, 5, 10.0)
+    assert draw([None, None], 60) is None
+    assert draw([], 60) is None
+    idle = draw([0.0], 60)
+    assert idle is not None
+    assert idle.path == "M0 100h1"
