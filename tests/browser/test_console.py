@@ -115,7 +115,7 @@ def test_charts_begin_with_what_the_node_kept_and_are_read_off_with_keys(console
     console.add("kept", "10.0.0.1")
 
     def kept() -> int:
-        numbers = console.data("/v1/load/history?cluster=kept")["series"]["queued_req_num"]
+        numbers = json.loads(console.call("GET", "/v1/load/history?cluster=kept"))["data"]["series"]["queued_req_num"]
         return sum(number is not None for number in numbers)
 
     wait(lambda: kept() >= 2, "the node has sampled twice")
@@ -124,9 +124,9 @@ def test_charts_begin_with_what_the_node_kept_and_are_read_off_with_keys(console
     # The first page of this cluster in this tab: what is older than it is the node's.
     tab.until(f"{total}.getAttribute('role') === 'slider' && !{total}.querySelector('.still')")
     back = "new KeyboardEvent('keydown', {key: 'Home', bubbles: true})"
-    tab.until(f"{total}.dispatchEvent({back}) || Number({total}.ariaValueNow) <= -9")
+    tab.until(f"({total}.dispatchEvent({back}), Number({total}.ariaValueNow) <= -9)")
     tab.run(f"{total}.focus()")
-    tab.until(f"{total}.dispatchEvent({back}) || /^[0-9:]+: total 1, in prefill 1/.test({total}.ariaValueText)")
+    tab.until(f"({total}.dispatchEvent({back}), /^[0-9:]+: total 1, in prefill 1/.test({total}.ariaValueText))")
     tab.run("document.querySelector('#range a:last-child').click()")
     assert tab.run("location.search") == "?range=1h"
     tab.until(f"{total}.ariaValueMin === '-3600'")
