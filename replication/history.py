@@ -117,9 +117,14 @@ class HistoryExchange:
         for _ in range(ATTEMPTS):
             while not (able := self._able()):
                 await asyncio.sleep(LOOK_SECONDS)
+            failed = False
             for link in able:
-                if await self._pulled(link):
+                pulled = await self._pull(link)
+                if pulled:
                     return
+                failed = failed or pulled is None
+            if not failed:
+                return  # they are all of a release without it
             await asyncio.sleep(RETRY_SECONDS)
 
     def _able(self) -> list[PeerLink]:
@@ -128,8 +133,8 @@ class HistoryExchange:
             return []
         return [link for link in self._links() if link.sender.state is LinkState.CONNECTED and link.sender.joined]
 
-    async def _pulled(self, link: PeerLink) -> bool:
-        """Pull all pages of a peer. Returns False if that failed and may succeed later."""
+    async def _pull(self, link: PeerLink) -> bool | None:
+        """Pull all pages of a peer. Returns False if it does not know the call, None if the pull failed."""
         connection = link.connection()
         try:
             after = ""
@@ -143,7 +148,7 @@ class HistoryExchange:
                 after = last
         except (*FAULTS, Refused) as error:
             logger.info("peer %s: history not pulled: %s", link.name, sentence(error))
-            return isinstance(error, Refused) and error.old
+            return False if isinstance(error, Refused) and error.old else None
         finally:
             connection.close()
         logger.debug("peer %s: history pulled", link.name)

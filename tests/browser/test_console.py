@@ -122,6 +122,28 @@ def test_a_cluster_that_begins_while_it_is_watched_appears(console: Console, tab
     assert not tab.run("document.getElementById('full').hidden")
 
 
+def test_charts_begin_with_what_the_node_kept_and_are_read_off_with_keys(console: Console, tab: Tab) -> None:
+    console.add("kept", "10.0.0.1")
+
+    def kept() -> int:
+        numbers = json.loads(console.call("GET", "/v1/load/history?cluster=kept"))["data"]["series"]["queued_req_num"]
+        return sum(number is not None for number in numbers)
+
+    wait(lambda: kept() >= 2, "the node has sampled twice")
+    live(tab, console, "/console/clusters/kept/?range=5m")
+    total = "document.getElementById('total')"
+    # The first page of this cluster in this tab: what is older than it is the node's.
+    tab.until(f"{total}.getAttribute('role') === 'slider' && !{total}.querySelector('.still')")
+    back = "new KeyboardEvent('keydown', {key: 'Home', bubbles: true})"
+    tab.until(f"({total}.dispatchEvent({back}), Number({total}.ariaValueNow) <= -9)")
+    tab.run(f"{total}.focus()")
+    tab.until(f"({total}.dispatchEvent({back}), /^[0-9:]+: total 1, in prefill 1/.test({total}.ariaValueText))")
+    tab.run("document.querySelector('#range a:last-child').click()")
+    assert tab.run("location.search") == "?range=1h"
+    tab.until(f"{total}.ariaValueMin === '-3600'")
+    assert faults(tab) == []
+
+
 def test_a_pause_holds_what_is_shown(console: Console, tab: Tab) -> None:
     live(tab, console, "/console/clusters/paused/")
     console.add("paused", "10.0.0.1")

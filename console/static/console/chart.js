@@ -63,8 +63,6 @@ export class Chart {
 
   #listen() {
     const { box } = this;
-    box.setAttribute("role", "slider");
-    box.ariaValueMax = "0";
     const point = (event) => this.#read(event.clientX - this.canvas.element.getBoundingClientRect().left);
     box.addEventListener("pointermove", point);
     box.addEventListener("pointerdown", point);
@@ -237,6 +235,8 @@ export class Chart {
       this.told[at].textContent = text;
       return `${name} ${text}`;
     });
+    this.box.setAttribute("role", "slider"); // from now on it has values
+    this.box.ariaValueMax = "0";
     this.box.ariaValueMin = String(-Math.round(this.windowMs / 1000));
     this.box.ariaValueNow = String(this.reading === null ? 0 : Math.round((time - this.end) / 1000));
     const when = this.reading === null ? "now" : clock(time);

@@ -4,7 +4,7 @@
 const THIN_AFTER_MS = 6 * 60_000;
 const THIN_MS = 5000;
 /** A sample stands for another one that is less than this share of its spacing away. */
-const NEAR = 0.9;
+const NEAR = 0.45;
 
 /**
  * The last moments of some numbers, a sample each, the oldest dropped where there is no more room. Pure.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -19,6 +20,9 @@ from kvcache.index import CacheIndex
 from loadstats.batch import BatchHandlers
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
+from loadstats.history import History
+from loadstats.history.columns import CLUSTER_COLUMNS
+from loadstats.history.handlers import HistoryHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.ledger import Ledger
@@ -38,6 +42,7 @@ class Calls:
     def __init__(self) -> None:
         clocks: Any = {"now": lambda: 100.0, "wall_ns": lambda: 7}
         self.ledger = ledger = Ledger()
+        self.history = History(lambda: 100.0, lambda: 7)
         handlers = (
             LoadHandlers(ledger, **clocks),
             QueryHandlers(ledger.loads, Waits(ledger.loads.tag, most=10)),
@@ -46,6 +51,7 @@ class Calls:
             EngineHandlers(ledger, **clocks),
             PickHandlers(ledger, PickOptions(), lambda: 0.0, **clocks),
             InspectionHandlers(ledger.requests, "n", now=lambda: 100.0),
+            HistoryHandlers(self.history),
             CacheHandlers(CacheIndex(), **clocks),
         )
         self._handlers: dict[str, Handler] = {
@@ -296,3 +302,21 @@ def test_what_is_about_all_clusters_is_for_keys_without_a_limit() -> None:
 )
 def test_globs_are_those_of_shells_and_exact_in_case(glob: str, cluster: str, may: bool) -> None:
     assert Caller("key gw", ALL, (glob,)).may_name(cluster) is may
+
+
+def test_the_history_is_that_of_the_keys_clusters(calls: Calls) -> None:
+    assert isinstance(calls("GET /v1/load/history", query="cluster=theirs"), Forbidden)
+    assert set(calls("GET /v1/load/history", query="cluster=mine-1")) == {"step_seconds", "end_ns", "series"}
+    for name, requests in (("mine-1", 2), ("theirs", 5)):
+        kept = calls.history.open(name)
+        assert kept is not None
+        kept.series.put(10, array("f", [requests] * len(CLUSTER_COLUMNS)))
+        calls.history.total.put(10, array("f", [7] * len(CLUSTER_COLUMNS)))
+    calls.history.latest = 10
+
+    def last(caller: Caller | None) -> float | None:
+        return calls("GET /v1/load/history", None, caller)["series"]["queued_req_num"][-1]
+
+    assert last(LIMITED) == 2
+    assert last(None) == last(FREE) == 7
+    assert last(Caller("key none", ALL, ("other",))) is None
