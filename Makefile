@@ -83,7 +83,7 @@ audit-dependencies: $(VENV)/dev.stamp ## known vulnerabilities of the pinned pac
 .PHONY: fix-license
 fix-license: $(VENV)/dev.stamp ## add the licence header where it is missing
 	$(BIN)/reuse annotate --license Apache-2.0 --copyright "Metadata Center contributors" --year 2026 \
-	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center runtime edge loadstats kvcache replication discovery console tests benchmarks)
+	    --skip-existing --skip-unrecognised --recursive $(or $(FILES),manage.py metadata_center runtime edge loadstats kvcache replication discovery console clients tests benchmarks)
 
 .PHONY: build
 build: $(VENV)/dev.stamp ## wheel and sdist in dist/

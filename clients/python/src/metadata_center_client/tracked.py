@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One request that a gateway serves: reports its first token, its tokens and its end. Costs the caller microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from metadata_center_client.outbox import Operation
+from metadata_center_client.rows import PickedEngine
+
+
+class Sink(Protocol):
+    """Takes operations to deliver."""
+
+    def put(self, operation: Operation) -> None: ...
+
+
+class TrackedRequest:
+    """A request from its start to its end. Never raises: what can't be reported is counted by the reporter.
+
+    `request_id`, `cluster`: as reported.
+    `picked`: the engine that a node chose; None if no node could, or the gateway chose itself.
+    `engine`: the name of the engine that it counts on; empty until there is one.
+
+    A context manager, for threads and for asyncio: the request ends with the block, however the block ends.
+    """
+
+    __slots__ = (
+        "_about",
+        "_ended",
+        "_sink",
+        "_started",
+        "_with_first_token",
+        "cluster",
+        "engine",
+        "picked",
+        "request_id",
+    )
+
+    def __init__(self, sink: Sink, cluster: str, request_id: str) -> None:
+        self.request_id = request_id
+        self.cluster = cluster
+        self.picked: PickedEngine | None = None
+        self.engine = ""
+        self._sink = sink
+        self._about: Operation = {"request_id": request_id}
+        self._started = False
+        self._with_first_token = False
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def was_picked(self, picked: PickedEngine) -> None:
+        """Take the engine that a node chose, where it counts already."""
+        self.picked = picked
+        self.engine = picked.ip if picked.port is None else f"{bracketed(picked.ip)}:{picked.port}"
+        self._about = {"request_id": self.request_id, "attempt": picked.attempt}
+        self._started = True
+
+    def sent_to(self, ip: str, **members: object) -> None:
+        """Report the engine that the request is sent to. `members`: those of `POST /v1/load/stats`."""
+        given = {name: value for name, value in members.items() if value is not None}
+        self._sink.put({"op": "add", "cluster": self.cluster, "request_id": self.request_id, "ip": ip, **given})
+        self.engine = ip if "port" not in given else f"{bracketed(ip)}:{given['port']}"
+        self._started = True
+
+    def first_token(self) -> None:
+        """Report the first token. Further calls have no effect."""
+        if self._started and not self._with_first_token:
+            self._with_first_token = True
+            self._sink.put({"op": "prompt", **self._about})
+
+    def tokens(self, *, input_tokens: int | None = None, output_tokens: int | None = None) -> None:
+        """Report how many tokens the request holds, in all so far."""
+        if self._started and not self._ended:
+            counts = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+            given = {name: value for name, value in counts.items() if value is not None}
+            self._sink.put({"op": "tokens", **self._about, **given})
+
+    def end(self) -> None:
+        """Report the end. Further calls have no effect."""
+        if self._started and not self._ended:
+            self._ended = True
+            self._sink.put({"op": "delete", **self._about})
+
+
+def bracketed(ip: str) -> str:
+    """Return an address as it stands before a port."""
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def start_of(tracked: TrackedRequest, members: Mapping[str, Any]) -> Operation:
+    """Return the start of a request whose engine a node picked.
+
+    It is reported as well: a node that dies just after it picked may not have passed the start on. Nodes that know the
+    request skip it.
+    """
+    picked = tracked.picked
+    assert picked is not None
+    place = {name: getattr(picked, name) for name in ("port", "dp_rank", "attempt")}
+    about = {name: members.get(name) for name in ("owner", "incarnation", "prompt_length")}
+    given = {name: value for name, value in (place | about).items() if value is not None}
+    return {"op": "add", "cluster": tracked.cluster, "request_id": tracked.request_id, "ip": picked.ip, **given}

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on their way: order, bounds, and what is repeated when a node dies."""
+
+from __future__ import annotations
+
+import msgspec
+from metadata_center_client.exchange import Reply
+from metadata_center_client.nodes import Nodes
+from metadata_center_client.outbox import BATCH, Outbox, deliver
+
+NODES = ["http://a", "http://b"]
+
+
+class Delivering:
+    """Deliveries to nodes of which some are down. `arrived`: node and operation."""
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        self.outbox = Outbox(capacity)
+        self.nodes = Nodes(NODES)
+        self.down: set[str] = set()
+        self.status = 200
+        self.arrived: list[tuple[str, str]] = []
+
+    def run(self, now: float) -> bool:
+        steps = deliver(self.outbox, self.nodes, "key", now)
+        try:
+            node, call, _ = next(steps)
+            while True:
+                if node.url in self.down:
+                    reply = Reply(failure="refused")
+                elif self.status != 200:
+                    body = {"error": {"code": self.status * 100_000, "message": "no", "reason": "why"}}
+                    reply = Reply(self.status, msgspec.json.encode(body))
+                else:
+                    operations = msgspec.json.decode(call.body)["ops"]
+                    self.arrived += [(node.url, each["request_id"]) for each in operations]
+                    reply = Reply(200, msgspec.json.encode({"data": [{"code": 200} for _ in operations]}))
+                node, call, _ = steps.send(reply)
+        except StopIteration as done:
+            return bool(done.value)
+
+    def put(self, *names: str) -> None:
+        for name in names:
+            self.outbox.put({"op": "delete", "request_id": name})
+
+    def first(self) -> str:
+        return self.nodes.order("key", 0.0)[0].url
+
+    def second(self) -> str:
+        return self.nodes.order("key", 0.0)[1].url
+
+
+def test_operations_arrive_in_order_and_once() -> None:
+    to = Delivering()
+    to.put("1", "2", "3")
+    assert to.run(0.0)
+    assert to.arrived == [(to.first(), name) for name in "123"]
+    assert len(to.outbox) == 0
+
+
+def test_what_a_node_acknowledged_within_its_last_second_goes_to_another_one_when_it_dies() -> None:
+    to = Delivering()
+    for now, name in ((0.0, "old"), (9.5, "recent"), (10.0, "last")):
+        to.put(name)
+        assert to.run(now)
+    to.arrived.clear()
+    to.down = {to.first()}
+    to.put("new")
+    assert to.run(60.0)
+    assert to.arrived == [(to.second(), name) for name in ("recent", "last", "new")]
+
+
+def test_what_was_repeated_is_not_repeated_again_by_the_same_death() -> None:
+    to = Delivering()
+    to.put("1")
+    to.run(0.0)
+    to.down = {to.first()}
+    to.put("2")
+    to.run(0.5)
+    to.arrived.clear()
+    to.put("3")
+    to.run(0.6)
+    assert to.arrived == [(to.second(), "3")]
+
+
+def test_while_all_nodes_are_down_everything_waits_in_order() -> None:
+    to = Delivering()
+    to.put("1")
+    to.run(0.0)
+    to.down = set(NODES)
+    to.put("2", "3")
+    assert not to.run(0.5)
+    to.down = {to.first()}
+    assert to.run(0.6)
+    assert to.arrived[1:] == [(to.second(), name) for name in "123"]
+
+
+def test_of_too_many_the_oldest_go_and_are_counted() -> None:
+    to = Delivering(capacity=2)
+    to.put("1", "2", "3")
+    to.run(0.0)
+    assert [name for _, name in to.arrived] == ["2", "3"]
+    assert to.outbox.dropped == 1
+
+
+def test_a_batch_is_bounded() -> None:
+    to = Delivering()
+    to.put(*map(str, range(BATCH + 1)))
+    assert to.run(0.0)
+    assert (len(to.arrived), len(to.outbox)) == (BATCH, 1)
+
+
+def test_what_a_node_refuses_is_counted_and_not_tried_again() -> None:
+    to = Delivering()
+    to.status = 401
+    to.put("1", "2")
+    assert to.run(0.0)
+    assert (to.outbox.refused, to.outbox.last_refusal, len(to.outbox)) == (2, "no: why", 0)
+
+
+def test_what_is_too_many_for_a_node_now_waits() -> None:
+    to = Delivering()
+    to.status = 429
+    to.put("1")
+    assert not to.run(0.0)
+    to.status = 200
+    assert to.run(1.0)
+    assert to.arrived == [(to.first(), "1")]

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a request, reported in the background."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fake_nodes import URLS, FakeNodes, answer
+from metadata_center_client import AsyncClient, AsyncReporter, Client, Reporter
+
+
+@pytest.fixture
+def nodes() -> FakeNodes:
+    return FakeNodes()
+
+
+def client_of(nodes: FakeNodes) -> Client:
+    return Client(URLS, http=httpx.Client(transport=httpx.MockTransport(nodes)))
+
+
+def async_client_of(nodes: FakeNodes) -> AsyncClient:
+    return AsyncClient(URLS, http=httpx.AsyncClient(transport=httpx.MockTransport(nodes.later)))
+
+
+def test_a_request_is_reported_from_start_to_end(nodes: FakeNodes) -> None:
+    with client_of(nodes) as client:
+        with Reporter(client) as reporter, reporter.request("qwen", "r1", ip="10.0.0.1", prompt_length=9) as request:
+            request.first_token()
+            request.first_token()
+            request.tokens(output_tokens=5)
+            assert request.engine == "10.0.0.1"
+        request.end()
+    assert nodes.operations() == [
+        {"op": "add", "cluster": "qwen", "request_id": "r1", "ip": "10.0.0.1", "prompt_length": 9},
+        {"op": "prompt", "request_id": "r1"},
+        {"op": "tokens", "request_id": "r1", "output_tokens": 5},
+        {"op": "delete", "request_id": "r1"},
+    ]
+
+
+def test_a_block_that_fails_ends_its_request(nodes: FakeNodes) -> None:
+    with (
+        client_of(nodes) as client,
+        Reporter(client) as reporter,
+        pytest.raises(ZeroDivisionError),
+        reporter.request("qwen", "r1", ip="10.0.0.1"),
+    ):
+        raise ZeroDivisionError
+    assert [each["op"] for each in nodes.operations()] == ["add", "delete"]
+
+
+def test_a_picked_engine_is_reported_once_more_for_the_case_that_its_node_dies(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer({"ip": "2001:db8::1", "port": 8000, "attempt": 1, "score": 1.0})
+    with client_of(nodes) as client, Reporter(client, owner="gw") as reporter:
+        with reporter.request("qwen", "r1", prompt_length=7) as request:
+            assert request.engine == "[2001:db8::1]:8000"
+            assert request.picked is not None
+        incarnation = reporter.incarnation
+    add, end = nodes.operations()
+    assert add == {
+        "op": "add", "cluster": "qwen", "request_id": "r1", "ip": "2001:db8::1", "port": 8000, "attempt": 1,
+        "owner": "gw", "incarnation": incarnation, "prompt_length": 7,
+    }  # fmt: skip
+    assert end == {"op": "delete", "request_id": "r1", "attempt": 1}
+    beats = [body for _, method, path, body in nodes.asked if path == "/v1/load/owner"]
+    assert beats[0] == {"owner": "gw", "ttl_seconds": 10, "incarnation": incarnation}
+
+
+def test_where_no_node_can_pick_the_gateway_chooses(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer(None, 503)
+    with client_of(nodes) as client, Reporter(client) as reporter, reporter.request("qwen", "r1") as request:
+        assert request.picked is None
+        request.first_token()  # of a request that was sent nowhere there is nothing to report
+        request.sent_to("10.0.0.9", port=8000)
+        assert request.engine == "10.0.0.9:8000"
+    assert [each["op"] for each in nodes.operations()] == ["add", "delete"]
+
+
+def test_what_waits_when_all_nodes_are_down_does_not_hold_up_the_caller_or_the_end(nodes: FakeNodes) -> None:
+    nodes.down = {"a", "b", "c"}
+    client = client_of(nodes)
+    reporter = Reporter(client, owner="gw")
+    with reporter.request("qwen", "r1", ip="10.0.0.1"):
+        pass
+    assert not reporter.close(timeout_seconds=0.05)
+    assert len(reporter.outbox) == 2
+
+
+def test_with_asyncio_it_is_the_same(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer({"ip": "10.0.0.4", "attempt": 2})
+
+    async def serve() -> None:
+        async with async_client_of(nodes) as client, AsyncReporter(client, owner="gw") as reporter:
+            async with await reporter.request("qwen", "r1") as request:
+                request.first_token()
+            with pytest.raises(asyncio.CancelledError):
+                async with await reporter.request("qwen", "r2", ip="10.0.0.5"):
+                    raise asyncio.CancelledError
+
+    asyncio.run(serve())
+    assert [(each["op"], each["request_id"]) for each in nodes.operations()] == [
+        ("add", "r1"), ("prompt", "r1"), ("delete", "r1"), ("add", "r2"), ("delete", "r2"),
+    ]  # fmt: skip
