@@ -46,7 +46,8 @@ def test_a_family_of_many_shows_a_few_and_one_that_is_chosen_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "samples"), [("QUEUED", MOST_SAMPLES), ("in flight", MOST_SAMPLES), ('engine="10.0.0.7"', 1), ("nothing", None)]
+    ("wanted", "samples"),
+    [("QUEUED", MOST_SAMPLES), ("in flight", MOST_SAMPLES), ('engine="10.0.0.7"', 1), ("nothing", None)],
 )
 def test_a_search_finds_names_help_and_labels(wanted: str, samples: int | None) -> None:
     found = groups([engines(20)], wanted)
