@@ -35,7 +35,8 @@ KEPT_FACTOR = 20
 100,000 engines it takes about 0.1 s."""
 
 MOST_LOOKED = 20_000
-"""Requests looked at for long prefills each time: about 20 ms. A ledger of more is walked on the next time."""
+"""Requests looked at for long prefills each time: about 20 ms, 0.1 s if half of them are. A ledger of more is walked on
+the next time."""
 
 MOST_MET = 10_000
 """Long prefills met in one look."""
