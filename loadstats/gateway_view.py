@@ -19,6 +19,7 @@ ORDERS: tuple[Order, ...] = ("requests", "oldest", "orphans", "silent", "expired
 Count = Annotated[int, Meta(ge=0)]
 AFTER = r"^(|-?[0-9]{1,20}\.(owner|client|node)\.[\s\S]*)$"  # a cursor as text, or none
 MAX_AFTER = MAX_NAME + 40
+LAST = -(2**60)  # the rank of what has no moment to be ranked by
 PART = 500  # gateways looked at in one slice: 0.7 ms
 
 
@@ -71,7 +72,6 @@ class GatewayOrder:
     """An order of the gateways of one census.
 
     `order`: what comes first: most requests, the oldest request, most orphans, the longest silence, most ended by age.
-    `age_seconds`: how old the census is.
     `wall_ms`: the wall-clock time now. Ranks do not change as time passes, so a walk meets each gateway once.
     `clusters`: which clusters to count; None for all.
     """
@@ -80,14 +80,12 @@ class GatewayOrder:
         self,
         census: Census,
         order: Order,
-        age_seconds: float,
         wall_ms: int,
         clusters: Callable[[str], bool] | None = None,
     ) -> None:
         self._census = census
         self._order = order
         self._wall_ms = wall_ms
-        self._begun_ms = wall_ms - round(age_seconds * 1000)
         self._clusters = clusters
 
     def after(
@@ -135,14 +133,9 @@ class GatewayOrder:
             case "expired":
                 return each.ended_by_age
             case "silent":
-                return self._never(each.beat_ms)
+                return -each.beat_ms if each.beat_ms else LAST
             case "oldest":
-                return self._never(self._begun_ms // 1000 - self._oldest(tally) if tally.requests else 0)
-
-    @staticmethod
-    def _never(moment: int) -> int:
-        """Return the rank of a moment: an earlier one comes first, none at all (0) last."""
-        return -moment if moment else -(2**60)
+                return -tally.oldest_tick if tally.requests else LAST
 
     def _oldest(self, tally: Tally) -> int:
         return max(0, self._census.tick - tally.oldest_tick)

@@ -138,7 +138,7 @@ class OwnerHandlers:
         if cluster and call.caller is not None:
             check_cluster(call.caller, cluster)
         census, age_seconds = yield from self._census.latest()
-        ordered = GatewayOrder(census, order, age_seconds, self._wall_ns() // 1_000_000, _wanted(cluster, call.caller))
+        ordered = GatewayOrder(census, order, self._wall_ns() // 1_000_000, _wanted(cluster, call.caller))
         shown, following, total, requests = yield from ordered.after(cursor, limit)
         next_ = None if following is None else str(following)
         return encode(GatewayPage(shown, next_, total, requests, round(age_seconds, 3), self._node))

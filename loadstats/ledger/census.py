@@ -101,7 +101,7 @@ class CensusTaker:
         """Return a census. Yields after each slice."""
         with self._lock:
             tick = self._clock.at(now)
-        count, looked = _Count(), 0
+        count, looked = _Tallies(), 0
         for at, bucket in enumerate(self._records.buckets, 1):
             if bucket:
                 with self._lock:
@@ -130,7 +130,7 @@ class CensusTaker:
         return Census(tick, tuple(found))
 
 
-class _Count:
+class _Tallies:
     """Counts records by gateway and cluster.
 
     `tallies`: by gateway, and by the name of the cluster.

@@ -106,9 +106,9 @@ def test_operations_are_for_those_who_may_act(node: PartialNode, kind: str) -> N
 def test_buttons_and_links_are_those_that_work(node: PartialNode, kind: str) -> None:
     client = client_of(kind)
     node.add("r1")
-    for operation in OPERATIONS:
+    for operation, values in OPERATIONS.items():
         (its_page,) = (name for name in PAGES if operation.startswith(f"{name}_"))
-        text = client.get(page(its_page), OPERATIONS[operation]).text
+        text = client.get(page(its_page), values).text
         assert (f'"{reverse(f"admin:{operation}")}' in text) is acts(kind), operation
     front = client.get(reverse("admin:index")).text
     for name in (*PAGES, *ACCOUNTS):
