@@ -27,6 +27,7 @@ PAGES = (
     "/console/",
     "/console/clusters/wide/",
     "/console/nodes/",
+    "/console/events/",
     "/console/request/?id=wide-1",
     "/console/metrics/",
     "/v1/load/stats",
@@ -202,6 +203,20 @@ def test_names_from_clients_stay_text(console: Console, tab: Tab) -> None:
         tab.until(f"{STATE} === 'live'")
         assert name in tab.text()
         assert tab.run("document.title") == f"{name} · Metadata Center"
+
+
+def test_events_are_filtered_by_a_form_and_follow_what_happens(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/events/")
+    tab.run("document.querySelector('[name=kind]').value = 'engine_dropped'")
+    tab.run("document.querySelector('[name=text]').value = 'zebra-events'")
+    tab.run("document.querySelector('.filters button').click()")
+    tab.until("location.search.includes('kind=engine_dropped')")
+    tab.until("document.body.innerText.includes('No event passes these filters.')")
+    console.add("zebra-events", "10.9.9.9")
+    console.call("DELETE", "/v1/load/engine", {"cluster": "zebra-events", "ip": "10.9.9.9"})
+    tab.until("document.querySelectorAll('#events li').length === 1")
+    tab.open(f"{console.site}/console/")
+    assert "10.9.9.9" in tab.run("document.getElementById('recent').innerText")
 
 
 def test_engines_that_share_an_address_are_told_apart(console: Console, tab: Tab) -> None:

@@ -19,7 +19,7 @@ import pytest
 from replication.push_reader import PushReader
 from replication.snapshot.contents import FORMAT, SnapshotHead, TailPush, read, written
 from replication.snapshot.frames import FrameReader, framed
-from tests.clusters import ClusterNode, running_cluster, wait
+from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import ROOT, NodeProcess, running_node
 from tests.ports import free_port
 
@@ -228,6 +228,30 @@ def test_nodes_that_are_all_killed_at_once_meet_again_with_all_that_they_had(tmp
         cluster.wait_live("r", expected)
         cluster.wait_equal()
         wait(lambda: not any(node.status()["cold_since"] for node in cluster.nodes), "none is cold")
+        events_outlive_a_node(cluster)
+
+
+def events_outlive_a_node(cluster: Cluster) -> None:
+    """What each node reports is seen at the other, and what a node reported before it stopped is there again."""
+    first, second = cluster.nodes
+
+    def kinds(asked: ClusterNode, reporter: ClusterNode) -> set[str]:
+        query = f"/v1/events?limit=200&node={reporter.address}:{reporter.port}"
+        return {each["kind"] for each in msgspec.json.decode(asked.call("GET", query))["data"]["events"]}
+
+    for here, there in ((first, second), (second, first)):
+        wait(
+            lambda here=here, there=there: {"node_restored", "peer_joined"} <= kinds(here, there), "the other's events"
+        )
+    first.call("POST", "/log/level", {"LevelParam": "INFO"})
+    wait(lambda: "log_level_changed" in kinds(second, first), "the other's act")
+    first.stop()
+    wait(lambda: "node_stopped" in kinds(second, first), "the stop")
+    wait(lambda: "peer_lost" in kinds(second, second), "the loss")
+    first.start()
+    cluster.wait_ready(0)
+    wait(lambda: {"log_level_changed", "node_stopped"} <= kinds(first, first), "what its life before reported")
+    wait(lambda: "peer_lost" in kinds(first, second), "what happened meanwhile")
 
 
 @pytest.mark.slow
