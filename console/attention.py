@@ -35,7 +35,7 @@ NEAR_CAP = 0.8
 Level = Literal["bad", "warn"]
 
 
-class Place(Struct, frozen=True):
+class ActionLink(Struct, frozen=True):
     """Where to act: a page of this node.
 
     `words`: what the link says.
@@ -60,7 +60,7 @@ class Item(Struct, frozen=True):
     level: Level
     count: int
     words: str
-    places: tuple[Place, ...]
+    places: tuple[ActionLink, ...]
 
 
 class ClusterFacts(Struct, frozen=True):
@@ -153,7 +153,7 @@ def failed_parts(facts: Facts) -> Item | None:
     named = _listed(f"{part['name']} is {part['state']}" for part in parts)
     level: Level = "bad" if any(part["state"] == PartState.FAILED for part in parts) else "warn"
     words = f"{named} on this node"
-    return Item("health", level, len(parts), words, (Place("Readiness", READINESS),))
+    return Item("health", level, len(parts), words, (ActionLink("Readiness", READINESS),))
 
 
 def lost_peers(facts: Facts) -> Item | None:
@@ -163,7 +163,7 @@ def lost_peers(facts: Facts) -> Item | None:
         return None
     named = _listed(peer.peer for peer in lost)
     words = f"{named} {_is(lost)} lost: {lost[0].error or 'no answer'}"
-    return Item("lost", "bad", len(lost), words, (Place("Nodes", NODES),))
+    return Item("lost", "bad", len(lost), words, (ActionLink("Nodes", NODES),))
 
 
 def lagging_peers(facts: Facts) -> Item | None:
@@ -172,7 +172,7 @@ def lagging_peers(facts: Facts) -> Item | None:
     if not late:
         return None
     words = f"{_listed(peer.peer for peer in late)} {_is(late)} behind: this node's events arrive late"
-    return Item("lag", "warn", len(late), words, (Place("Nodes", NODES),))
+    return Item("lag", "warn", len(late), words, (ActionLink("Nodes", NODES),))
 
 
 def diverging_peers(facts: Facts) -> Item | None:
@@ -181,7 +181,7 @@ def diverging_peers(facts: Facts) -> Item | None:
     if not apart:
         return None
     words = f"This node and {_listed(peer.peer for peer in apart)} are out of sync; repairing"
-    return Item("diverging", "warn", len(apart), words, (Place("Nodes", NODES),))
+    return Item("diverging", "warn", len(apart), words, (ActionLink("Nodes", NODES),))
 
 
 def incomplete_nodes(facts: Facts) -> Item | None:
@@ -198,7 +198,7 @@ def incomplete_nodes(facts: Facts) -> Item | None:
     if not found:
         return None
     number = len(behind) + (view.cold_since is not None or not view.joined)
-    return Item("cold", "warn", number, ". ".join(found), (Place("Nodes", NODES),))
+    return Item("cold", "warn", number, ". ".join(found), (ActionLink("Nodes", NODES),))
 
 
 def near_caps(facts: Facts) -> Item | None:
@@ -210,7 +210,7 @@ def near_caps(facts: Facts) -> Item | None:
         return None
     level: Level = "bad" if near[0].used >= near[0].most else "warn"
     named = _listed(f"{cap.what} {100 * cap.used // cap.most} % of {count(cap.most)} ({cap.setting})" for cap in near)
-    places = tuple({cap.address: Place(cap.what, cap.address) for cap in near}.values())
+    places = tuple({cap.address: ActionLink(cap.what, cap.address) for cap in near}.values())
     return Item("caps", level, len(near), f"Close to a cap: {named}", places[:MOST_PLACES])
 
 
@@ -219,7 +219,7 @@ def refused_clients(facts: Facts) -> Item | None:
     if not facts.refused_calls:
         return None
     words = f"{_many(facts.refused_calls, 'call')} of connected clients refused: over [Quotas] CallsPerSecond"
-    return Item("refused", "warn", facts.refused_calls, words, (Place("Clients", CLIENTS),))
+    return Item("refused", "warn", facts.refused_calls, words, (ActionLink("Clients", CLIENTS),))
 
 
 def orphaned_requests(facts: Facts) -> Item | None:
@@ -272,7 +272,7 @@ def long_prefills(facts: Facts) -> Item | None:
     if not number:
         return None
     words = f"{_many(number, 'request')} in prefill for more than {LONG_PREFILL_SECONDS} s: prefills take seconds"
-    return Item("prefill", "warn", number, words, (Place("Requests", LONG_PREFILLS),))
+    return Item("prefill", "warn", number, words, (ActionLink("Requests", LONG_PREFILLS),))
 
 
 Rule = Callable[[Facts], Item | None]
@@ -293,10 +293,12 @@ RULES: tuple[Rule, ...] = (
 """The rules, the most pressing first."""
 
 
-def _worst(clusters: Iterable[ClusterFacts], measure: Callable[[ClusterFacts], float], only: str) -> tuple[Place, ...]:
+def _worst(
+    clusters: Iterable[ClusterFacts], measure: Callable[[ClusterFacts], float], only: str
+) -> tuple[ActionLink, ...]:
     """Return links to the clusters with most of something; their pages show the engines of one kind."""
     first = sorted(clusters, key=measure, reverse=True)[:MOST_PLACES]
-    return tuple(Place(cluster.name, f"{cluster.address}?only={only}") for cluster in first)
+    return tuple(ActionLink(cluster.name, f"{cluster.address}?only={only}") for cluster in first)
 
 
 def _listed(words: Iterable[str]) -> str:

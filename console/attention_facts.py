@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from threading import Lock
 from time import monotonic, sleep, time_ns
-from urllib.parse import quote
 
 from msgspec import Struct
 
+from console.addresses import cluster_address
 from console.attention import CLIENTS, Cap, ClusterFacts, Facts
 from console.calls import ask
 from console.nodes import PeersView
@@ -23,6 +23,7 @@ from console.request_view import LONG_PREFILL_SECONDS
 from edge.errors import NotFound
 from loadstats.ledger import Cursor, Engine, Filter, LedgerCounts
 from loadstats.part import LoadStats
+from loadstats.stale import stale_seconds
 from runtime.config import Config
 from runtime.health import Health
 from runtime.running import made_once, part
@@ -43,9 +44,6 @@ MOST_MET = 10_000
 
 SLICE = 2048
 """Engines read in one go: about 0.3 ms."""
-
-STALE_SHARE = 4
-"""An engine's requests are stale after this part of the time in which they would expire."""
 
 CLUSTERS = "/console/clusters/"
 
@@ -108,16 +106,6 @@ def facts() -> Facts:
     return made_once("console.attention", Watch).facts()
 
 
-def stale_seconds() -> float:
-    """Return for how long an engine's requests may have no news before they are stale."""
-    return part(Config).load.request_expire_seconds / STALE_SHARE
-
-
-def address(cluster: str) -> str:
-    """Return the address of a cluster's page. Every character is quoted that could mean something in a path."""
-    return f"{CLUSTERS}{quote(cluster, safe='')}/"
-
-
 def cluster_facts(name: str, engines: Sequence[Engine], silent_before_ns: int) -> ClusterFacts:
     """Add up a cluster. An engine is stale if it holds requests and last changed before a wall-clock time."""
     requests = most = stale_engines = stale_requests = orphaned_engines = orphaned_requests = 0
@@ -140,7 +128,7 @@ def cluster_facts(name: str, engines: Sequence[Engine], silent_before_ns: int) -
                 orphaned_requests += orphaned
     return ClusterFacts(
         name,
-        address(name),
+        cluster_address(name),
         len(engines),
         requests,
         hottest,
@@ -154,7 +142,7 @@ def cluster_facts(name: str, engines: Sequence[Engine], silent_before_ns: int) -
 
 def _gather(prefills: LongPrefills) -> Facts:
     config = part(Config)
-    stale = stale_seconds()
+    stale = stale_seconds(part(Config).load.request_expire_seconds)
     clients = _clients()
     return Facts(
         clusters=_clusters(time_ns() - int(stale * 1e9)),

@@ -16,7 +16,7 @@ from edge.addresses import EngineNames
 from edge.caller import Caller
 from edge.errors import InvalidInput
 from edge.reach import within
-from kvcache.index import CacheIndex, Holding
+from kvcache.index import CacheHolding, CacheIndex
 from loadstats.ledger import Ledger, RequestView
 
 MOST_REQUESTS = 100
@@ -61,7 +61,7 @@ class EngineView(Struct, frozen=True):
     requests: list[RequestLine]
     in_flight: int
     whole: bool
-    holding: Holding | None
+    holding: CacheHolding | None
     saved: str
     others: list[tuple[str, str]]
 

@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from console.addresses import cluster_address
-from console.attention_facts import stale_seconds
 from console.download import asked_format, table_file
 from console.engine import MOST_REQUESTS, canonical, view_engine
 from console.engine_past import picture_of
@@ -47,7 +46,7 @@ def show(request: HttpRequest) -> HttpResponse:
         caller,
         now=monotonic(),
         wall_ns=time_ns(),
-        stale_seconds=stale_seconds(),
+        stale_seconds=stale_seconds(part(Config).load.request_expire_seconds),
     )
     if (kind := asked_format(request)) is not None:
         found = (each.seen for each in view.requests)

@@ -20,8 +20,9 @@ from django.urls import reverse
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
+from console.addresses import cluster_address
 from console.attention import attention
-from console.attention_facts import address, facts, stale_seconds
+from console.attention_facts import facts
 from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.download import asked_format, table_file
@@ -47,6 +48,7 @@ from edge.cooperative import finish
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
 from loadstats.part import LoadStats
+from loadstats.stale import stale_seconds
 from runtime.config import Config
 from runtime.health import Health
 from runtime.identity import Identity
@@ -114,8 +116,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         if kind is not None:
             return table_file(kind, "clusters", CLUSTER_MEMBERS, cluster_rows(totals, names))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
-    wall_ns, stale = time_ns(), stale_seconds()
-    summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), address(name)) for name in shown]
+    wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
+    summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), cluster_address(name)) for name in shown]
     context = {
         "page": shown,
         "summaries": summaries,
@@ -142,7 +144,7 @@ def watch(request: HttpRequest) -> HttpResponse:
 def cluster(request: HttpRequest, name: str) -> HttpResponse:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = part(LoadStats).ledger.rows(name)
-    wall_ns, stale = time_ns(), stale_seconds()
+    wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
     summary = summarize(name, rows, wall_ns, stale)
     state = TableState.of(request.GET)
     chosen = state.engines(rows, lambda row: line(row, summary, wall_ns, stale).mark == "stale")
@@ -160,7 +162,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
         "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
         "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",
-        "here": quote(address(name), safe=""),
+        "here": quote(cluster_address(name), safe=""),
         "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
@@ -216,12 +218,12 @@ def gateways(request: HttpRequest) -> HttpResponse:
         return render(request, "console/gateways.html", {**context, "problem": problem}, status=problem.status)
     context |= {
         "found": found,
-        "lines": lines(found.owners, stale_seconds()),
+        "lines": lines(found.owners, stale_seconds(part(Config).load.request_expire_seconds)),
         "age": span(found.age_seconds),
         "counts": part(LoadStats).ledger.counts(),
         "cluster": sent.get("cluster", ""),
         "after": sent.get("after", ""),
-        "cluster_address": address(sent.get("cluster", "")),
+        "cluster_address": cluster_address(sent.get("cluster", "")),
         "requests_address": reverse("admin:loadstats_request_changelist"),
         "end_address": reverse("admin:loadstats_request_end_requests"),
         "here": request.get_full_path(),
@@ -257,7 +259,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
             }
             context |= {"age": span(shown.age_seconds), "left": span(shown.remaining_seconds)}
             context["silent"] = span(shown.silent_seconds)
-            context["cluster_address"] = address(shown.cluster)
+            context["cluster_address"] = cluster_address(shown.cluster)
     return render(request, "console/request.html", context)
 
 
@@ -270,7 +272,7 @@ def to_overview(request: HttpRequest) -> HttpResponse:
 @page
 def to_cluster(request: HttpRequest, name: str) -> HttpResponse:
     """`GET /console/<cluster>/`: where a cluster's page was before."""
-    return HttpResponseRedirect(address(name))
+    return HttpResponseRedirect(cluster_address(name))
 
 
 def _peers() -> PeersView:

@@ -19,8 +19,6 @@ from loadstats.metric_engines import OTHER, MetricEngines, MetricRows
 from loadstats.waits import Waits
 from runtime.metrics.aliases import with_aliases
 
-STALE_SHARE = 4  # an engine is stale after this part of the time in which its requests expire, as in the console
-
 
 class EngineSamples:
     """One signal's samples, made one by one: 10,000 kept at once would be work for the garbage collector, and its

@@ -26,20 +26,21 @@ from loadstats.batch import Allow, BatchHandlers
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
-from loadstats.history import STALE_SHARE, History, HistorySampler, Sampling
+from loadstats.history import History, HistorySampler, Sampling
 from loadstats.history.handlers import HistoryHandlers
 from loadstats.inspection import InspectionHandlers
 from loadstats.keepalive import KeepAliveHandlers
 from loadstats.live.feed import Feed
 from loadstats.live.meter import SocketCollector
 from loadstats.live.routing import sockets
-from loadstats.metrics import STALE_SHARE, LoadCollector, WaitCollector
+from loadstats.metrics import LoadCollector, WaitCollector
 from loadstats.owner_metrics import OwnerCollector
 from loadstats.owners import OwnerHandlers
 from loadstats.pick.handlers import Cached, Keep, PickHandlers
 from loadstats.pick.options import PickOptions
 from loadstats.query import QueryHandlers
 from loadstats.shared_census import SharedCensus
+from loadstats.stale import stale_seconds
 from loadstats.waits import Waits
 from runtime.config import Config
 from runtime.periodic import PeriodicTask
@@ -80,7 +81,7 @@ class LoadStats(AppPart):
         ledger.on_dropped = forget
         ledger.loads.cached_at = cached_at
         self.history = History()
-        sampling = Sampling(ledger, self.history, config.load.request_expire_seconds / STALE_SHARE)
+        sampling = Sampling(ledger, self.history, stale_seconds(config.load.request_expire_seconds))
         self._sampler = HistorySampler(self.history, sampling)
         self.census = SharedCensus(ledger.censuses)
         self._waits = Waits(ledger.loads.tag, most=config.http.max_waiters, lasting=lasting)
@@ -118,7 +119,7 @@ class LoadStats(AppPart):
             LoadCollector(
                 self._cache,
                 self._config.metrics.max_engines,
-                stale_seconds=self._config.load.request_expire_seconds / STALE_SHARE,
+                stale_seconds=stale_seconds(self._config.load.request_expire_seconds),
             ),
             OwnerCollector(self.census, self._config.metrics.max_owners),
             WaitCollector(self._waits),

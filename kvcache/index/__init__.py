@@ -8,8 +8,8 @@ the same state everywhere.
 
 from kvcache.index.copies import CacheCopy, CacheDropped
 from kvcache.index.counts import CacheCounts
-from kvcache.index.index import CacheIndex, Holding
+from kvcache.index.index import CacheHolding, CacheIndex
 from kvcache.index.lengths import Lengths
 from kvcache.index.store import BUCKETS
 
-__all__ = ["BUCKETS", "CacheCopy", "CacheCounts", "CacheDropped", "CacheIndex", "Holding", "Lengths"]
+__all__ = ["BUCKETS", "CacheCopy", "CacheCounts", "CacheDropped", "CacheHolding", "CacheIndex", "Lengths"]

@@ -38,7 +38,7 @@ PART = 1024  # blocks saved under one hold of the lock: 0.5 ms
 SLICE = 256  # blocks forgotten, or engines dropped, under one hold: at most 0.4 ms
 
 
-class Holding(Struct, frozen=True):
+class CacheHolding(Struct, frozen=True):
     """How much an engine's cache holds, as far as the index knows.
 
     `blocks`: how many blocks.
@@ -203,7 +203,7 @@ class CacheIndex:
             known = self._store.clusters.get(cluster)
             return known is not None and engine in known.engines
 
-    def holding(self, cluster: str, engine: str, now: float) -> Holding | None:
+    def holding(self, cluster: str, engine: str, now: float) -> CacheHolding | None:
         """Return how much an engine holds; None if it has no entry of its own."""
         with self._lock:
             known = self._store.clusters.get(cluster)
@@ -212,7 +212,7 @@ class CacheIndex:
                 return None
             last = next(reversed(entry.runs.values()), None)
             seconds = None if last is None else max(0, self._store.at(now) - last.tick)
-            return Holding(entry.blocks, len(entry.runs), seconds)
+            return CacheHolding(entry.blocks, len(entry.runs), seconds)
 
     def counts(self) -> CacheCounts:
         """Return the numbers of this moment."""

@@ -8,6 +8,6 @@ Each node keeps its own. A snapshot has a copy, and a node that starts pulls one
 from loadstats.history.copies import HistoryCopies, HistoryWant
 from loadstats.history.history import History, LoadHistory
 from loadstats.history.sampler import HistorySampler
-from loadstats.history.sampling import STALE_SHARE, Sampling
+from loadstats.history.sampling import Sampling
 
-__all__ = ["STALE_SHARE", "History", "HistoryCopies", "HistorySampler", "HistoryWant", "LoadHistory", "Sampling"]
+__all__ = ["History", "HistoryCopies", "HistorySampler", "HistoryWant", "LoadHistory", "Sampling"]

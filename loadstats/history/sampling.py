@@ -23,8 +23,6 @@ from loadstats.ledger import ClusterSnapshot, Engine, Ledger, SignalSums
 from loadstats.ledger.signals import numbers
 
 PART: Final = 256  # engines added up in one go: 0.2 ms
-STALE_SHARE: Final = 4
-"""An engine's requests are stale after this part of the time in which they would end for their age."""
 
 SLICE_WORK: Final = 24  # units of about 10 µs each
 

@@ -83,4 +83,4 @@ def test_a_search_in_vain_looks_no_further_than_its_bound_and_says_how_far_it_ca
     response = client.get(reverse("admin:loadstats_request_changelist"), {"ip": "10.9.9.9"})
     assert MOST_LOOKED <= response.context["looked"] < MOST_LOOKED + 1000
     assert 30 <= response.context["percent"] < 40
-    assert "There is more to look through." in response.text
+    assert "More records are left to scan." in response.text
