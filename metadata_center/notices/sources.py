@@ -20,7 +20,7 @@ COLD_PATIENCE_SECONDS: Final = 5
 """A node that is filled by then was never worth a notice: it is cold until it has joined."""
 
 
-class Source(Protocol):
+class NoticeSource(Protocol):
     """Something that is looked at once a second."""
 
     def look(self) -> None: ...

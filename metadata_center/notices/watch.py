@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from metadata_center.notices.sources import Source
+from metadata_center.notices.sources import NoticeSource
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class NoticeWatch:
     `sources`: what it looks at, in this order.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[NoticeSource]) -> None:
         self._sources = sources
         self._timer: asyncio.TimerHandle | None = None
 
