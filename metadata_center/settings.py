@@ -238,6 +238,7 @@ other.
         {"name": "load", "description": "The load of engines, and the requests that it follows from."},
         {"name": "cache", "description": "Which engines hold which prompts in their caches."},
         {"name": "replica", "description": "This node and its peers."},
+        {"name": "events", "description": "What happened on the nodes that matters."},
         {"name": "node", "description": "This node itself."},
     ],
     "POSTPROCESSING_HOOKS": [],  # the structs name what is shared

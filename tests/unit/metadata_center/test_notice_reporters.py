@@ -105,13 +105,13 @@ def test_gateways_that_fall_silent_and_come_back_are_reported(log: NoticeLog) ->
     ledger = Ledger()
     source = GatewaySource(log, ledger.requests.turned_owners)
     ledger.add("r", "c", "10.0.0.1", 5, 0.0, 1, "g")
-    ledger.beat("g", 0.0, 2, 1)
-    ledger.beat("idle", 0.0, 2, 1)
+    ledger.beat("g", 2, 0.0, 1)
+    ledger.beat("idle", 2, 0.0, 1)
     ledger.lapse(1.0, 1)
     source.look()
     assert said(log) == []
     ledger.lapse(5.0, 1)
-    ledger.beat("g", 6.0, 2, 2)
+    ledger.beat("g", 2, 6.0, 6_000_000_000)
     source.look()
     texts = dict(said(log))
     assert texts[Kind.GATEWAY_BACK] == "Gateway g sends heartbeats again"
