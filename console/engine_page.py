@@ -23,6 +23,8 @@ from edge.pages import page, refuse_act, within_clusters
 from edge.reach import check_cluster
 from kvcache.part import KVCache
 from loadstats.part import LoadStats
+from loadstats.stale import stale_seconds
+from runtime.config import Config
 from runtime.running import part
 
 
