@@ -42,7 +42,7 @@ class Some(Struct):
     limit: Limit = MAX_CLUSTERS
 
 
-class Past(Struct):
+class LoadPast(Struct):
     """`GET /v1/load/history`: the query string."""
 
     cluster: Name | UnsetType = UNSET
@@ -227,7 +227,7 @@ class LoadHistoryView(HandlerViewSet):
     """What the load was, in steps of 10 s for 15 minutes and of 60 s for an hour."""
 
     path = HISTORY
-    inputs: ClassVar = {"GET": Past}
+    inputs: ClassVar = {"GET": LoadPast}
     outputs: ClassVar = {"GET": LoadHistory}
     examples: ClassVar = {
         "cluster": "demo",

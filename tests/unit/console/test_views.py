@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console import attention_facts, views
-from console.attention_facts import address
+from console.addresses import cluster_address
 from console.calls import ask
 from console.nodes import Peer, PeersView
 from edge.errors import NotFound
@@ -198,7 +198,7 @@ def test_a_cluster_of_any_name_has_a_page_and_stays_text(node: PartialNode, name
 
 
 def test_a_plain_name_may_be_reversed() -> None:
-    assert reverse("console:cluster", args=["qwen"]) == address("qwen") == "/console/clusters/qwen/"
+    assert reverse("console:cluster", args=["qwen"]) == cluster_address("qwen") == "/console/clusters/qwen/"
 
 
 def test_pages_hold_two_hundred_engines(node: PartialNode) -> None:
@@ -243,7 +243,7 @@ def test_a_page_refreshes_until_it_is_told_not_to(node: PartialNode, target: str
 @pytest.mark.parametrize("name", ["nodes", "request", "clusters", "a/b"])
 def test_clusters_that_are_called_like_pages_have_their_own(node: PartialNode, name: str) -> None:
     node.add("r", cluster=name, ip="10.9.8.7")
-    assert "10.9.8.7" in page(address(name))
+    assert "10.9.8.7" in page(cluster_address(name))
 
 
 def test_addresses_of_before_lead_to_the_clusters(node: PartialNode) -> None:
