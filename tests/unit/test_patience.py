@@ -105,8 +105,8 @@ def test_short_limits_are_found(line: str, short: bool) -> None:
 
 
 def test_clients_of_sockets_are_patient() -> None:
-    """The library's own patience is 10 s. `tests.sockets` has a client with more. The browser's and the dashboards' have
-    their own."""
+    """The library's own patience is 10 s. `tests.sockets` has a client with more. The browser's and the dashboards'
+    have their own."""
 
     def has_one(path: Path) -> bool:
         source = (TESTS / path).read_text()
