@@ -210,7 +210,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @page
 def gateways(request: HttpRequest) -> HttpResponse:
     """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
-    sent = {name: value for name in ("order", "cluster", "after") if (value := request.GET.get(name, ""))}
+    sent = {name: value for name in ("order", "cluster", "owner", "after") if (value := request.GET.get(name, ""))}
     context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **_live(request)}
     try:
         found = ask("/v1/load/owners", ShownGateways, **sent)
@@ -222,6 +222,7 @@ def gateways(request: HttpRequest) -> HttpResponse:
         "age": span(found.age_seconds),
         "counts": part(LoadStats).ledger.counts(),
         "cluster": sent.get("cluster", ""),
+        "owner": sent.get("owner", ""),
         "after": sent.get("after", ""),
         "cluster_address": cluster_address(sent.get("cluster", "")),
         "requests_address": reverse("admin:loadstats_request_changelist"),
