@@ -178,7 +178,7 @@ def test_the_peer_that_receives_events_late_is_found(
 ) -> None:
     incident.wires[0, 1].cut()
     try:
-        incident.nodes[0].add("late", "model-00", "10.0.0.0")
+        incident.nodes[0].many([_add("late", "model-00", "10.0.0.0", LEAK)])
         operator.click("#attention :is([data-key=lag], [data-key=lost]) a")
         rows = operator.sees("/console/nodes/")
         assert any(f":{incident.wires[0, 1].port}" in row for row in rows)
