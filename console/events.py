@@ -7,22 +7,26 @@ The filters are a plain form: what is shown follows from the address alone. What
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from msgspec import Struct
 
+from console.addresses import cluster_address, engine_address, gateway_address
 from console.calls import ask
+from console.download import asked_format, table_file
 from console.nodes import PeersView, troubles
+from console.table_rows import struct_rows
 from edge.errors import InvalidInput, NotFound
 from edge.pages import page
 from runtime.notices.kind import Kind, Severity
 
 PER_PAGE: Final = 50
+PER_ANSWER: Final = 200
+"""Events of one answer while a file is written."""
 RECENT: Final = 5
 REFRESH_SECONDS: Final = 10
 FILTERS: Final = ("kind", "severity", "node", "cluster", "age", "text")
@@ -42,6 +46,8 @@ class ShownEvent(Struct, frozen=True):
     first_time_ns: int = 0
     times: int = 1
     cluster: str = ""
+    engine: str = ""
+    gateway: str = ""
 
     @property
     def mood(self) -> str:
@@ -66,7 +72,17 @@ class ShownEvent(Struct, frozen=True):
     @property
     def cluster_address(self) -> str:
         """Return the page of its cluster."""
-        return f"{reverse('console:clusters')}{quote(self.cluster, safe='')}/"
+        return cluster_address(self.cluster)
+
+    @property
+    def engine_address(self) -> str:
+        """Return the page of its engine."""
+        return engine_address(self.cluster, self.engine)
+
+    @property
+    def gateway_address(self) -> str:
+        """Return the page that shows its gateway."""
+        return gateway_address(self.gateway)
 
 
 class EventsView(Struct, frozen=True):
@@ -98,6 +114,8 @@ def events(request: HttpRequest) -> HttpResponse:
         problem, status = "What these events come after is no longer kept", 404
     except InvalidInput as fault:
         problem, status = fault.reason, 400
+    if not problem and (kind := asked_format(request)) is not None:
+        return table_file(kind, "events", ShownEvent.__struct_fields__, struct_rows(_all(filters)))
     context = {
         "shown": view,
         "problem": problem,
@@ -111,3 +129,17 @@ def events(request: HttpRequest) -> HttpResponse:
         "troubles": troubles(ask("/v1/replica/peers", PeersView)),
     }
     return render(request, "console/events.html", context, status=status)
+
+
+def _all(filters: Mapping[str, str]) -> Iterator[ShownEvent]:
+    """Yield the events of all pages. Ends early if an event that a page begins after is no longer kept."""
+    after: dict[str, str] = {}
+    while True:
+        try:
+            found = ask("/v1/events", EventsView, limit=str(PER_ANSWER), **filters, **after)
+        except NotFound:
+            return
+        yield from found.events
+        if not found.next:
+            return
+        after = {"after": found.next}

@@ -48,6 +48,16 @@ def test_more_than_a_page_are_on_the_next_one(node: PartialNode) -> None:
     assert "gw-100" in page("?after=-1.owner.gw-099")
 
 
+def test_one_gateway_is_shown_by_its_name(node: PartialNode) -> None:
+    for number in range(3):
+        node.ledger.add(f"r{number}", "c", "10.0.0.1", 1, 0.0, 0, f"gw-{number}")
+    text = page("?owner=gw-2&order=oldest")
+    assert "gw-2" in text
+    assert "gw-1" not in text
+    assert 'href="?order=oldest">All gateways' in text
+    assert "No gateway of this name has requests in flight" in page("?owner=gw")
+
+
 def test_no_gateway_and_a_wrong_order_are_said_in_words(node: PartialNode) -> None:
     assert "No gateway has requests in flight." in page()
     assert "order: expected requests, oldest, orphans, silent, expired" in page("?order=name", 400)
@@ -75,3 +85,15 @@ def test_a_request_and_an_engine_can_be_ended_where_one_looks(node: PartialNode)
     cluster: Any = Client().get("/console/clusters/c%20d/", headers=HTML)
     assert "forget_engine/?cluster=c+d&amp;ip=10.0.0.1&amp;next=%2Fconsole%2Fclusters%2Fc%2520d%2F" in cluster.text
     assert "/console/gateways/?cluster=c+d" in cluster.text
+
+
+def test_times_are_short_enough_for_their_columns() -> None:
+    (line,) = lines([ShownGateway("g", "owner", 3, 0, 0, oldest_seconds=7265, heartbeat_seconds=185)], 165)
+    assert (line.oldest, line.heartbeat) == ("2 h", "3 min ago")
+    (line,) = lines([ShownGateway("g", "owner", 3, 0, 0, oldest_seconds=0, heartbeat_seconds=0)], 165)
+    assert (line.oldest, line.heartbeat) == ("1 s", "now")
+
+
+def test_the_overview_leads_from_orphans_to_their_gateways(node: PartialNode) -> None:
+    response: Any = Client().get("/console/", headers=HTML)
+    assert 'href="/console/gateways/?order=orphans"' in response.content.decode()

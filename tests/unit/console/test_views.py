@@ -16,6 +16,7 @@ from django.urls import reverse
 from console import attention_facts, views
 from console.addresses import cluster_address
 from console.calls import ask
+from console.events import EventsView
 from console.nodes import Peer, PeersView
 from edge.errors import NotFound
 from edge.hashed_static import plain_name
@@ -268,7 +269,8 @@ def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pyte
     lost = Peer("10.0.0.2:8080", state="lost", origin="10.0.0.2:8080@2a", last_error="[Errno 111] refused")
     view = PeersView("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
     for module in (views, attention_facts):
-        monkeypatch.setattr(module, "ask", lambda path, expected: view if expected is PeersView else [])
+        answers = {PeersView: view, EventsView: EventsView()}
+        monkeypatch.setattr(module, "ask", lambda path, expected, answers=answers, **query: answers.get(expected, []))
     text = page("/console/nodes/")
     assert '<p class="bad">10.0.0.2:8080 is lost: refused</p>' in text
     assert 'href="http://10.0.0.2:8080/console/nodes/"' in text
@@ -371,7 +373,37 @@ def test_the_overview_has_the_last_five_events(node: PartialNode) -> None:
     assert 'href="/console/events/">All events</a>' in found
 
 
+def test_an_event_leads_to_what_it_is_about(node: PartialNode) -> None:
+    node.notices.report(Kind.GATEWAY_SILENT, "silent", gateway="gw 1")
+    node.notices.report(Kind.ENGINE_DROPPED, "dropped", cluster="a/b", engine="10.0.0.1")
+    found = links(page("/console/events/"))
+    assert "/console/gateways/?owner=gw+1" in found
+    assert "/console/clusters/a%2Fb/" in found
+    assert any("engine=10.0.0.1" in each for each in found)
+
+
+def test_an_engine_page_leads_to_what_is_wrong_among_the_nodes(
+    node: PartialNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.add("r1", "c", "10.0.0.1")
+    lost = PeersView(peers=(Peer("p", "lost"),))
+    monkeypatch.setattr("console.live_page.ask", lambda path, expected: lost)
+    assert 'does not answer · <a href="/console/nodes/">' in page("/console/engine/?cluster=c&engine=10.0.0.1")
+
+
 def test_what_repeats_says_since_when(node: PartialNode) -> None:
     for _ in range(1234):
         node.notices.report(Kind.TASK_FAILED, "Task expire failed", item="expire")
     assert "1,234 times since" in page("/console/events/")
+
+
+def test_a_filter_without_hits_says_so_without_javascript(node: PartialNode) -> None:
+    node.add("r1", "c", "10.0.0.1")
+    overview, cluster = page("/console/?filter=zz"), page("/console/clusters/c/?only=orphaned")
+    for text, wanted in ((overview, "zz"), (cluster, "orphaned")):
+        assert 'id="no-match"><p>No' in text
+        assert f'<b class="wanted">{wanted}</b>' in text
+        assert 'id="empty" hidden' in text
+    assert 'id="no-match" hidden' in page("/console/?filter=c")
+    assert 'id="no-match" hidden' in page("/console/clusters/c/")
+    assert 'id="no-match" hidden' in page("/console/clusters/none/", 404)
