@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the log asks of the store that holds it: a Valkey or Redis, or a simulated one in the tests. Immutable types and
+"""What the log asks of the log server that holds it: a Valkey or Redis, or a simulated one in the tests. Immutable types and
 one protocol, without I/O.
 
-A store holds, under one name: a random generation, a stream of entries, one announcement for each node's life, a
+A log server holds, under one name: a random generation, a stream of entries, one announcement for each node's life, a
 pointer to the latest snapshot, slices of snapshots, and the lease of the node that writes one. It knows nothing of what
 entries, announcements and slices say. `docs/protocol.md` describes the keys.
 
-Each operation may fail with `StoreAway`, `StoreFull` or `StoreRefused`. One that failed may have been done: all of them
+Each operation may fail with `LogAway`, `LogFull` or `LogRefused`. One that failed may have been done: all of them
 can be done twice. There is one owner, the event loop. `read` may wait while another operation is under way, so it has a
-connection of its own. No other two operations need to run side by side, but they may. A store connects by itself, at
+connection of its own. No other two operations need to run side by side, but they may. A log server connects by itself, at
 the first operation and after each failure. It gives an operation up after `PATIENCE_SECONDS` (`read`: that and what it
 may wait).
 """
@@ -22,40 +22,40 @@ from typing import Final, NamedTuple, Protocol
 from msgspec import Struct
 
 PATIENCE_SECONDS: Final = 2.0
-"""How long a store may be silent before an operation fails with `StoreAway`."""
+"""How long a log server may be silent before an operation fails with `LogAway`."""
 
 MOST_ENTRIES: Final = 64
 """Of one answer to `read`."""
 
 
-class StoreError(Exception):
-    """The store did not do what was asked. The text is one plain sentence for people, without a secret."""
+class LogError(Exception):
+    """The log server did not do what was asked. The text is one plain sentence for people, without a secret."""
 
 
-class StoreAway(StoreError):
+class LogAway(LogError):
     """It cannot be reached, does not answer, or cannot write now (loading, read-only, failing over)."""
 
 
-class StoreFull(StoreError):
+class LogFull(LogError):
     """It has no memory for more."""
 
 
-class StoreRefused(StoreError):
+class LogRefused(LogError):
     """It answers and will not do it: a wrong password, no permission, too old, a key of another type."""
 
 
-class StreamMissing(StoreError):
+class StreamMissing(LogError):
     """There is no stream to append to. It is never made by an append."""
 
 
-class LeaseLost(StoreError):
-    """The lease of the snapshot's writer is another node's by now, or nobody's."""
+class LeaseLost(LogError):
+    """The lease of the snapshot's writer is not this node's any more."""
 
 
 class Position(NamedTuple):
     """The id of an entry. They grow within a generation.
 
-    `ms`: the store's clock when the entry was appended.
+    `ms`: the log server's clock when the entry was appended.
     `number`: tells those of one millisecond apart.
     """
 
@@ -82,7 +82,7 @@ class SnapshotPointer(Struct, frozen=True):
     `position`: all entries up to here are in it.
     `slices`: how many slices it has.
     `bytes`: of all slices.
-    `written_ms`: when it was committed, by the store's clock. The store fills it in.
+    `written_ms`: when it was committed, by the log server's clock. The log server fills it in.
     `cold`: its writer had begun with nothing and lacks what was reported before.
     """
 
@@ -98,7 +98,7 @@ class SnapshotPointer(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """How the log stands, all of it read in one step.
 
-    `now_ms`: the store's clock.
+    `now_ms`: the log server's clock.
     `generation`: empty if there is none.
     `first`, `last`: of the stream's entries, the first that is there and the last that ever was; None: no stream.
     `length`: how many entries there are.
@@ -119,8 +119,8 @@ class Standing(Struct, frozen=True):
     writer: str = ""
 
 
-class StoreFacts(Struct, frozen=True):
-    """What a store says of itself.
+class ServerFacts(Struct, frozen=True):
+    """What a log server says of itself.
 
     `version`: such as "Valkey 9.1.0".
     `policy`: its `maxmemory-policy`; "noeviction" is the right one. Empty if it does not say.
@@ -135,8 +135,8 @@ class StoreFacts(Struct, frozen=True):
     persistence: str = ""
 
 
-class LogStore(Protocol):
-    """The store of one log. Each operation may raise `StoreAway`, `StoreFull` or `StoreRefused`, and what it says."""
+class LogServer(Protocol):
+    """The log server of one log. Each operation may raise `LogAway`, `LogFull` or `LogRefused`, and what it says."""
 
     # The stream
 
@@ -178,7 +178,7 @@ class LogStore(Protocol):
     async def commit(self, token: str, pointer: SnapshotPointer) -> None:
         """Finish a snapshot, in one step: its slices stay, the pointer is this one, the snapshot before it is kept, the
         one before that is dropped, and the stream is trimmed behind the position of the one before if that is of the
-        same generation. The lease is released. Raises LeaseLost if it is not this token's, StoreRefused if the
+        same generation. The lease is released. Raises LeaseLost if it is not this token's, LogRefused if the
         generation is another one, slices are missing or the pointer would go back."""
 
     async def release(self, token: str, snapshot: str) -> None:
@@ -187,10 +187,10 @@ class LogStore(Protocol):
     async def slices(self, snapshot: str, first: int, most: int) -> list[bytes]:
         """Return slices of a snapshot from number `first` on (0 is the first one); fewer if there are no more."""
 
-    # The store itself
+    # The log server itself
 
-    async def facts(self) -> StoreFacts:
-        """Return what the store says of itself."""
+    async def facts(self) -> ServerFacts:
+        """Return what the log server says of itself."""
 
     async def close(self) -> None:
         """Drop the connections."""
