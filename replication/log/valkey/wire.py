@@ -88,7 +88,7 @@ class Wire(asyncio.Protocol):
         due = self._loop.time() + self._patience_seconds + wait_seconds
         self._waiting.append((due, future))
         assert self._transport is not None
-        self._transport.write(hiredis.pack_command(cast("tuple[Word]", words))  # typed as if of one word)
+        self._transport.write(hiredis.pack_command(cast("tuple[Word]", words)))  # typed as if of one word
         if self._watch is None:
             self._watch = self._loop.call_at(due, self._look)
         return future
