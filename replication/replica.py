@@ -43,6 +43,7 @@ class Replica:
     `pending`: by name, for each entity that is not compared, the peers that it is still to be pulled from.
     `joined`: whether this node has caught up with its peers.
     `gaps`: nodes whose journals no longer hold what this node misses.
+    `missing`: origins of whom a node on the log has more than this one, and that cannot append it again.
     `taken_events`: how many events of peers were applied.
     `left_out`: the events of peers that could not be taken.
     `unanswered`: calls of peers that failed through a fault of this node.
@@ -57,6 +58,7 @@ class Replica:
         self.left_out = LeftOut()
         self.unanswered = OwnFaults()
         self.gaps: set[str] = set()
+        self.missing: set[str] = set()
         self._vector: dict[str, int] = {}
         self._heard: dict[str, float] = {}  # when each node last pushed
 
@@ -74,6 +76,19 @@ class Replica:
     def pulled_later(self) -> list[Entity]:
         """The entities that are pulled whole after watermarks were adopted."""
         return [entity for entity in self.entities if not entity.compared]
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it is known that others have what this node misses, and what only a pull or a snapshot can bring."""
+        return bool(self.gaps or self.missing)
+
+    def digests(self) -> list[int]:
+        """Return the digests of all buckets of the compared entities."""
+        return [digest for entity in self.compared for digest in entity.digests()]
+
+    def seen(self, origin: str) -> int:
+        """Return the watermark of an origin."""
+        return self._vector.get(origin, 0)
 
     def vector(self) -> dict[str, int]:
         """Return the watermarks, our own included."""
@@ -96,21 +111,19 @@ class Replica:
 
     # What peers push
 
-    def take(self, push: Push, now: float, wall_ns: int, unread: Mapping[int, str] = NONE_UNREAD) -> Ack:
+    def take(
+        self, push: Push, now: float, wall_ns: int, unread: Mapping[int, str] = NONE_UNREAD, *, mesh: bool = True
+    ) -> Ack:
         """Apply a peer's events. Each that cannot be taken is left out, as are those that could not be read: `unread`
-        says why by their index, and `NOTHING` is in their place.
+        says why by their index, and `NOTHING` is in their place. What came by the log says nothing of how a peer is
+        (`mesh`): it may have been appended long ago.
 
         Raises InvalidInput, and applies nothing, if the push itself is wrong.
         """
         _check_push(push, self.origin)
-        if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
-            self._heard[node_of(push.origin)] = now
         watermark = self._vector.get(push.origin, 0)
-        if push.oldest > watermark + 1:
-            if len(self.gaps) < MAX_ORIGINS:
-                self.gaps.add(node_of(push.origin))
-        else:
-            self.gaps.discard(node_of(push.origin))
+        if mesh:
+            self._note_peer(push, watermark, now)
         first = push.first
         if news := push.events[max(0, watermark + 1 - first) :]:
             skipped = len(push.events) - len(news)
@@ -131,6 +144,15 @@ class Replica:
         elif push.origin not in self._vector:
             self._advance(push.origin, watermark)
         return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES)
+
+    def _note_peer(self, push: Push, watermark: int, now: float) -> None:
+        """Note what a push says of the peer that sent it."""
+        if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
+            self._heard[node_of(push.origin)] = now
+        if push.oldest <= watermark + 1:
+            self.gaps.discard(node_of(push.origin))
+        elif len(self.gaps) < MAX_ORIGINS:
+            self.gaps.add(node_of(push.origin))
 
     def _concerned(self, events: Sequence[Event]) -> list[Entity]:
         """Return the entities that have some of the events."""
@@ -188,7 +210,7 @@ class Replica:
             size += entity.size(copies)
             if size >= entity.answer_size:
                 break
-        whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
+        whole = entity.kept and self.joined and not self.lacks and not self.pending.get(name)
         before = entity.copies_for_peer(entity.before(now), features)
         return State(VERSION, buckets, before, whole, origin=self.origin)
 
@@ -226,6 +248,7 @@ class Replica:
         self._vector.clear()
         self._heard.clear()
         self.gaps.clear()
+        self.missing.clear()
 
     def trust(self) -> None:
         """Take all that is here as it is: a peer that lacks nothing has filled this node."""
@@ -234,9 +257,12 @@ class Replica:
 
     # What time does
 
-    def hold(self, senders: Iterable[Sender], now: float) -> None:
-        """Report to the entities whether some peer and this node may not know all of each other's events."""
-        behind = bool(self.gaps) or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
+    def hold(self, senders: Iterable[Sender], now: float, *, log_behind: bool = False) -> None:
+        """Report to the entities whether some peer and this node may not know all of each other's events. `log_behind`
+        says it of the nodes on the log."""
+        behind = (
+            log_behind or self.lacks or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
+        )
         for entity in self.entities:
             entity.hold(behind, now)
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the log asks of the log server that holds it: a Valkey or Redis, or a simulated one in the tests. Immutable types and
-one protocol, without I/O.
+"""What the log asks of its server: a Valkey or Redis, or a simulated one in the tests. Immutable types and one
+protocol, without I/O.
 
 A log server holds, under one name: a random generation, a stream of entries, one announcement for each node's life, a
 pointer to the latest snapshot, slices of snapshots, and the lease of the node that writes one. It knows nothing of what
@@ -9,9 +9,8 @@ entries, announcements and slices say. `docs/protocol.md` describes the keys.
 
 Each operation may fail with `LogAway`, `LogFull` or `LogRefused`. One that failed may have been done: all of them
 can be done twice. There is one owner, the event loop. `read` may wait while another operation is under way, so it has a
-connection of its own. No other two operations need to run side by side, but they may. A log server connects by itself, at
-the first operation and after each failure. It gives an operation up after `PATIENCE_SECONDS` (`read`: that and what it
-may wait).
+connection of its own. Other operations may run side by side too. A log server connects by itself, at the first
+operation and after each failure. It gives an operation up after `PATIENCE_SECONDS` (`read`: that and its own wait).
 """
 
 from __future__ import annotations
