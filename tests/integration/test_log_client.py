@@ -18,8 +18,6 @@ from replication.log.server import (
     LogError,
     LogFull,
     LogRefused,
-    Position,
-    SnapshotPointer,
     StreamMissing,
 )
 from replication.log.valkey import ValkeyServer, open_log_server
@@ -88,37 +86,6 @@ def fails(url: str, error: type[LogError], reason: str, patience_seconds: float 
     play(url, scene, patience_seconds)
 
 
-def test_entries_travel_and_are_trimmed(server: ServerProcess) -> None:
-    async def scene(log: ValkeyServer) -> None:
-        with pytest.raises(StreamMissing):
-            await log.append(b"x")
-        assert await log.begin("", "g1")
-        assert await log.begin("", "g1")  # the reply to the first one may have been lost
-        assert not await log.begin("", "g2")
-        positions = [await log.append(b"%d" % number) for number in range(300)]
-        assert positions == sorted(positions)
-        first = await log.read(BEGINNING, 0)
-        assert [entry.body for entry in first] == [b"", *(b"%d" % number for number in range(63))]
-        assert [entry.position for entry in first[1:]] == positions[:63]
-        await log.trim(positions[250])
-        standing = await log.announce("a", b"body", positions[0])
-        assert not standing.own_there
-        assert standing.first is not None
-        assert positions[100] < standing.first <= positions[250]
-        assert standing.last == positions[-1]
-        assert standing.generation == "g1"
-        assert standing.length < 200
-        assert (await log.announce("b", b"other", positions[-1])).own_there
-        await log.forget("a", b"another")
-        assert dict((await log.announce("b", b"other", None)).announcements) == {"a": b"body", "b": b"other"}
-        await log.forget("a", b"body")
-        assert dict((await log.announce("b", b"b2", None)).announcements) == {"b": b"b2"}
-        await log.leave("b")
-        assert server.command("HLEN", "{n}:nodes") == 0
-
-    play(server.url, scene)
-
-
 def test_a_read_waits_and_sees_an_entry_at_once(server: ServerProcess) -> None:
     async def scene(log: ValkeyServer) -> None:
         await log.begin("", "g")
@@ -133,64 +100,6 @@ def test_a_read_waits_and_sees_an_entry_at_once(server: ServerProcess) -> None:
         began = monotonic()
         assert len(await log.read(last, PATIENCE)) == 1
         assert monotonic() - began < PATIENCE / 2
-
-    play(server.url, scene)
-
-
-def test_snapshots_follow_each_other(server: ServerProcess) -> None:
-    def pointer(number: int, position: Position, slices: int = 2) -> SnapshotPointer:
-        return SnapshotPointer(
-            generation="g", snapshot=f"s{number}", position=position, slices=slices, bytes=9, cold=number == 1
-        )
-
-    async def scene(log: ValkeyServer) -> None:
-        await log.begin("", "g")
-        positions = []
-        for number in (1, 2, 3):
-            for _ in range(200):
-                last = await log.append(b"x" * 1000)
-            positions.append(last)
-            assert await log.take_lease("t", PATIENCE)
-            assert not await log.take_lease("u", PATIENCE)
-            with pytest.raises(LogError):
-                await log.write_slices("u", "su", [b"1"], PATIENCE)
-            await log.write_slices("t", f"s{number}", [b"one", b"two"], PATIENCE)
-            with pytest.raises(LogRefused, match="missing or there twice"):
-                await log.commit("t", pointer(number, last, slices=3))
-            await log.commit("t", pointer(number, last))
-            await log.commit("t", pointer(number, last))  # the reply to the first one may have been lost
-            standing = await log.announce("a", b"", None)
-            found = standing.pointer
-            assert found is not None
-            assert found == SnapshotPointer(
-                **{name: getattr(pointer(number, last), name) for name in ("generation", "snapshot", "position")},
-                slices=2,
-                bytes=9,
-                written_ms=found.written_ms,
-                cold=number == 1,
-            )
-            assert abs(found.written_ms - standing.now_ms) < 60_000
-            assert standing.writer == ""
-        assert standing.first is not None
-        assert positions[0] < standing.first <= positions[1]  # the stream begins behind the snapshot before
-        assert [await log.slices(f"s{number}", 0, 9) for number in (1, 2, 3)] == [[], *[[b"one", b"two"]] * 2]
-        assert await log.slices("s3", 1, 1) == [b"two"]
-        assert server.command("TTL", "{n}:snapshot:s3") == -1
-        # No snapshot of before another one's, and none of another generation.
-        await log.take_lease("t", PATIENCE)
-        await log.write_slices("t", "s4", [b"one", b"two"], PATIENCE)
-        assert server.command("TTL", "{n}:snapshot:s4") > 0
-        with pytest.raises(LogRefused, match="newer"):
-            await log.commit("t", pointer(4, positions[0]))
-        await log.begin("g", "h")
-        with pytest.raises(LogRefused, match="generation"):
-            await log.commit("t", pointer(4, positions[2]))
-        await log.release("u", "s3")
-        assert (await log.announce("a", b"", None)).writer == "t"
-        await log.release("t", "s4")
-        assert (await log.announce("a", b"", None)).writer == ""
-        assert await log.slices("s4", 0, 9) == []
-        assert len(await log.slices("s3", 0, 9)) == 2
 
     play(server.url, scene)
 
