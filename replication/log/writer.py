@@ -120,8 +120,8 @@ class LogWriter:
         """Return what is to be appended next; None if that is nothing."""
         journal = self._journal
         first = max(self._next, journal.oldest)
+        self._next = first
         if first > journal.latest:
-            self._next = first
             return None
         events, taken = journal.read(first, MAX_EVENTS)
         later_seconds = journal.later_seconds(first, len(events))
