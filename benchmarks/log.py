@@ -37,7 +37,8 @@ def measure(bench: Bench) -> Section:
             "From a call's answer to being seen on another of three nodes, ms:",
             table(["events/s", "by", "p50", "p99", "longest", "looked at", "reach"], _lag(bench)),
             "CPU for each event with two nodes, µs; what they use without load is taken off, and is in the last "
-            "column. *Call* is what a node that is alone uses for it, *sender* and *receiver* what the two use beside that.",
+            "column. *Call* is what a node that is alone uses for it, *sender* and *receiver* what the two use beside "
+            "that.",
             table(
                 ["events/s", "by", "call", "sender", "receiver", "Valkey", "together", "reach", "idle, % of a core"],
                 _cpu(bench),

@@ -54,7 +54,8 @@ def measure(bench: Bench) -> Section:
         "Starting on a log",
         [
             "From the start of a process to its being ready with all requests, its own disk empty. *With another*: a "
-            "node that runs has them, too. *With no other*: that one was killed with `kill -9`, and the log alone has them.",
+            "node that runs has them, too. *With no other*: that one was killed with `kill -9`, and the log alone has "
+            "them.",
             table(["requests in flight", "with another", "reach", "with no other", "reach"], starts),
             f"The snapshot in the log, and {RATE:,} GETs/s to the node that writes it:",
             table(

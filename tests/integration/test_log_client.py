@@ -145,6 +145,30 @@ def test_a_server_that_dies_ends_calls_at_once(server: ServerProcess) -> None:
     play(server.url, scene)
 
 
+def test_a_call_that_waits_for_a_connection_ends_when_it_is_cancelled_or_the_connection_closed() -> None:
+    async def scene(log: ValkeyServer) -> None:
+        calls = [asyncio.create_task(log.append(b"x")) for _ in range(2)]
+        await asyncio.sleep(0)
+        calls[0].cancel()
+        await log.close()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(each) for each in results] == [asyncio.CancelledError, LogAway]
+
+    async def run() -> None:
+        released = asyncio.Event()
+
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await released.wait()
+            writer.close()
+
+        async with await asyncio.start_server(hold, "127.0.0.1", 0) as silent:
+            async with client(f"valkey://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as log:
+                await scene(log)
+            released.set()
+
+    asyncio.run(run())
+
+
 def test_a_full_server_still_says_how_the_log_stands_and_is_trimmed(server: ServerProcess) -> None:
     async def scene(log: ValkeyServer) -> None:
         await log.begin("", "g")

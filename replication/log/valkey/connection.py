@@ -56,9 +56,10 @@ class Connection:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            if opening.cancelled():
-                raise LogAway("the connection was closed") from None
-            raise
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            raise LogAway("the connection was closed") from None
 
     async def _opened(self) -> Wire:
         wire = await self._dial()
