@@ -112,8 +112,9 @@ class ServerProcess:
         self._signal(signal.SIGCONT)
 
     def flush(self) -> None:
-        """Remove all that it holds."""
+        """Remove all that it holds, also what it saved."""
         self.command("FLUSHALL")
+        (self.folder / "dump.rdb").unlink(missing_ok=True)
 
     def fill(self) -> None:
         """Make it full: it refuses whatever would take memory."""

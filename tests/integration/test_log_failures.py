@@ -76,6 +76,16 @@ class LogNode(Node):
             if not isinstance(result, asyncio.CancelledError) and result is not None:
                 raise result
 
+    def told(self) -> str:
+        """How it stands, where a test fails."""
+        member, standing = self.member, self.member.status.standing
+        return (
+            f"{self.replica.origin}: {self.away or 'there'}, {len(self.live())} live, generation "
+            f"{member.status.generation}, at {member.reader.position}, last {standing and standing.last}, joined "
+            f"{member.joined.is_set()}, ready {member.ready.is_set()}, vector {self.replica.vector()}, missing "
+            f"{self.replica.missing}, appended {member.writer.appended}, snapshots needed {member.snapshots.needed!r}"
+        )
+
     @property
     def away(self) -> str:
         """Why the log is away; empty if it is not."""
@@ -117,7 +127,9 @@ class World:
         """Wait until something is so."""
         ends = monotonic() + SECONDS
         while not true():
-            assert monotonic() < ends, f"{what}: {[(node.name, node.away) for node in self.nodes]}"
+            assert monotonic() < ends, (
+                f"{what}: {len(self.in_flight)} in flight; {[each.told() for each in self.nodes]}"
+            )
             await asyncio.sleep(0.02)  # between two looks, not in place of one
 
     async def all_away(self, reason: str) -> None:
@@ -202,7 +214,7 @@ def test_a_log_server_that_is_away_at_the_start(server: ServerProcess) -> None:
     async def scene(world: World, server: ServerProcess) -> None:
         await world.all_away("nothing listens")
         await world.calls(100)
-        server.start()
+        server.empty()
         await world.agree()
 
     play(server, scene)
