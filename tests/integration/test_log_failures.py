@@ -26,6 +26,8 @@ from runtime.config.log_url import parse_log_url
 from tests.unit.replication.raw_peer import Node
 from tests.valkey import KINDS, Sentinel, ServerProcess, log_server, path_of
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 90.0
 DIAL_SECONDS = 0.5
 PATIENCE_SECONDS = 0.5
@@ -336,7 +338,6 @@ def test_nodes_that_start_with_nothing_meanwhile(server: ServerProcess) -> None:
     play(server, scene)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_that_fails_over_and_loses_its_last_entries(kind: str, tmp_path: Path) -> None:
     with (
