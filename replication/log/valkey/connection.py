@@ -12,7 +12,7 @@ from replication.log.server import LogAway
 from replication.log.valkey.wire import Wire, Word
 
 
-class Connection:
+class LogConnection:
     """Sends commands over a connection that opens by itself.
 
     Several calls that find it closed wait for the same attempt.

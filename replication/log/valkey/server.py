@@ -22,7 +22,7 @@ from replication.log.server import (
     StreamMissing,
 )
 from replication.log.valkey import scripts
-from replication.log.valkey.connection import Connection
+from replication.log.valkey.connection import LogConnection
 from replication.log.valkey.dial import Dial
 from replication.log.valkey.fault import NoScript
 from replication.log.valkey.replies import read_entries, read_facts, read_position, read_standing
@@ -42,8 +42,8 @@ class ValkeyServer:
 
     def __init__(self, url: LogUrl, name: str, *, dial_seconds: float, patience_seconds: float) -> None:
         self._dial = Dial(url, dial_seconds=dial_seconds, patience_seconds=patience_seconds)
-        self._commands = Connection(self._dial.open)
-        self._reads = Connection(self._dial.open)
+        self._commands = LogConnection(self._dial.open)
+        self._reads = LogConnection(self._dial.open)
         tag = f"{{{name}}}:"
         self._generation = f"{tag}generation"
         self._stream = f"{tag}stream".encode()
