@@ -43,6 +43,7 @@ class Announcement(Struct, frozen=True, array_like=True):
     `loaded`: the last snapshot that it has merged, written, or found to be of no use.
     `address`: where it takes calls, for people.
     `features`: what it understands; see `features.py`.
+    `left`: it has said goodbye. One that vanishes without is behind.
     """
 
     version: int
@@ -61,6 +62,7 @@ class Announcement(Struct, frozen=True, array_like=True):
     loaded: Text = ""
     address: Annotated[str, Meta(max_length=300)] = ""
     features: FeatureNames = []
+    left: bool = False
 
     @property
     def at(self) -> Position:

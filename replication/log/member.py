@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from replication.features import NAMES
 from replication.former_life import FormerLife
 from replication.journal import Journal
@@ -76,10 +78,9 @@ class LogMember:
         self._random = random
         self._cold = cold
         self._join_seconds = join_seconds
-        self._keep_seconds = keep_seconds
         self._address = address
         self.status = LogStatus(clock)
-        self.roster = Roster(replica.origin)
+        self.roster = Roster(replica.origin, keep_seconds)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
@@ -104,7 +105,6 @@ class LogMember:
         self.restored = False
         self.looks = 0
         self.trimmed_past = 0
-        self.leaving = False
         self._beats = 0
         self._loaded = ""  # the last snapshot that was merged, or could not be
         self._moments: deque[OwnMoment] = deque(maxlen=8)
@@ -175,9 +175,8 @@ class LogMember:
         self._look(announcement)
         self.status.works()
         self.looks += 1
-        for known in self.roster.lapsed():
-            if self.roster.silent_seconds(known) > self._keep_seconds:
-                await self._server.forget(known.latest.origin, known.body)
+        for known in self.roster.over():
+            await self._server.forget(known.latest.origin, known.body)
 
     def _adopt(self, generation: str, last: Position) -> None:
         """Go on in another generation."""
@@ -277,9 +276,10 @@ class LogMember:
 
     async def leave(self) -> None:
         """Say goodbye. A log server that is away is not waited for."""
-        self.leaving = True
+        self._beats += 1
+        body = written(replace(self._announcement(), left=True))
         try:
-            await self._server.leave(self._replica.origin)
+            await self._server.announce(self._replica.origin, body, None)
         except LogError as error:
             logger.info("left without a goodbye: %s", error)
 
