@@ -40,7 +40,7 @@ logger = logging.getLogger("replication.log")
 
 SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
-FRESH_SECONDS = 1.0  # a place in the stream that is older is behind
+PATIENT_BEATS = 3  # what this node had so long ago, others must have too
 EVER = 1e9
 
 
@@ -247,10 +247,12 @@ class LogMember:
         """Whether some node and this one may not know all of each other's events."""
         if not self.status.up.is_set() or not self.reader.caught_up or not self.joined.is_set():
             return True
-        latest = self._journal.latest
-        return any(
-            self.roster.seen(each) < latest - MAX_EVENTS or not each.latest.caught_up for each in self.roster.present()
-        ) or bool(self.roster.lapsed())
+        journal, moments = self._journal, self._moments
+        before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
+        least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
+        present = self.roster.present()
+        late = any(self.roster.seen(each) < least or not each.latest.caught_up for each in present)
+        return late or bool(self.roster.lapsed())
 
     def handed_on(self) -> bool:
         """Return whether there are other nodes, and each has all that this one took from its clients."""
