@@ -163,7 +163,7 @@ class SimLogServer:
             del self.nodes[origin]
 
     def begin(self, expected: str, generation: str) -> bool:
-        if self.generation != expected:
+        if self.generation not in (expected, generation):
             return False
         self._check_room()
         self.generation = generation
@@ -189,6 +189,8 @@ class SimLogServer:
         found.ends_ms = self.writer_ends_ms = self.clock_ms() + int(seconds * 1000)
 
     def commit(self, token: str, pointer: SnapshotPointer) -> None:
+        if self.pointer is not None and self.pointer.snapshot == pointer.snapshot:
+            return  # the reply to the first one was lost
         self._check_lease(token)
         before, slices = self.pointer, self.snapshots.get(pointer.snapshot)
         if pointer.generation != self.generation:
