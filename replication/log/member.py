@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One node on the log: it announces itself, joins, and decides what its reader, writer and snapshots do.
 
-Runs on the event loop; the simulation runs the same code on a virtual one. `run_all` names what is to run side by side.
+Runs on the event loop; the simulation runs the same code on a virtual one. `runs` names what is to run side by side.
 An error of the log server ends nothing: `status` says it, and the next announcement finds out how the log stands.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -51,7 +52,7 @@ class LogMember:
     `ready`: set then, or once there was no progress for too long.
     `looks`: how often it has seen how the log stands.
     `trimmed_past`: how often entries were dropped that this node had not read.
-    `restored`: this node goes on from what a former life of it left on its disk.
+    `former`: the origin of the life whose files this node goes on from; empty if there is none.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
     matters. `address` is shown to people.
@@ -102,7 +103,7 @@ class LogMember:
         )
         self.joined = clock.flag()
         self.ready = clock.flag()
-        self.restored = False
+        self.former = ""
         self.looks = 0
         self.trimmed_past = 0
         self._beats = 0
@@ -111,16 +112,17 @@ class LogMember:
         self._lacked: dict[str, int] = {}  # at the last look, with this node's watermarks
         self._dominated = False
 
-    def run_all(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what runs side by side for as long as this node lives."""
+    @property
+    def runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs side by side for as long as this node lives."""
         return [
-            self._announce(),
-            self._join(),
-            self._watch_progress(),
-            self._mend(),
-            self.reader.run(),
-            self.writer.run(),
-            self.snapshots.run(),
+            self._announce,
+            self._join,
+            self._watch_progress,
+            self._mend,
+            self.reader.run,
+            self.writer.run,
+            self.snapshots.run,
         ]
 
     # Announcing
@@ -279,11 +281,14 @@ class LogMember:
     async def leave(self) -> None:
         """Say goodbye. A log server that is away is not waited for."""
         self._beats += 1
-        body = written(replace(self._announcement(), left=True))
         try:
-            await self._server.announce(self._replica.origin, body, None)
+            await self._say_goodbye(self._replica.origin)
         except LogError as error:
             logger.info("left without a goodbye: %s", error)
+
+    async def _say_goodbye(self, origin: str) -> None:
+        body = written(replace(self._announcement(), origin=origin, left=True))
+        await self._server.announce(origin, body, None)
 
     # Joining
 
@@ -306,6 +311,9 @@ class LogMember:
     async def _join(self) -> None:
         await self.status.up.wait()
         began = self._clock.now()
+        if self.former:  # it is over for sure: the folder is this life's
+            with suppress(LogError):
+                await self._say_goodbye(self.former)
         while not self.roster.decided and not self.roster.alive():
             await self._clock.sleep(BEAT_SECONDS / 4)
         standing = self.status.standing
@@ -327,7 +335,7 @@ class LogMember:
         self.reader.begin(Position(*position), bound)
         while self.reader.position < target or not self.reader.caught_up or self._replica.missing:
             await self._clock.sleep(BEAT_SECONDS / 10)
-        if not alive and not self.restored:
+        if not alive and not self.former:
             self._resume(pointer)
         whole = pointer is not None and not pointer.cold
         if any(not each.latest.cold for each in alive) or (whole and not alive):

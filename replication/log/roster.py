@@ -105,6 +105,10 @@ class Roster:
         """Return for how long a node has not announced anything."""
         return self._time - known.heard
 
+    def is_present(self, known: Known) -> bool:
+        """Return whether a life is here now."""
+        return not known.latest.left and self.silent_seconds(known) <= SILENCE_SECONDS
+
     def all(self) -> list[Known]:
         """Return all lives known that have not said goodbye, present or not."""
         return [each for each in list(self._known.values()) if not each.latest.left]
