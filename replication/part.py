@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
+from socket import gethostname
 from time import monotonic, time_ns
 
 from prometheus_client.registry import Collector
@@ -223,6 +224,7 @@ class Replication(AppPart):
             join_seconds=settings.join_timeout_seconds,
             keep_seconds=self._config.load.request_expire_seconds,
             address=node,
+            machine=gethostname(),
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
         )
         self._replica.log = member

@@ -55,7 +55,7 @@ class LogMember:
     `former`: the origin of the life whose files this node goes on from; empty if there is none.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
-    matters. `address` is shown to people.
+    matters. `address` and `machine` say where this node is.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class LogMember:
         join_seconds: float,
         keep_seconds: float,
         address: str = "",
+        machine: str = "",
         observe: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._replica = replica
@@ -80,8 +81,9 @@ class LogMember:
         self._cold = cold
         self._join_seconds = join_seconds
         self._address = address
+        self._machine = machine
         self.status = LogStatus(clock)
-        self.roster = Roster(replica.origin, keep_seconds)
+        self.roster = Roster(replica.origin, (address, machine), keep_seconds)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
@@ -211,6 +213,7 @@ class LogMember:
             UNKNOWN_AGE if age < 0 else int(age * 1000),
             self.snapshots.latest if self._wrote(pointer) else self._loaded,
             self._address,
+            self._machine,
             NAMES,
         )
 
@@ -231,9 +234,9 @@ class LogMember:
         )
         self.snapshots.needed = "a node lacks what only others have" if lacking else ""
         vector = own.vector
+        needs = {**vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
         self._dominated = any(
-            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in vector.items() if origin != replica.origin)
-            for each in roster.alive()
+            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
         )
         self.repairs.look(own.digest, own.vector)
 

@@ -50,12 +50,13 @@ class OwnMoment(NamedTuple):
 class Roster:
     """The other nodes by origin.
 
-    `keep_seconds`: how long a node that fell silent matters.
+    `place`: this node's own. `keep_seconds`: how long a node that fell silent matters.
     `unreadable`: how many announcements could not be read at the last look.
     """
 
-    def __init__(self, origin: str, keep_seconds: float) -> None:
+    def __init__(self, origin: str, place: tuple[str, str], keep_seconds: float) -> None:
         self._origin = origin
+        self._place = place
         self._keep_seconds = keep_seconds
         self._known: dict[str, Known] = {}
         self._time = 0.0  # that this node has looked for
@@ -118,8 +119,13 @@ class Roster:
         return [each for each in self.all() if self.silent_seconds(each) <= SILENCE_SECONDS]
 
     def lapsed(self) -> list[Known]:
-        """Return those that fell silent without a goodbye."""
-        return [each for each in self.all() if self.silent_seconds(each) > SILENCE_SECONDS]
+        """Return those that fell silent without a goodbye, and that no other life stands in for."""
+        taken = {self._place, *(each.latest.place for each in self.present() if each.changed)}
+        return [
+            each
+            for each in self.all()
+            if self.silent_seconds(each) > SILENCE_SECONDS and each.latest.place not in taken
+        ]
 
     def alive(self) -> list[Known]:
         """Return those that have caught up and were seen to announce."""

@@ -119,6 +119,7 @@ class SimNode:
                 cold=ColdStart(world.request_seconds, now=self.now, wall=lambda: self.wall_ns() / 1e9),
                 join_seconds=5.0,
                 keep_seconds=world.request_seconds,
+                machine=name,
             )
             self.log.former = "" if self.restored is None else self.restored.origin
             self.replica.log = self.log
@@ -503,10 +504,9 @@ class World:
                 handed = handed and not log.writer.lag_events and (not log.roster.present() or log.handed_on())
             if not handed and self.now - begun < 5:
                 self.at(0.1, look, owner=node)
-            elif log is not None:
-                run(log.leave())
-                self.at(2.5, end, owner=node)
             else:
+                if log is not None:
+                    run(log.leave())
                 end()
 
         def end() -> None:
