@@ -250,6 +250,8 @@ class LogMember:
     @property
     def behind(self) -> bool:
         """Whether some node and this one may not know all of each other's events."""
+        if not self.roster.is_current(self._clock.now()):
+            return True
         if not self.status.up.is_set() or not self.reader.caught_up or not self.joined.is_set():
             return True
         journal, moments = self._journal, self._moments

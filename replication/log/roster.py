@@ -61,12 +61,15 @@ class Roster:
         self._known: dict[str, Known] = {}
         self._time = 0.0  # that this node has looked for
         self._looked = 0.0
+        self._resumed = 0.0  # when this node began to look again after it could not, in the roster's time
         self.unreadable = 0
 
     def take(self, announcements: Mapping[str, bytes], now: float) -> None:
         """Look at what stands in the log server."""
         if self._looked:
             self._time += min(max(0.0, now - self._looked), 2 * BEAT_SECONDS)
+            if now - self._looked > SILENCE_SECONDS:
+                self._resumed = self._time
         self._looked = now
         known = {origin: each for origin, each in self._known.items() if not self._is_over(each)}
         self.unreadable = 0
@@ -126,6 +129,12 @@ class Roster:
             for each in self.all()
             if self.silent_seconds(each) > SILENCE_SECONDS and each.latest.place not in taken
         ]
+
+    def is_current(self, now: float) -> bool:
+        """Return whether this node has looked lately, and has heard all others since it began to look again."""
+        if now - self._looked > SILENCE_SECONDS:
+            return False
+        return all(each.heard > self._resumed or not self._resumed for each in self.present())
 
     def alive(self) -> list[Known]:
         """Return those that have caught up and were seen to announce."""
