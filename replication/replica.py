@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import inf
 from types import MappingProxyType
+from typing import Protocol
 
 from edge.errors import InvalidInput
 from replication.bounds import LATEST_SEQ, OLDEST_SECONDS
@@ -36,11 +37,24 @@ MAX_ORIGINS = 256
 NONE_UNREAD: Mapping[int, str] = MappingProxyType({})
 
 
+class OthersOnLog(Protocol):
+    """The other nodes on a log."""
+
+    @property
+    def acknowledged(self) -> int:
+        """The last of this node's events before which all of them have all."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of them and this node may not know all of each other's events."""
+
+
 class Replica:
     """One node's share in replication.
 
     `entities`: all that is replicated.
     `pending`: by name, for each entity that is not compared, the peers that it is still to be pulled from.
+    `log`: the other nodes as they are known by a log; None: there is no log.
     `joined`: whether this node has caught up with its peers.
     `gaps`: nodes whose journals no longer hold what this node misses.
     `missing`: origins of whom a node on the log has more than this one, and that cannot append it again.
@@ -53,6 +67,7 @@ class Replica:
         self._journal = journal
         self.entities = entities
         self.pending = {entity.name: PendingPulls() for entity in entities if not entity.compared}
+        self.log: OthersOnLog | None = None
         self.joined = False
         self.taken_events = 0
         self.left_out = LeftOut()
@@ -257,12 +272,10 @@ class Replica:
 
     # What time does
 
-    def hold(self, senders: Iterable[Sender], now: float, *, log_behind: bool = False) -> None:
-        """Report to the entities whether some peer and this node may not know all of each other's events. `log_behind`
-        says it of the nodes on the log."""
-        behind = (
-            log_behind or self.lacks or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
-        )
+    def hold(self, senders: Iterable[Sender], now: float) -> None:
+        """Report to the entities whether some peer and this node may not know all of each other's events."""
+        behind = self.lacks or (self.log is not None and self.log.behind)
+        behind = behind or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
         for entity in self.entities:
             entity.hold(behind, now)
 
@@ -273,8 +286,9 @@ class Replica:
             pending.gone(peer, names)
 
     def trim(self, acknowledged: Iterable[int]) -> None:
-        """Let the journal drop what all peers have acknowledged."""
-        self._journal.trim(min(acknowledged, default=self._journal.latest))
+        """Let the journal drop what all peers have acknowledged, and the nodes on the log."""
+        all_have = min(acknowledged, default=self._journal.latest)
+        self._journal.trim(all_have if self.log is None else min(all_have, self.log.acknowledged))
 
     def _silent(self, origin: str, now: float) -> bool:
         return now - self._heard.get(node_of(origin), -inf) > SILENCE_SECONDS

@@ -41,8 +41,10 @@ class Announcement(Struct, frozen=True, array_like=True):
     `snapshot`: the latest snapshot that it knows of; `snapshot_age_ms` is how old that is by its own clock, below 0 if
         it cannot say.
     `loaded`: the last snapshot that it has merged, written, or found to be of no use.
-    `address`: where it takes calls, for people.
+    `address`: where it takes calls.
+    `machine`: what its machine calls itself. A life with the same address there stands in for the ones before.
     `features`: what it understands; see `features.py`.
+    `left`: it has said goodbye. One that vanishes without is behind.
     """
 
     version: int
@@ -60,7 +62,14 @@ class Announcement(Struct, frozen=True, array_like=True):
     snapshot_age_ms: int = UNKNOWN_AGE
     loaded: Text = ""
     address: Annotated[str, Meta(max_length=300)] = ""
+    machine: Annotated[str, Meta(max_length=300)] = ""
     features: FeatureNames = []
+    left: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is: one life at a time can be there."""
+        return self.address, self.machine
 
     @property
     def at(self) -> Position:

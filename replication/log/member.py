@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One node on the log: it announces itself, joins, and decides what its reader, writer and snapshots do.
 
-Runs on the event loop; the simulation runs the same code on a virtual one. `run_all` names what is to run side by side.
+Runs on the event loop; the simulation runs the same code on a virtual one. `runs` names what is to run side by side.
 An error of the log server ends nothing: `status` says it, and the next announcement finds out how the log stands.
 """
 
@@ -11,8 +11,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from replication.features import NAMES
 from replication.former_life import FormerLife
@@ -38,7 +41,7 @@ logger = logging.getLogger("replication.log")
 
 SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
-FRESH_SECONDS = 1.0  # a place in the stream that is older is behind
+PATIENT_BEATS = 3  # what this node had so long ago, others must have too
 EVER = 1e9
 
 
@@ -49,10 +52,10 @@ class LogMember:
     `ready`: set then, or once there was no progress for too long.
     `looks`: how often it has seen how the log stands.
     `trimmed_past`: how often entries were dropped that this node had not read.
-    `restored`: this node goes on from what a former life of it left on its disk.
+    `former`: the origin of the life whose files this node goes on from; empty if there is none.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
-    matters. `address` is shown to people.
+    matters. `address` and `machine` say where this node is.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class LogMember:
         join_seconds: float,
         keep_seconds: float,
         address: str = "",
+        machine: str = "",
         observe: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._replica = replica
@@ -76,10 +80,10 @@ class LogMember:
         self._random = random
         self._cold = cold
         self._join_seconds = join_seconds
-        self._keep_seconds = keep_seconds
         self._address = address
+        self._machine = machine
         self.status = LogStatus(clock)
-        self.roster = Roster(replica.origin)
+        self.roster = Roster(replica.origin, (address, machine), keep_seconds)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
@@ -101,26 +105,26 @@ class LogMember:
         )
         self.joined = clock.flag()
         self.ready = clock.flag()
-        self.restored = False
+        self.former = ""
         self.looks = 0
         self.trimmed_past = 0
-        self.leaving = False
         self._beats = 0
         self._loaded = ""  # the last snapshot that was merged, or could not be
         self._moments: deque[OwnMoment] = deque(maxlen=8)
         self._lacked: dict[str, int] = {}  # at the last look, with this node's watermarks
         self._dominated = False
 
-    def run_all(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what runs side by side for as long as this node lives."""
+    @property
+    def runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs side by side for as long as this node lives."""
         return [
-            self._announce(),
-            self._join(),
-            self._watch_progress(),
-            self._mend(),
-            self.reader.run(),
-            self.writer.run(),
-            self.snapshots.run(),
+            self._announce,
+            self._join,
+            self._watch_progress,
+            self._mend,
+            self.reader.run,
+            self.writer.run,
+            self.snapshots.run,
         ]
 
     # Announcing
@@ -175,9 +179,8 @@ class LogMember:
         self._look(announcement)
         self.status.works()
         self.looks += 1
-        for known in self.roster.lapsed():
-            if self.roster.silent_seconds(known) > self._keep_seconds:
-                await self._server.forget(known.latest.origin, known.body)
+        for known in self.roster.over():
+            await self._server.forget(known.latest.origin, known.body)
 
     def _adopt(self, generation: str, last: Position) -> None:
         """Go on in another generation."""
@@ -210,6 +213,7 @@ class LogMember:
             UNKNOWN_AGE if age < 0 else int(age * 1000),
             self.snapshots.latest if self._wrote(pointer) else self._loaded,
             self._address,
+            self._machine,
             NAMES,
         )
 
@@ -230,9 +234,9 @@ class LogMember:
         )
         self.snapshots.needed = "a node lacks what only others have" if lacking else ""
         vector = own.vector
+        needs = {**vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
         self._dominated = any(
-            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in vector.items() if origin != replica.origin)
-            for each in roster.alive()
+            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
         )
         self.repairs.look(own.digest, own.vector)
 
@@ -246,12 +250,16 @@ class LogMember:
     @property
     def behind(self) -> bool:
         """Whether some node and this one may not know all of each other's events."""
+        if not self.roster.is_current(self._clock.now()):
+            return True
         if not self.status.up.is_set() or not self.reader.caught_up or not self.joined.is_set():
             return True
-        latest = self._journal.latest
-        return any(
-            self.roster.seen(each) < latest - MAX_EVENTS or not each.latest.caught_up for each in self.roster.present()
-        ) or bool(self.roster.lapsed())
+        journal, moments = self._journal, self._moments
+        before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
+        least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
+        present = self.roster.present()
+        late = any(self.roster.seen(each) < least or not each.latest.caught_up for each in present)
+        return late or bool(self.roster.lapsed())
 
     def handed_on(self) -> bool:
         """Return whether there are other nodes, and each has all that this one took from its clients."""
@@ -277,11 +285,15 @@ class LogMember:
 
     async def leave(self) -> None:
         """Say goodbye. A log server that is away is not waited for."""
-        self.leaving = True
+        self._beats += 1
         try:
-            await self._server.leave(self._replica.origin)
+            await self._say_goodbye(self._replica.origin)
         except LogError as error:
             logger.info("left without a goodbye: %s", error)
+
+    async def _say_goodbye(self, origin: str) -> None:
+        body = written(replace(self._announcement(), origin=origin, left=True))
+        await self._server.announce(origin, body, None)
 
     # Joining
 
@@ -304,6 +316,9 @@ class LogMember:
     async def _join(self) -> None:
         await self.status.up.wait()
         began = self._clock.now()
+        if self.former:  # it is over for sure: the folder is this life's
+            with suppress(LogError):
+                await self._say_goodbye(self.former)
         while not self.roster.decided and not self.roster.alive():
             await self._clock.sleep(BEAT_SECONDS / 4)
         standing = self.status.standing
@@ -325,7 +340,7 @@ class LogMember:
         self.reader.begin(Position(*position), bound)
         while self.reader.position < target or not self.reader.caught_up or self._replica.missing:
             await self._clock.sleep(BEAT_SECONDS / 10)
-        if not alive and not self.restored:
+        if not alive and not self.former:
             self._resume(pointer)
         whole = pointer is not None and not pointer.cold
         if any(not each.latest.cold for each in alive) or (whole and not alive):

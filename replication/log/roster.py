@@ -3,7 +3,8 @@
 """Who else is on the log, by this node's own clock. Pure; owned by the event loop, read by any thread.
 
 A node is present while its announcement changes. The log server's clock has no say: it may jump. Time in which this
-node could not see the announcements counts for nothing.
+node could not see the announcements counts for nothing. A node whose announcement is gone, as after a flush, has not
+said goodbye.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from replication.log.server import Position
 
 BEAT_SECONDS = 0.5
 SILENCE_SECONDS = 3 * BEAT_SECONDS
+GOODBYE_SECONDS = 30.0  # for so long a goodbye stands in the log server
 MOST_NODES = 256
 
 
@@ -48,22 +50,28 @@ class OwnMoment(NamedTuple):
 class Roster:
     """The other nodes by origin.
 
+    `place`: this node's own. `keep_seconds`: how long a node that fell silent matters.
     `unreadable`: how many announcements could not be read at the last look.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, place: tuple[str, str], keep_seconds: float) -> None:
         self._origin = origin
+        self._place = place
+        self._keep_seconds = keep_seconds
         self._known: dict[str, Known] = {}
         self._time = 0.0  # that this node has looked for
         self._looked = 0.0
+        self._resumed = 0.0  # when this node began to look again after it could not, in the roster's time
         self.unreadable = 0
 
     def take(self, announcements: Mapping[str, bytes], now: float) -> None:
         """Look at what stands in the log server."""
         if self._looked:
             self._time += min(max(0.0, now - self._looked), 2 * BEAT_SECONDS)
+            if now - self._looked > SILENCE_SECONDS:
+                self._resumed = self._time
         self._looked = now
-        known: dict[str, Known] = {}
+        known = {origin: each for origin, each in self._known.items() if not self._is_over(each)}
         self.unreadable = 0
         for origin, body in announcements.items():
             if origin == self._origin or len(known) >= MOST_NODES:
@@ -73,11 +81,21 @@ class Roster:
                 known[origin] = before
             elif (found := read(body)) is None or found.origin != origin:
                 self.unreadable += 1
-                if before is not None:
-                    known[origin] = before
             else:
                 known[origin] = self._news(before, found, body)
         self._known = known
+
+    def _is_over(self, known: Known) -> bool:
+        """Whether a life needs not be known any longer, if it does not stand in the log server either."""
+        return known.latest.left or self.silent_seconds(known) > self._keep_seconds
+
+    def over(self) -> list[Known]:
+        """Return the lives that need not stand in the log server any longer."""
+        return [
+            each
+            for each in self._known.values()
+            if self._is_over(each) and (not each.latest.left or self.silent_seconds(each) > GOODBYE_SECONDS)
+        ]
 
     def _news(self, before: Known | None, found: Announcement, body: bytes) -> Known:
         if before is None:
@@ -91,17 +109,32 @@ class Roster:
         """Return for how long a node has not announced anything."""
         return self._time - known.heard
 
+    def is_present(self, known: Known) -> bool:
+        """Return whether a life is here now."""
+        return not known.latest.left and self.silent_seconds(known) <= SILENCE_SECONDS
+
     def all(self) -> list[Known]:
-        """Return all lives known, present or not."""
-        return list(self._known.values())
+        """Return all lives known that have not said goodbye, present or not."""
+        return [each for each in list(self._known.values()) if not each.latest.left]
 
     def present(self) -> list[Known]:
         """Return those that are here now."""
         return [each for each in self.all() if self.silent_seconds(each) <= SILENCE_SECONDS]
 
     def lapsed(self) -> list[Known]:
-        """Return those that fell silent without a goodbye."""
-        return [each for each in self.all() if self.silent_seconds(each) > SILENCE_SECONDS]
+        """Return those that fell silent without a goodbye, and that no other life stands in for."""
+        taken = {self._place, *(each.latest.place for each in self.present() if each.changed)}
+        return [
+            each
+            for each in self.all()
+            if self.silent_seconds(each) > SILENCE_SECONDS and each.latest.place not in taken
+        ]
+
+    def is_current(self, now: float) -> bool:
+        """Return whether this node has looked lately, and has heard all others since it began to look again."""
+        if now - self._looked > SILENCE_SECONDS:
+            return False
+        return all(each.heard > self._resumed or not self._resumed for each in self.present())
 
     def alive(self) -> list[Known]:
         """Return those that have caught up and were seen to announce."""

@@ -121,17 +121,18 @@ class LogSnapshots:
         token = f"{self._replica.origin} {snapshot}"
         if not await server.take_lease(token, LEASE_SECONDS):
             return
+        await self._looked()
+        why = self.why()
+        if not why or not self._able(bool(self.needed)):
+            await server.release(token, snapshot)
+            return
+        self.writing = True
         try:
-            await self._looked()
-            why = self.why()
-            if not why or not self._able(bool(self.needed)):
-                return
-            self.writing = True
             pointer = await self._slices(token, snapshot, urgent=why != "by time")
             await server.commit(token, pointer)
-        finally:
-            if self._status.up.is_set():
-                await server.release(token, snapshot)
+        except (LogRefused, LogFull):
+            await server.release(token, snapshot)
+            raise
         self.written += 1
         self.latest = snapshot
         self.needed = ""

@@ -32,7 +32,6 @@ class LogWriter:
     `own`: the position of the last entry of this node; None before the first of a generation.
     `appended_entries`, `appended_events`, `appended_bytes`: how much was appended.
     `repeated_events`: how many of those events had been appended before.
-    `lag_seconds`: from the call of the last push's first event until it was in the log.
 
     `for_peer` returns events as nodes with some features understand them. `make_room` is called when the log server is
     full. `observe` is called with each lag.
@@ -81,6 +80,11 @@ class LogWriter:
     def lag_events(self) -> int:
         """How many events are not appended yet."""
         return self._journal.latest - self.appended
+
+    def lag_seconds(self) -> float:
+        """Return how long the oldest event waits to be appended; 0 if none does. From any thread."""
+        taken = self._journal.taken_at(max(self._next, self._journal.oldest)) if self.lag_events > 0 else None
+        return 0.0 if taken is None else max(0.0, self._clock.now() - taken)
 
     def wake(self) -> None:
         """Note that the journal has something new."""

@@ -58,7 +58,7 @@ class LogNode(Node):
 
     def start(self) -> None:
         self.journal.on_append = self.member.writer.wake
-        self.tasks = [asyncio.create_task(each) for each in (*self.member.run_all(), self._follow())]
+        self.tasks = [asyncio.create_task(each) for each in (*(run() for run in self.member.runs), self._follow())]
 
     async def _follow(self) -> None:
         """Be ready once the log has been read, and drop what all others have."""

@@ -100,7 +100,8 @@ def cold_history(seed: int) -> None:
     log_settle(world, 20)
     for name in world.names:
         world.crash(name)
-    world.run(world.random.choice([0.1, 3.0]))
+    for name in world.names:
+        world.start(name)
     log_settle(world)
     log_check(world, gateways)
 

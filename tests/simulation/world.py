@@ -119,8 +119,10 @@ class SimNode:
                 cold=ColdStart(world.request_seconds, now=self.now, wall=lambda: self.wall_ns() / 1e9),
                 join_seconds=5.0,
                 keep_seconds=world.request_seconds,
+                machine=name,
             )
-            self.log.restored = self.restored is not None
+            self.log.former = "" if self.restored is None else self.restored.origin
+            self.replica.log = self.log
         self.mesh_joined = not self.mesh
 
     def now(self) -> float:
@@ -140,8 +142,8 @@ class SimNode:
             self.world.at(0.0, self.join, owner=self)
         if self.log is not None:
             self.journal.on_append = self.log.writer.wake
-            for coroutine in self.log.run_all():
-                self.world.at(0.0, lambda coroutine=coroutine: run(coroutine), owner=self)
+            for each in self.log.runs:
+                self.world.at(0.0, lambda each=each: run(each()), owner=self)
             run(self.follow_log(self.log))
         for every, what in (
             (RECONCILE_SECONDS, self.reconcile),
@@ -169,8 +171,7 @@ class SimNode:
 
     def trim(self) -> None:
         """Drop what all others have."""
-        acknowledged = [each.acknowledged for each in self.senders.values()]
-        self.replica.trim([*acknowledged, *([] if self.log is None else [self.log.acknowledged])])
+        self.replica.trim([each.acknowledged for each in self.senders.values()])
 
     def has_joined(self) -> None:
         """Note that all is pulled from the peers."""
@@ -279,7 +280,7 @@ class SimNode:
     def reconcile(self) -> None:
         """What the beat does every two seconds."""
         self.world.at(RECONCILE_SECONDS, self.reconcile, owner=self)
-        self.replica.hold(self.senders.values(), self.now(), log_behind=self.log is not None and self.log.behind)
+        self.replica.hold(self.senders.values(), self.now())
         if self.world.caches and (self.pulling or not self.replica.joined):
             return  # one pull at a time, as in production
         for name, sender in self.senders.items():
@@ -503,10 +504,9 @@ class World:
                 handed = handed and not log.writer.lag_events and (not log.roster.present() or log.handed_on())
             if not handed and self.now - begun < 5:
                 self.at(0.1, look, owner=node)
-            elif log is not None:
-                run(log.leave())
-                self.at(2.5, end, owner=node)
             else:
+                if log is not None:
+                    run(log.leave())
                 end()
 
         def end() -> None:
