@@ -178,7 +178,7 @@ class Replication(AppPart):
         numbering = Numbering(self._number, self._tend, self._number_no_more)
         kept = [] if self._snapshot is None else [self._snapshot]
         numbered = [numbering] if self._alone else []
-        links = [self.links, self._history, self._exchange] if self._mesh else []
+        links: list[LoopPart] = [self.links, self._history, self._exchange] if self._mesh else []
         logged = [] if self.log is None else [self.log]
         return [*numbered, *links, *logged, *kept]
 
