@@ -33,7 +33,7 @@ class Forms(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "form" and attributes.get("method") != "dialog":
             method = attributes.get("data-method") or attributes["method"]
             self.forms.append((method, attributes["action"], {}))
         elif tag == "input" and "name" in attributes:
