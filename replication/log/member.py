@@ -29,7 +29,7 @@ from replication.log.roster import BEAT_SECONDS, OwnMoment, Roster
 from replication.log.server import BEGINNING, LogError, LogServer, Position, SnapshotPointer
 from replication.log.snapshots import LogSnapshots
 from replication.log.status import LogStatus
-from replication.log.writer import LogWriter
+from replication.log.writer import StreamWriter
 from replication.messages import MAX_EVENTS
 from replication.paths import VERSION
 from replication.replica import Replica
@@ -88,7 +88,7 @@ class LogMember:
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
         )
-        self.writer = LogWriter(
+        self.writer = StreamWriter(
             journal, server, self.status, self.roster, clock, replica.for_peer, self.make_room, observe
         )
         self.loader = Loader(replica, server, clock)
