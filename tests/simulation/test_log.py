@@ -42,7 +42,10 @@ def log_check(world: World, gateways: Gateways, *, exact: bool = True, refreshes
             assert node.log.joined.is_set()
             assert not node.replica.missing
             assert node.log.acknowledged == node.journal.latest
-            assert not node.log.repairs.differing
+    for _ in range(10):  # a request that grows too old at this moment makes digests differ
+        if any(node.log is not None and node.log.repairs.differing for node in world.nodes.values()):
+            world.run(0.5)
+    assert not any(node.log is not None and node.log.repairs.differing for node in world.nodes.values())
 
 
 def history(seed: int, *, crashes: bool, disasters: int) -> list[str]:
