@@ -104,6 +104,7 @@ class LogMember:
             self._able,
             lambda: bool(cold.seconds()),
             self._wrote,
+            lambda origin: any(each.latest.origin == origin for each in self.roster.present()),
             self._id,
         )
         self.joined = self.joining.joined

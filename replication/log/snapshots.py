@@ -43,7 +43,7 @@ class LogSnapshots:
 
     `able` returns whether this node may write one: whether it lacks nothing (True), or what it lacks cannot be had in
     another way (with `needed`). `looked` waits for the next look at the log server. `cold` returns whether this node
-    is cold. `merged` notes a snapshot that this node has all of.
+    is cold. `merged` notes a snapshot that this node has all of. `is_present` returns whether a life is there.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class LogSnapshots:
         able: Callable[[bool], bool],
         cold: Callable[[], bool],
         merged: Callable[[str], None],
+        is_present: Callable[[str], bool],
         random_id: Callable[[], str],
     ) -> None:
         self._replica = replica
@@ -68,6 +69,9 @@ class LogSnapshots:
         self._able = able
         self._cold = cold
         self._merged = merged
+        self._is_present = is_present
+        self._lease = ""  # another writer's token, and when it was seen first
+        self._lease_seen = 0.0
         self._random_id = random_id
         self._retry_at = 0.0
         self.needed = ""
@@ -96,9 +100,11 @@ class LogSnapshots:
         """Write those that are due, for ever."""
         while True:
             await self._clock.sleep(LOOK_SECONDS)
-            if self._is_turn() and self._clock.now() >= self._retry_at:
+            if self._clock.now() >= self._retry_at:
                 try:
-                    await self._write()
+                    await self._end_dead_lease()
+                    if self._is_turn():
+                        await self._write()
                 except (LeaseLost, LogRefused) as error:
                     logger.info("a snapshot was given up: %s", error)
                     self._retry_at = self._clock.now() + LOOK_SECONDS * 4
@@ -109,6 +115,23 @@ class LogSnapshots:
                     self._status.failed(error)
                 finally:
                     self.writing = False
+
+    async def _end_dead_lease(self) -> None:
+        """End the lease of a writer that is gone: a log server whose clock was set back would keep it for long."""
+        standing, now = self._status.standing, self._clock.now()
+        token = "" if standing is None or not self._status.up.is_set() else standing.writer
+        if token != self._lease:
+            self._lease, self._lease_seen = token, now
+        if not token or now - self._lease_seen < LEASE_SECONDS:
+            return
+        origin, _, snapshot = token.rpartition(" ")
+        if not self._writes(origin):
+            self._lease_seen = now
+            await self._server.release(token, snapshot)
+
+    def _writes(self, origin: str) -> bool:
+        """Return whether a node may be writing: this one knows of itself, and of others whether they are there."""
+        return self.writing if origin == self._replica.origin else self._is_present(origin)
 
     def _is_turn(self) -> bool:
         standing = self._status.standing
