@@ -232,7 +232,9 @@ def test_nodes_are_seen_by_each_other_and_killed_together_start_from_the_log(
         pass
     assert caller.in_flight
     for process in nodes.processes:
-        assert len(process.data("/v1/replica/peers")["peers"]) == PLACES - 1
+        found = process.data("/v1/replica/peers")["log"]
+        assert (found["up"], found["joined"], found["server"]) == (True, True, server.url.removeprefix("valkey://"))
+        assert len(found["nodes"]) == PLACES - 1
     nodes.kill()
     nodes.start()
     nodes.all_say("ready")
