@@ -38,13 +38,12 @@ class LogSnapshots:
 
     `needed`: why one must be written at once, for the log; empty: one is due by time alone.
     `written`: how many this node has written.
-    `latest`: the last one that it wrote; empty before the first.
     `writing`: one is under way.
     `last_bytes`, `last_seconds`, `last_items`: of the last one that it wrote.
 
     `able` returns whether this node may write one: whether it lacks nothing (True), or what it lacks cannot be had in
     another way (with `needed`). `looked` waits for the next look at the log server. `cold` returns whether this node
-    is cold.
+    is cold. `merged` notes a snapshot that this node has all of.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class LogSnapshots:
         looked: Callable[[], Awaitable[None]],
         able: Callable[[bool], bool],
         cold: Callable[[], bool],
+        merged: Callable[[str], None],
         random_id: Callable[[], str],
     ) -> None:
         self._replica = replica
@@ -67,11 +67,11 @@ class LogSnapshots:
         self._looked = looked
         self._able = able
         self._cold = cold
+        self._merged = merged
         self._random_id = random_id
         self._retry_at = 0.0
         self.needed = ""
         self.written = 0
-        self.latest = ""
         self.writing = False
         self.last_bytes = 0
         self.last_items = 0
@@ -134,7 +134,7 @@ class LogSnapshots:
             await server.release(token, snapshot)
             raise
         self.written += 1
-        self.latest = snapshot
+        self._merged(snapshot)
         self.needed = ""
         logger.info("a snapshot of %d items is in the log after %.1f s (%s)", self.last_items, self.last_seconds, why)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 
 from replication.log.clock import Clock
-from replication.log.server import LogError, LogFull, Position, SnapshotPointer, Standing
+from replication.log.server import LogError, LogFull, LogStanding, Position, SnapshotPointer
 
 logger = logging.getLogger("replication.log")
 
@@ -36,12 +36,12 @@ class LogStatus:
         self.failures = 0
         self.generation = ""
         self.lost = 0
-        self.standing: Standing | None = None
+        self.standing: LogStanding | None = None
         self._offset = 0.0  # of the log server's clock, in seconds
         self._pointer_id = ""
         self._pointer_born = 0.0  # when the latest snapshot was committed, by this node's clock
 
-    def took(self, standing: Standing) -> None:
+    def took(self, standing: LogStanding) -> None:
         """Note how the log stands."""
         now = self._clock.now()
         self.standing = standing
