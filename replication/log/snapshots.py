@@ -84,6 +84,8 @@ class LogSnapshots:
             return "there is none"
         if pointer.generation != self._status.generation:
             return "the log was lost"
+        if self._status.gap:
+            return "entries were dropped that it lacks"
         if self.needed:
             return self.needed
         if reader.since_snapshot_entries > LONG_ENTRIES or reader.since_snapshot_bytes > LONG_BYTES:

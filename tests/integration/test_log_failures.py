@@ -90,9 +90,9 @@ class LogNode(Node):
 
     @property
     def has_snapshot(self) -> bool:
-        """Whether there is a snapshot of the present generation."""
+        """Whether there is a snapshot of the present generation, and all entries behind it."""
         status = self.member.status
-        return status.pointer is not None and status.pointer.generation == status.generation
+        return status.pointer is not None and status.pointer.generation == status.generation and not status.gap
 
     @property
     def away(self) -> str:
@@ -362,6 +362,21 @@ def test_nodes_that_are_all_killed_after_the_log_was_lost(server: ServerProcess)
         await world.all_away("nothing listens")
         server.empty()
         await world.calls(100)
+        await world.agree(then_pause=True)
+        await world.until("a snapshot", lambda: all(node.has_snapshot for node in world.nodes))
+        await world.restart_all()
+        await world.agree(then_pause=True)
+
+    play(server, scene)
+
+
+def test_nodes_that_are_all_killed_after_a_full_log_was_trimmed(server: ServerProcess) -> None:
+    async def scene(world: World, server: ServerProcess) -> None:
+        await world.calls(200)
+        server.fill()
+        await world.until("full", lambda: all(node.member.status.full for node in world.nodes))
+        await world.until("trimmed", lambda: any(node.member.status.gap for node in world.nodes))
+        server.drain()
         await world.agree(then_pause=True)
         await world.until("a snapshot", lambda: all(node.has_snapshot for node in world.nodes))
         await world.restart_all()
