@@ -90,9 +90,8 @@ class LogSnapshots:
             return self.needed
         if reader.since_snapshot_entries > LONG_ENTRIES or reader.since_snapshot_bytes > LONG_BYTES:
             return "the stream is long"
-        if self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries:
-            return "by time"
-        return ""
+        due = self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries
+        return "by time" if due else ""
 
     async def run(self) -> None:
         """Write those that are due, for ever."""
