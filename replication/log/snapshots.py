@@ -88,13 +88,14 @@ class LogSnapshots:
             return "there is none"
         if pointer.generation != self._status.generation:
             return "the log was lost"
+        if self._status.gap:
+            return "entries were dropped that it lacks"
         if self.needed:
             return self.needed
         if reader.since_snapshot_entries > LONG_ENTRIES or reader.since_snapshot_bytes > LONG_BYTES:
             return "the stream is long"
-        if self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries:
-            return "by time"
-        return ""
+        due = self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries
+        return "by time" if due else ""
 
     async def run(self) -> None:
         """Write those that are due, for ever."""

@@ -96,6 +96,14 @@ class LogStatus:
         """The latest snapshot, as far as it is known."""
         return None if self.standing is None else self.standing.pointer
 
+    @property
+    def gap(self) -> bool:
+        """Whether the stream begins behind the latest snapshot: it was full, and was trimmed without one."""
+        standing = self.standing
+        if standing is None or standing.first is None or standing.pointer is None:
+            return False
+        return standing.pointer.generation == standing.generation and standing.first > standing.pointer.position
+
     def snapshot_age(self) -> float:
         """Return how old the latest snapshot is by this node's clock, below 0 if there is none."""
         return UNKNOWN_AGE if not self._pointer_id else max(0.0, self._clock.now() - self._pointer_born)
