@@ -9,7 +9,6 @@ An error of the log server ends nothing: `status` says it, and the next announce
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
@@ -21,14 +20,14 @@ from replication.journal import Journal
 from replication.log.announcement import UNKNOWN_AGE, Announcement, digest_of, written
 from replication.log.clock import Clock
 from replication.log.joining import LogJoining
+from replication.log.lacks import Lacks
 from replication.log.reader import LogReader
 from replication.log.repairs import Repairs
-from replication.log.roster import BEAT_SECONDS, OwnMoment, Roster
+from replication.log.roster import BEAT_SECONDS, Roster
 from replication.log.server import BEGINNING, LogError, LogServer, Position
 from replication.log.snapshots import LogSnapshots
 from replication.log.status import LogStatus
 from replication.log.writer import StreamWriter
-from replication.messages import MAX_EVENTS
 from replication.paths import VERSION
 from replication.replica import Replica
 from runtime.cold_start import ColdStart
@@ -37,7 +36,6 @@ logger = logging.getLogger("replication.log")
 
 SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
-PATIENT_BEATS = 3  # what this node had so long ago, others must have too
 
 
 class LogMember:
@@ -76,6 +74,7 @@ class LogMember:
         self._machine = machine
         self.status = LogStatus(clock)
         self.roster = Roster(replica.origin, (address, machine), keep_seconds)
+        self.lacks = Lacks(replica, journal, self.roster)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
@@ -112,9 +111,6 @@ class LogMember:
         self.looks = 0
         self.trimmed_past = 0
         self._beats = 0
-        self._moments: deque[OwnMoment] = deque(maxlen=8)
-        self._lacked: dict[str, int] = {}  # at the last look, with this node's watermarks
-        self._dominated = False
 
     @property
     def runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
@@ -191,7 +187,7 @@ class LogMember:
         if first:
             return
         self.status.lost += 1
-        self._moments.clear()
+        self.lacks.begin_anew()
         self.reader.begin_anew(last)
         self.writer.begin_anew()
 
@@ -221,25 +217,11 @@ class LogMember:
 
     def _look(self, own: Announcement) -> None:
         """React to what the others announced."""
-        replica, roster, status = self._replica, self.roster, self.status
-        mine = OwnMoment(own.at, own.vector)
-        self._moments.append(mine)
-        oldest = roster.oldest(self._journal.oldest)
-        now = roster.lacked(mine, oldest) if self.reader.caught_up else {}
-        replica.missing = {origin for origin, seen in now.items() if self._lacked.get(origin) == seen}
-        self._lacked = now
-        self.writer.look(status.generation)
+        pointer = self.status.pointer
+        self.lacks.look(own, "" if pointer is None else pointer.snapshot, caught_up=self.reader.caught_up)
+        self.snapshots.needed = "a node lacks what only others have" if self.lacks.others else ""
+        self.writer.look(self.status.generation)
         self.writer.trim()
-        pointer = "" if status.pointer is None else status.pointer.snapshot
-        lacking = any(
-            each.latest.loaded == pointer and roster.lacking(each, self._moments, oldest) for each in roster.present()
-        )
-        self.snapshots.needed = "a node lacks what only others have" if lacking else ""
-        vector = own.vector
-        needs = {**vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
-        self._dominated = any(
-            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
-        )
         self.repairs.look(own.digest, own.vector)
 
     # What follows for the node
@@ -252,16 +234,8 @@ class LogMember:
     @property
     def behind(self) -> bool:
         """Whether some node and this one may not know all of each other's events."""
-        if not self.roster.is_current(self._clock.now()):
-            return True
-        if not self.status.up.is_set() or not self.reader.caught_up or not self.joined.is_set():
-            return True
-        journal, moments = self._journal, self._moments
-        before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
-        least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
-        present = self.roster.present()
-        late = any(self.roster.seen(each) < least or not each.latest.caught_up for each in present)
-        return late or bool(self.roster.lapsed())
+        here = self.status.up.is_set() and self.reader.caught_up and self.joined.is_set()
+        return not here or self.lacks.behind(self._clock.now())
 
     def handed_on(self) -> bool:
         """Return whether there are other nodes, and each has all that this one took from its clients."""
@@ -274,7 +248,7 @@ class LogMember:
             return False
         if not all(entity.complete for entity in replica.entities):
             return False
-        return not replica.lacks or (needed and not self._dominated)
+        return not replica.lacks or (needed and not self.lacks.dominated)
 
     async def make_room(self) -> None:
         """Trim the stream behind the slowest node present: the log server is full."""

@@ -185,32 +185,40 @@ def caching_history(seed: int) -> None:
 # 7: a flush took the announcements, and a node that was cut off seemed to have left. 9, 32: heartbeats lapsed at a node
 # that had stood still. 21: two nodes lacked something of each other, and neither wrote it.
 REGRESSIONS = [7, 9, 21, 32]
+# 97: the log server's clock was set back, and kept the lease of a writer that had crashed.
+CRASHING_REGRESSIONS = [97]
 
 
 @pytest.mark.parametrize("crashes", [False, True])
-@pytest.mark.parametrize("seed", range(2))
-def test_nodes_on_a_log_converge(seed: int, *, crashes: bool) -> None:
-    history(seed, crashes=crashes, disasters=2)
+def test_nodes_on_a_log_converge(*, crashes: bool) -> None:
+    history(0, crashes=crashes, disasters=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", REGRESSIONS)
 def test_nodes_on_a_log_converge_where_they_once_did_not(seed: int) -> None:
     history(seed, crashes=False, disasters=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", CRASHING_REGRESSIONS)
+def test_nodes_that_crash_converge_where_they_once_did_not(seed: int) -> None:
+    history(seed, crashes=True, disasters=3)
 
 
 def test_a_log_server_that_is_away_keeps_no_node_from_starting() -> None:
     away_at_start_history(0)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_nodes_that_are_all_killed_begin_with_what_is_in_the_log(seed: int) -> None:
-    cold_history(seed)
+def test_nodes_that_are_all_killed_begin_with_what_is_in_the_log() -> None:
+    cold_history(0)
 
 
 def test_nodes_that_stop_hand_on_all_that_they_took() -> None:
     stopping_history(0)
 
 
+@pytest.mark.slow
 def test_nodes_that_come_back_with_their_snapshots_lose_nothing() -> None:
     returning_history(0, disasters=2)
 
