@@ -195,7 +195,7 @@ class Replication(AppPart):
         """Restore what a former life of this node left."""
         if self._snapshot is not None and (restored := self._snapshot.restore()) is not None:
             if self.log is not None:
-                self.log.member.former = restored.origin
+                self.log.member.joining.former = restored.origin
             if self._alone:
                 self._cold.filled("what this node left when it last ended")
             else:

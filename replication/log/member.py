@@ -9,50 +9,41 @@ An error of the log server ends nothing: `status` says it, and the next announce
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from random import Random
 from typing import Any
 
 from msgspec.structs import replace
 
 from replication.features import NAMES
-from replication.former_life import FormerLife
 from replication.journal import Journal
 from replication.log.announcement import UNKNOWN_AGE, Announcement, digest_of, written
 from replication.log.clock import Clock
-from replication.log.loading import Loader
+from replication.log.joining import LogJoining
+from replication.log.lacks import Lacks
 from replication.log.reader import LogReader
 from replication.log.repairs import Repairs
-from replication.log.roster import BEAT_SECONDS, OwnMoment, Roster
-from replication.log.server import BEGINNING, LogError, LogServer, Position, SnapshotPointer
+from replication.log.roster import BEAT_SECONDS, Roster
+from replication.log.server import BEGINNING, LogError, LogServer, Position
 from replication.log.snapshots import LogSnapshots
 from replication.log.status import LogStatus
-from replication.log.writer import LogWriter
-from replication.messages import MAX_EVENTS
+from replication.log.writer import StreamWriter
 from replication.paths import VERSION
 from replication.replica import Replica
-from replication.snapshot.contents import FutureFormat
-from replication.snapshot.restoring import UnusableSnapshot
 from runtime.cold_start import ColdStart
 
 logger = logging.getLogger("replication.log")
 
 SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
-PATIENT_BEATS = 3  # what this node had so long ago, others must have too
-EVER = 1e9
 
 
 class LogMember:
     """This node on the log.
 
-    `joined`: set once this node has all that is in the log.
-    `ready`: set then, or once there was no progress for too long.
+    `joining`: how it gets what is in the log; `joined` and `ready` are its flags.
     `looks`: how often it has seen how the log stands.
     `trimmed_past`: how often entries were dropped that this node had not read.
-    `former`: the origin of the life whose files this node goes on from; empty if there is none.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
     matters. `address` and `machine` say where this node is.
@@ -79,19 +70,29 @@ class LogMember:
         self._clock = clock
         self._random = random
         self._cold = cold
-        self._join_seconds = join_seconds
         self._address = address
         self._machine = machine
         self.status = LogStatus(clock)
         self.roster = Roster(replica.origin, (address, machine), keep_seconds)
+        self.lacks = Lacks(replica, journal, self.roster)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
             replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
         )
-        self.writer = LogWriter(
+        self.writer = StreamWriter(
             journal, server, self.status, self.roster, clock, replica.for_peer, self.make_room, observe
         )
-        self.loader = Loader(replica, server, clock)
+        self.joining = LogJoining(
+            replica,
+            server,
+            self.status,
+            self.roster,
+            self.reader,
+            clock,
+            cold,
+            join_seconds=join_seconds,
+            say_goodbye=self._say_goodbye,
+        )
         self.snapshots = LogSnapshots(
             replica,
             server,
@@ -101,26 +102,23 @@ class LogMember:
             self._next_look,
             self._able,
             lambda: bool(cold.seconds()),
+            self._wrote,
+            lambda origin: any(each.latest.origin == origin for each in self.roster.present()),
             self._id,
         )
-        self.joined = clock.flag()
-        self.ready = clock.flag()
-        self.former = ""
+        self.joined = self.joining.joined
+        self.ready = self.joining.ready
         self.looks = 0
         self.trimmed_past = 0
         self._beats = 0
-        self._loaded = ""  # the last snapshot that was merged, or could not be
-        self._moments: deque[OwnMoment] = deque(maxlen=8)
-        self._lacked: dict[str, int] = {}  # at the last look, with this node's watermarks
-        self._dominated = False
 
     @property
     def runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What runs side by side for as long as this node lives."""
         return [
             self._announce,
-            self._join,
-            self._watch_progress,
+            self.joining.join,
+            self.joining.watch_progress,
             self._mend,
             self.reader.run,
             self.writer.run,
@@ -146,7 +144,7 @@ class LogMember:
             await self._clock.sleep(BEAT_SECONDS / 2)
             await self.status.up.wait()
             await self.repairs.work()
-            await self._load_what_is_missing()
+            await self.joining.load_what_is_missing()
 
     async def _next_look(self) -> None:
         """Wait until this node has seen how the log stands from now on."""
@@ -189,7 +187,7 @@ class LogMember:
         if first:
             return
         self.status.lost += 1
-        self._moments.clear()
+        self.lacks.begin_anew()
         self.reader.begin_anew(last)
         self.writer.begin_anew()
 
@@ -211,7 +209,7 @@ class LogMember:
             digest_of(replica.digests()),
             "" if pointer is None else pointer.snapshot,
             UNKNOWN_AGE if age < 0 else int(age * 1000),
-            self.snapshots.latest if self._wrote(pointer) else self._loaded,
+            self.joining.loaded,
             self._address,
             self._machine,
             NAMES,
@@ -219,25 +217,11 @@ class LogMember:
 
     def _look(self, own: Announcement) -> None:
         """React to what the others announced."""
-        replica, roster, status = self._replica, self.roster, self.status
-        mine = OwnMoment(own.at, own.vector)
-        self._moments.append(mine)
-        oldest = roster.oldest(self._journal.oldest)
-        now = roster.lacked(mine, oldest) if self.reader.caught_up else {}
-        replica.missing = {origin for origin, seen in now.items() if self._lacked.get(origin) == seen}
-        self._lacked = now
-        self.writer.look(status.generation)
+        pointer = self.status.pointer
+        self.lacks.look(own, "" if pointer is None else pointer.snapshot, caught_up=self.reader.caught_up)
+        self.snapshots.needed = "a node lacks what only others have" if self.lacks.others else ""
+        self.writer.look(self.status.generation)
         self.writer.trim()
-        pointer = "" if status.pointer is None else status.pointer.snapshot
-        lacking = any(
-            each.latest.loaded == pointer and roster.lacking(each, self._moments, oldest) for each in roster.present()
-        )
-        self.snapshots.needed = "a node lacks what only others have" if lacking else ""
-        vector = own.vector
-        needs = {**vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
-        self._dominated = any(
-            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
-        )
         self.repairs.look(own.digest, own.vector)
 
     # What follows for the node
@@ -250,16 +234,8 @@ class LogMember:
     @property
     def behind(self) -> bool:
         """Whether some node and this one may not know all of each other's events."""
-        if not self.roster.is_current(self._clock.now()):
-            return True
-        if not self.status.up.is_set() or not self.reader.caught_up or not self.joined.is_set():
-            return True
-        journal, moments = self._journal, self._moments
-        before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
-        least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
-        present = self.roster.present()
-        late = any(self.roster.seen(each) < least or not each.latest.caught_up for each in present)
-        return late or bool(self.roster.lapsed())
+        here = self.status.up.is_set() and self.reader.caught_up and self.joined.is_set()
+        return not here or self.lacks.behind(self._clock.now())
 
     def handed_on(self) -> bool:
         """Return whether there are other nodes, and each has all that this one took from its clients."""
@@ -272,7 +248,7 @@ class LogMember:
             return False
         if not all(entity.complete for entity in replica.entities):
             return False
-        return not replica.lacks or (needed and not self._dominated)
+        return not replica.lacks or (needed and not self.lacks.dominated)
 
     async def make_room(self) -> None:
         """Trim the stream behind the slowest node present: the log server is full."""
@@ -295,96 +271,8 @@ class LogMember:
         body = written(replace(self._announcement(), origin=origin, left=True))
         await self._server.announce(origin, body, None)
 
-    # Joining
-
-    async def _watch_progress(self) -> None:
-        """Let the node serve as it is once joining does not get on."""
-        progress: tuple[object, ...] = ()
-        since = self._clock.now()
-        while not self.joined.is_set():
-            now = (self.loader.slices, self.reader.position, self.status.generation)
-            if now != progress:
-                progress, since = now, self._clock.now()
-            elif self._clock.now() - since > self._join_seconds:
-                logger.warning(
-                    "ready without the log: no progress for %g s; %s", self._join_seconds, self.status.reason
-                )
-                break
-            await self._clock.sleep(BEAT_SECONDS / 10)
-        self.ready.set()
-
-    async def _join(self) -> None:
-        await self.status.up.wait()
-        began = self._clock.now()
-        if self.former:  # it is over for sure: the folder is this life's
-            with suppress(LogError):
-                await self._say_goodbye(self.former)
-        while not self.roster.decided and not self.roster.alive():
-            await self._clock.sleep(BEAT_SECONDS / 4)
-        standing = self.status.standing
-        assert standing is not None
-        target = standing.last or BEGINNING
-        alive = self.roster.alive()
-        pointer, bound = standing.pointer, EVER
-        if pointer is not None:
-            bound = self.roster.bounds(pointer.snapshot, alive) if alive else EVER
-            age = self.status.elapsed_seconds(pointer.written_ms, bound)
-            self.status.snapshot_was(age)
-            if not await self._load(pointer, age):
-                pointer = None
-            bound += self.loader.took_seconds
-        elif alive:
-            bound = 0.0
-        same = pointer is not None and pointer.generation == self.status.generation
-        position = pointer.position if pointer is not None and same else BEGINNING
-        self.reader.begin(Position(*position), bound)
-        while self.reader.position < target or not self.reader.caught_up or self._replica.missing:
-            await self._clock.sleep(BEAT_SECONDS / 10)
-        if not alive and not self.former:
-            self._resume(pointer)
-        whole = pointer is not None and not pointer.cold
-        if any(not each.latest.cold for each in alive) or (whole and not alive):
-            self._cold.filled("the log")
-        if alive and not self._cold.seconds():
-            self._replica.trust()
-        self.joined.set()
-        logger.info("all of the log is in after %.2f s", self._clock.now() - began)
-
-    async def _load(self, pointer: SnapshotPointer, age: float) -> bool:
-        """Load a snapshot. Returns False if it cannot be used."""
-        while True:
-            try:
-                await self.loader.load(pointer, age)
-            except (UnusableSnapshot, FutureFormat) as error:
-                logger.warning("a snapshot in the log cannot be used: %s", error)
-                self._loaded = pointer.snapshot
-                return False
-            except LogError as error:
-                self.status.failed(error)
-                await self.status.up.wait()
-                continue
-            self._loaded = pointer.snapshot
-            return True
-
-    def _resume(self, pointer: SnapshotPointer | None) -> None:
-        """Go on from what is in the log alone: none of the nodes lives that wrote it."""
-        pause = 0.0 if pointer is None else self.status.snapshot_age()
-        life = FormerLife(pause, clean=False, doubted=self.loader.doubted)
-        for entity in self._replica.entities:
-            entity.resume(life, self._clock.now())
-
-    async def _load_what_is_missing(self) -> None:
-        """Load the latest snapshot if others have what this node lacks, and it was written since."""
-        pointer = self.status.pointer
-        if pointer is None or not self._replica.missing or not self.reader.begun.is_set():
-            return
-        if pointer.snapshot == self._loaded or self._wrote(pointer):
-            return
-        age = self.status.elapsed_seconds(pointer.written_ms, self.status.snapshot_age())
-        await self._load(pointer, age)
-
-    def _wrote(self, pointer: SnapshotPointer | None) -> bool:
-        return pointer is not None and pointer.snapshot == self.snapshots.latest
+    def _wrote(self, snapshot: str) -> None:
+        self.joining.loaded = snapshot
 
     def _id(self) -> str:
         return f"{self._random.getrandbits(64):016x}"

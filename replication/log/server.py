@@ -94,7 +94,7 @@ class SnapshotPointer(Struct, frozen=True):
     cold: bool = False
 
 
-class Standing(Struct, frozen=True):
+class LogStanding(Struct, frozen=True):
     """How the log stands, all of it read in one step.
 
     `now_ms`: the log server's clock.
@@ -151,7 +151,7 @@ class LogServer(Protocol):
 
     # Who is there
 
-    async def announce(self, origin: str, body: bytes, own: Position | None) -> Standing:
+    async def announce(self, origin: str, body: bytes, own: Position | None) -> LogStanding:
         """Replace a node's announcement and return how the log stands, in one step: also where the memory is full, and
         where there is no generation. `own` is the position of an entry to look for."""
 

@@ -38,13 +38,12 @@ class LogSnapshots:
 
     `needed`: why one must be written at once, for the log; empty: one is due by time alone.
     `written`: how many this node has written.
-    `latest`: the last one that it wrote; empty before the first.
     `writing`: one is under way.
     `last_bytes`, `last_seconds`, `last_items`: of the last one that it wrote.
 
     `able` returns whether this node may write one: whether it lacks nothing (True), or what it lacks cannot be had in
     another way (with `needed`). `looked` waits for the next look at the log server. `cold` returns whether this node
-    is cold.
+    is cold. `merged` notes a snapshot that this node has all of. `is_present` returns whether a life is there.
     """
 
     def __init__(
@@ -57,6 +56,8 @@ class LogSnapshots:
         looked: Callable[[], Awaitable[None]],
         able: Callable[[bool], bool],
         cold: Callable[[], bool],
+        merged: Callable[[str], None],
+        is_present: Callable[[str], bool],
         random_id: Callable[[], str],
     ) -> None:
         self._replica = replica
@@ -67,11 +68,14 @@ class LogSnapshots:
         self._looked = looked
         self._able = able
         self._cold = cold
+        self._merged = merged
+        self._is_present = is_present
+        self._lease = ""  # another writer's token, and when it was seen first
+        self._lease_seen = 0.0
         self._random_id = random_id
         self._retry_at = 0.0
         self.needed = ""
         self.written = 0
-        self.latest = ""
         self.writing = False
         self.last_bytes = 0
         self.last_items = 0
@@ -84,21 +88,24 @@ class LogSnapshots:
             return "there is none"
         if pointer.generation != self._status.generation:
             return "the log was lost"
+        if self._status.gap:
+            return "entries were dropped that it lacks"
         if self.needed:
             return self.needed
         if reader.since_snapshot_entries > LONG_ENTRIES or reader.since_snapshot_bytes > LONG_BYTES:
             return "the stream is long"
-        if self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries:
-            return "by time"
-        return ""
+        due = self._status.snapshot_age() > SNAPSHOT_SECONDS and reader.since_snapshot_entries
+        return "by time" if due else ""
 
     async def run(self) -> None:
         """Write those that are due, for ever."""
         while True:
             await self._clock.sleep(LOOK_SECONDS)
-            if self._is_turn() and self._clock.now() >= self._retry_at:
+            if self._clock.now() >= self._retry_at:
                 try:
-                    await self._write()
+                    await self._end_dead_lease()
+                    if self._is_turn():
+                        await self._write()
                 except (LeaseLost, LogRefused) as error:
                     logger.info("a snapshot was given up: %s", error)
                     self._retry_at = self._clock.now() + LOOK_SECONDS * 4
@@ -109,6 +116,23 @@ class LogSnapshots:
                     self._status.failed(error)
                 finally:
                     self.writing = False
+
+    async def _end_dead_lease(self) -> None:
+        """End the lease of a writer that is gone: a log server whose clock was set back would keep it for long."""
+        standing, now = self._status.standing, self._clock.now()
+        token = "" if standing is None or not self._status.up.is_set() else standing.writer
+        if token != self._lease:
+            self._lease, self._lease_seen = token, now
+        if not token or now - self._lease_seen < LEASE_SECONDS:
+            return
+        origin, _, snapshot = token.rpartition(" ")
+        if not self._writes(origin):
+            self._lease_seen = now
+            await self._server.release(token, snapshot)
+
+    def _writes(self, origin: str) -> bool:
+        """Return whether a node may be writing: this one knows of itself, and of others whether they are there."""
+        return self.writing if origin == self._replica.origin else self._is_present(origin)
 
     def _is_turn(self) -> bool:
         standing = self._status.standing
@@ -134,7 +158,7 @@ class LogSnapshots:
             await server.release(token, snapshot)
             raise
         self.written += 1
-        self.latest = snapshot
+        self._merged(snapshot)
         self.needed = ""
         logger.info("a snapshot of %d items is in the log after %.1f s (%s)", self.last_items, self.last_seconds, why)
 

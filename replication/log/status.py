@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 
 from replication.log.clock import Clock
-from replication.log.server import LogError, LogFull, Position, SnapshotPointer, Standing
+from replication.log.server import LogError, LogFull, LogStanding, Position, SnapshotPointer
 
 logger = logging.getLogger("replication.log")
 
@@ -36,12 +36,12 @@ class LogStatus:
         self.failures = 0
         self.generation = ""
         self.lost = 0
-        self.standing: Standing | None = None
+        self.standing: LogStanding | None = None
         self._offset = 0.0  # of the log server's clock, in seconds
         self._pointer_id = ""
         self._pointer_born = 0.0  # when the latest snapshot was committed, by this node's clock
 
-    def took(self, standing: Standing) -> None:
+    def took(self, standing: LogStanding) -> None:
         """Note how the log stands."""
         now = self._clock.now()
         self.standing = standing
@@ -95,6 +95,14 @@ class LogStatus:
     def pointer(self) -> SnapshotPointer | None:
         """The latest snapshot, as far as it is known."""
         return None if self.standing is None else self.standing.pointer
+
+    @property
+    def gap(self) -> bool:
+        """Whether the stream begins behind the latest snapshot: it was full, and was trimmed without one."""
+        standing = self.standing
+        if standing is None or standing.first is None or standing.pointer is None:
+            return False
+        return standing.pointer.generation == standing.generation and standing.first > standing.pointer.position
 
     def snapshot_age(self) -> float:
         """Return how old the latest snapshot is by this node's clock, below 0 if there is none."""

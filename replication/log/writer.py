@@ -26,7 +26,7 @@ from replication.push_writer import PushWriter
 FULL_SECONDS = 0.25  # between two attempts while the log server is full
 
 
-class LogWriter:
+class StreamWriter:
     """The end of this node's journal that is not in the log yet.
 
     `own`: the position of the last entry of this node; None before the first of a generation.

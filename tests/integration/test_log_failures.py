@@ -89,6 +89,12 @@ class LogNode(Node):
         )
 
     @property
+    def has_snapshot(self) -> bool:
+        """Whether there is a snapshot of the present generation, and all entries behind it."""
+        status = self.member.status
+        return status.pointer is not None and status.pointer.generation == status.generation and not status.gap
+
+    @property
     def away(self) -> str:
         """Why the log is away; empty if it is not."""
         return "" if self.member.status.up.is_set() else self.member.status.reason
@@ -137,6 +143,14 @@ class World:
     async def all_away(self, reason: str) -> None:
         """Wait until each node says that the log is away, and why."""
         await self.until(f"away: {reason}", lambda: all(reason in node.away for node in self.nodes))
+
+    async def restart_all(self) -> None:
+        """Kill all nodes, and start them again with nothing."""
+        for node in self.nodes:
+            await node.stop()
+        self.nodes = [self._made(node.name) for node in self.nodes]
+        for node in self.nodes:
+            node.start()
 
     def pause(self) -> None:
         """Make no calls for now."""
@@ -334,6 +348,39 @@ def test_nodes_that_start_with_nothing_meanwhile(server: ServerProcess) -> None:
         await world.calls(100)
         server.empty()
         await world.agree()
+
+    play(server, scene)
+
+
+def test_nodes_that_are_all_killed_after_the_log_was_lost(server: ServerProcess) -> None:
+    """The load is in the log again as soon as there is a snapshot of the new generation."""
+
+    async def scene(world: World, server: ServerProcess) -> None:
+        await world.calls(200)
+        await world.agree()
+        server.kill()
+        await world.all_away("nothing listens")
+        server.empty()
+        await world.calls(100)
+        await world.agree(then_pause=True)
+        await world.until("a snapshot", lambda: all(node.has_snapshot for node in world.nodes))
+        await world.restart_all()
+        await world.agree(then_pause=True)
+
+    play(server, scene)
+
+
+def test_nodes_that_are_all_killed_after_a_full_log_was_trimmed(server: ServerProcess) -> None:
+    async def scene(world: World, server: ServerProcess) -> None:
+        await world.calls(200)
+        server.fill()
+        await world.until("full", lambda: all(node.member.status.full for node in world.nodes))
+        await world.until("trimmed", lambda: any(node.member.status.gap for node in world.nodes))
+        server.drain()
+        await world.agree(then_pause=True)
+        await world.until("a snapshot", lambda: all(node.has_snapshot for node in world.nodes))
+        await world.restart_all()
+        await world.agree(then_pause=True)
 
     play(server, scene)
 

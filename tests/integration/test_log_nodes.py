@@ -196,6 +196,13 @@ def agree(nodes: Nodes, caller: Caller) -> None:
     )
 
 
+def has_no_gap(server: ServerProcess) -> bool:
+    """Whether the stream begins before the end of the snapshot. A full server was trimmed without one."""
+    position = server.command("HGET", "{metadata-center}:snapshot", "position")
+    first = server.command("XRANGE", "{metadata-center}:stream", "-", "+", "COUNT", 1)[0][0]
+    return tuple(map(int, first.split(b"-"))) <= tuple(map(int, position.split(b"-")))
+
+
 def see(nodes: Nodes, caller: Caller, *words: str) -> None:
     """See that the nodes say so, and go on with calls meanwhile."""
     nodes.all_say("degraded", *words)
@@ -232,7 +239,10 @@ def test_nodes_are_seen_by_each_other_and_killed_together_start_from_the_log(
         pass
     assert caller.in_flight
     for process in nodes.processes:
-        assert len(process.data("/v1/replica/peers")["peers"]) == PLACES - 1
+        found = process.data("/v1/replica/peers")["log"]
+        assert (found["up"], found["joined"], found["server"]) == (True, True, server.url.removeprefix("valkey://"))
+        assert len(found["nodes"]) == PLACES - 1
+    wait(lambda: has_no_gap(server), "a snapshot with all entries behind it")
     nodes.kill()
     nodes.start()
     nodes.all_say("ready")

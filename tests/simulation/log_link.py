@@ -13,10 +13,10 @@ from replication.log.server import (
     Entry,
     LogAway,
     LogError,
+    LogStanding,
     Position,
     ServerFacts,
     SnapshotPointer,
-    Standing,
 )
 from tests.simulation.coroutines import Fail, Resume, Wait
 from tests.simulation.log_server import SimLogServer
@@ -77,7 +77,7 @@ class SimLogLink:
     async def trim(self, behind: Position) -> None:
         await self._ask(lambda server: server.trim(behind))
 
-    async def announce(self, origin: str, body: bytes, own: Position | None) -> Standing:
+    async def announce(self, origin: str, body: bytes, own: Position | None) -> LogStanding:
         return await self._ask(lambda server: server.announce(origin, body, own))
 
     async def leave(self, origin: str) -> None:

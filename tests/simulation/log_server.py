@@ -18,10 +18,10 @@ from replication.log.server import (
     LeaseLost,
     LogFull,
     LogRefused,
+    LogStanding,
     Position,
     ServerFacts,
     SnapshotPointer,
-    Standing,
     StreamMissing,
 )
 
@@ -139,11 +139,11 @@ class SimLogServer:
 
     # Who is there
 
-    def announce(self, origin: str, body: bytes, own: Position | None) -> Standing:
+    def announce(self, origin: str, body: bytes, own: Position | None) -> LogStanding:
         self.nodes[origin] = body
         stream = self.stream
         self._expire()
-        return Standing(
+        return LogStanding(
             self.clock_ms(),
             self.generation,
             stream.entries[0].position if stream is not None and stream.entries else None,

@@ -11,8 +11,7 @@ from functools import partial
 
 import pytest
 
-from tests.simulation import HISTORIES
-from tests.simulation.caches import CLUSTER, Caches
+from tests.simulation.caches import Caches
 from tests.simulation.disasters import BOUNDLESS, Disasters, weather
 from tests.simulation.gateways import Gateways
 from tests.simulation.restarts import RestartingGateways
@@ -43,7 +42,10 @@ def log_check(world: World, gateways: Gateways, *, exact: bool = True, refreshes
             assert node.log.joined.is_set()
             assert not node.replica.missing
             assert node.log.acknowledged == node.journal.latest
-            assert not node.log.repairs.differing
+    for _ in range(10):  # a request that grows too old at this moment makes digests differ
+        if any(node.log is not None and node.log.repairs.differing for node in world.nodes.values()):
+            world.run(0.5)
+    assert not any(node.log is not None and node.log.repairs.differing for node in world.nodes.values())
 
 
 def history(seed: int, *, crashes: bool, disasters: int) -> list[str]:
@@ -179,4 +181,81 @@ def caching_history(seed: int) -> None:
         assert caches.held(node) == expected
 
 
-__all__ = ["CLUSTER", "HISTORIES", "pytest", "seeds"]
+# Seeds that failed once, before the rule that they broke was right.
+# 7: a flush took the announcements, and a node that was cut off seemed to have left. 9, 32: heartbeats lapsed at a node
+# that had stood still. 21: two nodes lacked something of each other, and neither wrote it.
+REGRESSIONS = [7, 9, 21, 32]
+# 97: the log server's clock was set back, and kept the lease of a writer that had crashed.
+CRASHING_REGRESSIONS = [97]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_nodes_on_a_log_converge(*, crashes: bool) -> None:
+    history(0, crashes=crashes, disasters=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_nodes_on_a_log_converge_where_they_once_did_not(seed: int) -> None:
+    history(seed, crashes=False, disasters=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", CRASHING_REGRESSIONS)
+def test_nodes_that_crash_converge_where_they_once_did_not(seed: int) -> None:
+    history(seed, crashes=True, disasters=3)
+
+
+def test_a_log_server_that_is_away_keeps_no_node_from_starting() -> None:
+    away_at_start_history(0)
+
+
+def test_nodes_that_are_all_killed_begin_with_what_is_in_the_log() -> None:
+    cold_history(0)
+
+
+def test_nodes_that_stop_hand_on_all_that_they_took() -> None:
+    stopping_history(0)
+
+
+@pytest.mark.slow
+def test_nodes_that_come_back_with_their_snapshots_lose_nothing() -> None:
+    returning_history(0, disasters=2)
+
+
+def test_nodes_move_from_the_mesh_to_the_log_and_back_under_traffic() -> None:
+    moving_history(0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.parametrize("chunk", range(3))
+def test_nodes_on_a_log_converge_over_hundreds_of_histories(chunk: int, *, crashes: bool) -> None:
+    assert {each for seed in seeds(chunk) for each in history(seed, crashes=crashes, disasters=3)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_outlives_its_nodes_over_hundreds_of_histories() -> None:
+    for seed in seeds(0):
+        cold_history(seed)
+        stopping_history(seed)
+        returning_history(seed, disasters=seed % 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_all_kinds_converge_on_a_log_over_hundreds_of_histories() -> None:
+    for seed in seeds(0):
+        retrying_history(seed)
+        incarnations_history(seed)
+        caching_history(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nodes_move_between_mesh_and_log_over_many_histories() -> None:
+    for seed in seeds(0)[::3]:
+        moving_history(seed)
+        moving_history(seed, disasters=3)

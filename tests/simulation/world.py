@@ -121,7 +121,7 @@ class SimNode:
                 keep_seconds=world.request_seconds,
                 machine=name,
             )
-            self.log.former = "" if self.restored is None else self.restored.origin
+            self.log.joining.former = "" if self.restored is None else self.restored.origin
             self.replica.log = self.log
         self.mesh_joined = not self.mesh
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from replication.log.server import Entry, LogRefused, Position, ServerFacts, SnapshotPointer, Standing
+from replication.log.server import Entry, LogRefused, LogStanding, Position, ServerFacts, SnapshotPointer
 
 _FOREIGN = "a key of the log holds another program's data: choose another [Replication] LogName"
 
@@ -26,10 +26,10 @@ def read_entries(reply: Any) -> list[Entry]:
     return [Entry(read_position(each[0]), _body(each[1])) for each in reply[0][1]]
 
 
-def read_standing(reply: Any, *, asked: bool) -> Standing:
+def read_standing(reply: Any, *, asked: bool) -> LogStanding:
     """Return what the script ANNOUNCE says. `asked`: whether it looked for an entry."""
     now, generation, first, last, length, own, announcements, pointer, writer = reply
-    return Standing(
+    return LogStanding(
         now_ms=now,
         generation=_text(generation),
         first=None if first is None else read_position(first),

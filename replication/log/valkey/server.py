@@ -15,10 +15,10 @@ from replication.log.server import (
     MOST_ENTRIES,
     Entry,
     LogRefused,
+    LogStanding,
     Position,
     ServerFacts,
     SnapshotPointer,
-    Standing,
     StreamMissing,
 )
 from replication.log.valkey import scripts
@@ -71,7 +71,7 @@ class ValkeyServer:
         """Drop the entries before a position. Some of them stay where a block of the stream has others, too."""
         await self._commands.ask("XTRIM", self._stream, "MINID", "~", _written(behind), "LIMIT", 1_000_000)
 
-    async def announce(self, origin: str, body: bytes, own: Position | None) -> Standing:
+    async def announce(self, origin: str, body: bytes, own: Position | None) -> LogStanding:
         """Replace a node's announcement and return how the log stands."""
         keys = (self._nodes, self._generation, self._stream, self._snapshot, self._writer)
         asked = _written(own) if own is not None else ""
