@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.load import span
-from console.nodes import COLD, PeersView
+from console.nodes import COLD, PeersView, node_of
 from console.numbers import count
 from console.request_view import LONG_PREFILL_SECONDS
 from runtime.health import PartReport, PartState
@@ -28,6 +28,15 @@ one engine while others have room."""
 
 HOT_REQUESTS = 10
 """Of the busiest engine, before the ratio counts. Chance alone makes 3 to 1 of fewer."""
+
+LEAK_RATIO = 3.0
+"""A gateway's requests over the mean of the others, from which it may leak if its oldest request is stale too."""
+
+LEAK_REQUESTS = 10
+"""Of a gateway, before the ratio counts."""
+
+LEAST_GATEWAYS = 3
+"""Of two gateways one may well be three times as busy as the other."""
 
 NEAR_CAP = 0.8
 """The part of a cap from which it is near. What is left is the time to react."""
@@ -94,6 +103,51 @@ class ClusterFacts(Struct, frozen=True):
         return self.most * others / max(self.requests - self.most, 1) if others > 0 else 0.0
 
 
+class BusyGateway(Struct, frozen=True):
+    """One of the gateways with most requests.
+
+    `name`: its name, or the client that stands for it.
+    `address`: the page that shows it.
+    `requests`: in flight.
+    `oldest_seconds`: since the oldest of them was added.
+    """
+
+    name: str
+    address: str
+    requests: int
+    oldest_seconds: int
+
+
+class GatewayFacts(Struct, frozen=True):
+    """What the gateways hold.
+
+    `count`: how many have requests in flight.
+    `requests`: how many these are.
+    `busiest`: those with most, at most `MOST_PLACES`.
+    """
+
+    count: int = 0
+    requests: int = 0
+    busiest: tuple[BusyGateway, ...] = ()
+
+    def ratio(self, each: BusyGateway) -> float:
+        """Return a gateway's requests over the mean of the others; 0 if there are too few to compare."""
+        if self.count < LEAST_GATEWAYS:
+            return 0.0
+        return each.requests * (self.count - 1) / max(self.requests - each.requests, 1)
+
+
+class PastCold(Struct, frozen=True):
+    """A node that started cold.
+
+    `node`: its name.
+    `seconds`: how long ago.
+    """
+
+    node: str
+    seconds: float
+
+
 class Cap(Struct, frozen=True):
     """A bound, and how much of it is used.
 
@@ -114,6 +168,8 @@ class Facts(Struct, frozen=True):
     """What the rules read.
 
     `clusters`: the load of each cluster.
+    `gateways`: what the gateways hold.
+    `colds`: nodes that started cold in the last hour, the last one first.
     `long_prefills`: requests before their first token for longer than `LONG_PREFILL_SECONDS`.
     `peers`: this node among its peers.
     `parts`: the parts of this node.
@@ -124,6 +180,8 @@ class Facts(Struct, frozen=True):
     """
 
     clusters: tuple[ClusterFacts, ...] = ()
+    gateways: GatewayFacts = GatewayFacts()
+    colds: tuple[PastCold, ...] = ()
     long_prefills: int = 0
     peers: PeersView = PeersView()
     parts: tuple[PartReport, ...] = ()
@@ -136,6 +194,8 @@ class Facts(Struct, frozen=True):
 NODES = "/console/nodes/"
 READINESS = "/readyz"
 CLIENTS = "/v1/node/clients"
+COLD_SECONDS = 3600
+COLD_EVENTS = f"/console/events/?kind=cold_started&age={COLD_SECONDS}"
 LONG_PREFILLS = f"/admin/loadstats/request/?phase=prefill&age={LONG_PREFILL_SECONDS}"
 
 
@@ -266,6 +326,40 @@ def hot_engines(facts: Facts) -> Item | None:
     return Item("imbalance", "warn", len(found), words, _worst(found, lambda cluster: cluster.ratio, "busy"))
 
 
+def leaking_gateways(facts: Facts) -> Item | None:
+    """Gateways that hold far more requests than the others, and old ones."""
+    gateways = facts.gateways
+    found = [
+        each
+        for each in gateways.busiest
+        if each.requests >= LEAK_REQUESTS
+        and each.oldest_seconds >= facts.stale_seconds
+        and gateways.ratio(each) >= LEAK_RATIO
+    ]
+    if not found:
+        return None
+    worst = found[0]
+    more = f"; {_many(len(found) - 1, 'more gateway')} like it" if len(found) > 1 else ""
+    words = (
+        f"Gateway {worst.name} holds {_many(worst.requests, 'request')}, {gateways.ratio(worst):.1f} times the mean of "
+        f"the other gateways, the oldest for {span(worst.oldest_seconds)}: it may not report their ends{more}"
+    )
+    return Item("leak", "warn", len(found), words, tuple(ActionLink(each.name, each.address) for each in found))
+
+
+def past_colds(facts: Facts) -> Item | None:
+    """Nodes that started cold in the last hour. One that is cold now has a line already."""
+    cold_now = "" if facts.peers.cold_since is None else node_of(facts.peers.origin)
+    found = [each for each in facts.colds if each.node != cold_now]
+    if not found:
+        return None
+    nodes = list(dict.fromkeys(each.node for each in found))
+    ago = f"{span(found[0].seconds)} ago"
+    when = ago if len(nodes) == 1 else f"in the last hour, the last one {ago}"
+    words = f"{_listed(nodes)} started cold {when}: numbers of that time may lack requests"
+    return Item("past_cold", "warn", len(nodes), words, (ActionLink("Events", COLD_EVENTS),))
+
+
 def long_prefills(facts: Facts) -> Item | None:
     """Requests that wait for their first token for too long."""
     number = facts.long_prefills
@@ -288,7 +382,9 @@ RULES: tuple[Rule, ...] = (
     orphaned_requests,
     stale_load,
     hot_engines,
+    leaking_gateways,
     long_prefills,
+    past_colds,
 )
 """The rules, the most pressing first."""
 

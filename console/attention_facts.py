@@ -16,8 +16,10 @@ from time import monotonic, sleep, time_ns
 from msgspec import Struct
 
 from console.addresses import cluster_address
-from console.attention import CLIENTS, Cap, ClusterFacts, Facts
+from console.attention import CLIENTS, COLD_SECONDS, Cap, ClusterFacts, Facts, PastCold
 from console.calls import ask
+from console.events import EventsView
+from console.gateway_look import GatewayLook
 from console.nodes import PeersView
 from console.request_view import LONG_PREFILL_SECONDS
 from edge.errors import NotFound
@@ -26,6 +28,7 @@ from loadstats.part import LoadStats
 from loadstats.stale import stale_seconds
 from runtime.config import Config
 from runtime.health import Health
+from runtime.notices.kind import Kind
 from runtime.running import made_once, part
 
 KEPT_SECONDS = 1.0
@@ -41,6 +44,9 @@ the next time."""
 
 MOST_MET = 10_000
 """Long prefills met in one look."""
+
+MOST_COLDS = 20
+"""Cold starts that are looked at, the last ones first."""
 
 SLICE = 2048
 """Engines read in one go: about 0.3 ms."""
@@ -87,6 +93,7 @@ class Watch:
     def __init__(self) -> None:
         self._lock = Lock()
         self._prefills = LongPrefills()
+        self._gateways = GatewayLook()
         self._facts = Facts()
         self._until = 0.0  # monotonic
 
@@ -95,7 +102,7 @@ class Watch:
         with self._lock:
             begun = monotonic()
             if begun >= self._until:
-                self._facts = _gather(self._prefills)
+                self._facts = _gather(self._prefills, self._gateways)
                 ended = monotonic()
                 self._until = ended + max(KEPT_SECONDS, KEPT_FACTOR * (ended - begun))
             return self._facts
@@ -140,12 +147,14 @@ def cluster_facts(name: str, engines: Sequence[Engine], silent_before_ns: int) -
     )
 
 
-def _gather(prefills: LongPrefills) -> Facts:
+def _gather(prefills: LongPrefills, gateways: GatewayLook) -> Facts:
     config = part(Config)
     stale = stale_seconds(part(Config).load.request_expire_seconds)
     clients = _clients()
     return Facts(
         clusters=_clusters(time_ns() - int(stale * 1e9)),
+        gateways=gateways.facts(),
+        colds=_colds(time_ns()),
         long_prefills=prefills.count(),
         peers=ask("/v1/replica/peers", PeersView),
         parts=tuple(part(Health).report()["parts"]),
@@ -171,6 +180,12 @@ def _clusters(silent_before_ns: int) -> tuple[ClusterFacts, ...]:
         if seen is not None:
             found.append(cluster_facts(name, seen.order, silent_before_ns))
     return tuple(found)
+
+
+def _colds(wall_ns: int) -> tuple[PastCold, ...]:
+    asked = {"kind": Kind.COLD_STARTED.value, "age": str(COLD_SECONDS), "limit": str(MOST_COLDS)}
+    events = ask("/v1/events", EventsView, **asked).events
+    return tuple(PastCold(each.node, max(0.0, (wall_ns - each.time_ns) / 1e9)) for each in events)
 
 
 def _node_caps(config: Config, counts: LedgerCounts) -> tuple[Cap, ...]:

@@ -7,6 +7,7 @@ The filters are a plain form: what is shown follows from the address alone. What
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
@@ -17,12 +18,16 @@ from django.urls import reverse
 from msgspec import Struct
 
 from console.calls import ask
+from console.download import asked_format, table_file
 from console.nodes import PeersView, troubles
+from console.table_rows import struct_rows
 from edge.errors import InvalidInput, NotFound
 from edge.pages import page
 from runtime.notices.kind import Kind, Severity
 
 PER_PAGE: Final = 50
+PER_ANSWER: Final = 200
+"""Events of one answer while a file is written."""
 RECENT: Final = 5
 REFRESH_SECONDS: Final = 10
 FILTERS: Final = ("kind", "severity", "node", "cluster", "age", "text")
@@ -98,6 +103,8 @@ def events(request: HttpRequest) -> HttpResponse:
         problem, status = "What these events come after is no longer kept", 404
     except InvalidInput as fault:
         problem, status = fault.reason, 400
+    if not problem and (kind := asked_format(request)) is not None:
+        return table_file(kind, "events", ShownEvent.__struct_fields__, struct_rows(_all(filters)))
     context = {
         "shown": view,
         "problem": problem,
@@ -111,3 +118,17 @@ def events(request: HttpRequest) -> HttpResponse:
         "troubles": troubles(ask("/v1/replica/peers", PeersView)),
     }
     return render(request, "console/events.html", context, status=status)
+
+
+def _all(filters: Mapping[str, str]) -> Iterator[ShownEvent]:
+    """Yield the events of all pages. Ends early if an event that a page begins after is no longer kept."""
+    after: dict[str, str] = {}
+    while True:
+        try:
+            found = ask("/v1/events", EventsView, limit=str(PER_ANSWER), **filters, **after)
+        except NotFound:
+            return
+        yield from found.events
+        if not found.next:
+            return
+        after = {"after": found.next}

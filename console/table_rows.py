@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from console.nodes import Peer
@@ -35,7 +36,7 @@ def engine_rows(cluster: str, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
         yield {"cluster": cluster, "engine": row.engine, **numbers, "updated": updated}
 
 
-def struct_rows(structs: Iterable[Peer | RequestView]) -> Iterator[dict[str, Any]]:
-    """Yield peers or requests with all their members."""
+def struct_rows(structs: Iterable[Struct]) -> Iterator[dict[str, Any]]:
+    """Yield structs with all their members."""
     for each in structs:
         yield asdict(each)

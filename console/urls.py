@@ -7,7 +7,7 @@ A cluster may be called anything, so clusters have a prefix of their own: one ca
 
 from django.urls import path, register_converter
 
-from console import engine_page, events, search_page, views
+from console import engine_page, events, gateways_page, search_page, views
 
 
 class ClusterName:
@@ -30,7 +30,7 @@ urlpatterns = [
     path("console/", views.overview, name="overview"),
     path("console/attention/", views.watch, name="attention"),
     path("console/metrics/", views.metrics, name="metrics"),
-    path("console/gateways/", views.gateways, name="gateways"),
+    path("console/gateways/", gateways_page.gateways, name="gateways"),
     path("console/nodes/", views.nodes, name="nodes"),
     path("console/search/", search_page.find, name="search"),
     path("console/engine/", engine_page.show, name="engine"),

@@ -27,7 +27,6 @@ from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
 from console.download import asked_format, table_file
 from console.events import recent_events
-from console.gateways import ORDERS, USUAL, ShownGateways, lines
 from console.live_page import live_context
 from console.load import line, span, summarize
 from console.metric_page import groups
@@ -205,30 +204,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "groups": groups(REGISTRY.collect(), wanted, chosen, rest=lambda: sleep(0)),
     }
     return render(request, "console/metrics.html", context)
-
-
-@page
-def gateways(request: HttpRequest) -> HttpResponse:
-    """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
-    sent = {name: value for name in ("order", "cluster", "after") if (value := request.GET.get(name, ""))}
-    context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **_live(request)}
-    try:
-        found = ask("/v1/load/owners", ShownGateways, **sent)
-    except InvalidInput as problem:
-        return render(request, "console/gateways.html", {**context, "problem": problem}, status=problem.status)
-    context |= {
-        "found": found,
-        "lines": lines(found.owners, stale_seconds(part(Config).load.request_expire_seconds)),
-        "age": span(found.age_seconds),
-        "counts": part(LoadStats).ledger.counts(),
-        "cluster": sent.get("cluster", ""),
-        "after": sent.get("after", ""),
-        "cluster_address": cluster_address(sent.get("cluster", "")),
-        "requests_address": reverse("admin:loadstats_request_changelist"),
-        "end_address": reverse("admin:loadstats_request_end_requests"),
-        "here": request.get_full_path(),
-    }
-    return render(request, "console/gateways.html", context)
 
 
 @page

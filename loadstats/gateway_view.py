@@ -74,6 +74,7 @@ class GatewayOrder:
     `order`: what comes first: most requests, the oldest request, most orphans, the longest silence, most ended by age.
     `wall_ms`: the wall-clock time now. Ranks do not change as time passes, so a walk meets each gateway once.
     `clusters`: which clusters to count; None for all.
+    `owner`: the only name to list; empty for all.
     """
 
     def __init__(
@@ -82,11 +83,13 @@ class GatewayOrder:
         order: Order,
         wall_ms: int,
         clusters: Callable[[str], bool] | None = None,
+        owner: str = "",
     ) -> None:
         self._census = census
         self._order = order
         self._wall_ms = wall_ms
         self._clusters = clusters
+        self._owner = owner
 
     def after(
         self, cursor: GatewayCursor | None, most: int
@@ -112,7 +115,9 @@ class GatewayOrder:
         return [self._view(each, tally) for _, each, tally in shown], following, gateways, requests
 
     def _tally(self, each: GatewayCensus) -> Tally | None:
-        """Return the sum of a gateway's requests in the clusters that count; None if it has nothing to do with them."""
+        """Return the sum of a gateway's requests in the clusters that count; None if it is not to be listed."""
+        if self._owner and each.name != self._owner:
+            return None
         found = [tally for name, tally in each.clusters.items() if self._clusters is None or self._clusters(name)]
         if self._clusters is not None and not found:
             return None

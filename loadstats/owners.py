@@ -126,19 +126,21 @@ class OwnerHandlers:
 
         `order` is what comes first: most `requests`, the `oldest` request, most `orphans`, the longest `silent`, most
         requests that `expired`. The next ones are those after `next` of the answer. With `cluster` only the requests in
-        it count, and only gateways with such requests are listed. A key that may name only some clusters sees those.
+        it count, and only gateways with such requests are listed. `owner` lists those of one name alone. A key that may
+        name only some clusters sees those.
         Requests without an owner are listed under the client of this node that reported them, or under the node that
         took them: that node knows their client.
         """
         order = _read(call.query, "order", Order, USUAL_ORDER, ", ".join(ORDERS))
         limit = _read(call.query, "limit", Limit, USUAL, f"1 to {MOST}")
         cluster = _read(call.query, "cluster", Name, "", "a name of 1 to 256 characters")
+        owner = _read(call.query, "owner", Name, "", "a name of 1 to 256 characters")
         after = query_value(call.query, b"after")
         cursor = GatewayCursor.read(after) if after else None
         if cluster and call.caller is not None:
             check_cluster(call.caller, cluster)
         census, age_seconds = yield from self._census.latest()
-        ordered = GatewayOrder(census, order, self._wall_ns() // 1_000_000, _wanted(cluster, call.caller))
+        ordered = GatewayOrder(census, order, self._wall_ns() // 1_000_000, _wanted(cluster, call.caller), owner)
         shown, following, total, requests = yield from ordered.after(cursor, limit)
         next_ = None if following is None else str(following)
         return encode(GatewayPage(shown, next_, total, requests, round(age_seconds, 3), self._node))

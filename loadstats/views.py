@@ -60,6 +60,7 @@ class Gateways(Struct):
         str, Meta(max_length=MAX_AFTER, pattern=AFTER, description="`next` of the answer before; empty: the start")
     ] = ""
     cluster: Annotated[Name | UnsetType, Meta(description="count only the requests in it")] = UNSET
+    owner: Annotated[Name | UnsetType, Meta(description="list only gateways of this name")] = UNSET
 
 
 class Which(Struct):

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How far back charts look: links that work without a script, and with one change the charts in place. */
 
+import { writeState } from "./address.js";
+
 const MINUTES = { "5m": 5, "15m": 15, "1h": 60 };
 
 export class Range {
@@ -33,8 +35,6 @@ export class Range {
   #choose(link) {
     for (const each of this.links) each.ariaCurrent = each === link ? "true" : null;
     this.minutes = MINUTES[this.#of(link)];
-    const address = new URL(location.href);
-    address.searchParams.set("range", this.#of(link));
-    history.replaceState(history.state, "", address);
+    writeState({ range: this.#of(link) });
   }
 }

@@ -8,11 +8,15 @@ import pytest
 
 from console.attention import (
     HOT_REQUESTS,
+    LEAK_REQUESTS,
     RULES,
+    BusyGateway,
     Cap,
     ClusterFacts,
     Facts,
+    GatewayFacts,
     Item,
+    PastCold,
     attention,
 )
 from console.nodes import Peer, PeersView
@@ -29,6 +33,12 @@ def cluster(name: str, **numbers: int) -> ClusterFacts:
 
 def peers(*found: Peer) -> Facts:
     return Facts(peers=PeersView(peers=found))
+
+
+def gateways(most: int, oldest: int, count: int = 4) -> Facts:
+    """A gateway with most requests, the others with 10 each."""
+    busy = BusyGateway("gw-7", "/console/gateways/?owner=gw-7", most, oldest)
+    return Facts(gateways=GatewayFacts(count, most + 10 * (count - 1), (busy,)), stale_seconds=165)
 
 
 CASES: list[tuple[Facts, str, str, int, str]] = [
@@ -99,6 +109,28 @@ CASES: list[tuple[Facts, str, str, int, str]] = [
         1,
         "10.0.0.1 of c has 12 requests, 6.0 times the mean of the other engines",
     ),
+    (
+        gateways(40, 200),
+        "leak",
+        "warn",
+        1,
+        "Gateway gw-7 holds 40 requests, 4.0 times the mean of the other gateways, the oldest for 3 min 20 s: "
+        "it may not report their ends",
+    ),
+    (
+        Facts(colds=(PastCold("n2", 600), PastCold("n2", 900))),
+        "past_cold",
+        "warn",
+        1,
+        "n2 started cold 10 min ago: numbers of that time may lack requests",
+    ),
+    (
+        Facts(colds=(PastCold("n2", 600), PastCold("n1", 900))),
+        "past_cold",
+        "warn",
+        2,
+        "n2, n1 started cold in the last hour, the last one 10 min ago: numbers of that time may lack requests",
+    ),
     (Facts(long_prefills=2), "prefill", "warn", 2, "2 requests in prefill for more than 60 s: prefills take seconds"),
 ]
 
@@ -153,3 +185,22 @@ def test_what_is_bad_comes_first_and_links_lead_to_the_worst() -> None:
         f"/console/clusters/c{number}/?only=stale" for number in (5, 4, 3)
     ]
     assert items[1].count == 15
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        gateways(29, 200),  # not three times the mean
+        gateways(40, 164),  # busy, and no old requests
+        gateways(40, 200, count=2),  # one of two
+        Facts(gateways=GatewayFacts(30, LEAK_REQUESTS - 1, (BusyGateway("gw", "/", LEAK_REQUESTS - 1, 200),))),
+        Facts(peers=PeersView("n1@2a", cold_since=None), colds=()),
+    ],
+)
+def test_a_busy_gateway_is_not_a_leak(facts: Facts) -> None:
+    assert attention(facts) == []
+
+
+def test_a_node_that_is_cold_now_has_one_line() -> None:
+    now = Facts(peers=PeersView("n1@2a", cold_since="2026-01-01T00:00:00Z"), colds=(PastCold("n1", 60),))
+    assert [item.key for item in attention(now)] == ["cold"]

@@ -12,6 +12,8 @@ from django.test import Client
 
 from console import attention_facts
 from console.attention_facts import facts
+from console.gateway_look import GatewayLook
+from runtime.notices.kind import Kind
 from tests.unit.partial_node import PartialNode, in_place
 
 
@@ -83,3 +85,31 @@ def test_the_strip_is_in_the_page_without_scripts(node: PartialNode, monkeypatch
     data = json.loads(Client().get("/console/attention/").content)["data"]
     assert data["stale"] == {"<c>": 1}
     assert [item["key"] for item in data["items"]] == ["stale"]
+
+
+def test_gateways_are_added_up_and_the_busiest_are_named(node: PartialNode) -> None:
+    for number in range(6):
+        for request in range(number + 1):
+            node.ledger.add(f"{number}.{request}", "c", "10.0.0.1", 1, 0.0, 0, f"gw {number}")
+    node.ledger.add("alone", "c", "10.0.0.1", 1, 0.0, 0, client="10.9.0.7")
+    found = facts().gateways
+    assert (found.count, found.requests) == (7, 22)
+    assert [(each.name, each.address, each.requests) for each in found.busiest] == [
+        (f"gw {number}", f"/console/gateways/?owner=gw+{number}", number + 1) for number in (5, 4, 3)
+    ]
+
+
+def test_a_large_census_is_taken_in_several_looks(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.gateway_look.MOST_SLICES", 5)
+    node.ledger.add("r", "c", "10.0.0.1", 1, 0.0, 0, "gw")
+    look = GatewayLook()
+    counts = [look.facts().count for _ in range(8)]
+    assert counts[0] == 0
+    assert counts[-1] == 1
+
+
+def test_cold_starts_of_the_last_hour_are_facts(node: PartialNode) -> None:
+    node.notices.report(Kind.COLD_STARTED, "Node n is cold")
+    (found,) = facts().colds
+    assert found.node == node.notices.node
+    assert found.seconds < 60

@@ -13,6 +13,7 @@ from django.test import Client
 
 from console import download
 from console.download import harmless, table_file
+from runtime.notices.kind import Kind
 from tests.unit.partial_node import PartialNode
 
 
@@ -55,6 +56,24 @@ def test_each_table_has_its_file(node: PartialNode, kind: str) -> None:
     engines = read(kind, f"/console/clusters/b/?format={kind}&filter=10.0.0.2")
     assert [(each["engine"], int(each["prompt_length"])) for each in engines] == [("10.0.0.2", 20)]
     assert read(kind, f"/console/nodes/?format={kind}") == []
+
+
+def test_gateways_of_all_pages_are_in_one_file(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.gateways_page.MOST", 2)
+    for number in range(5):
+        for request in range(number + 1):
+            node.ledger.add(f"{number}.{request}", "c", "10.0.0.1", 1, 0.0, 0, f"gw-{number}")
+    found = read("csv", "/console/gateways/?format=csv&order=requests&after=-2.owner.gw-1")
+    assert [(each["owner"], each["requests"]) for each in found] == [(f"gw-{n}", f"{n + 1}") for n in (4, 3, 2, 1, 0)]
+
+
+def test_events_of_all_pages_are_in_one_file(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.events.PER_ANSWER", 2)
+    for number in range(5):
+        node.notices.report(Kind.TASK_FAILED, f"task {number}", item=f"{number}")
+    node.notices.report(Kind.NODE_STARTED, "started")
+    found = read("csv", "/console/events/?format=csv&kind=task_failed")
+    assert sorted(each["text"] for each in found) == [f"task {number}" for number in range(5)]
 
 
 def read(kind: str, path: str) -> list[dict[str, str]]:

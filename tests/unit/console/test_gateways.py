@@ -48,6 +48,16 @@ def test_more_than_a_page_are_on_the_next_one(node: PartialNode) -> None:
     assert "gw-100" in page("?after=-1.owner.gw-099")
 
 
+def test_one_gateway_is_shown_by_its_name(node: PartialNode) -> None:
+    for number in range(3):
+        node.ledger.add(f"r{number}", "c", "10.0.0.1", 1, 0.0, 0, f"gw-{number}")
+    text = page("?owner=gw-2&order=oldest")
+    assert "gw-2" in text
+    assert "gw-1" not in text
+    assert 'href="?order=oldest">All gateways' in text
+    assert "No gateway of this name has requests in flight" in page("?owner=gw")
+
+
 def test_no_gateway_and_a_wrong_order_are_said_in_words(node: PartialNode) -> None:
     assert "No gateway has requests in flight." in page()
     assert "order: expected requests, oldest, orphans, silent, expired" in page("?order=name", 400)

@@ -16,6 +16,7 @@ from django.urls import reverse
 from console import attention_facts, views
 from console.addresses import cluster_address
 from console.calls import ask
+from console.events import EventsView
 from console.nodes import Peer, PeersView
 from edge.errors import NotFound
 from edge.hashed_static import plain_name
@@ -268,7 +269,8 @@ def test_peers_are_shown_with_what_is_wrong(node: PartialNode, monkeypatch: pyte
     lost = Peer("10.0.0.2:8080", state="lost", origin="10.0.0.2:8080@2a", last_error="[Errno 111] refused")
     view = PeersView("10.0.0.1:8080@1", vector={"10.0.0.2:8080@2a": 1234, "10.0.0.1:8080@1": 7}, peers=(lost,))
     for module in (views, attention_facts):
-        monkeypatch.setattr(module, "ask", lambda path, expected: view if expected is PeersView else [])
+        answers = {PeersView: view, EventsView: EventsView()}
+        monkeypatch.setattr(module, "ask", lambda path, expected, answers=answers, **query: answers.get(expected, []))
     text = page("/console/nodes/")
     assert '<p class="bad">10.0.0.2:8080 is lost: refused</p>' in text
     assert 'href="http://10.0.0.2:8080/console/nodes/"' in text

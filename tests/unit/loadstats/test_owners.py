@@ -91,6 +91,17 @@ def test_a_census_counts_what_a_recount_finds() -> None:
     assert {each["owner"]: each["lapsed"] for each in node.owners()["owners"]}["gw-2"]
 
 
+def test_the_gateways_of_one_name_are_listed_alone() -> None:
+    node = Node()
+    for number, owner in enumerate(("gw-1", "gw-2", "gw-2")):
+        node.add(f"r{number}", owner)
+    node.add("r3", client="gw-2")
+    found = node.owners("owner=gw-2")
+    assert [(each["kind"], each["requests"]) for each in found["owners"]] == [("owner", 2), ("client", 1)]
+    assert (found["total"], found["requests"]) == (2, 3)
+    assert node.owners("owner=gw")["owners"] == []
+
+
 def test_a_census_is_taken_in_slices() -> None:
     node = Node()
     for number in range(4 * SLICE):
