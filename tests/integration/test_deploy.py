@@ -77,6 +77,8 @@ SUBJECTS = (
     "kvcache",
     "ledger",
     "node",
+    "notices",
+    "owner",
     "page",
     "quota",
     "replication",

@@ -29,11 +29,11 @@ class Forms(HTMLParser):
         super().__init__()
         self.forms: list[tuple[str, str, dict[str, str]]] = []
         self._select = ""
-        self.feed(page[page.index("<main") :])
+        self.feed(page[page.index("<main") : page.index("</main>")])
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
-        if tag == "form" and attributes.get("method") != "dialog":
+        if tag == "form":
             method = attributes.get("data-method") or attributes["method"]
             self.forms.append((method, attributes["action"], {}))
         elif tag == "input" and "name" in attributes:
