@@ -158,9 +158,9 @@ def is_ready(node: MeasuredNode, *, well: bool = True) -> bool:
     """Return whether `/readyz` says that a node is ready; if `well`, that all of its parts are well, too."""
     try:
         status = json.loads(node.body("/readyz"))["data"]["status"]
-        return status == "ready" or (status == "degraded" and not well)
     except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return False
+    return status == "ready" or (status == "degraded" and not well)
 
 
 def _has(node: MeasuredNode, cluster: str) -> bool:
