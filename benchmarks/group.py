@@ -154,12 +154,13 @@ def until(what: str, true: Callable[[], object], seconds: float = WAIT_SECONDS, 
     return monotonic() - began
 
 
-def is_ready(node: MeasuredNode) -> bool:
-    """Return whether `/readyz` says that a node is ready, and that all of its parts are well."""
+def is_ready(node: MeasuredNode, *, well: bool = True) -> bool:
+    """Return whether `/readyz` says that a node is ready; if `well`, that all of its parts are well, too."""
     try:
-        return bool(json.loads(node.body("/readyz"))["data"]["status"] == "ready")
+        status = json.loads(node.body("/readyz"))["data"]["status"]
     except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return False
+    return status == "ready" or (status == "degraded" and not well)
 
 
 def _has(node: MeasuredNode, cluster: str) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -76,17 +77,24 @@ class ServerProcess:
         """The process's number, 0 if it does not run."""
         return self._process.pid if self._process is not None else 0
 
-    def start(self, *options: str) -> None:
-        """Start it with what it saved, and wait until it answers."""
-        self.launch(*options)
+    def start(self, *options: str, ahead: str = "") -> None:
+        """Start it with what it saved, and wait until it answers. `ahead`: its clock is so far ahead, such as "+1h"."""
+        self.launch(*options, ahead=ahead)
         wait_for(self._answers, START_SECONDS, self.output)
 
-    def launch(self, *options: str) -> None:
+    def launch(self, *options: str, ahead: str = "") -> None:
         """Start it and do not wait."""
         self.folder.mkdir(parents=True, exist_ok=True)
         words = [self._path, *self._arguments(), *options]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env=os.environ | ({"LD_PRELOAD": faketime(), "FAKETIME": ahead} if ahead else {}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     def stop(self) -> None:
         """Stop it as an operator does: it saves what it is told to."""
@@ -130,11 +138,11 @@ class ServerProcess:
         self.command("SAVE")
         shutil.copyfile(self.folder / "dump.rdb", self.folder / "kept.rdb")
 
-    def roll_back(self) -> None:
-        """Come back as the copy of itself that `keep` made."""
+    def roll_back(self, ahead: str = "") -> None:
+        """Come back as the copy of itself that `keep` made, with a clock that is so far ahead."""
         self.kill()
         shutil.copyfile(self.folder / "kept.rdb", self.folder / "dump.rdb")
-        self.start()
+        self.start(ahead=ahead)
 
     def empty(self) -> None:
         """Come back with nothing."""
@@ -273,6 +281,14 @@ def path_of(kind: str) -> str:
             else "needs Debian's package redis-server (requirements/debian.txt)"
         )
     return path
+
+
+def faketime() -> str:
+    """The path of the library that shifts a process's clock. Skips the test where there is none."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        pytest.skip("needs Debian's package libfaketime (requirements/debian.txt); the simulation has such clocks, too")
+    return str(found[0])
 
 
 def _ask(connection: socket.socket, *words: str | int) -> Any:
