@@ -5,7 +5,8 @@
 A page of twenty modules needs a round trip for each level of imports; joined it needs one. Each imported module becomes
 a function that returns its exports, in the order of imports, so that names of two modules never meet. The subset of
 the language that is joined is what this project writes: imports of names by relative paths, exports by declaration.
-All else is refused, and then the modules are served one by one.
+All else is refused, and then the modules are served one by one. Comments on lines of their own are left out: a quarter
+of what the browser would load.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ IMPORT = re.compile(r'^import\s+(?:(?P<names>\{[^}]*\}|\*\s+as\s+\w+)\s+from\s+)
 EXPORT = re.compile(
     r"^export\s+(?:(?P<kind>(?:async\s+)?function\*?|class|const)\s+(?P<name>\w+)|\{(?P<list>[^}]*)\};)", re.MULTILINE
 )
+COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)[ \t]*\n", re.MULTILINE)
 LEFT = re.compile(r"^(?:import\b(?!\s*[(.])|export\b).*", re.MULTILINE)
 
 
@@ -76,7 +78,7 @@ class _Modules:
             exports[found["name"]] = found["name"]
             return f"{found['kind']} {found['name']}"
 
-        text = EXPORT.sub(exported, IMPORT.sub(imported, self._read(name)))
+        text = EXPORT.sub(exported, IMPORT.sub(imported, COMMENT.sub("", self._read(name))))
         if left := LEFT.search(text):
             raise NotJoinable(f"{name}: not known here: {left[0]}")
         return _Body(text, exports)

@@ -105,6 +105,11 @@ def test_an_import_at_run_time_is_left_as_it_is() -> None:
     assert 'import("./late.js")' in joined(side='import("./late.js");\n')
 
 
+def test_comments_on_lines_of_their_own_are_left_out() -> None:
+    source = '// A.\n/** B.\n * c */\nexport class D {\n  /** E. */\n  f() { return "// g"; } // h\n}\n'
+    assert bundle("a.js", {"a.js": source}.__getitem__) == 'class D {\n  f() { return "// g"; } // h\n}\n'
+
+
 def test_only_scripts_with_imports_are_modules_to_join() -> None:
     assert is_module(MODULES["a/page.js"])
     assert not is_module(MODULES["a/side.js"])
