@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from msgspec import Struct
 
+from console.addresses import cluster_address, engine_address, gateway_address
 from console.calls import ask
 from console.download import asked_format, table_file
 from console.nodes import PeersView, troubles
@@ -47,6 +46,8 @@ class ShownEvent(Struct, frozen=True):
     first_time_ns: int = 0
     times: int = 1
     cluster: str = ""
+    engine: str = ""
+    gateway: str = ""
 
     @property
     def mood(self) -> str:
@@ -71,7 +72,17 @@ class ShownEvent(Struct, frozen=True):
     @property
     def cluster_address(self) -> str:
         """Return the page of its cluster."""
-        return f"{reverse('console:clusters')}{quote(self.cluster, safe='')}/"
+        return cluster_address(self.cluster)
+
+    @property
+    def engine_address(self) -> str:
+        """Return the page of its engine."""
+        return engine_address(self.cluster, self.engine)
+
+    @property
+    def gateway_address(self) -> str:
+        """Return the page that shows its gateway."""
+        return gateway_address(self.gateway)
 
 
 class EventsView(Struct, frozen=True):

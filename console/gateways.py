@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from console.load import span
+from console.load import age
 from console.signal_column import percent
 
 ORDERS = {
@@ -86,13 +86,17 @@ def _line(each: ShownGateway, most: int, stale_seconds: float) -> GatewayLine:
         name=each.owner or "other nodes",
         note=NOTES[each.kind],
         share=percent(each.requests, most),
-        oldest="–" if each.oldest_seconds is None else span(each.oldest_seconds),
+        oldest="–" if each.oldest_seconds is None else age(max(1, each.oldest_seconds)),
         old=old,
-        heartbeat="never" if each.heartbeat_seconds is None else f"{span(each.heartbeat_seconds)} ago",
+        heartbeat="never" if each.heartbeat_seconds is None else _ago(each.heartbeat_seconds),
         mark=mark,
         words=words,
         query="" if each.kind == "node" else urlencode({each.kind: each.owner}),
     )
+
+
+def _ago(seconds: float) -> str:
+    return "now" if seconds < 1 else f"{age(seconds)} ago"
 
 
 NOTES = {

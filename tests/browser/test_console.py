@@ -123,6 +123,14 @@ def test_a_cluster_that_begins_while_it_is_watched_appears(console: Console, tab
     assert not tab.run("document.getElementById('full').hidden")
 
 
+def test_an_engine_that_is_not_there_yet_has_a_live_page(console: Console, tab: Tab) -> None:
+    live(tab, console, "/console/engine/?cluster=engines&engine=10.0.0.78")
+    assert "has no engine" in tab.text()
+    console.add("engines", "10.0.0.78")
+    tab.until("document.querySelector('.tiles') && document.body.innerText.includes('Requests in flight')")
+    assert tab.run(STATE) == "live"
+
+
 def test_charts_begin_with_what_the_node_kept_and_are_read_off_with_keys(console: Console, tab: Tab) -> None:
     console.add("kept", "10.0.0.1")
 

@@ -18,9 +18,11 @@ async function ask() {
   try {
     const headers = { Accept: "text/html" };
     const answer = await fetch(location.href, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!sign.paused) morph(document.getElementById("refreshed"), fresh.getElementById("refreshed"));
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("refreshed");
+    // A page about something that is not there, or not any more, is a page too, with the status 404.
+    if (fresh === null || (!answer.ok && answer.status !== 404)) throw new Error(`status ${answer.status}`);
+    if (!sign.paused) morph(document.getElementById("refreshed"), fresh);
     failures = 0;
     heard = Date.now();
     sign.show({ name: "live", since: heard, retryAt: 0, why: "" });

@@ -85,3 +85,15 @@ def test_a_request_and_an_engine_can_be_ended_where_one_looks(node: PartialNode)
     cluster: Any = Client().get("/console/clusters/c%20d/", headers=HTML)
     assert "forget_engine/?cluster=c+d&amp;ip=10.0.0.1&amp;next=%2Fconsole%2Fclusters%2Fc%2520d%2F" in cluster.text
     assert "/console/gateways/?cluster=c+d" in cluster.text
+
+
+def test_times_are_short_enough_for_their_columns() -> None:
+    (line,) = lines([ShownGateway("g", "owner", 3, 0, 0, oldest_seconds=7265, heartbeat_seconds=185)], 165)
+    assert (line.oldest, line.heartbeat) == ("2 h", "3 min ago")
+    (line,) = lines([ShownGateway("g", "owner", 3, 0, 0, oldest_seconds=0, heartbeat_seconds=0)], 165)
+    assert (line.oldest, line.heartbeat) == ("1 s", "now")
+
+
+def test_the_overview_leads_from_orphans_to_their_gateways(node: PartialNode) -> None:
+    response: Any = Client().get("/console/", headers=HTML)
+    assert 'href="/console/gateways/?order=orphans"' in response.content.decode()

@@ -373,6 +373,24 @@ def test_the_overview_has_the_last_five_events(node: PartialNode) -> None:
     assert 'href="/console/events/">All events</a>' in found
 
 
+def test_an_event_leads_to_what_it_is_about(node: PartialNode) -> None:
+    node.notices.report(Kind.GATEWAY_SILENT, "silent", gateway="gw 1")
+    node.notices.report(Kind.ENGINE_DROPPED, "dropped", cluster="a/b", engine="10.0.0.1")
+    found = links(page("/console/events/"))
+    assert "/console/gateways/?owner=gw+1" in found
+    assert "/console/clusters/a%2Fb/" in found
+    assert any("engine=10.0.0.1" in each for each in found)
+
+
+def test_an_engine_page_leads_to_what_is_wrong_among_the_nodes(
+    node: PartialNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.add("r1", "c", "10.0.0.1")
+    lost = PeersView(peers=(Peer("p", "lost"),))
+    monkeypatch.setattr("console.live_page.ask", lambda path, expected: lost)
+    assert 'does not answer · <a href="/console/nodes/">' in page("/console/engine/?cluster=c&engine=10.0.0.1")
+
+
 def test_what_repeats_says_since_when(node: PartialNode) -> None:
     for _ in range(1234):
         node.notices.report(Kind.TASK_FAILED, "Task expire failed", item="expire")
