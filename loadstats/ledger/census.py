@@ -106,13 +106,13 @@ class CensusTaker:
                 with self._lock:
                     all_ = list(bucket.values())  # pointers: 4 µs for the 1,000 of a ledger of a million
                 for start in range(0, len(all_), SLICE):
-                    part = all_[start : start + SLICE]
-                    if looked + len(part) > SLICE:
+                    some = all_[start : start + SLICE]
+                    if looked + len(some) > SLICE:
                         looked = 0
                         yield
                     with self._lock:
-                        count.add(part)
-                    looked += len(part)
+                        count.add(some)
+                    looked += len(some)
             if at % SLICE_BUCKETS == 0:
                 yield
         with self._lock:

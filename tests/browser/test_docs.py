@@ -52,7 +52,8 @@ def test_a_call_is_made_by_pressing_its_button(page: Tab) -> None:
     assert (shown["status"], [row["ip"] for row in shown["data"]]) == ("OK", ["10.0.0.1"])
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_ours_can_be_used_by_everybody(page: Tab, scheme: str) -> None:
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     page.until(f"document.documentElement.classList.contains('dark-mode') === {json.dumps(scheme == 'dark')}")
