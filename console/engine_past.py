@@ -14,6 +14,7 @@ from edge.errors import ContractError
 HISTORY = "/v1/load/history"
 COLUMN = "queued_req_num"
 HEIGHT = 100
+SHORT_SECONDS = 900
 
 
 class Past(Struct, frozen=True):
@@ -39,9 +40,11 @@ class Picture(Struct, frozen=True):
 
 
 def picture_of(cluster: str, engine: str) -> Picture | None:
-    """Return an engine's last hour; None if this node keeps none of it."""
+    """Return an engine's last hour, or 15 minutes if no more is known of it; None if this node keeps none of it."""
     try:
         past = ask(HISTORY, Past, cluster=cluster, engine=engine, range="1h")
+        if sum(number is not None for number in past.series.get(COLUMN, ())) * past.step_seconds <= SHORT_SECONDS:
+            past = ask(HISTORY, Past, cluster=cluster, engine=engine, range="15m")
     except ContractError:
         return None
     return draw(past.series.get(COLUMN, ()), past.step_seconds)

@@ -106,7 +106,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     if len(names) <= MOST_SORTED:
         load = {cluster.name: cluster.requests for cluster in seen.clusters}
         names.sort(key=lambda name: (-load.get(name, 0), name))
-    state = TableState.of(request.GET)
+    state, any_ = TableState.of(request.GET), bool(names)
     names = state.names(names)
     kind = asked_format(request)
     if kind is not None or (state.sort and len(names) <= MOST_SORTED):
@@ -119,6 +119,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), cluster_address(name)) for name in shown]
     context = {
         "page": shown,
+        "any": any_,
         "summaries": summaries,
         "counts": ledger.counts(),
         "attention": attention(seen),
@@ -153,6 +154,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
     common = common_start([row.engine for row in rows])
     context = {
         "page": shown,
+        "any": bool(rows),
         "summary": summary,
         "state": state,
         "lines": [line(row, summary, wall_ns, stale, common) for row in shown],

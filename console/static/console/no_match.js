@@ -23,7 +23,6 @@ export class NoMatch {
    */
   show(on, words) {
     if (on) write(this.wanted, words);
-    if (this.element.hidden === !on) return;
     this.element.hidden = !on;
     this.table.hidden = on;
   }

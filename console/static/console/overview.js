@@ -110,9 +110,9 @@ function placed() {
     clusters.set(name, before.get(name) ?? begun(name));
   }
   read();
+  showEither(clusters.size > 0, [by("full"), document.querySelector(".tools")], by("empty"));
   table.place([...clusters.values()]);
   for (const paging of document.querySelectorAll(".pages")) paging.hidden = true;
-  showEither(clusters.size > 0, [by("full"), document.querySelector(".tools")], by("empty"));
   const more = mirror.head.omitted ?? 0;
   omitted.hidden = more === 0;
   write(omitted.firstElementChild, count(more));

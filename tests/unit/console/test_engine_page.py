@@ -7,9 +7,11 @@ from __future__ import annotations
 import re
 from time import monotonic
 
+import pytest
 from django.test import Client
 
-from console.engine_past import draw
+from console import engine_past
+from console.engine_past import COLUMN, Past, draw
 from tests.unit.partial_node import WALL_NS, PartialNode
 
 
@@ -76,3 +78,21 @@ def test_its_last_hour_is_drawn_with_a_gap_where_it_is_unknown() -> None:
     idle = draw([0.0], 60)
     assert idle is not None
     assert idle.path == "M0 100h1"
+
+
+@pytest.mark.parametrize(("known", "ranges", "minutes"), [(15, ["1h", "15m"], 15), (16, ["1h"], 60)])
+def test_an_engine_of_a_few_minutes_is_drawn_in_small_steps(
+    monkeypatch: pytest.MonkeyPatch, known: int, ranges: list[str], minutes: int
+) -> None:
+    asked = []
+
+    def ask(path: str, expected: object, **query: str) -> Past:
+        asked.append(query["range"])
+        if query["range"] == "15m":
+            return Past(10, {COLUMN: [1.0] * 90})
+        return Past(60, {COLUMN: [None] * (60 - known) + [1.0] * known})
+
+    monkeypatch.setattr(engine_past, "ask", ask)
+    picture = engine_past.picture_of("c", "10.0.0.1")
+    assert picture is not None
+    assert (asked, picture.minutes) == (ranges, minutes)

@@ -395,3 +395,15 @@ def test_what_repeats_says_since_when(node: PartialNode) -> None:
     for _ in range(1234):
         node.notices.report(Kind.TASK_FAILED, "Task expire failed", item="expire")
     assert "1,234 times since" in page("/console/events/")
+
+
+def test_a_filter_without_hits_says_so_without_javascript(node: PartialNode) -> None:
+    node.add("r1", "c", "10.0.0.1")
+    overview, cluster = page("/console/?filter=zz"), page("/console/clusters/c/?only=orphaned")
+    for text, wanted in ((overview, "zz"), (cluster, "orphaned")):
+        assert 'id="no-match"><p>No' in text
+        assert f'<b class="wanted">{wanted}</b>' in text
+        assert 'id="empty" hidden' in text
+    assert 'id="no-match" hidden' in page("/console/?filter=c")
+    assert 'id="no-match" hidden' in page("/console/clusters/c/")
+    assert 'id="no-match" hidden' in page("/console/clusters/none/", 404)
