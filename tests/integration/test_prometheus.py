@@ -45,7 +45,7 @@ pytestmark = [
 
 
 class Prometheus:
-    """A process that scrapes the nodes every 4 s and waits as long for an answer: 1 s is too short on a busy machine."""
+    """A process that scrapes the nodes every 4 s and waits as long for an answer: 1 s is short on a busy machine."""
 
     def __init__(self, folder: Path, targets: list[str]) -> None:
         assert PROMETHEUS is not None
