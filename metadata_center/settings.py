@@ -180,7 +180,10 @@ UNFOLD = {
 }
 
 STATIC_URL = "static/"
-STORAGES = {"staticfiles": {"BACKEND": "edge.hashed_static.HashedStatic"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is uploaded
+    "staticfiles": {"BACKEND": "edge.hashed_static.HashedStatic"},
+}
 WHITENOISE_USE_FINDERS = True  # static files come out of the packages: no collectstatic step to forget
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -179,7 +179,7 @@ def test_a_page_comes_back_with_its_node(console: Console, tab: Tab) -> None:
     console.add("returning", "10.0.0.2")
     tab.until("document.body.innerText.includes('10.0.0.2') && !document.body.innerText.includes('10.0.0.1')")
     console.add("wide", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 2**31 - 1, "wide-1")
-    forgive(tab, "WebSocket connection", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE")
+    forgive(tab, "WebSocket connection", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
 
 
 @pytest.mark.parametrize("path", ["/console/", "/console/nodes/"])
