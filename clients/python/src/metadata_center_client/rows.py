@@ -30,24 +30,14 @@ class EngineLoad(Struct, frozen=True):
     orphaned_req_num: int = 0
 
 
-class PickedEngine(Struct, frozen=True):
+class PickedEngine(EngineLoad, frozen=True):
     """The engine that a node chose for a request; its load counts the request.
 
     `score`: higher is better; None if the request was already on this engine.
     `cache_length`: how many leading blocks of the prompt the engine has cached.
     `attempt`: which attempt of the request this is.
-    The other members are those of `EngineLoad`.
     """
 
-    ip: str
-    port: int | None = None
-    dp_rank: int | None = None
-    queued_req_num: int = 0
-    prompt_length: int = 0
-    updated_time: int = 0
-    prefill_req_num: int = 0
-    token_num: int = 0
-    orphaned_req_num: int = 0
     score: float | None = None
     cache_length: int = 0
     attempt: int = 1
