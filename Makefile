@@ -35,6 +35,10 @@ run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080,
 run-cluster: $(VENV)/base.stamp ## three nodes that find each other by DNS: 127.0.0.1 to 127.0.0.3, ports as run-local
 	exec $(BIN)/python manage.py run_cluster -c $(CONFIG)
 
+.PHONY: run-log
+run-log: $(VENV)/dev.stamp ## a Valkey and three nodes on its log: 127.0.0.1 to 127.0.0.3, ports as run-local
+	exec $(BIN)/python manage.py run_log -c $(CONFIG)
+
 .PHONY: unit-test
 unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 	$(BIN)/coverage erase

@@ -15,6 +15,7 @@ import socket
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from random import Random
 from time import perf_counter_ns
 from typing import NamedTuple, Self
@@ -65,10 +66,13 @@ def poisson(rate: float, count: int, seed: int = 1) -> array[int]:
 
 
 class OpenLoop:
-    """Kept connections to one loopback port, closed when its context ends."""
+    """Kept connections to one loopback port, closed when its context ends.
 
-    def __init__(self, port: int, connections: int = CONNECTIONS) -> None:
-        self._port = port
+    `further_ports`: connections go to these in turn with the first.
+    """
+
+    def __init__(self, port: int, connections: int = CONNECTIONS, further_ports: Sequence[int] = ()) -> None:
+        self._ports = cycle((port, *further_ports))
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         self.scrapes: list[Scrape] = []
@@ -82,7 +86,7 @@ class OpenLoop:
             raise
 
     def _connect(self) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", next(self._ports)), timeout=5)
         self._sockets[connection.fileno()] = connection
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)

@@ -114,9 +114,13 @@ class Servers:
 
     def beside(self, name: str, core: int | None) -> Servers:
         """More servers, with a folder of their own; on the load's core where `core` is None."""
-        folder = self._folder / name
-        folder.mkdir()
-        return Servers(folder, cores()[1] if core is None else core)
+        return Servers(self.folder(name), cores()[1] if core is None else core)
+
+    def folder(self, name: str) -> Path:
+        """Return a new folder beside these servers' own."""
+        found = self._folder / name
+        found.mkdir()
+        return found
 
     def output(self) -> str:
         """What the last node has said so far."""

@@ -68,6 +68,47 @@ class Peer(Struct, frozen=True):
         return "ok" if self.state == "connected" else "quiet"
 
 
+class LogNode(Struct, frozen=True):
+    """Another node on the log."""
+
+    origin: str = ""
+    address: str = ""
+    present: bool = True
+    joined: bool = True
+    silent_seconds: float = 0.0
+    acknowledged: int = 0
+    lag_events: int = 0
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word."""
+        return "silent" if not self.present else "present" if self.joined else "joining"
+
+    @property
+    def mood(self) -> str:
+        """The class of its state."""
+        return "bad" if not self.present else "ok" if self.joined else "warn"
+
+
+class LogView(Struct, frozen=True):
+    """The log that a node shares with others."""
+
+    server: str = ""
+    version: str = ""
+    up: bool = False
+    reason: str = ""
+    joined: bool = False
+    entries: int = 0
+    snapshot_age_seconds: float | None = None
+    lag_events: int = 0
+    nodes: tuple[LogNode, ...] = ()
+
+    @property
+    def snapshot_age(self) -> str:
+        """How old the latest snapshot is."""
+        return "none" if self.snapshot_age_seconds is None else age(self.snapshot_age_seconds)
+
+
 class PeersView(Struct, frozen=True):
     """What one node knows of all.
 
@@ -80,6 +121,7 @@ class PeersView(Struct, frozen=True):
     cold_since: str | None = None
     vector: Mapping[str, int] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
+    log: LogView | None = None
 
 
 class Place(Struct, frozen=True):
@@ -118,6 +160,8 @@ def troubles(view: PeersView) -> list[Trouble]:
         for peer in view.peers
         if peer.state == "lost"
     ]
+    if view.log is not None and not view.log.up:
+        found.append(Trouble("bad", f"The log at {view.log.server} is away: {view.log.reason}"))
     if not view.joined:
         found.append(Trouble("warn", "This node is still catching up with its peers: its numbers are incomplete"))
     if view.cold_since is not None:

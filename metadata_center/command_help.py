@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "Nodes": {
         "run": "run one node, until Ctrl-C or SIGTERM",
         "run_cluster": "run several nodes on this machine that find each other by DNS",
+        "run_log": "run a Valkey and several nodes on this machine that learn from each other through its log",
         "config": "show every setting, its value and where that came from",
         "replay": "play a trace of LLM requests against nodes and check their numbers",
     },

@@ -57,6 +57,7 @@ WITHOUT_ACCOUNTS = frozenset(
         "replay",
         "run",
         "run_cluster",
+        "run_log",
         "runserver",
         "sendtestemail",
         "showmigrations",

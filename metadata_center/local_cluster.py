@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Several nodes on this machine, each a process of its own at an address of its own, found through a real DNS server.
+"""Several nodes on this machine, each a process of its own at an address of its own.
+
+They find each other through a real DNS server, or learn from each other through a real log server.
 
 For development: what the nodes do is what they do in production. Runs on one event loop; each node has a task that
 starts it, passes its output on line by line and reports how it ended. A node that ends is not started again, so that a
@@ -16,9 +18,10 @@ import shlex
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from discovery.local_dns import LocalDns
 from metadata_center import __version__
@@ -40,6 +43,33 @@ _ROOT = Path(__file__).resolve().parent.parent
 _STOPPED = (0, -signal.SIGTERM)
 
 
+class Meeting(NamedTuple):
+    """How the nodes learn from each other.
+
+    `environment`: of every node.
+    `words`: for people, as "found as NAME at the DNS server ADDRESS".
+    """
+
+    environment: dict[str, str]
+    words: str
+
+
+Meet = Callable[[Collection[str]], AbstractAsyncContextManager[Meeting]]
+"""From the nodes' addresses to their meeting, which is there while they run."""
+
+
+@asynccontextmanager
+async def by_dns(addresses: Collection[str]) -> AsyncIterator[Meeting]:
+    """Run a DNS server that knows the nodes."""
+    with LocalDns() as names:
+        names.publish(NAME, "A", *addresses, ttl=TTL_SECONDS)
+        environment = {
+            "META_DATA_CENTER_SVC_DISC_HOST": NAME,
+            "META_DATA_CENTER_SVC_DISC_NAMESERVERS": names.endpoint,
+        }
+        yield Meeting(environment, f"found as {NAME} at the DNS server {names.endpoint}")
+
+
 class LocalCluster:
     """Nodes at 127.0.0.1 and up, each a process.
 
@@ -48,26 +78,33 @@ class LocalCluster:
     `data_dir`: each node's files are in a folder of it: node-1 and so on.
     `environ`: the rest of the nodes' environment.
     `write_line`: takes each line of output.
+    `meet`: how they learn from each other.
     """
 
     def __init__(
-        self, nodes: int, port: int, data_dir: Path, environ: Mapping[str, str], write_line: Callable[[str], None]
+        self,
+        nodes: int,
+        port: int,
+        data_dir: Path,
+        environ: Mapping[str, str],
+        write_line: Callable[[str], None],
+        meet: Meet = by_dns,
     ) -> None:
         self._addresses = {number: f"127.0.0.{number}" for number in range(1, nodes + 1)}
         self._port = port
         self._data_dir = data_dir
         self._environ = environ
         self._write_line = write_line
+        self._meet = meet
         self._stopping = asyncio.Event()
         self._running: set[Process] = set()
         self._failed = False
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until `stop`, or until no node is left. Returns the exit code: 0 if all that ran at `stop` ended well."""
-        with LocalDns() as names:
-            names.publish(NAME, "A", *self._addresses.values(), ttl=TTL_SECONDS)
-            self._write_line(self._banner(names.endpoint))
-            lives = [asyncio.create_task(self._live(number, names.endpoint)) for number in self._addresses]
+        async with self._meet(self._addresses.values()) as meeting:
+            self._write_line(self._banner(meeting.words))
+            lives = [asyncio.create_task(self._live(number, meeting.environment)) for number in self._addresses]
             stopped = asyncio.create_task(stop.wait())
             either: set[asyncio.Future[Any]] = {stopped, asyncio.gather(*lives)}
             try:
@@ -98,13 +135,13 @@ class LocalCluster:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 process.send_signal(what)
 
-    async def _live(self, number: int, nameserver: str) -> None:
-        own = self._environment(number, nameserver)
+    async def _live(self, number: int, meeting: dict[str, str]) -> None:
+        own = self._environment(number) | meeting
         code = await self._execute(f"node {number} | ", own)
         if self._stopping.is_set():
             self._failed |= code not in _STOPPED
             return
-        self._write_line(f"node {number} | run ended: {_manner(code)}. To start the node again:")
+        self._write_line(f"node {number} | run ended: {manner(code)}. To start the node again:")
         self._write_line(shlex.join(["env", *(f"{name}={value}" for name, value in own.items()), *_COMMAND]))
 
     async def _execute(self, prefix: str, own: Mapping[str, str]) -> int:
@@ -139,7 +176,7 @@ class LocalCluster:
                 return
             self._write_line(prefix + line.decode("utf-8", "replace").rstrip("\r\n"))
 
-    def _environment(self, number: int, nameserver: str) -> dict[str, str]:
+    def _environment(self, number: int) -> dict[str, str]:
         """Return the variables that differ from node to node."""
         address = self._addresses[number]
         return {
@@ -150,16 +187,14 @@ class LocalCluster:
             "METADATA_CENTER_PPROF_HOST": address,
             "METADATA_CENTER_PPROF_PORT": str(self._port + 1),
             "METADATA_CENTER_NODE_DATA_DIR": str(self._data_dir / f"node-{number}"),
-            "META_DATA_CENTER_SVC_DISC_HOST": NAME,
-            "META_DATA_CENTER_SVC_DISC_NAMESERVERS": nameserver,
             "REPLICA_CLIENT_TARGET_PORT": str(self._port),
             # With several nodes under load on one terminal nothing else could be read.
             ACCESS_OUTPUT: self._environ.get(ACCESS_OUTPUT) or "off",
         }
 
-    def _banner(self, nameserver: str) -> str:
+    def _banner(self, meeting: str) -> str:
         base = {number: f"http://{address}:{self._port}" for number, address in self._addresses.items()}
-        lines = [f"Metadata Center {__version__}: {len(base)} nodes, found as {NAME} at the DNS server {nameserver}"]
+        lines = [f"Metadata Center {__version__}: {len(base)} nodes, {meeting}"]
         lines += [
             f"  node {number}  {base[number]}/  profiling http://{address}:{self._port + 1}/debug/pprof/"
             for number, address in self._addresses.items()
@@ -169,5 +204,6 @@ class LocalCluster:
         return "\n".join(lines)
 
 
-def _manner(code: int) -> str:
+def manner(code: int) -> str:
+    """Return how a process ended, from its exit code."""
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

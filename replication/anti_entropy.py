@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from random import Random
 from time import monotonic, time_ns
 from typing import Any
@@ -39,6 +39,7 @@ class AntiEntropy:
     `work`: the join or pull under way, or the last one; None before the first.
     `suspects`: for each peer by name, the buckets that differed at the last pull from it, by entity.
     `asked`: names of peers that everything is to be pulled from, because a person said so.
+    `first`: awaited before this node is ready, beside its peers: it may join others in another way too.
     `restored`: this node began with what a former life of it left, so that it lacks nothing once it has joined.
 
     `cold` is noted as filled once everything was pulled from a peer that lacks nothing.
@@ -63,6 +64,8 @@ class AntiEntropy:
         self.suspects: dict[str, Mapping[str, frozenset[int]]] = {}
         self.asked: set[str] = set()
         self.restored = False
+        self.first: Callable[[], Awaitable[object]] | None = None
+        self._pulled = False  # everything, from the peer that was furthest ahead
 
     def start(self) -> None:
         """Begin to join the peers."""
@@ -115,9 +118,9 @@ class AntiEntropy:
         try:
             async with asyncio.timeout_at(ends):
                 await self.known.wait()
-                while self.links() and not self._replica.joined:
+                while self.links() and not self._pulled:
                     source = await self._join_once()
-                    if not self._replica.joined:
+                    if not self._pulled:
                         await asyncio.sleep(0.2)
             why = "with its peers" if self.links() else "without peers"
         except TimeoutError:
@@ -125,7 +128,9 @@ class AntiEntropy:
         except Exception:
             logger.exception("joining failed")
             why = "as it is"
-        if self.restored and (self._replica.joined or not self.links()):
+        if self.first is not None:
+            await self.first()
+        if self.restored and (self._pulled or not self.links()):
             self._cold.filled("what this node left when it last stopped")
         self._replica.joined = True
         logger.info("ready %s", why)
@@ -147,10 +152,10 @@ class AntiEntropy:
         if ahead:
             *_, source = max(ahead, key=lambda each: each[:4])
             if await self._pull(source, Pull(self._replica, self._replica.compared, source.name)):
-                self._replica.joined = True
+                self._pulled = True
                 return source
         if all(isinstance(each, Refused) and each.old for each in found):
-            self._replica.joined = True  # peers of the Go version's kind: there is nothing to pull
+            self._pulled = True  # peers of the Go version's kind: there is nothing to pull
         return None
 
     # Pulling

@@ -114,6 +114,10 @@ class Entity(ABC):
 
     # What peers compare
 
+    def digests(self) -> Sequence[int]:
+        """Return the digests of the buckets, if it is compared."""
+        return ()
+
     def summary(self, now: float) -> dict[str, Any]:
         """Return the members of the Summary that are this entity's."""
         return {}

@@ -48,6 +48,7 @@ class ReplicaHandlers:
         takers: Mapping[str, Handler],
         *,
         cold_since: Callable[[], str | None] = lambda: None,
+        log: Callable[[], dict[str, Any]] | None = None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
@@ -58,6 +59,7 @@ class ReplicaHandlers:
         self._takers = {name.encode(): handler for name, handler in takers.items()}
         self._expected = ", ".join(takers)
         self._cold_since = cold_since
+        self._log = log
         self._now = now
         self._wall_ns = wall_ns
         self._pushes = PushReader()
@@ -165,6 +167,7 @@ class ReplicaHandlers:
             "left_out_events": self._replica.left_out.events,
             "left_out": [each._asdict() for each in list(self._replica.left_out.latest)],
             "peers": [_report(link, now) for link in self._links()],
+            "log": None if self._log is None else self._log(),
         }
 
 

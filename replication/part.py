@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replication as a part of a node: the journal, the links to the peers, the calls between nodes.
 
-Built, started and stopped on the main thread; the links live on the event loop. A node without discovery is alone: it
-takes what peers send, numbers its own events and sends them to nobody.
+Built, started and stopped on the main thread; the links and the log live on the event loop. A node without discovery
+and log is alone: it takes what peers send, numbers its own events and sends them to no one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
+from socket import gethostname
 from time import monotonic, time_ns
 
 from prometheus_client.registry import Collector
@@ -36,6 +37,11 @@ from replication.handlers import ReplicaHandlers
 from replication.history import HistoryExchange, SharedHistory
 from replication.journal import Journal
 from replication.links import Links
+from replication.log.clock import LoopClock
+from replication.log.member import LogMember
+from replication.log.metrics import LogCollector
+from replication.log.part import SharedLog
+from replication.log.valkey import open_log_server
 from replication.metrics import ReplicationCollector
 from replication.notices import NoticeExchange
 from replication.numbering import Numbering
@@ -44,6 +50,7 @@ from replication.replica import Replica
 from replication.snapshot.part import OwnSnapshot
 from runtime.cold_start import ColdStart
 from runtime.config import Config
+from runtime.config.log_url import parse_log_url
 from runtime.metrics.meter import Meter
 from runtime.notices.log import NoticeLog
 from runtime.periodic import PeriodicTask
@@ -55,6 +62,7 @@ class Replication(AppPart):
 
     `node`: this node's name among them.
     `links`: the links to the peers.
+    `log`: the log that it shares with others; None: there is none.
     `handlers`: the calls between nodes.
 
     `cold`: noted as filled once a peer has filled this node.
@@ -77,7 +85,8 @@ class Replication(AppPart):
     ) -> None:
         notices = NoticeLog(node, node) if notices is None else notices
         self._config = config
-        self._alone = discovery.directory is None
+        self._mesh = discovery.directory is not None
+        self._alone = not self._mesh and not config.replication.log
         self._ledger = ledger = load.ledger
         self._shared: tuple[Ledger | CacheIndex, ...] = (ledger, *([] if caches.index is None else [caches.index]))
         # A life's name: a node that forgot everything must not continue the numbers of the one before.
@@ -111,6 +120,7 @@ class Replication(AppPart):
         self._exchange = NoticeExchange(notices, self.links.links)
         answer = admission.guard(self._exchange.answer, NOTICES)
         self._exchanged = Route("POST", NOTICES, answer, internal=True, scope=Scope.REPLICATE)
+        self.log = self._shared_log(node, cold) if config.replication.log else None
         legacy = LoadHandlers(LegacyLedgerAdapter(ledger.replica))
         self.handlers = ReplicaHandlers(
             self._replica,
@@ -122,6 +132,7 @@ class Replication(AppPart):
                 "load.prompt.delete": legacy.first_token,
             },
             cold_since=cold.since,
+            log=None if self.log is None else self.log.report,
         )
         key = config.replication.key
         self._headers = f"Authorization: Bearer {key}\r\n".encode() if key else b""
@@ -141,7 +152,7 @@ class Replication(AppPart):
                 alone=self._alone,
                 most_seconds=config.load.request_expire_seconds,
                 forget=ledger.clear,
-                handed_on=self.links.handed_on,
+                handed_on=self._handed_on,
                 history=history,
                 notices=notices,
             )
@@ -155,25 +166,36 @@ class Replication(AppPart):
 
     def collectors(self) -> Iterable[Collector]:
         kept = [] if self._snapshot is None else [self._snapshot.collector]
-        return [ReplicationCollector(self._replica, self._journal, self.links.links, self._lag), *kept]
+        peers = ReplicationCollector(self._replica, self._journal, self.links.links, self._lag)
+        return [peers, LogCollector(self.log), *kept]
 
     def periodic(self) -> Iterable[PeriodicTask]:
-        if self._alone:
+        if not self._mesh:
             return []
         return [PeriodicTask("sweep", "replication.sweep", self._config.replication.reconcile_interval_seconds)]
 
     def loop_parts(self) -> Iterable[LoopPart]:
         numbering = Numbering(self._number, self._tend, self._number_no_more)
         kept = [] if self._snapshot is None else [self._snapshot]
-        return [*([numbering] if self._alone else [self.links, self._history, self._exchange]), *kept]
+        numbered = [numbering] if self._alone else []
+        links: list[LoopPart] = [self.links, self._history, self._exchange] if self._mesh else []
+        logged = [] if self.log is None else [self.log]
+        return [*numbered, *links, *logged, *kept]
 
     def checks(self) -> Iterable[HealthCheck]:
-        links = [] if self._alone else [HealthCheck("replication", True, self.links.state)]
-        return [*links, *([] if self._snapshot is None else [HealthCheck("snapshot", False, self._snapshot.state)])]
+        links = [HealthCheck("replication", True, self.links.state)] if self._mesh else []
+        logged = [] if self.log is None else [HealthCheck("log", True, self.log.state)]
+        return [
+            *links,
+            *logged,
+            *([] if self._snapshot is None else [HealthCheck("snapshot", False, self._snapshot.state)]),
+        ]
 
     def start(self) -> None:
         """Restore what a former life of this node left."""
-        if self._snapshot is not None and self._snapshot.restore() is not None:
+        if self._snapshot is not None and (restored := self._snapshot.restore()) is not None:
+            if self.log is not None:
+                self.log.member.joining.former = restored.origin
             if self._alone:
                 self._cold.filled("what this node left when it last ended")
             else:
@@ -182,12 +204,15 @@ class Replication(AppPart):
     def flush(self) -> None:
         self.links.flush()
         self._exchange.flush()
+        if self.log is not None:
+            self.log.flush()
         if self._snapshot is not None:
             self._snapshot.flush()
 
     def flushed(self) -> bool:
         """Return whether every peer that can be reached, and the disk, has what this node's clients reported."""
-        handed_on = self.links.flushed() and self._exchange.flushed()
+        logged = self.log is None or self.log.flushed()
+        handed_on = self.links.flushed() and self._exchange.flushed() and logged
         return handed_on and (self._snapshot is None or self._snapshot.flushed())
 
     def stop(self) -> None:
@@ -198,6 +223,59 @@ class Replication(AppPart):
         """Do what a sweep does in a node with peers."""
         self._replica.trim(())
         self._replica.hold((), monotonic())
+
+    def _shared_log(self, node: str, cold: ColdStart) -> SharedLog:
+        """Return this node's log."""
+        settings = self._config.replication
+        url = parse_log_url(settings.log)
+        server = open_log_server(
+            url,
+            settings.log_name,
+            dial_seconds=settings.dial_timeout_seconds,
+            patience_seconds=settings.request_timeout_seconds,
+        )
+        member = LogMember(
+            self._replica,
+            self._journal,
+            server,
+            LoopClock(),
+            random=Random(),  # noqa: S311 jitter and ids
+            cold=cold,
+            join_seconds=settings.join_timeout_seconds,
+            keep_seconds=self._config.load.request_expire_seconds,
+            address=node,
+            machine=gethostname(),
+            observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
+        )
+        self._replica.log = member
+        if self._mesh:
+            self.links.anti_entropy.first = member.ready.wait
+        return SharedLog(
+            member,
+            server,
+            self._replica,
+            self._journal,
+            url.place,
+            beside_mesh=self._mesh,
+            tend=self._tend_log,
+        )
+
+    def _tend_log(self) -> None:
+        """Do what follows from the log for the node."""
+        assert self.log is not None
+        links, member = self.links.links(), self.log.member
+        self._replica.trim([link.sender.acknowledged for link in links])
+        self._replica.hold([link.sender for link in links], monotonic())
+        if not self._mesh:
+            self._replica.joined = self._replica.joined or member.ready.is_set()
+            for each in self._shared:
+                each.nodes = 1 + len(member.roster.present())
+
+    def _handed_on(self) -> bool:
+        """Return whether there are other nodes, and all of them have what this node's clients reported."""
+        if self.log is None or (self._mesh and self.links.links()):
+            return self.links.handed_on()
+        return self.log.member.handed_on()
 
     def _number(self) -> None:
         self._ledger.journal = self._journal

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import inf
 from types import MappingProxyType
+from typing import Protocol
 
 from edge.errors import InvalidInput
 from replication.bounds import LATEST_SEQ, OLDEST_SECONDS
@@ -36,13 +37,27 @@ MAX_ORIGINS = 256
 NONE_UNREAD: Mapping[int, str] = MappingProxyType({})
 
 
+class OthersOnLog(Protocol):
+    """The other nodes on a log."""
+
+    @property
+    def acknowledged(self) -> int:
+        """The last of this node's events before which all of them have all."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of them and this node may not know all of each other's events."""
+
+
 class Replica:
     """One node's share in replication.
 
     `entities`: all that is replicated.
     `pending`: by name, for each entity that is not compared, the peers that it is still to be pulled from.
+    `log`: the other nodes as they are known by a log; None: there is no log.
     `joined`: whether this node has caught up with its peers.
     `gaps`: nodes whose journals no longer hold what this node misses.
+    `missing`: origins of whom a node on the log has more than this one, and that cannot append it again.
     `taken_events`: how many events of peers were applied.
     `left_out`: the events of peers that could not be taken.
     `unanswered`: calls of peers that failed through a fault of this node.
@@ -52,12 +67,14 @@ class Replica:
         self._journal = journal
         self.entities = entities
         self.pending = {entity.name: PendingPulls() for entity in entities if not entity.compared}
+        self.log: OthersOnLog | None = None
         self.joined = False
         self.console_url = ""
         self.taken_events = 0
         self.left_out = LeftOut()
         self.unanswered = OwnFaults()
         self.gaps: set[str] = set()
+        self.missing: set[str] = set()
         self._vector: dict[str, int] = {}
         self._heard: dict[str, float] = {}  # when each node last pushed
 
@@ -75,6 +92,19 @@ class Replica:
     def pulled_later(self) -> list[Entity]:
         """The entities that are pulled whole after watermarks were adopted."""
         return [entity for entity in self.entities if not entity.compared]
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it is known that others have what this node misses, and what only a pull or a snapshot can bring."""
+        return bool(self.gaps or self.missing)
+
+    def digests(self) -> list[int]:
+        """Return the digests of all buckets of the compared entities."""
+        return [digest for entity in self.compared for digest in entity.digests()]
+
+    def seen(self, origin: str) -> int:
+        """Return the watermark of an origin."""
+        return self._vector.get(origin, 0)
 
     def vector(self) -> dict[str, int]:
         """Return the watermarks, our own included."""
@@ -97,21 +127,19 @@ class Replica:
 
     # What peers push
 
-    def take(self, push: Push, now: float, wall_ns: int, unread: Mapping[int, str] = NONE_UNREAD) -> Ack:
+    def take(
+        self, push: Push, now: float, wall_ns: int, unread: Mapping[int, str] = NONE_UNREAD, *, mesh: bool = True
+    ) -> Ack:
         """Apply a peer's events. Each that cannot be taken is left out, as are those that could not be read: `unread`
-        says why by their index, and `NOTHING` is in their place.
+        says why by their index, and `NOTHING` is in their place. What came by the log says nothing of how a peer is
+        (`mesh`): it may have been appended long ago.
 
         Raises InvalidInput, and applies nothing, if the push itself is wrong.
         """
         _check_push(push, self.origin)
-        if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
-            self._heard[node_of(push.origin)] = now
         watermark = self._vector.get(push.origin, 0)
-        if push.oldest > watermark + 1:
-            if len(self.gaps) < MAX_ORIGINS:
-                self.gaps.add(node_of(push.origin))
-        else:
-            self.gaps.discard(node_of(push.origin))
+        if mesh:
+            self._note_peer(push, watermark, now)
         first = push.first
         if news := push.events[max(0, watermark + 1 - first) :]:
             skipped = len(push.events) - len(news)
@@ -132,6 +160,15 @@ class Replica:
         elif push.origin not in self._vector:
             self._advance(push.origin, watermark)
         return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES, self.console_url)
+
+    def _note_peer(self, push: Push, watermark: int, now: float) -> None:
+        """Note what a push says of the peer that sent it."""
+        if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
+            self._heard[node_of(push.origin)] = now
+        if push.oldest <= watermark + 1:
+            self.gaps.discard(node_of(push.origin))
+        elif len(self.gaps) < MAX_ORIGINS:
+            self.gaps.add(node_of(push.origin))
 
     def _concerned(self, events: Sequence[Event]) -> list[Entity]:
         """Return the entities that have some of the events."""
@@ -189,7 +226,7 @@ class Replica:
             size += entity.size(copies)
             if size >= entity.answer_size:
                 break
-        whole = entity.kept and self.joined and not self.gaps and not self.pending.get(name)
+        whole = entity.kept and self.joined and not self.lacks and not self.pending.get(name)
         before = entity.copies_for_peer(entity.before(now), features)
         return State(VERSION, buckets, before, whole, origin=self.origin)
 
@@ -227,6 +264,7 @@ class Replica:
         self._vector.clear()
         self._heard.clear()
         self.gaps.clear()
+        self.missing.clear()
 
     def trust(self) -> None:
         """Take all that is here as it is: a peer that lacks nothing has filled this node."""
@@ -237,7 +275,8 @@ class Replica:
 
     def hold(self, senders: Iterable[Sender], now: float) -> None:
         """Report to the entities whether some peer and this node may not know all of each other's events."""
-        behind = bool(self.gaps) or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
+        behind = self.lacks or (self.log is not None and self.log.behind)
+        behind = behind or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
         for entity in self.entities:
             entity.hold(behind, now)
 
@@ -248,8 +287,9 @@ class Replica:
             pending.gone(peer, names)
 
     def trim(self, acknowledged: Iterable[int]) -> None:
-        """Let the journal drop what all peers have acknowledged."""
-        self._journal.trim(min(acknowledged, default=self._journal.latest))
+        """Let the journal drop what all peers have acknowledged, and the nodes on the log."""
+        all_have = min(acknowledged, default=self._journal.latest)
+        self._journal.trim(all_have if self.log is None else min(all_have, self.log.acknowledged))
 
     def _silent(self, origin: str, now: float) -> bool:
         return now - self._heard.get(node_of(origin), -inf) > SILENCE_SECONDS

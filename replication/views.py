@@ -53,6 +53,33 @@ class PeerLag(Struct):
     last_error: Annotated[str, Meta(description="why it was lost, or what failed lately; empty once all is well")]
 
 
+class NodeOnLog(Struct):
+    """Another node on the log, as this one knows it."""
+
+    origin: Annotated[str, Meta(description="this life of the node")]
+    address: Annotated[str, Meta(description="where it takes calls, as it says")]
+    present: Annotated[bool, Meta(description="it announces itself; false: it fell silent without a goodbye")]
+    joined: Annotated[bool, Meta(description="it has read all of the log")]
+    silent_seconds: Annotated[float, Meta(description="since this node heard it last")]
+    acknowledged: Annotated[int, Meta(description="the last event of this node before which it has all")]
+    lag_events: Annotated[int, Meta(description="events of this node that it has not")]
+
+
+class LogAsSeen(Struct):
+    """The log that this node shares with others."""
+
+    server: Annotated[str, Meta(description="the log server's place, without a secret")]
+    version: Annotated[str, Meta(description="what the log server says that it is; empty before it was asked")]
+    up: Annotated[bool, Meta(description="it does what it is asked")]
+    reason: Annotated[str, Meta(description="why it does not, or takes no more; empty if all is well")]
+    generation: Annotated[str, Meta(description="of the log; another one begins where entries were lost")]
+    joined: Annotated[bool, Meta(description="this node has read all of the log")]
+    entries: Annotated[int, Meta(description="in the stream")]
+    snapshot_age_seconds: Annotated[float | None, Meta(description="of the latest snapshot; null if there is none")]
+    lag_events: Annotated[int, Meta(description="events of this node that are not in the log yet")]
+    nodes: Annotated[list[NodeOnLog], Meta(description="the other nodes that did not say goodbye")]
+
+
 class Standing(Struct):
     """This node among its peers."""
 
@@ -71,6 +98,7 @@ class Standing(Struct):
     left_out_events: Annotated[int, Meta(description="events of peers that could not be taken, since the start")]
     left_out: Annotated[list[LeftOutOf], Meta(description="the last of those, 16 at most")]
     peers: list[PeerLag]
+    log: Annotated[LogAsSeen | None, Meta(description="the log; null: this node shares none")]
 
 
 class ReplicaEvent(HandlerViewSet):
@@ -108,4 +136,5 @@ class ReplicaPeers(HandlerViewSet):
         "console_url": "https://node-8.example.com",
         "acknowledged": 12,
         "sent_events": 12,
+        "log": None,
     }

@@ -136,6 +136,9 @@ class ReplicatedRequests(Entity):
                 return replace(item, engine=name)
         return item
 
+    def digests(self) -> Sequence[int]:
+        return self._replica.digests()
+
     def summary(self, now: float) -> dict[str, Any]:
         return {
             "digests": self._replica.digests(),

@@ -166,7 +166,7 @@ class SnapshotKeeper:
 
     def _able(self) -> bool:
         """Whether the node holds all that its watermarks cover. If not, what it left before counts for longer."""
-        return self._replica.joined and not self._replica.gaps and not any(self._replica.pending.values())
+        return self._replica.joined and not self._replica.lacks and not any(self._replica.pending.values())
 
     def _is_long(self) -> bool:
         """Whether the tail should give way to a snapshot early: it is long, or has a hole."""

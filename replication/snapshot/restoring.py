@@ -12,7 +12,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -190,13 +190,7 @@ class Restoring:
                     entity.meet(summary, self._now - age)
             elif isinstance(content, SnapshotSlice) and summary is not None:
                 now = self._now - max(0.0, age - content.later_ms / 1000)
-                try:
-                    entity = replica.entity(content.entity)
-                    state: State = entity.layout.read_state(content.state)
-                    for _ in replica.merge(entity, state, summary.vector, now, wall_ns):
-                        pass
-                except (StopIteration, InvalidInput, *UNREADABLE) as error:
-                    raise UnusableSnapshot(f"wrong: {error or type(error).__name__}") from None
+                merge_slice(replica, content, summary.vector, now, wall_ns)
                 self._items += content.items
                 gone = int(self._now - now)
                 self._doubted.update((name, seconds - gone) for name, seconds in content.doubted.items())
@@ -219,6 +213,17 @@ class Restoring:
                     return  # what is behind it counts no more than behind a torn frame
                 self._origin = push.origin
                 self._events += len(push.events)
+
+
+def merge_slice(replica: Replica, content: SnapshotSlice, vector: Mapping[str, int], now: float, wall_ns: int) -> None:
+    """Merge a slice of a snapshot whose head has this vector, as of a time. Raises UnusableSnapshot."""
+    try:
+        entity = replica.entity(content.entity)
+        state: State = entity.layout.read_state(content.state)
+        for _ in replica.merge(entity, state, vector, now, wall_ns):
+            pass
+    except (StopIteration, InvalidInput, *UNREADABLE) as error:
+        raise UnusableSnapshot(f"wrong: {error or type(error).__name__}") from None
 
 
 def _contents(frames: Iterable[bytes]) -> Iterator[Content]:

@@ -20,6 +20,7 @@ from runtime.config.console_url import console_url
 from runtime.config.database_url import FILES, VERIFYING, DatabaseUrl, parse_database_url
 from runtime.config.endpoint import parse_endpoint
 from runtime.config.error import ConfigError, shown
+from runtime.config.log_url import is_log_name, parse_log_url
 from runtime.config.schema import Config
 from runtime.tls import CertificateFault, load_authorities, load_pair, may_be_shown
 
@@ -56,6 +57,7 @@ def check(config: Config, sources: Mapping[str, str]) -> None:
         _sessions,
         _auth,
         _key,
+        _log,
     ):
         if problem := find(config):
             path = min(problem.paths, key=lambda path: sources[path] == "default")
@@ -298,3 +300,31 @@ def _key(config: Config) -> Problem | None:
     if not key or (key.isascii() and key.isprintable() and " " not in key):
         return None
     return Problem(("Replication.Key",), "expected a key as `metadata-center keys create` prints it")
+
+
+def _log(config: Config) -> Problem | None:
+    name = config.replication.log_name
+    if not is_log_name(name):
+        expected = "expected 1 to 64 letters, digits, dots, underscores and hyphens"
+        return Problem(("Replication.LogName",), f"{expected}, got {shown(name)}")
+    return _log_server(config) if config.replication.log else None
+
+
+def _log_server(config: Config) -> Problem | None:
+    paths, discovery = ("Replication.Log",), config.discovery
+    if discovery.host or discovery.hosts or discovery.class_path:
+        return Problem(paths, "expected no discovery of peers beside it: nodes share a log, or call each other")
+    try:
+        url = parse_log_url(config.replication.log)
+    except ValueError as error:
+        return Problem(paths, str(error))
+    try:
+        if url.ca:
+            load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url.ca)
+        if url.cert:
+            load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url.cert, url.key)
+    except OSError as error:
+        return Problem(paths, f"a file after the ?: {error.strerror}")
+    except CertificateFault:
+        return Problem(paths, "a file after the ? is no certificate or key in PEM form, or the key is another's")
+    return None

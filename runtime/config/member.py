@@ -20,7 +20,15 @@ from runtime.config.schema import Config
 
 # They hold a key or a password. No error and no report shows them.
 SECRETS = frozenset(
-    {"Web.SecretKey", "Web.Database", "Celery.Broker", "Replication.Secret", "Replication.Key", "Sockets.RedisUrl"}
+    {
+        "Web.SecretKey",
+        "Web.Database",
+        "Celery.Broker",
+        "Replication.Secret",
+        "Replication.Key",
+        "Replication.Log",
+        "Sockets.RedisUrl",
+    }
 )
 
 

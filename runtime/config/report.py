@@ -72,9 +72,9 @@ def _written(member: Member, value: Any) -> str:
 def _masked(member: Member, value: Any) -> Any:
     if member.path not in SECRETS or not value:
         return value
-    # Of the URL of a broker or a database: user and password, and the query, which may hold a password. All of it if
-    # an @ or ? makes it unclear where the password ends.
+    # Of the URL of a broker, a log server or a database: user and password, and the query, which may hold a password.
+    # All of it if an @ or ? makes it unclear where the password ends.
     url = re.fullmatch(r"(\w[\w+.-]*://)([^?]*@)?([^?@]*)(\?[^@]*)?", value)
-    if member.path not in ("Celery.Broker", "Web.Database") or not url:
+    if member.path not in ("Celery.Broker", "Replication.Log", "Web.Database") or not url:
         return "***"
     return url[1] + ("***@" if url[2] else "") + url[3] + ("?***" if url[4] else "")

@@ -165,6 +165,10 @@ class ReplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     peer_names: tuple[str, ...] = field(default=(), name="PeerNames")
     # A key with the scope `replicate`, which peers that know it let in from any address. It is sent as it is: use TLS.
     key: str = field(default="", name="Key")
+    # A Valkey or Redis that holds the events of all nodes, in place of pushes from node to node or beside them.
+    log: str = field(default="", name="Log")
+    # Nodes with the same name share one log. Several deployments may have one server.
+    log_name: str = field(default="metadata-center", name="LogName")
     # A starting node is not ready until it has caught up with a peer, or for this long. Incomplete load is better than
     # no load.
     join_timeout_seconds: PositiveSeconds = field(default=10.0, name="JoinTimeout")

@@ -294,6 +294,21 @@ def test_compose_gives_the_node_time_to_stop_and_mounts_what_is_there() -> None:
     assert all((DEPLOY / path).exists() for path in mounted)
 
 
+def test_the_log_server_of_compose_keeps_what_it_is_given() -> None:
+    services = yaml.safe_load((DEPLOY / "compose-log.yaml").read_text())["services"]
+    words = services.pop("valkey")["command"][1:]
+    settings = dict(zip(words[::2], words[1::2], strict=True))
+    assert settings["--maxmemory-policy"] == "noeviction"
+    assert (settings["--appendonly"], settings["--appendfsync"]) == ("yes", "everysec")
+    assert {each["environment"]["METADATA_CENTER_REPLICATION_LOG"] for each in services.values()} == {
+        "valkey://valkey:6379"
+    }
+    assert len({volume for each in services.values() for volume in each["volumes"]}) == len(services) == 3
+    for each in services.values():
+        grace = float(each["stop_grace_period"].removesuffix("s"))
+        assert grace >= load(None, {}).config.http.drain_timeout_seconds + STOP_SECONDS
+
+
 def test_every_package_of_the_wheel_gets_into_the_image() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]

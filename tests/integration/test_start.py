@@ -211,14 +211,14 @@ def test_ctrl_c_while_a_command_starts_is_quiet(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("command", "tenths"), [("run", 20), ("createsuperuser", 10), ("migrate", 10), ("run_cluster", 8)]
+    ("command", "tenths"), [("run", 20), ("createsuperuser", 10), ("migrate", 10), ("run_cluster", 8), ("run_log", 8)]
 )
 def test_ctrl_c_at_any_moment_of_a_start_is_quiet(tmp_path: Path, command: str, tenths: int) -> None:
     """`tenths` of a second is what the command's start takes of the CPU, about; later it may stand still."""
     port = ["--port", str(free_port(["127.0.0.1", "127.0.0.2", "127.0.0.3"], count=2))]
     for step in range(1, tenths + 1):
         folder = tmp_path / str(step)
-        code, output = interrupted(folder, step / 10, command, *(port if command == "run_cluster" else []))
+        code, output = interrupted(folder, step / 10, command, *(port if command in {"run_cluster", "run_log"} else []))
         if command == "createsuperuser" and code in {1, 130}:  # it handles Ctrl-C itself: "Operation cancelled."
             code = 0
         assert_quiet(code, output)

@@ -63,7 +63,7 @@ class Caches:
         return {(engine, block) for node, engine, block in self.told if self.world.nodes.get(node.name) is node}
 
     def _node(self) -> SimNode:
-        up = [name for name in self.world.nodes if name not in self.world.paused]
+        up = [name for name in self.world.nodes if name not in self.world.paused | self.world.draining]
         return self.world.nodes[self.random.choice(up)]
 
     def _engine(self) -> str:

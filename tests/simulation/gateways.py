@@ -83,7 +83,7 @@ class Gateways:
         return owner in self.gateways and self.gateways[owner].dead
 
     def _node(self, home: str = "") -> SimNode:
-        up = [name for name in self.world.nodes if name not in self.world.paused]
+        up = [name for name in self.world.nodes if name not in self.world.paused | self.world.draining]
         return self.world.nodes[home if home in up else self.world.random.choice(up)]
 
     # Gateways
@@ -218,6 +218,6 @@ class Gateways:
         if self.stopped or self._dead(owner) or self.world.told.has_ended(request_id):
             return
         self.world.at(REFRESH_SECONDS, lambda: self._refresh(owner, request_id))
-        nodes = [node for name, node in self.world.nodes.items() if name not in self.world.paused]
+        nodes = [node for name, node in self.world.nodes.items() if name not in self.world.paused | self.world.draining]
         self.world.random.shuffle(nodes)
         any(node.ledger.refresh(request_id, node.now(), node.wall_ns()) for node in nodes)

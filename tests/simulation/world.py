@@ -30,6 +30,7 @@ from replication.entities.caches import ReplicatedCaches
 from replication.entities.requests import ReplicatedRequests
 from replication.entity import Entity
 from replication.journal import Journal
+from replication.log.member import LogMember
 from replication.messages import Ack
 from replication.pull import NO_SUSPECTS, Pull
 from replication.replica import Replica
@@ -39,6 +40,9 @@ from replication.snapshot.frames import FrameReader
 from replication.snapshot.moment import Moment
 from replication.snapshot.restoring import Restored, Restoring, UnusableSnapshot
 from replication.snapshot.tail import Tail
+from runtime.cold_start import ColdStart
+from tests.simulation.coroutines import SimClock, run
+from tests.simulation.log_link import SimLog, SimLogLink
 from tests.simulation.told import Told, View
 
 # Tombstones far shorter than partitions: that is what the dots are for.
@@ -103,6 +107,23 @@ class SimNode:
             self.journal.begin_behind_gap()
         self.tail = Tail(self.journal, self.now)
         self.capturing = False
+        self.mesh, logged = world.ways[name]
+        self.log: LogMember | None = None
+        if world.log is not None and logged:
+            self.log = LogMember(
+                self.replica,
+                self.journal,
+                SimLogLink(world.log, self),
+                SimClock(world, self),
+                random=Random(f"{name}@{epoch}"),
+                cold=ColdStart(world.request_seconds, now=self.now, wall=lambda: self.wall_ns() / 1e9),
+                join_seconds=5.0,
+                keep_seconds=world.request_seconds,
+                machine=name,
+            )
+            self.log.joining.former = "" if self.restored is None else self.restored.origin
+            self.replica.log = self.log
+        self.mesh_joined = not self.mesh
 
     def now(self) -> float:
         return self.world.now + self.skew + 2e6
@@ -114,10 +135,16 @@ class SimNode:
 
     def connect(self) -> None:
         for name in self.world.names:
-            if name != self.name:
+            if name != self.name and self.mesh:
                 self.senders[name] = Sender(self.journal, self.world.random.random, self.replica.for_peer)
         self.journal.on_append = lambda: None
-        self.world.at(0.0, self.join, owner=self)
+        if self.mesh:
+            self.world.at(0.0, self.join, owner=self)
+        if self.log is not None:
+            self.journal.on_append = self.log.writer.wake
+            for each in self.log.runs:
+                self.world.at(0.0, lambda each=each: run(each()), owner=self)
+            run(self.follow_log(self.log))
         for every, what in (
             (RECONCILE_SECONDS, self.reconcile),
             (1.0, self.lapse),
@@ -130,6 +157,27 @@ class SimNode:
             self.rotate()
             self.world.at(0.1, self.append, owner=self)
             self.world.at(self.world.random.uniform(0.5, 10), self.capture, owner=self)
+
+    async def follow_log(self, log: LogMember) -> None:
+        """Be ready once all ways have joined, and drop what all have."""
+        clock = SimClock(self.world, self)
+        await log.ready.wait()
+        while not self.mesh_joined:
+            await clock.sleep(0.05)
+        self.replica.joined = True
+        while True:
+            self.trim()
+            await clock.sleep(0.05)
+
+    def trim(self) -> None:
+        """Drop what all others have."""
+        self.replica.trim([each.acknowledged for each in self.senders.values()])
+
+    def has_joined(self) -> None:
+        """Note that all is pulled from the peers."""
+        self.mesh_joined = True
+        if self.log is None or self.log.ready.is_set():
+            self.replica.joined = True
 
     # What it leaves
 
@@ -190,7 +238,7 @@ class SimNode:
                 lambda ack: self.pushed(sender, ack),
                 lambda: sender.failed("lost", self.now()),
             )
-        self.replica.trim([each.acknowledged for each in self.senders.values()])
+        self.trim()
         due = sender.due(self.now())
         wait = 0.02 if due is None else min(max(due - self.now(), 0.004), 0.05)
         self.world.at(wait, lambda: self.push(peer), owner=self)
@@ -210,11 +258,11 @@ class SimNode:
             )
             if ahead is None:
                 if self.world.now - begun > 5:
-                    self.replica.joined = True
+                    self.has_joined()
                 else:
                     self.world.at(0.5, ask, owner=self)
                 return
-            self.pull(ahead, whole=True, then=lambda: setattr(self.replica, "joined", True))
+            self.pull(ahead, whole=True, then=self.has_joined)
 
         def ask() -> None:
             for name in self.senders:
@@ -398,6 +446,8 @@ class World:
         skewed: bool = True,
         disks: bool = False,
         lossless: bool = False,
+        mesh: bool = True,
+        log: bool = False,
     ) -> None:
         self.random = Random(seed)
         self.skewed = skewed  # whether wall clocks differ
@@ -408,12 +458,15 @@ class World:
         self.names = [f"n{number}" for number in range(nodes)]
         self.now = 0.0
         self.faults = Faults()
+        self.ways = dict.fromkeys(self.names, (mesh, log))  # how each node's next life is reached: by mesh, by log
         self.cut: set[frozenset[str]] = set()
         self.paused: set[str] = set()
+        self.draining: set[str] = set()  # nodes that are about to stop: gateways are told
         self._order = count()
         self._queue: list[tuple[float, int, Callable[[], None], SimNode | None]] = []
         self._epoch = count(1)
         self.nodes: dict[str, SimNode] = {}
+        self.log = SimLog(self) if log else None
         self.lossless = lossless  # whether all that a node took is on its disk when it crashes
         self.disks = {name: SimDisk(self) for name in self.names} if disks else {}
         for name in self.names:
@@ -438,12 +491,39 @@ class World:
         node = self.nodes[name] = SimNode(self, name, next(self._epoch), self.disks.get(name))
         node.connect()
 
+    def stop(self, name: str, then: Callable[[], None]) -> None:
+        """Stop a node as operators do: it takes no more calls, hands on what it has, and says goodbye."""
+        node = self.nodes[name]
+        self.draining.add(name)
+        begun = self.now
+
+        def look() -> None:
+            log = node.log
+            handed = all(sender.lag_events == 0 for sender in node.senders.values())
+            if log is not None:
+                handed = handed and not log.writer.lag_events and (not log.roster.present() or log.handed_on())
+            if not handed and self.now - begun < 5:
+                self.at(0.1, look, owner=node)
+            else:
+                if log is not None:
+                    run(log.leave())
+                end()
+
+        def end() -> None:
+            if self.nodes.get(name) is node:
+                del self.nodes[name]
+            self.draining.discard(name)
+            then()
+
+        look()
+
     def crash(self, name: str) -> None:
         """The node's memory is gone, and with it what it told nobody. What is on its disk is left, or most of it."""
         node = self.nodes[name]
         if self.lossless:
             node.write_all()
         del self.nodes[name]
+        self.draining.discard(name)
         if disk := self.disks.get(name):
             if not self.lossless:
                 disk.crash(self.random.choice([0, 0, 1, 20, 300]))

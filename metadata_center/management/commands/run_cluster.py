@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from metadata_center.local_cluster import MAX_NODES, LocalCluster
+from metadata_center.local_cluster import MAX_NODES, LocalCluster, Meet, by_dns
 
 
 class Command(BaseCommand):
@@ -34,11 +34,18 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cluster = LocalCluster(options["nodes"], options["port"], settings.DATA_DIR, os.environ, self._write_line)
+        cluster = LocalCluster(
+            options["nodes"], options["port"], settings.DATA_DIR, os.environ, self.write_line, self.meet()
+        )
         if code := asyncio.run(_until_stopped(cluster)):
             sys.exit(code)
 
-    def _write_line(self, text: str) -> None:
+    def meet(self) -> Meet:
+        """Return how the nodes learn from each other. Raises CommandError."""
+        return by_dns
+
+    def write_line(self, text: str) -> None:
+        """Write a line of output at once."""
         self.stdout.write(text)
         self.stdout.flush()
 

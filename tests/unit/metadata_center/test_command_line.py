@@ -27,7 +27,7 @@ from metadata_center.program import program
 from runtime.config import ConfigError
 from tests.nodes import ROOT, inherited_environment
 
-OURS = {"run", "run_cluster", "config", "replay", "ensure_admin", "openapi"}
+OURS = {"run", "run_cluster", "run_log", "config", "replay", "ensure_admin", "openapi"}
 EVERY = sorted(get_commands())
 
 

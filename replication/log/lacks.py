@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 Metadata Center contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What this node and the others on the log lack of each other, by what all of them announced. Pure; owned by the event
+loop, read by any thread.
+
+Two things bring what is lacking: its origin appends it again, or a node that has it writes a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from replication.journal import Journal
+from replication.log.announcement import Announcement
+from replication.log.roster import OwnMoment, Roster
+from replication.messages import MAX_EVENTS
+from replication.replica import Replica
+
+PATIENT_BEATS = 3  # what this node had so long ago, others must have too
+
+
+class Lacks:
+    """What is lacking.
+
+    `others`: a node that has loaded the latest snapshot still lacks what this one has and its origin cannot append.
+    `dominated`: another node has all that this one has. So it can write what a third one lacks.
+
+    What this node lacks is in `Replica.missing`.
+    """
+
+    def __init__(self, replica: Replica, journal: Journal, roster: Roster) -> None:
+        self._replica = replica
+        self._journal = journal
+        self._roster = roster
+        self._moments: deque[OwnMoment] = deque(maxlen=8)
+        self._before: dict[str, int] = {}  # what was lacking at the last look, with this node's watermarks
+        self.others = False
+        self.dominated = False
+
+    def begin_anew(self) -> None:
+        """Forget places in a generation that is over."""
+        self._moments.clear()
+
+    def look(self, own: Announcement, snapshot: str, *, caught_up: bool) -> None:
+        """Compare this node's announcement with the others'. `snapshot` is the latest one."""
+        replica, roster = self._replica, self._roster
+        mine = OwnMoment(own.at, own.vector)
+        self._moments.append(mine)
+        oldest = roster.oldest(self._journal.oldest)
+        now = roster.lacked(mine, oldest) if caught_up else {}
+        replica.missing = {origin for origin, seen in now.items() if self._before.get(origin) == seen}
+        self._before = now
+        self.others = any(
+            each.latest.loaded == snapshot and roster.lacking(each, self._moments, oldest) for each in roster.present()
+        )
+        needs = {**own.vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
+        self.dominated = any(
+            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
+        )
+
+    def behind(self, now: float) -> bool:
+        """Return whether some other node may not know all of this one's events."""
+        roster, journal, moments = self._roster, self._journal, self._moments
+        if not roster.is_current(now) or roster.lapsed():
+            return True
+        before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
+        least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
+        return any(roster.seen(each) < least or not each.latest.caught_up for each in roster.present())
