@@ -307,13 +307,9 @@ def _log(config: Config) -> Problem | None:
     if not is_log_name(name):
         expected = "expected 1 to 64 letters, digits, dots, underscores and hyphens"
         return Problem(("Replication.LogName",), f"{expected}, got {shown(name)}")
-    return _log_server(config) if config.replication.log else None
-
-
-def _log_server(config: Config) -> Problem | None:
-    paths, discovery = ("Replication.Log",), config.discovery
-    if discovery.host or discovery.hosts or discovery.class_path:
-        return Problem(paths, "expected no discovery of peers beside it: nodes share a log, or call each other")
+    if not config.replication.log:
+        return None
+    paths = ("Replication.Log",)
     try:
         url = parse_log_url(config.replication.log)
     except ValueError as error:

@@ -122,6 +122,28 @@ def stopping_history(seed: int) -> None:
     log_check(world, gateways)
 
 
+def moving_history(seed: int, *, disasters: int = 0) -> None:
+    """From the mesh to the log and back, node by node, under traffic: nothing is lost and nothing counts twice."""
+    world = World(seed, nodes=3, capacity=4096, mesh=True, log=True)
+    world.ways = dict.fromkeys(world.names, (True, False))
+    for name in world.names:
+        world.crash(name)
+        world.start(name)
+    world.run(6)
+    gateways = Gateways(world, silences=False)
+    gateways.traffic(100, rate=3.0)
+    Disasters(world, seed).within(100, disasters)
+    for ways in ((True, True), (False, True), (True, True), (True, False)):
+        for name in world.names:
+            world.ways[name] = ways
+            world.stop(name, partial(world.at, 0.5, partial(world.start, name)))
+            world.run(8)
+            if disasters:
+                log_settle(world, 8)
+    log_settle(world)
+    log_check(world, gateways)
+
+
 def retrying_history(seed: int) -> None:
     world = log_world(seed)
     world.run(2)
@@ -201,6 +223,10 @@ def test_nodes_that_come_back_with_their_snapshots_lose_nothing() -> None:
     returning_history(0, disasters=2)
 
 
+def test_nodes_move_from_the_mesh_to_the_log_and_back_under_traffic() -> None:
+    moving_history(0)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("crashes", [False, True])
@@ -225,3 +251,11 @@ def test_all_kinds_converge_on_a_log_over_hundreds_of_histories() -> None:
         retrying_history(seed)
         incarnations_history(seed)
         caching_history(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nodes_move_between_mesh_and_log_over_many_histories() -> None:
+    for seed in seeds(0)[::3]:
+        moving_history(seed)
+        moving_history(seed, disasters=3)

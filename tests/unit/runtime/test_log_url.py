@@ -122,12 +122,6 @@ def test_its_files_must_be_there_and_fit(tmp_path: Path) -> None:
             load(None, {VARIABLE: f"valkeys://h?{options}"})
 
 
-def test_a_log_beside_a_discovery_of_peers_is_refused() -> None:
-    environment = {VARIABLE: "valkey://h", "METADATA_CENTER_DISCOVERY_HOSTS": "10.0.0.1"}
-    with pytest.raises(ConfigError, match="expected no discovery of peers beside it"):
-        load(None, environment)
-
-
 @pytest.mark.parametrize("name", ["a b", "a{b}", "ä", "a\n", "x" * 65])
 def test_a_log_has_a_name_of_letters(name: str) -> None:
     with pytest.raises(ConfigError, match=NAME_VARIABLE):
