@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from replication.former_life import FormerLife
 from replication.log.clock import Clock
+from replication.log.lacks import Lacks
 from replication.log.loading import Loader
 from replication.log.reader import LogReader
 from replication.log.roster import BEAT_SECONDS, Known, Roster
@@ -48,6 +49,7 @@ class LogJoining:
         server: LogServer,
         status: LogStatus,
         roster: Roster,
+        lacks: Lacks,
         reader: LogReader,
         clock: Clock,
         cold: ColdStart,
@@ -58,6 +60,7 @@ class LogJoining:
         self._replica = replica
         self._status = status
         self._roster = roster
+        self._lacks = lacks
         self._reader = reader
         self._clock = clock
         self._cold = cold
@@ -97,7 +100,7 @@ class LogJoining:
         assert standing is not None
         last, alive = standing.last or BEGINNING, self._roster.alive()
         pause = self._status.elapsed_seconds(last.ms, EVER)
-        pointer = await self._begin(alive)
+        pointer = await self._begin(alive, last)
         await self._read_up_to(last)
         if not alive and not self.former:
             self._resume(pause)
@@ -105,9 +108,9 @@ class LogJoining:
         self.joined.set()
         logger.info("all of the log is in after %.2f s", self._clock.now() - began)
 
-    async def _begin(self, alive: list[Known]) -> SnapshotPointer | None:
+    async def _begin(self, alive: list[Known], last: Position) -> SnapshotPointer | None:
         """Load the latest snapshot, and let the reader begin behind it. Returns it; None if there is none."""
-        status = self._status
+        status, mended = self._status, last if alive else BEGINNING
         tried = ""
         while (pointer := status.pointer) is not None and pointer.snapshot != tried:
             bound = self._roster.bounds(pointer.snapshot, alive) if alive else EVER
@@ -116,21 +119,26 @@ class LogJoining:
             if await self._load(pointer, age):
                 same = pointer.generation == status.generation
                 self._reader.begin(
-                    Position(*pointer.position) if same else BEGINNING, bound + self._loader.took_seconds
+                    Position(*pointer.position) if same else BEGINNING, bound + self._loader.took_seconds, mended
                 )
                 return pointer
             tried = pointer.snapshot
-        self._reader.begin(BEGINNING, 0.0 if alive else EVER)
+        self._reader.begin(BEGINNING, 0.0 if alive else EVER, mended)
         return None
 
     async def _read_up_to(self, last: Position) -> None:
-        """Wait until all is read that there was. In another generation that is up to its end."""
+        """Wait until all is read that there was, and no node present has more. In another generation that is up to its
+        end. What a node has that never was in the log, its snapshot brings; it is not waited for longer than calls wait.
+        """
         generation = self._status.generation
         while True:
             arrived = self._reader.position >= last or self._status.generation != generation
-            if arrived and self._reader.caught_up and not self._replica.missing:
+            if arrived and self._reader.caught_up and (self.ready.is_set() or not self._lacks_something()):
                 return
             await self._clock.sleep(LOOK_SECONDS)
+
+    def _lacks_something(self) -> bool:
+        return bool(self._roster.present()) and self._lacks.own
 
     async def _load(self, pointer: SnapshotPointer, age: float) -> bool:
         """Load a snapshot. Returns False if it cannot be used."""

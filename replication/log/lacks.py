@@ -22,10 +22,11 @@ PATIENT_BEATS = 3  # what this node had so long ago, others must have too
 class Lacks:
     """What is lacking.
 
+    `own`: this node lacked something at its last look, or could not say, for it had not read all there was.
     `others`: a node that has loaded the latest snapshot still lacks what this one has and its origin cannot append.
     `dominated`: another node has all that this one has. So it can write what a third one lacks.
 
-    What this node lacks is in `Replica.missing`.
+    What this node lacks for certain is in `Replica.missing`: at two looks running.
     """
 
     def __init__(self, replica: Replica, journal: Journal, roster: Roster) -> None:
@@ -34,12 +35,14 @@ class Lacks:
         self._roster = roster
         self._moments: deque[OwnMoment] = deque(maxlen=8)
         self._before: dict[str, int] = {}  # what was lacking at the last look, with this node's watermarks
+        self.own = True
         self.others = False
         self.dominated = False
 
     def begin_anew(self) -> None:
         """Forget places in a generation that is over."""
         self._moments.clear()
+        self.own = True
 
     def look(self, own: Announcement, snapshot: str, *, caught_up: bool) -> None:
         """Compare this node's announcement with the others'. `snapshot` is the latest one."""
@@ -50,6 +53,7 @@ class Lacks:
         now = roster.lacked(mine, oldest) if caught_up else {}
         replica.missing = {origin for origin, seen in now.items() if self._before.get(origin) == seen}
         self._before = now
+        self.own = bool(now) or not caught_up
         self.others = any(
             each.latest.loaded == snapshot and roster.lacking(each, self._moments, oldest) for each in roster.present()
         )

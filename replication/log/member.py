@@ -87,6 +87,7 @@ class LogMember:
             server,
             self.status,
             self.roster,
+            self.lacks,
             self.reader,
             clock,
             cold,
@@ -248,7 +249,7 @@ class LogMember:
             return False
         if not all(entity.complete for entity in replica.entities):
             return False
-        return not replica.lacks or (needed and not self.lacks.dominated)
+        return not (replica.lacks or self.lacks.own) or (needed and not self.lacks.dominated)
 
     async def make_room(self) -> None:
         """Trim the stream behind the slowest node present: the log server is full."""

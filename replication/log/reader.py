@@ -69,9 +69,11 @@ class LogReader:
         self.lag_seconds = 0.0
         self._again = BEGINNING
 
-    def begin(self, position: Position, oldest_seconds: float) -> None:
-        """Go on from a position. What comes was appended `oldest_seconds` ago at the most."""
+    def begin(self, position: Position, oldest_seconds: float, mended: Position) -> None:
+        """Go on from a position. What comes was appended `oldest_seconds` ago at the most. Repairs up to `mended` are
+        passed over: nodes that live have compared since. What an old one holds may have ended, and been forgotten."""
         self.position = position
+        self._again = mended
         self.caught_up = False
         self._at_end = self._clock.now() - oldest_seconds
         self.begun.set()

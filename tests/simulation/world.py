@@ -320,6 +320,9 @@ class SimNode:
             then()
             if whole and self.world.caches:
                 self.pull_caches(peer)
+            elif self.log is not None:  # there are none, and a node with some to pull writes no snapshot
+                self.pending.begin(peer)
+                self.pending.pulled(peer, (), whole=True)
 
         self.carry(pull, peer, done, failed)
 
