@@ -464,6 +464,7 @@ class World:
         self.ways = dict.fromkeys(self.names, (mesh, log))  # how each node's next life is reached: by mesh, by log
         self.cut: set[frozenset[str]] = set()
         self.paused: set[str] = set()
+        self.unsaved = False  # a node that stopped took events with it: nobody could be reached
         self.draining: set[str] = set()  # nodes that are about to stop: gateways are told
         self._order = count()
         self._queue: list[tuple[float, int, Callable[[], None], SimNode | None]] = []
@@ -502,12 +503,15 @@ class World:
 
         def look() -> None:
             log = node.log
+            while node.ledger.dropping:
+                node.ledger.lapse(node.now(), node.wall_ns())
             handed = all(sender.lag_events == 0 for sender in node.senders.values())
             if log is not None:
                 handed = handed and not log.writer.lag_events and (not log.roster.present() or log.handed_on())
             if not handed and self.now - begun < 5:
                 self.at(0.1, look, owner=node)
             else:
+                self.unsaved |= not handed
                 if log is not None:
                     run(log.leave())
                 end()
