@@ -61,9 +61,10 @@ class SharedHistory:
         except UNREADABLE as error:
             logger.warning("a page of the snapshot's history is left out: %s", error)
 
-    async def merge(self, page: bytes) -> str:
-        """Merge a peer's page, slice by slice. Returns the last name on it; empty at the end. Raises one of FAULTS."""
-        steps = self._copies.merge(page)
+    async def merge(self, page: bytes, older_ms: int = 0) -> str:
+        """Merge a page that was read so long ago, slice by slice. Returns the last name on it; empty at the end. Raises
+        one of UNREADABLE."""
+        steps = self._copies.merge(page, older_ms)
         while True:
             try:
                 next(steps)

@@ -37,6 +37,7 @@ from replication.handlers import ReplicaHandlers
 from replication.history import HistoryExchange, SharedHistory
 from replication.journal import Journal
 from replication.links import Links
+from replication.log.attachments import Attachments, NoticeWriter
 from replication.log.clock import LoopClock
 from replication.log.member import LogMember
 from replication.log.metrics import LogCollector
@@ -120,7 +121,8 @@ class Replication(AppPart):
         self._exchange = NoticeExchange(notices, self.links.links)
         answer = admission.guard(self._exchange.answer, NOTICES)
         self._exchanged = Route("POST", NOTICES, answer, internal=True, scope=Scope.REPLICATE)
-        self.log = self._shared_log(node, cold) if config.replication.log else None
+        history = SharedHistory(load.history)
+        self.log = self._shared_log(node, cold, notices, history) if config.replication.log else None
         legacy = LoadHandlers(LegacyLedgerAdapter(ledger.replica))
         self.handlers = ReplicaHandlers(
             self._replica,
@@ -141,7 +143,6 @@ class Replication(AppPart):
         self._cold = cold
         self._cache_calls, self._cache_events = caches.handlers, entities.caches
         load.history.settled = lambda: self._replica.joined
-        history = SharedHistory(load.history)
         self._history = HistoryExchange(history, self._replica, self.links.links, admission)
         self._snapshot: OwnSnapshot | None = None
         if config.node.snapshot:
@@ -224,7 +225,7 @@ class Replication(AppPart):
         self._replica.trim(())
         self._replica.hold((), monotonic())
 
-    def _shared_log(self, node: str, cold: ColdStart) -> SharedLog:
+    def _shared_log(self, node: str, cold: ColdStart, notices: NoticeLog, history: SharedHistory) -> SharedLog:
         """Return this node's log."""
         settings = self._config.replication
         url = parse_log_url(settings.log)
@@ -246,6 +247,7 @@ class Replication(AppPart):
             address=node,
             machine=gethostname(),
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
+            attachments=Attachments(notices, history),
         )
         self._replica.log = member
         if self._mesh:
@@ -256,6 +258,7 @@ class Replication(AppPart):
             self._replica,
             self._journal,
             url.place,
+            NoticeWriter(notices, server, member.status, member.roster, LoopClock()),
             beside_mesh=self._mesh,
             tend=self._tend_log,
         )

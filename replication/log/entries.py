@@ -3,7 +3,8 @@
 """What stands in the log's entries. Immutable.
 
 Most are a `Push` as it travels on the mesh, the same bytes. Two more are for repairs. Each begins with a letter, as no
-push does: `S` and a Summary, `B` and `Buckets`. An entry of another kind is passed over.
+push does: `S` and a Summary, `B` and `Buckets`. `N` and `Notices` are for people. An entry of another kind is passed
+over.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from msgspec.msgpack import Decoder, Encoder
 from replication.entities import Number, OriginName, Summary
 from replication.link import MAX_STATE_BYTES
 from replication.messages import Push
+from replication.notices import Copies
 from replication.push_reader import UNREADABLE, PushRead, PushReader
+from runtime.notices.notice import OriginText
 
 SUMMARY: Final = b"S"
 BUCKETS: Final = b"B"
+NOTICES: Final = b"N"
 # Of an array of 6 or 7 members, as pushes are.
 PUSHES: Final = (b"\x96", b"\x97")
 
@@ -46,9 +50,23 @@ class Buckets(Struct, frozen=True, array_like=True):
     state: bytes
 
 
+class Notices(Struct, frozen=True, array_like=True):
+    """Some of a node's own notices.
+
+    `version`: the protocol's.
+    `origin`: of the log of notices that they are from.
+    `copies`: the oldest change first.
+    """
+
+    version: int
+    origin: OriginText
+    copies: Copies
+
+
 _encode = Encoder().encode
 _read_summary = Decoder(Summary).decode
 _read_buckets = Decoder(Buckets).decode
+_read_notices = Decoder(Notices).decode
 _pushes = PushReader()
 
 
@@ -60,6 +78,11 @@ def summary_entry(summary: Summary) -> bytes:
 def buckets_entry(buckets: Buckets) -> bytes:
     """Return an entry with buckets."""
     return BUCKETS + _encode(buckets)
+
+
+def notices_entry(notices: Notices) -> bytes:
+    """Return an entry with notices."""
+    return NOTICES + _encode(notices)
 
 
 def packed(state: bytes) -> bytes:
@@ -79,7 +102,7 @@ def unpacked(state: bytes) -> bytes:
     return body
 
 
-def read_entry(body: bytes) -> PushRead | Summary | Buckets:
+def read_entry(body: bytes) -> PushRead | Summary | Buckets | Notices:
     """Return what an entry holds. Raises Unreadable."""
     try:
         kind = body[:1]
@@ -89,6 +112,8 @@ def read_entry(body: bytes) -> PushRead | Summary | Buckets:
             return _read_summary(memoryview(body)[1:])
         if kind == BUCKETS:
             return _read_buckets(memoryview(body)[1:])
+        if kind == NOTICES:
+            return _read_notices(memoryview(body)[1:])
     except UNREADABLE as error:
         raise Unreadable(str(error) or type(error).__name__) from None
     raise Unreadable(f"an entry of the kind {kind!r}")

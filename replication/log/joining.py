@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from replication.former_life import FormerLife
+from replication.log.attachments import Attachments
 from replication.log.clock import Clock
 from replication.log.lacks import Lacks
 from replication.log.loading import Loader
@@ -56,6 +57,7 @@ class LogJoining:
         *,
         join_seconds: float,
         say_goodbye: Callable[[str], Awaitable[None]],
+        attachments: Attachments | None = None,
     ) -> None:
         self._replica = replica
         self._status = status
@@ -66,7 +68,7 @@ class LogJoining:
         self._cold = cold
         self._join_seconds = join_seconds
         self._say_goodbye = say_goodbye
-        self._loader = Loader(replica, server, clock)
+        self._loader = Loader(replica, server, clock, attachments)
         self.joined = clock.flag()
         self.ready = clock.flag()
         self.former = ""
@@ -128,7 +130,7 @@ class LogJoining:
 
     async def _read_up_to(self, last: Position) -> None:
         """Wait until all is read that there was, and no node present has more. In another generation that is up to its
-        end. What a node has that never was in the log, its snapshot brings; it is not waited for longer than calls wait.
+        end. What never was in the log a snapshot brings. That is not waited for longer than calls are kept waiting.
         """
         generation = self._status.generation
         while True:

@@ -3,7 +3,8 @@
 """Reads a snapshot from the log server and merges it: a whole pull, slice by slice, from the node that wrote it.
 
 On the event loop. A slice is merged as of the time when it was read there. How long ago that is says the log server's
-clock, within a bound. A snapshot of which something is missing adopts nothing, as a pull that was not finished.
+clock, within a bound. A snapshot of which something is missing adopts nothing, as a pull that was not finished. The
+notices and the history that came with it are taken too.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from io import BytesIO
 
 from replication.entities import Summary
+from replication.log.attachments import Attachments
 from replication.log.clock import Clock
 from replication.log.server import LogServer, SnapshotPointer
 from replication.replica import Replica
-from replication.snapshot.contents import Content, SnapshotEnd, SnapshotHead, SnapshotSlice, read
+from replication.snapshot.contents import Content, SnapshotEnd, SnapshotHead, SnapshotHistory, SnapshotSlice, read
 from replication.snapshot.frames import FrameReader
 from replication.snapshot.restoring import UnusableSnapshot, merge_slice
 
@@ -29,10 +31,13 @@ class Loader:
     `doubted`: what the writer of the last one was in doubt about, and for how many seconds from then on.
     """
 
-    def __init__(self, replica: Replica, server: LogServer, clock: Clock) -> None:
+    def __init__(
+        self, replica: Replica, server: LogServer, clock: Clock, attachments: Attachments | None = None
+    ) -> None:
         self._replica = replica
         self._server = server
         self._clock = clock
+        self._attachments = attachments
         self.slices = 0
         self.took_seconds = 0.0
         self.doubted: dict[str, int] = {}
@@ -61,12 +66,21 @@ class Loader:
                     merge_slice(self._replica, content, summary.vector, began - age, self._clock.wall_ns())
                     items += content.items
                     self.doubted.update((name, seconds - int(age)) for name, seconds in content.doubted.items())
+                elif self._attachments is not None:
+                    await self._take_attachment(self._attachments, content, age_seconds, end.later_ms)
                 self.slices += 1
                 await self._clock.sleep(0)
             number += len(found)
         if summary is None or items != end.items:
             raise UnusableSnapshot(f"{items} of {end.items} items are there")
         self._replica.recall(summary.vector)
+
+    @staticmethod
+    async def _take_attachment(attachments: Attachments, content: Content, age_seconds: float, end_ms: int) -> None:
+        if isinstance(content, SnapshotHistory):
+            await attachments.take_page(content.page, age_seconds + max(0, end_ms - content.later_ms) / 1000)
+        elif isinstance(content, SnapshotEnd):
+            attachments.take_kept(content.notices, age_seconds)
 
     async def _end(self, pointer: SnapshotPointer) -> SnapshotEnd:
         found = await self._server.slices(pointer.snapshot, pointer.slices - 1, 1)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from replication.features import NAMES
 from replication.journal import Journal
 from replication.log.announcement import UNKNOWN_AGE, Announcement, digest_of, written
+from replication.log.attachments import Attachments
 from replication.log.clock import Clock
 from replication.log.joining import LogJoining
 from replication.log.lacks import Lacks
@@ -46,7 +47,7 @@ class LogMember:
     `trimmed_past`: how often entries were dropped that this node had not read.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
-    matters. `address` and `machine` say where this node is.
+    matters. `address` and `machine` say where this node is. `attachments`: what the log carries beside the entities.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LogMember:
         address: str = "",
         machine: str = "",
         observe: Callable[[float], None] = lambda seconds: None,
+        attachments: Attachments | None = None,
     ) -> None:
         self._replica = replica
         self._journal = journal
@@ -77,7 +79,13 @@ class LogMember:
         self.lacks = Lacks(replica, journal, self.roster)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
-            replica, server, self.status, clock, self.repairs.take_summary, self.repairs.take_buckets
+            replica,
+            server,
+            self.status,
+            clock,
+            self.repairs.take_summary,
+            self.repairs.take_buckets,
+            *([] if attachments is None else [attachments.take]),
         )
         self.writer = StreamWriter(
             journal, server, self.status, self.roster, clock, replica.for_peer, self.make_room, observe
@@ -93,6 +101,7 @@ class LogMember:
             cold,
             join_seconds=join_seconds,
             say_goodbye=self._say_goodbye,
+            attachments=attachments,
         )
         self.snapshots = LogSnapshots(
             replica,
@@ -106,6 +115,7 @@ class LogMember:
             self._wrote,
             lambda origin: any(each.latest.origin == origin for each in self.roster.present()),
             self._id,
+            attachments,
         )
         self.joined = self.joining.joined
         self.ready = self.joining.ready

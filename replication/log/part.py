@@ -15,6 +15,7 @@ from threading import get_ident
 from typing import Any
 
 from replication.journal import Journal
+from replication.log.attachments import NoticeWriter
 from replication.log.member import LogMember
 from replication.log.server import LogError, LogServer, ServerFacts
 from replication.replica import Replica
@@ -35,7 +36,8 @@ class SharedLog:
     `place`: the log server's address, for people.
     `facts`: what the log server said of itself last; None before.
 
-    `beside_mesh`: links to peers read the same journal. `tend` does what follows for the node, twice a second.
+    `notices` appends this node's. `beside_mesh`: links to peers read the same journal. `tend` does what follows for the
+    node, twice a second.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class SharedLog:
         replica: Replica,
         journal: Journal,
         place: str,
+        notices: NoticeWriter,
         *,
         beside_mesh: bool,
         tend: Callable[[], None],
     ) -> None:
         self.member = member
         self.place = place
+        self._notices = notices
         self.facts: ServerFacts | None = None
         self._server = server
         self._replica = replica
@@ -62,6 +66,7 @@ class SharedLog:
         self._waking = False
         self._before: Callable[[], None] = lambda: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._last: asyncio.Task[None] | None = None  # the last notices on their way
 
     # On the loop
 
@@ -71,7 +76,10 @@ class SharedLog:
         self._thread = get_ident()
         self._before = self._journal.on_append
         self._journal.on_append = self._appended_for_both if self._beside_mesh else self._appended
-        self._tasks = [self._loop.create_task(self._kept(run)) for run in (*self.member.runs, self._tend, self._look)]
+        self._tasks = [self._loop.create_task(self._kept(run)) for run in self._runs()]
+
+    def _runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        return [*self.member.runs, self._notices.run, self._tend, self._look]
 
     async def _kept(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run for as long as the node does: a fault of ours is logged, and what failed begins anew."""
@@ -85,20 +93,30 @@ class SharedLog:
     def flush(self) -> None:
         """Begin to hand on what the journal holds. Clients report no more."""
         self.member.writer.wake()
+        if self._loop is not None and self._last is None and self.member.status.up.is_set():
+            self._last = self._loop.create_task(self._part())
+
+    async def _part(self) -> None:
+        """Append the last notices."""
+        with suppress(LogError):
+            await self._notices.append()
 
     def flushed(self) -> bool:
         """Return whether all is appended and with every node present, or the log server is away."""
         member = self.member
         if not member.status.up.is_set():
             return True
+        if self._last is not None and not self._last.done():
+            return False
         return not member.writer.lag_events and (not member.roster.present() or member.handed_on())
 
     async def stop(self) -> None:
         """Say goodbye and end."""
         self._journal.on_append = lambda: None
-        for task in self._tasks:
+        tasks = [*self._tasks, *([] if self._last is None else [self._last])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self.member.writer.lag_events:
             logger.warning("stopped with %d events that are not in the log", self.member.writer.lag_events)
         if self.member.status.up.is_set():

@@ -155,9 +155,6 @@ class LogServer(Protocol):
         """Replace a node's announcement and return how the log stands, in one step: also where the memory is full, and
         where there is no generation. `own` is the position of an entry to look for."""
 
-    async def leave(self, origin: str) -> None:
-        """Remove a node's announcement: it says goodbye."""
-
     async def forget(self, origin: str, body: bytes) -> None:
         """Remove a node's announcement if it is still this one."""
 

@@ -9,8 +9,9 @@ stream up to there is in the snapshot. Two are kept, and the stream from the old
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
+from replication.log.attachments import Attachments
 from replication.log.clock import Clock
 from replication.log.reader import LogReader
 from replication.log.server import LeaseLost, LogError, LogFull, LogRefused, LogServer, SnapshotPointer
@@ -43,7 +44,8 @@ class LogSnapshots:
 
     `able` returns whether this node may write one: whether it lacks nothing (True), or what it lacks cannot be had in
     another way (with `needed`). `looked` waits for the next look at the log server. `cold` returns whether this node
-    is cold. `merged` notes a snapshot that this node has all of. `is_present` returns whether a life is there.
+    is cold. `attachments`: what goes with it. `merged` notes a snapshot that this node has all of. `is_present` returns
+    whether a life is there.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class LogSnapshots:
         merged: Callable[[str], None],
         is_present: Callable[[str], bool],
         random_id: Callable[[], str],
+        attachments: Attachments | None = None,
     ) -> None:
         self._replica = replica
         self._server = server
@@ -73,6 +76,7 @@ class LogSnapshots:
         self._lease = ""  # another writer's token, and when it was seen first
         self._lease_seen = 0.0
         self._random_id = random_id
+        self._attachments = attachments
         self._retry_at = 0.0
         self.needed = ""
         self.written = 0
@@ -166,8 +170,8 @@ class LogSnapshots:
         """Write the slices. Returns the pointer to them."""
         clock, began = self._clock, self._clock.now()
         generation, position = self._status.generation, self._reader.position
-        capture = Capture(self._replica, 0, Moment("", 0, clock.wall_ns()), clock.now, alone=False)
-        frames = capture.frames()
+        capture = self._capture()
+        frames = _end_last(capture)
         slices = size = 0
         while True:
             at = clock.now()
@@ -181,3 +185,17 @@ class LogSnapshots:
             await clock.sleep(min(1.0, took * (URGENT_REST if urgent else REST)))
         self.last_bytes, self.last_items, self.last_seconds = size, capture.items, clock.now() - began
         return SnapshotPointer(generation, snapshot, position, slices, size, 0, self._cold())
+
+    def _capture(self) -> Capture:
+        clock, beside = self._clock, self._attachments
+        moment = Moment("", 0, clock.wall_ns())
+        if beside is None:
+            return Capture(self._replica, 0, moment, clock.now, alone=False)
+        return Capture(self._replica, 0, moment, clock.now, alone=False, history=beside.pages, notices=beside.kept)
+
+
+def _end_last(capture: Capture) -> Iterator[bytes]:
+    """Yield the frames of a snapshot in the log. Its last slice is its end: that says how old the others are."""
+    yield from capture.items_frames()
+    yield from capture.history_frames()
+    yield capture.end_frame()

@@ -56,12 +56,24 @@ class Capture:
 
     def frames(self) -> Iterator[bytes]:
         """Yield the snapshot's frames."""
+        yield from self.items_frames()
+        yield self.end_frame()
+        yield from self.history_frames()
+
+    def items_frames(self) -> Iterator[bytes]:
+        """Yield the head and the slices."""
         summary = self._replica.summary(self._now())
         yield framed(written(SnapshotHead(FORMAT, self._at, self._first_tail, self._alone, summary)))
         for entity in self._replica.entities:
             if entity.kept:
                 yield from self._entity(entity)
-        yield framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items, self._notices())))
+
+    def end_frame(self) -> bytes:
+        """Return the end, once all slices are there."""
+        return framed(written(SnapshotEnd(self._later_ms(), self._slices, self.items, self._notices())))
+
+    def history_frames(self) -> Iterator[bytes]:
+        """Yield the history of load."""
         for page in self._history():
             yield framed(written(SnapshotHistory(self._later_ms(), page)))
 

@@ -152,6 +152,13 @@ class NoticeLog:
             now = self._now()
         return [copy_of(each, now) for each in lacking[:most]]
 
+    def own_beyond(self, revision: int, most: int) -> list[NoticeCopy]:
+        """Return copies of this node's notices that changed behind a revision, the oldest change first."""
+        with self._lock:
+            lacking = sorted((each for each in self._own if each.revision > revision), key=lambda each: each.revision)
+            now = self._now()
+        return [copy_of(each, now) for each in lacking[:most]]
+
     def latest(self, most: int) -> list[NoticeCopy]:
         """Return copies of what happened last on any node."""
         newest = self.newest_first()[:most]

@@ -159,8 +159,8 @@ def test_announcements_are_seen_by_all(ground: Ground) -> None:
         assert set((await log.announce("b", b"", None)).announcements) == {"a", "b"}
         await log.forget("a", b"body")
         assert set((await log.announce("b", b"", None)).announcements) == {"b"}
-        await log.leave("b")
-        await log.leave("b")
+        await log.forget("b", b"")
+        await log.forget("b", b"")
         assert set((await log.announce("c", b"", None)).announcements) == {"c"}
 
     ground.play(scene)
@@ -289,6 +289,6 @@ def test_a_full_server_says_how_the_log_stands_and_is_trimmed(ground: Ground) ->
         await log.trim(last)
         assert (await log.announce("a", b"body", last)).length == 1
         await log.release("t", "s1")
-        await log.leave("a")
+        await log.forget("a", b"body")
 
     ground.play(scene)

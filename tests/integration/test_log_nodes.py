@@ -87,6 +87,20 @@ class Nodes:
 
         wait(said, f"all say {words}: {[self.part(at) for at in range(PLACES)]}")
 
+    def name(self, at: int) -> str:
+        """A node's name."""
+        return f"127.0.0.1:{self.ports[at]}"
+
+    def who_noticed(self, at: int, kind: str) -> set[str]:
+        """The nodes that reported events of a kind, as a node knows them."""
+        found = self.processes[at].data(f"/v1/events?kind={kind}&limit=200")
+        return {each["node"] for each in found["events"]}
+
+    def peak(self, at: int) -> float:
+        """The most requests at once of the cluster in the last hour, as a node knows it; 0 if it knows none."""
+        found = self.processes[at].data("/v1/load/history?cluster=c&range=1h")
+        return max((value for value in found["series"]["queued_req_num"] if value is not None), default=0)
+
     def rows(self, at: int) -> dict[str, int]:
         """The requests in flight of each engine, as a node has them."""
         found = self.processes[at].data("/v1/load/stats?cluster=c") or []
@@ -230,6 +244,27 @@ def test_calls_go_on_and_afterwards_all_are_equal(
         harm(server)
         see(nodes, caller, words)
         help_(server)
+
+
+def test_notices_and_the_history_of_load_travel_by_the_log(nodes: Nodes, server: ServerProcess, caller: Caller) -> None:
+    """What one node notices the others have soon, and nodes that begin with nothing have it with the history."""
+    with calling(nodes, server, caller):
+        pass
+    body = b'{"LevelParam":"INFO"}'
+    assert nodes.processes[0].call("POST", "/log/level", body)[0] == 200
+    node = nodes.name(0)
+    wait(lambda: all(node in nodes.who_noticed(at, "log_level_changed") for at in range(PLACES)), "the notice is there")
+    wait(lambda: all(nodes.peak(at) for at in range(PLACES)), "a step of the history", 60)
+    peaks = [nodes.peak(at) for at in range(PLACES)]
+    server.command("DEL", "{metadata-center}:snapshot")
+    wait(lambda: server.command("EXISTS", "{metadata-center}:snapshot"), "another snapshot")
+    nodes.kill()
+    nodes.start()
+    nodes.all_say("ready")
+    for at in range(PLACES):
+        assert node in nodes.who_noticed(at, "log_level_changed")
+        assert nodes.peak(at) >= min(peaks)
+    agree(nodes, caller)
 
 
 def test_nodes_are_seen_by_each_other_and_killed_together_start_from_the_log(

@@ -80,9 +80,6 @@ class SimLogLink:
     async def announce(self, origin: str, body: bytes, own: Position | None) -> LogStanding:
         return await self._ask(lambda server: server.announce(origin, body, own))
 
-    async def leave(self, origin: str) -> None:
-        await self._ask(lambda server: server.leave(origin))
-
     async def forget(self, origin: str, body: bytes) -> None:
         await self._ask(lambda server: server.forget(origin, body))
 

@@ -155,9 +155,6 @@ class SimLogServer:
             self.writer,
         )
 
-    def leave(self, origin: str) -> None:
-        self.nodes.pop(origin, None)
-
     def forget(self, origin: str, body: bytes) -> None:
         if self.nodes.get(origin) == body:
             del self.nodes[origin]

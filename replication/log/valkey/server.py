@@ -78,10 +78,6 @@ class ValkeyServer:
         reply = await self._run(scripts.ANNOUNCE, keys, origin, body, asked)
         return read_standing(reply, asked=own is not None)
 
-    async def leave(self, origin: str) -> None:
-        """Remove a node's announcement: it says goodbye."""
-        await self._commands.ask("HDEL", self._nodes, origin)
-
     async def forget(self, origin: str, body: bytes) -> None:
         """Remove a node's announcement if it is still this one."""
         await self._run(scripts.FORGET, (self._nodes,), origin, body)
