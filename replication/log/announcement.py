@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import pack
 from typing import Annotated, Final
 from zlib import crc32
 
@@ -99,4 +100,4 @@ def read(body: bytes) -> Announcement | None:
 
 def digest_of(digests: Sequence[int]) -> int:
     """Return one number for the digests of all buckets."""
-    return crc32(b"".join(each.to_bytes(8, "big") for each in digests))
+    return crc32(pack(f">{len(digests)}Q", *digests))

@@ -23,8 +23,10 @@ class Lacks:
     """What is lacking.
 
     `own`: this node lacked something at its last look, or could not say, for it had not read all there was.
-    `others`: a node that has loaded the latest snapshot still lacks what this one has and its origin cannot append.
-    `dominated`: another node has all that this one has. So it can write what a third one lacks.
+    `others`: a node still lacks what this one has and its origin cannot append, and no snapshot is there that the node
+        could load.
+    `dominated`: another node has all that this one has. So it can write what a third one lacks. Of equal nodes the one
+        with the lowest origin is not dominated.
 
     What this node lacks for certain is in `Replica.missing`: at two looks running.
     """
@@ -45,7 +47,8 @@ class Lacks:
         self.own = True
 
     def look(self, own: Announcement, snapshot: str, *, caught_up: bool) -> None:
-        """Compare this node's announcement with the others'. `snapshot` is the latest one."""
+        """Compare this node's announcement with the others'. `snapshot` is the latest one, empty if there is
+        none."""
         replica, roster = self._replica, self._roster
         mine = OwnMoment(own.at, own.vector)
         self._moments.append(mine)
@@ -55,11 +58,12 @@ class Lacks:
         self._before = now
         self.own = bool(now) or not caught_up
         self.others = any(
-            each.latest.loaded == snapshot and roster.lacking(each, self._moments, oldest) for each in roster.present()
+            snapshot in ("", each.latest.loaded) and roster.lacking(each, self._moments, oldest)
+            for each in roster.present()
         )
-        needs = {**own.vector, replica.origin: self._journal.oldest - 1}  # the rest can be appended
         self.dominated = any(
-            all(each.latest.vector.get(origin, 0) >= seq for origin, seq in needs.items()) for each in roster.alive()
+            _has_all(each.latest, own) and not (_has_all(own, each.latest) and own.origin < each.latest.origin)
+            for each in roster.alive()
         )
 
     def behind(self, now: float) -> bool:
@@ -70,3 +74,9 @@ class Lacks:
         before = moments[-min(PATIENT_BEATS, len(moments))].vector.get(self._replica.origin, 0) if moments else 0
         least = max(before, journal.latest - MAX_EVENTS, journal.oldest - 1)
         return any(roster.seen(each) < least or not each.latest.caught_up for each in roster.present())
+
+
+def _has_all(one: Announcement, other: Announcement) -> bool:
+    """Return whether one node has all that another has, but for what that can append again."""
+    needs = {**other.vector, other.origin: other.oldest - 1}
+    return all(one.vector.get(origin, 0) >= seq for origin, seq in needs.items())

@@ -84,7 +84,8 @@ class LogNode(Node):
         member, standing = self.member, self.member.status.standing
         return (
             f"{self.replica.origin}: {self.away or 'there'}, {len(self.live())} live, generation "
-            f"{member.status.generation}, at {member.reader.position}, last {standing and standing.last}, joined "
+            f"{member.status.generation}, at {member.reader.position}, first {standing and standing.first}, last "
+            f"{standing and standing.last}, snapshot {member.status.pointer}, joined "
             f"{member.joined.is_set()}, ready {member.ready.is_set()}, vector {self.replica.vector()}, missing "
             f"{self.replica.missing}, appended {member.writer.appended}, snapshots needed {member.snapshots.needed!r}"
         )
@@ -196,7 +197,8 @@ class World:
 
 @pytest.fixture(scope="module", params=KINDS)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with log_server(request.param, tmp_path_factory.mktemp("log")) as server:
+    """A server that drops exactly the entries that it is told to: by default it keeps up to a hundred more."""
+    with log_server(request.param, tmp_path_factory.mktemp("log"), "--stream-node-max-entries", "1") as server:
         yield server
 
 
@@ -396,8 +398,15 @@ def test_nodes_that_are_all_killed_after_the_log_was_lost(server: ServerProcess)
 
 
 def test_nodes_that_are_all_killed_after_a_full_log_was_trimmed(server: ServerProcess) -> None:
+    """What is dropped from the stream is not in the snapshot: so there must be one, and entries behind it."""
+
     async def scene(world: World, server: ServerProcess) -> None:
-        await world.calls(200)
+        await world.until("the first snapshot", lambda: all(node.has_snapshot for node in world.nodes))
+        entries = {node: node.member.reader.read_entries for node in world.nodes}
+        await world.calls(100)
+        await world.until(
+            "entries behind it", lambda: all(node.member.reader.read_entries > entries[node] for node in world.nodes)
+        )
         server.fill()
         await world.until("full", lambda: all(node.member.status.full for node in world.nodes))
         await world.until("trimmed", lambda: any(node.member.status.gap for node in world.nodes))

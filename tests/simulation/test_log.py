@@ -193,6 +193,8 @@ def caching_history(seed: int) -> None:
 REGRESSIONS = [7, 9, 21, 32]
 # 97: the log server's clock was set back, and kept the lease of a writer that had crashed.
 CRASHING_REGRESSIONS = [97]
+# 1005: the log was lost while each of two nodes had dropped what the other lacked. Neither wrote the first snapshot.
+RETRYING_REGRESSIONS = [1005]
 
 
 @pytest.mark.parametrize("crashes", [False, True])
@@ -210,6 +212,12 @@ def test_nodes_on_a_log_converge_where_they_once_did_not(seed: int) -> None:
 @pytest.mark.parametrize("seed", CRASHING_REGRESSIONS)
 def test_nodes_that_crash_converge_where_they_once_did_not(seed: int) -> None:
     history(seed, crashes=True, disasters=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", RETRYING_REGRESSIONS)
+def test_requests_that_are_tried_again_converge_on_a_log_where_they_once_did_not(seed: int) -> None:
+    retrying_history(seed)
 
 
 def test_a_log_server_that_is_away_keeps_no_node_from_starting() -> None:
