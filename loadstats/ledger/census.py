@@ -119,9 +119,9 @@ class CensusTaker:
             owners, age_ends = list(self._owners), self._age_ends.copy()
         found = []
         left = iter(owners)
-        while some := list(islice(left, SLICE)):
+        while part := list(islice(left, SLICE)):
             with self._lock:
-                found += [_of_owner(owner, count.tallies, age_ends) for owner in some]
+                found += [_of_owner(owner, count.tallies, age_ends) for owner in part]
             yield
         for (kind, name), clusters in count.tallies.items():
             ended = age_ends.pop((kind, name), 0)

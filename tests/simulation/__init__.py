@@ -4,5 +4,5 @@
 
 from os import environ
 
-# Each history takes 0.5 to 0.8 s of CPU time, and there are 56 chunks: a quarter of an hour on one core.
-HISTORIES = int(environ.get("HISTORIES", "25"))
+# Each history takes 0.5 to 0.8 s of CPU time, and there are 56 chunks: ten minutes on one core.
+HISTORIES = int(environ.get("HISTORIES", "15"))

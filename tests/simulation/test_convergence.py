@@ -212,14 +212,14 @@ def test_caches_converge_where_they_once_did_not(seed: int) -> None:
 
 
 @pytest.mark.parametrize("crashes", [False, True])
-@pytest.mark.parametrize("chunk", range(6))
+@pytest.mark.parametrize("chunk", range(2))
 def test_nodes_converge(chunk: int, *, crashes: bool) -> None:
     for seed in range(chunk * 2, chunk * 2 + 2):
         history(seed, crashes=crashes)
 
 
 @pytest.mark.parametrize(("crashes", "zombies"), [(False, False), (False, True), (True, True)])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_nodes_agree_on_which_life_of_a_gateway_stands(seed: int, *, crashes: bool, zombies: bool) -> None:
     assert restarting_history(seed, crashes=crashes, zombies=zombies)
 
@@ -233,23 +233,23 @@ def test_nodes_agree_on_lives_over_hundreds_of_histories(chunk: int, *, crashes:
         assert restarting_history(seed, crashes=crashes, zombies=zombies)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(1, 3))
 def test_nodes_converge_while_requests_grow_old(seed: int) -> None:
     ageing_history(seed, long=seed % 3 == 2)
 
 
 @pytest.mark.parametrize("crashes", [False, True])
-@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("chunk", range(1))
 def test_nodes_converge_where_requests_are_tried_again(chunk: int, *, crashes: bool) -> None:
     assert sum(retrying_history(seed, crashes=crashes) for seed in range(chunk * 3, chunk * 3 + 3))
 
 
-@pytest.mark.parametrize("chunk", range(5))
+@pytest.mark.parametrize("chunk", range(1))
 def test_caches_converge(chunk: int) -> None:
     assert sum(caching_history(seed) for seed in range(chunk * 3, chunk * 3 + 3))
 
 
-@pytest.mark.parametrize("seed", [*range(5), *CRASHING_CACHES_REGRESSIONS])
+@pytest.mark.parametrize("seed", [*range(2), *CRASHING_CACHES_REGRESSIONS])
 def test_what_nodes_know_of_caches_outlives_others(seed: int) -> None:
     assert crashing_caches_history(seed)
 
