@@ -87,6 +87,7 @@ async def test_a_head_is_learnt_only_from_a_request_of_one_read(server: Server) 
     assert server.ledger.counts().added == 1
 
 
+@pytest.mark.no_cover
 @asynchronous
 async def test_the_table_of_heads_is_bounded(server: Server) -> None:
     lane, _ = server.connect()
@@ -284,6 +285,7 @@ async def test_an_offer_of_h2c_may_come_in_pieces_chunked_pipelined_and_behind_d
         assert found[3].body == b"page POST /page b"
 
 
+@pytest.mark.no_cover
 @asynchronous
 async def test_a_read_full_of_offers_is_answered_like_any_other(server: Server) -> None:
     transport = await server.speak(get(b"c", *H2C) * 3000)

@@ -161,6 +161,7 @@ def test_a_looked_up_request_has_the_members_that_are_documented(node: PartialNo
     assert msgspec.to_builtins(msgspec.convert(data, output)) == data
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("target", "accept", "media_type"),
     [
