@@ -51,6 +51,11 @@ NOT_COVERED = tuple(
 PROCESSES = tuple(f"tests/{folder}/" for folder in ("integration", "browser", "contract"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers `-n auto` starts: one more than there are cores, as tests that start nodes also wait."""
+    return 1 + (os.cpu_count() or 1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Where xdist has workers, end whatever measures coverage before pytest-cov begins to in each of them.
