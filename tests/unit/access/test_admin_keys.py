@@ -97,7 +97,6 @@ def test_a_key_is_revoked_after_a_question(node: PartialNode) -> None:
     assert "or it is revoked already" in client.get(LIST).content.decode()
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("permissions", "may"),
     [
@@ -128,7 +127,6 @@ def test_the_groups_are_given_no_keys() -> None:
     assert list(granted) == []
 
 
-@pytest.mark.no_cover
 def test_many_keys_are_listed_page_by_page(node: PartialNode) -> None:
     for number in range(101):
         make_key(f"k{number:03}", ["read"], [], None, "boss")

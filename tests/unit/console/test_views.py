@@ -217,7 +217,6 @@ def test_pages_hold_two_hundred_engines(node: PartialNode) -> None:
     assert rows(page("/console/clusters/c/?page=99")) == 50
 
 
-@pytest.mark.no_cover
 def test_pages_hold_two_hundred_clusters(node: PartialNode, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in reversed(range(250)):
         node.add(f"r{number}", cluster=f"c{number:03}")

@@ -45,7 +45,6 @@ def test_another_life_of_a_node_has_other_tags(cluster: str) -> None:
     assert (status, after.startswith('W/"2e-')) == (200, True)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("cluster", [USED, UNUSED])
 @pytest.mark.parametrize("form", SPOILT, ids=repr)
 @pytest.mark.parametrize("weak", [b"W/", b""])

@@ -87,7 +87,6 @@ async def test_a_head_is_learnt_only_from_a_request_of_one_read(server: Server) 
     assert server.ledger.counts().added == 1
 
 
-@pytest.mark.no_cover
 @asynchronous
 async def test_the_table_of_heads_is_bounded(server: Server) -> None:
     lane, _ = server.connect()

@@ -328,7 +328,6 @@ def test_bits_of_engines_that_are_gone_are_used_again() -> None:
 # The machine
 
 
-@pytest.mark.no_cover
 def test_a_block_of_one_engine_takes_at_most_200_bytes_and_of_another_much_less() -> None:
     random, size, prompts = Random(1), 50, 1000
     index = CacheIndex()
@@ -358,7 +357,6 @@ def test_the_garbage_collector_has_nothing_to_walk() -> None:
     assert len(gc.get_objects()) - before < 500
 
 
-@pytest.mark.no_cover
 def test_threads_may_do_as_they_like() -> None:
     index = CacheIndex(max_blocks=2000, max_engine_blocks=300, ttl_seconds=5)
     barrier = Barrier(4)

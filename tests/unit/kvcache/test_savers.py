@@ -32,7 +32,6 @@ def counted(index: CacheIndex) -> dict[str, tuple[int, dict[str, int]]]:
     }
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(6))
 def test_counts_equal_a_recount_after_any_history(seed: int) -> None:
     random = Random(seed)

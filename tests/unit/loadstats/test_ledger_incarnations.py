@@ -306,7 +306,6 @@ def test_an_owner_has_a_bounded_number_of_incarnations_and_room_again_after_the_
     assert len(owner.incarnations) == MAX_SUPERSEDED + 1
 
 
-@pytest.mark.no_cover
 def test_peers_bring_an_owner_a_bounded_number_of_incarnations() -> None:
     ledger = make()
     for number in range(2 * MAX_HEARD):
@@ -379,7 +378,6 @@ STORY: list[tuple[Origin, int, Event]] = [
 ]
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("order", list(permutations(range(len(STORY)))))
 def test_events_in_any_order_let_the_same_one_stand(order: tuple[int, ...]) -> None:
     ledger = make()

@@ -174,7 +174,6 @@ def test_a_sample_that_misleads_costs_nothing_but_time() -> None:
     assert nth_least(them, 70, lambda: 0.7) == 9
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_candidate_with_max_queued_requests_is_not_chosen(policy: Any) -> None:
     options = PickOptions(policy, share=1.0, max_queued=3)

@@ -271,7 +271,6 @@ def test_a_booking_is_journalled_as_an_add() -> None:
     assert events == [Added("r", "c", "10.0.0.1", 5, "gateway")]
 
 
-@pytest.mark.no_cover
 def test_of_a_very_large_cluster_a_part_is_looked_at_that_begins_anywhere() -> None:
     ledger = Ledger()
     total = MAX_CANDIDATES + 100

@@ -62,7 +62,6 @@ def test_tries_of_an_account_from_all_addresses_are_bounded(boss: User) -> None:
     assert AccessAttempt.objects.count() == 20
 
 
-@pytest.mark.no_cover
 def test_tries_from_an_address_at_all_accounts_are_bounded(boss: User) -> None:
     assert [log_in(f"name {turn}", "wrong") for turn in range(21)] == [200] * 19 + [429] * 2
     assert log_in("boss", SECRET) == 429
@@ -106,7 +105,6 @@ def test_an_error_is_the_same_whatever_is_wrong(boss: User) -> None:
     assert "<b>" not in page.content.decode()
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("remote", "forwarded", "proxy", "counted"),
     [

@@ -35,7 +35,6 @@ def registry(number: int) -> CollectorRegistry:
     return found
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("encode", [generate_latest, generate_openmetrics])
 @pytest.mark.parametrize("number", [0, 1, SAMPLES, SAMPLES + 1, 5 * SAMPLES])
 def test_the_pieces_are_the_whole(encode: Encode, number: int) -> None:

@@ -148,7 +148,6 @@ def test_any_ids_make_one_json_line_each_and_read_back(ids: list[tuple[str, str]
 ONE_CHARACTER = [chr(code) for code in (*range(0x180), 0x2028, 0x2029, 0xD800, 0xDFFF, 0xFEFF, 0xFFFF, 0x10FFFF)]
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("place", ["trace_id", "request_id", "method", "route"])
 def test_any_character_alone_reads_back(form: Form, place: str) -> None:
@@ -261,7 +260,6 @@ def test_a_row_recorded_while_another_thread_formats_comes_with_the_next() -> No
     assert target.written.count(b"\n") == CHUNK + 2
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_every_line_of_many_threads_arrives_once(form: Form, tmp_path: Path) -> None:
     threads, each = 8, 3000

@@ -189,7 +189,6 @@ def test_the_last_notices_of_a_node_that_stops_leave_no_gap() -> None:
     assert b.take(a.beyond(b.seen())) == 2
 
 
-@pytest.mark.no_cover
 def test_a_peers_share_is_bounded() -> None:
     log = make()
     log.report(Kind.NODE_STARTED, "own")
