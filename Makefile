@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 CONFIG ?= configs/config.toml
-# How many tests run at once: as many as there are cores.
+# How many tests run at once: one more than there are cores (tests/conftest.py).
 JOBS   ?= auto
 
 # Tests start hundreds of processes. Where bytecode is not kept, each of them compiles the project again.

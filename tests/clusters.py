@@ -40,8 +40,12 @@ ResultT = TypeVar("ResultT")
 
 
 def wait(condition: Callable[[], ResultT], what: str, seconds: float = SECONDS) -> ResultT:
-    """The condition's first true result. A node that is down for the moment answers nothing: that is not true yet."""
+    """The condition's first true result. A node that is down for the moment answers nothing: that is not true yet.
+
+    It looks less and less often, up to twenty times a second: to ask takes time that the nodes could use.
+    """
     end = time.monotonic() + seconds
+    pause = 0.005
     while True:
         found = None
         with contextlib.suppress(OSError, HTTPException, msgspec.DecodeError):
@@ -50,7 +54,8 @@ def wait(condition: Callable[[], ResultT], what: str, seconds: float = SECONDS) 
             return found
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.005)  # between two looks, not in place of one
+        time.sleep(pause)  # between two looks, not in place of one
+        pause = min(pause * 1.25, 0.05)
 
 
 class Live(NamedTuple):

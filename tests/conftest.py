@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
 from tests.covered_imports import covered_imports
+from tests.worker_shares import shared_out
 
 # Nearly all that is made until the tests are collected stays: to look for garbage in between is in vain.
 _young = gc.get_threshold()
@@ -45,6 +47,13 @@ settings.load_profile("default")
 NOT_COVERED = tuple(
     f"tests/{folder}/" for folder in ("property", "simulation", "browser", "contract", "unit/benchmarks")
 )
+# The tests of these start nodes and browsers.
+PROCESSES = tuple(f"tests/{folder}/" for folder in ("integration", "browser", "contract"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers `-n auto` starts: one more than there are cores, as tests that start nodes also wait."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,11 +79,24 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         return (yield)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let coverage pause while such tests run, and those that try made-up examples of what others count."""
+@pytest.hookimpl(trylast=True)  # when their order is random, and those that are not asked for are gone
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let coverage pause while such tests run, and those that try made-up examples of what others count.
+
+    Where there are several workers, each begins with what takes long.
+    """
     for item in items:
         if item.nodeid.startswith(NOT_COVERED) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = shared_out([list(tests) for _, tests in groupby(items, lambda item: item.path)], workers, _seconds)
+
+
+def _seconds(tests: Sequence[pytest.Item]) -> float:
+    """Return how long a test of a file may take, if it starts processes or takes more than most; else 0."""
+    limits = [mark.args[0] for item in tests for mark in item.iter_markers("timeout")]
+    return max(limits, default=1.0 if tests[0].nodeid.startswith(PROCESSES) else 0.0)
 
 
 def pytest_collection_finish() -> None:

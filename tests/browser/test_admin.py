@@ -126,8 +126,13 @@ def test_the_log_level_is_set_and_a_task_run(machine: NodeProcess, admin: str, t
     tab.until(f"{runs} > 0 || location.reload()")
 
 
+some_pages = pytest.mark.parametrize(
+    "pages", [MOST_SEEN, pytest.param(PAGES, marks=pytest.mark.slow)], ids=["most seen", "all"]
+)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("pages", [MOST_SEEN, pytest.param(PAGES, marks=pytest.mark.slow)], ids=["most seen", "all"])
+@some_pages
 def test_nobody_is_kept_out(admin: str, tab: Tab, scheme: str, pages: tuple[str, ...]) -> None:
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     for page in pages:
@@ -137,16 +142,18 @@ def test_nobody_is_kept_out(admin: str, tab: Tab, scheme: str, pages: tuple[str,
     tab.call("Emulation.setEmulatedMedia", features=[])
 
 
-def test_no_page_is_wider_than_a_phone(admin: str, tab: Tab) -> None:
+@some_pages
+def test_no_page_is_wider_than_a_phone(admin: str, tab: Tab, pages: tuple[str, ...]) -> None:
     tab.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
-    for page in PAGES:
+    for page in pages:
         tab.open(admin + page)
         assert tab.run("document.documentElement.scrollWidth") <= 360, page
     tab.call("Emulation.clearDeviceMetricsOverride")
 
 
-def test_nothing_is_loaded_from_elsewhere(admin: str, tab: Tab) -> None:
-    for page in PAGES:
+@some_pages
+def test_nothing_is_loaded_from_elsewhere(admin: str, tab: Tab, pages: tuple[str, ...]) -> None:
+    for page in pages:
         tab.open(admin + page)
         loaded = tab.run("performance.getEntriesByType('resource').map(entry => entry.name)")
         assert loaded

@@ -34,6 +34,8 @@ PAGES = (
     "/log/level",
     "/nowhere",
 )
+EVERY_PAGE = (*PAGES, "/console/clusters/axe/", "/console/clusters/nobody/", "/console/request/?id=unknown")
+MOST_SEEN = ("/", "/console/", "/console/clusters/wide/", "/console/nodes/", "/v1/load/stats")
 COLOUR = "getComputedStyle(document.querySelector('.state.ok')).color"
 STATE = "document.getElementById('sign').dataset.state"
 
@@ -443,12 +445,18 @@ def test_no_page_is_wider_than_a_phone(console: Console, tab: Tab, path: str) ->
         tab.call("Emulation.clearDeviceMetricsOverride")
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_nothing_serious_keeps_anybody_out(console: Console, tab: Tab, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "pages"),
+    [
+        pytest.param("light", MOST_SEEN, id="most seen"),
+        *(pytest.param(each, EVERY_PAGE, id=f"all, {each}", marks=pytest.mark.slow) for each in ("light", "dark")),
+    ],
+)
+def test_nothing_serious_keeps_anybody_out(console: Console, tab: Tab, scheme: str, pages: tuple[str, ...]) -> None:
     console.add("axe", "10.0.0.1")
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     try:
-        for path in (*PAGES, "/console/clusters/axe/", "/console/clusters/nobody/", "/console/request/?id=unknown"):
+        for path in pages:
             tab.open(f"{console.site}{path}")
             if tab.run("document.getElementById('sign') !== null") and path != "/console/request/":
                 tab.until(f"{STATE} === 'live'")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,9 +86,18 @@ def views(folder: Path) -> Iterator[Ask]:
         gc.collect()
 
 
+# In the fast run another server has our own cases alone: they know more calls.
+IN_THE_SLOW_RUN = {("shared", daphne), ("shared", runserver), ("own", runserver)}
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", [lane, daphne, runserver, views])
-@pytest.mark.parametrize("origin", ["shared", "own"])
+@pytest.mark.parametrize(
+    ("origin", "door"),
+    [
+        pytest.param(*each, id=f"{each[0]}-{each[1].__name__}", marks=[pytest.mark.slow] * (each in IN_THE_SLOW_RUN))
+        for each in product(("shared", "own"), (lane, daphne, runserver, views))
+    ],
+)
 def test_every_case_passes_through(
     door: Callable[[Path], Any], origin: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

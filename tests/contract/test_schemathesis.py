@@ -46,7 +46,8 @@ def calls_tested(run: subprocess.CompletedProcess[str]) -> int:
 
 
 def test_every_call_is_as_the_document_says(node: NodeProcess) -> None:
-    run = schemathesis(node, DOCUMENT, "--max-examples", "4")  # the slow run tries 400
+    # The slow run tries 400, and the edges of every value besides: two thousand calls.
+    run = schemathesis(node, DOCUMENT, "--max-examples", "4", "--phases", "examples,fuzzing,stateful")
     assert run.returncode == 0, run.stdout + run.stderr
     assert calls_tested(run) == DOCUMENT.read_text().count("operationId: ")
 

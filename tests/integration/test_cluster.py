@@ -436,6 +436,7 @@ def peer_at(node: ClusterNode, port: int) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_peers_that_know_no_better_and_peers_that_answer_garbage(tmp_path: Path) -> None:
     with serving(OldNode()) as old, serving(GarbageNode()) as garbage:
         others = [f"127.0.0.1:{server.server_address[1]}" for server in (old, garbage)]

@@ -297,7 +297,8 @@ def test_a_file_that_cannot_be_used_at_the_start_is_one_line_and_exit_code_2(tmp
     file = tmp_path / "keys.toml"
     file.write_text('[[key]]\nname = "gateway"\nsha256 = "ab"\nscopes = ["read"]\n')
     settings = {"METADATA_CENTER_HTTP_HOST": "127.0.0.1", "METADATA_CENTER_HTTP_PORT": "0"}
-    node = NodeProcess(["manage.py", "run"], tmp_path, settings | {"METADATA_CENTER_AUTH_KEYS_FILE": str(file)})
+    settings["METADATA_CENTER_AUTH_KEYS_FILE"] = str(file)
+    node = NodeProcess(["manage.py", "run"], tmp_path, settings, covered=False)
     assert node.process.wait(START_SECONDS) == 2
     node.stop()
     assert f'{file}:3: key "gateway": sha256: expected the 64 hexadecimal digits' in node.output[-1]

@@ -112,6 +112,7 @@ def recorded_heads(carried: bytes) -> list[bytes]:
     return [part for part in carried.split(b"\r\n") if part.startswith(b"X-Replica-")]
 
 
+@pytest.mark.slow
 def test_without_tls_the_secret_is_proved_and_what_was_overheard_is_worthless(tmp_path: Path) -> None:
     """The nodes see each other under an address that discovery does not know, as behind address translation."""
     carried = bytearray()

@@ -8,12 +8,11 @@ import contextlib
 import resource
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
 
@@ -24,7 +23,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from edge.open_files import TABLE
-from tests.certificates import certificate
 from tests.nodes import CALL_SECONDS, ROOT, START_SECONDS, NodeProcess, running_node
 from tests.processes import count_sockets
 
@@ -58,7 +56,7 @@ def test_a_stopping_node_says_so_first_and_finishes_what_is_in_flight(tmp_path: 
 
 def says_that_it_stops(folder: Path) -> bool:
     """Stop a node in the middle of a call. Returns False if it was quiet before we asked it."""
-    with running_node(folder, covered=True) as node:
+    with running_node(folder) as node:
         body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}'
         slow = socket.create_connection((node.host, node.port), CALL_SECONDS)
         slow.sendall(b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
@@ -85,6 +83,7 @@ def says_that_it_stops(folder: Path) -> bool:
         return asked_in_time
 
 
+@pytest.mark.slow
 def test_a_node_that_begins_anew_names_its_answers_anew(tmp_path: Path) -> None:
     """Numbers begin again; a client that asks with a tag of before must not be answered that nothing has changed."""
     target, call = "/v1/load/stats?cluster=", {"cluster": "used", "request_id": "r", "ip": "10.0.0.1"}
@@ -139,22 +138,6 @@ def test_config_prints_what_is_in_force_and_why(tmp_path: Path) -> None:
     assert "[HTTP] Port = 8123" in done.stdout
     assert str(file) in done.stdout
     assert "hush" not in done.stdout
-
-
-def test_tls_serves_the_same(tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path, "node")
-    settings = {"METADATA_CENTER_HTTP_CERT_FILE": cert, "METADATA_CENTER_HTTP_KEY_FILE": key}
-    with running_node(tmp_path, **settings) as node:
-        context = ssl.create_default_context(cafile=cert)
-        client = HTTPSConnection("127.0.0.1", node.port, timeout=CALL_SECONDS, context=context)
-        client.request("POST", "/v1/load/stats", b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}')
-        assert client.getresponse().read().startswith(b'{"status":"OK"')
-        client.request("GET", "/v1/load/stats?cluster=c")
-        assert msgspec.json.decode(client.getresponse().read())["data"][0]["queued_req_num"] == 1
-        client.request("GET", "/metrics")
-        assert client.getresponse().status == 200
-        client.close()
-        assert node.stop() == 0
 
 
 def test_the_log_level_changes_at_run_time(node: NodeProcess) -> None:

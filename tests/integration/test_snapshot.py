@@ -152,7 +152,14 @@ def spoil(folder: Path, how: str) -> None:
     path.write_bytes(b"".join(map(framed, [written(later), *bodies[1:]])))
 
 
-@pytest.mark.parametrize(("how", "said"), [("torn", "torn"), ("of a later release", "format 2"), ("old", "too old")])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("torn", "torn"),
+        pytest.param("of a later release", "format 2", marks=pytest.mark.slow),
+        pytest.param("old", "too old", marks=pytest.mark.slow),
+    ],
+)
 def test_what_cannot_be_used_is_set_aside_and_the_node_is_cold(tmp_path: Path, how: str, said: str) -> None:
     told = Told()
     with running_node(tmp_path, **ON) as node:
@@ -201,6 +208,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         assert rows(node) == told.rows()
 
 
+@pytest.mark.slow
 def test_without_the_setting_nothing_is_kept(tmp_path: Path) -> None:
     with running_node(tmp_path, METADATA_CENTER_NODE_SNAPSHOT="false") as node:
         Told().speak(node)
@@ -208,6 +216,7 @@ def test_without_the_setting_nothing_is_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "snapshot").exists()
 
 
+@pytest.mark.slow
 def test_nodes_that_are_all_killed_at_once_meet_again_with_all_that_they_had(tmp_path: Path) -> None:
     with running_cluster(tmp_path, 2, environment=ON) as cluster:
         for number in range(30):

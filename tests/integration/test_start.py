@@ -75,6 +75,7 @@ def test_it_starts_on_a_machine_without_zone_files(tmp_path: Path, zone: str) ->
     assert "Traceback" not in "".join(node.output)
 
 
+@pytest.mark.slow
 def test_the_go_version_s_cache_variables_set_what_they_set_there(tmp_path: Path) -> None:
     environment = {
         "METADATA_CENTER_CACHE_GC_INTERVAL": "1m",

@@ -66,7 +66,9 @@ class Place:
 
     def metric(self, name: str) -> float:
         """A sample of /metrics, by its whole name with labels."""
-        lines = self.get("/metrics", name="gateway")[1].decode().splitlines()
+        status, text = self.get("/metrics", name="gateway")
+        assert status == 200
+        lines = text.decode().splitlines()
         return float(next(line for line in lines if line.startswith(f"{name} ")).rpartition(" ")[2])
 
 
@@ -86,6 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with running_node(found.folder, **settings) as node:
         found.node = node
         yield found
+        assert node.stop() == 0  # cleanly, whatever connections it had
 
 
 def test_a_renewal_drops_no_connection_and_half_of_one_is_said_and_not_taken(place: Place) -> None:
@@ -167,6 +170,7 @@ def test_the_profiling_port_speaks_tls_alone_and_takes_no_certificate_of_another
             plain.getresponse()
 
 
+@pytest.mark.slow
 def test_profiles_need_a_certificate_where_one_is_required_and_show_the_renewed_one(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     cert, key = authority.certificate("node")

@@ -86,7 +86,7 @@ def behind_a_proxy(folder: Path) -> Iterator[Site]:
             yield Site(node, proxy.port, cert)
 
 
-@pytest.mark.parametrize("serving", [own_tls, behind_a_proxy])
+@pytest.mark.parametrize("serving", [own_tls, pytest.param(behind_a_proxy, marks=pytest.mark.slow)])
 def test_pages_over_tls_are_the_nodes_own_and_those_of_others_are_refused(
     serving: Callable[[Path], AbstractContextManager[Site]], tmp_path: Path
 ) -> None:

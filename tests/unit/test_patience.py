@@ -80,6 +80,7 @@ def short_limits(source: str) -> list[int]:
     ]
 
 
+@pytest.mark.no_cover
 def test_a_wait_has_a_limit_of_a_minute_or_more() -> None:
     short = {str(path): lines for path in sources() if (lines := short_limits((TESTS / path).read_text()))}
     assert short == {}, "lines with limits below a minute"

@@ -108,6 +108,7 @@ def test_a_body_of_exactly_the_limit_keeps_the_connection() -> None:
     assert len(third.data) == 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("cuts", CUTS, ids=str)
 @pytest.mark.parametrize("last", [[], [b""], [b"", b""]], ids=["whole", "empty last", "two empty ones"])

@@ -284,6 +284,7 @@ async def test_an_offer_of_h2c_may_come_in_pieces_chunked_pipelined_and_behind_d
         assert found[3].body == b"page POST /page b"
 
 
+@pytest.mark.no_cover
 @asynchronous
 async def test_a_read_full_of_offers_is_answered_like_any_other(server: Server) -> None:
     transport = await server.speak(get(b"c", *H2C) * 3000)

@@ -54,6 +54,7 @@ async def pour(server: Server, begin: bytes, more: bytes, size: int) -> tuple[Tr
     return transport, sent
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("head", [CHUNKED, CHUNKED_PAGE], ids=["hot", "page"])
 @pytest.mark.parametrize("size", [1, 100, READ])
 @pytest.mark.parametrize("name", ENDLESS)
@@ -96,6 +97,7 @@ def test_head_and_trailers_have_one_bound_together(trailer: int) -> None:
     on_a_server(check)
 
 
+@pytest.mark.no_cover
 def test_the_bound_is_on_each_request_and_a_body_does_not_count() -> None:
     async def check(server: Server) -> None:
         body = b'{"cluster":"c","request_id":"r","ip":"10.0.0.1"}' + b" " * 1500

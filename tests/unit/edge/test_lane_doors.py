@@ -201,6 +201,7 @@ def ask(server: Server, method: str, path: str, headers: Sequence[tuple[bytes, b
     return asyncio.run(call())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "post"])
 @pytest.mark.parametrize("path", ["/log/level", "/log/level/", "/v1/load/stats", "/nowhere"])
 @pytest.mark.parametrize(

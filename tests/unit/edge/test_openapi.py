@@ -164,12 +164,17 @@ def test_a_looked_up_request_has_the_members_that_are_documented(node: PartialNo
 @pytest.mark.parametrize(
     ("target", "accept", "media_type"),
     [
-        ("/schema/", "*/*", JSON),
-        ("/schema/", "", JSON),
-        ("/schema/", "image/png", JSON),
-        ("/schema/", JSON, JSON),
-        ("/schema/", YAML, YAML),
-        ("/schema/", "application/vnd.oai.openapi, */*;q=0.1", "application/vnd.oai.openapi"),
+        *(
+            pytest.param("/schema/", accept, media_type, marks=pytest.mark.no_cover)
+            for accept, media_type in (
+                ("*/*", JSON),
+                ("", JSON),
+                ("image/png", JSON),
+                (JSON, JSON),
+                (YAML, YAML),
+                ("application/vnd.oai.openapi, */*;q=0.1", "application/vnd.oai.openapi"),
+            )
+        ),
         ("/schema/?format=yaml", "*/*", YAML),
         ("/schema/?format=yaml", JSON, YAML),
         ("/schema/?format=json", YAML, JSON),

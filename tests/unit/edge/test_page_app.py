@@ -280,6 +280,7 @@ def test_what_is_no_text_or_fails_is_answered_as_an_error(node: PartialNode, cap
     assert "GET / failed, trace id t" in caplog.text
 
 
+@pytest.mark.no_cover
 def test_hashing_a_password_leaves_the_interpreter_to_others() -> None:
     # Had the hash held it, another thread would have stood still for all of that time. The best counts: other processes
     # have their share of the machine.

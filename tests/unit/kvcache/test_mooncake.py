@@ -20,6 +20,7 @@ class Line(Struct):
     hash_ids: tuple[int, ...]
 
 
+@pytest.mark.no_cover
 def test_the_hit_share_of_the_mooncake_trace_is_that_of_naive_sets(shared: Path) -> None:
     trace = shared / "traces" / "mooncake_conversation.jsonl"
     if not trace.is_file():

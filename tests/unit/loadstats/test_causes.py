@@ -142,6 +142,7 @@ def test_an_end_of_the_last_release_is_read_as_a_gateways() -> None:
     assert old.cause == Cause.GATEWAY
 
 
+@pytest.mark.no_cover
 def test_of_two_causes_all_nodes_keep_the_same_whatever_came_first() -> None:
     ends = [Done("r", each) for each in Cause]
     for length in range(1, len(ends) + 1):

@@ -148,6 +148,7 @@ def test_invented_engines_make_room_where_the_cap_is_reached_and_used_ones_do_no
     audit(ledger)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("letter", ["", "x", "é", "一", "\U0001f600"])
 def test_a_full_ledger_takes_as_many_bytes_whatever_the_ids_are(letter: str) -> None:
     name = "%s" + letter * 240

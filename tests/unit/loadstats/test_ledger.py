@@ -124,6 +124,7 @@ def test_clear_forgets_everything() -> None:
     assert ledger.add("r", "c", "10.0.0.1", 1, 0.0, 0)
 
 
+@pytest.mark.no_cover
 def test_threads_may_call_it_together() -> None:
     ledger = Ledger()
     start = threading.Barrier(4)

@@ -75,6 +75,7 @@ def test_honest_nodes_pass_and_all_are_used() -> None:
     assert sum(each.calls for each in report.measures.targets.values()) == report.measures.calls == 600
 
 
+@pytest.mark.no_cover
 def test_a_node_that_replicates_badly_differs() -> None:
     bad = FakeNode(lose_every=9)
     nodes = [bad, FakeNode()]
@@ -126,6 +127,7 @@ def test_calls_that_fail_on_both_nodes_are_errors() -> None:
     assert report.exit_code == 1
 
 
+@pytest.mark.no_cover
 def test_at_the_end_it_waits_for_a_node_that_is_not_ready_yet() -> None:
     late = FakeNode(unready=3)
     report = play([late, FakeNode()], clusters=4, checkpoint_seconds=60.0)
@@ -133,6 +135,7 @@ def test_at_the_end_it_waits_for_a_node_that_is_not_ready_yet() -> None:
     assert report.checkpoints.witnesses[late.url].skipped == {}
 
 
+@pytest.mark.no_cover
 def test_a_node_that_never_is_ready_is_said_so() -> None:
     never = FakeNode(unready=-1)
     report = play([never, FakeNode()], clusters=4, checkpoint_seconds=60.0, ready_seconds=0.0)

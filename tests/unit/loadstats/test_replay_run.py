@@ -62,6 +62,7 @@ def calls(report: ReplayReport) -> dict[str, int]:
     return {operation: len(seconds) for operation, seconds in report.measures.seconds.items()}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("speed", [1000.0, None])
 def test_an_honest_node_passes(speed: float | None) -> None:
     node = FakeNode()
@@ -96,6 +97,7 @@ def test_by_schedule_it_notes_late_starts_and_flat_out_it_has_none() -> None:
     assert len(play(FakeNode(), speed=None).measures.lag_seconds) == 0
 
 
+@pytest.mark.no_cover
 def test_by_schedule_nothing_begins_before_its_time() -> None:
     assert min(play(FakeNode()).measures.lag_seconds) >= 0
 
@@ -118,6 +120,7 @@ def test_flat_out_the_seed_decides_the_order_of_calls() -> None:
     assert order(1) == order(1) != order(2)
 
 
+@pytest.mark.no_cover
 def test_a_node_that_loses_deletes_differs() -> None:
     node = FakeNode(drop_delete_every=10)
     report = play(node, speed=None)
@@ -160,6 +163,7 @@ def test_a_node_that_dies_gives_errors_only() -> None:
     assert report.exit_code == 1
 
 
+@pytest.mark.no_cover
 def test_a_call_that_is_carried_out_and_not_answered_is_an_error_whose_outcome_is_open() -> None:
     node = FakeNode(cut_on=60)
     report = play(node, speed=None)

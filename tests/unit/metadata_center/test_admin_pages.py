@@ -130,6 +130,7 @@ def test_engines_are_filtered_and_paged(client: Client, node: PartialNode, monke
     assert "?page=3" not in links(shown(client, "loadstats_engine_changelist", page="2"))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("typed", ["fd00::7", "FD00:0::7", "[FD00::7]:8000", "FD00::", "D00::7"])
 def test_engines_and_requests_are_found_by_any_spelling(client: Client, node: PartialNode, typed: str) -> None:
     node.add("r7", ip="[fd00::7]:8000" if ":8000" in typed else "fd00::7")

@@ -137,6 +137,7 @@ def test_the_front_page_of_someone_without_a_group_says_what_to_ask_for(node: Pa
     assert "worker" not in text
 
 
+@pytest.mark.no_cover
 def test_pages_and_the_log_in_are_under_their_policy(node: PartialNode) -> None:
     client = client_of("superuser")
     targets = [reverse("admin:index"), *(page(name) for name in (*PAGES, *ACCOUNTS)), reverse("admin:auth_user_add")]

@@ -114,6 +114,7 @@ def test_events_are_on_the_disk_soon_and_a_stop_leaves_a_whole_snapshot(tmp_path
     assert detail.startswith("restored from 20")
 
 
+@pytest.mark.no_cover
 def test_a_stop_without_a_flush_leaves_everything_in_the_tail(tmp_path: Path) -> None:
     life = Life(RealTime(), "n@1")
     files, keeper = kept(tmp_path, life)

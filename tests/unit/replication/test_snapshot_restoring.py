@@ -121,6 +121,7 @@ def test_the_watermark_stays_before_what_was_not_written(machine: Machine) -> No
     assert new.live() == {"a"}
 
 
+@pytest.mark.no_cover
 def test_the_journal_keeps_for_the_tail_what_peers_have(machine: Machine) -> None:
     """Peers may lose their memory together with this node."""
     life = Life(machine)

@@ -78,6 +78,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("module", [asyncio.base_events, dataclasses, socketserver, tokenize, typing])
 def test_it_agrees_with_the_compiler(module: ModuleType) -> None:
     file = inspect.getfile(module)
