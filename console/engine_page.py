@@ -7,7 +7,8 @@ from __future__ import annotations
 from time import monotonic, time_ns
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -30,7 +31,7 @@ from runtime.running import part
 
 @within_clusters
 @page
-def show(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/engine/`: an engine's row, requests and cache. 404 while it is unknown, and still a page."""
     cluster = request.GET.get("cluster", "")[:MAX_NAME]
     name = canonical(request.GET.get("engine", "").strip()[:MAX_NAME])

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -30,7 +31,7 @@ QUERY = ("order", "cluster", "owner", "after")
 
 
 @page
-def gateways(request: HttpRequest) -> HttpResponse:
+def gateways(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
     sent = {name: value for name in QUERY if (value := request.GET.get(name, ""))}
     context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **live_context(request)}

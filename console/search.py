@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from time import monotonic, sleep
 
 from msgspec import Struct, field
@@ -157,7 +158,7 @@ def _engines(typed: str, ledger: Ledger, caches: CacheIndex | None, clusters: li
     for cluster in clusters:
         listed = ledger.loads.engines(cluster)
         held = caches.engines(cluster) if caches else []
-        for name in pace.over(dict.fromkeys([*listed, *held])):
+        for name in pace.over(chain(listed, (each for each in held if each not in listed))):
             group.looked += 1
             exact = name in names or name.startswith(prefixes)
             if exact or part in name:

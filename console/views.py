@@ -15,13 +15,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from console.addresses import cluster_address
-from console.attention import attention
+from console.attention import attention, pressing
 from console.attention_facts import facts
 from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
@@ -98,7 +99,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @page
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/`: the clusters."""
     ledger = part(LoadStats).ledger
     names = ledger.clusters()
@@ -122,7 +123,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "any": any_,
         "summaries": summaries,
         "counts": ledger.counts(),
-        "attention": attention(seen),
+        "attention": (items := attention(seen)),
+        "pressing": pressing(items),
         "state": state,
         "shown": recent_events(),
         **_signals(),
@@ -141,7 +143,7 @@ def watch(request: HttpRequest) -> HttpResponse:
 
 
 @page
-def cluster(request: HttpRequest, name: str) -> HttpResponse:
+def cluster(request: HttpRequest, name: str) -> HttpResponseBase:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = part(LoadStats).ledger.rows(name)
     wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
@@ -175,7 +177,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @page
-def nodes(request: HttpRequest) -> HttpResponse:
+def nodes(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/nodes/`: the peers as this node sees them, and this node's parts."""
     view = _peers()
     if (kind := asked_format(request)) is not None:
