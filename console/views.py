@@ -44,9 +44,11 @@ from console.table_rows import (
     struct_rows,
 )
 from console.table_state import TableState
+from console.trend import COLUMN, STEPS, trend_of
 from edge.cooperative import finish
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
+from loadstats.history import STEP_SECONDS
 from loadstats.part import LoadStats
 from loadstats.stale import stale_seconds
 from runtime.config import Config
@@ -117,11 +119,20 @@ def overview(request: HttpRequest) -> HttpResponseBase:
             return table_file(kind, "clusters", CLUSTER_MEMBERS, cluster_rows(totals, names))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
-    summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), cluster_address(name)) for name in shown]
+    history = part(LoadStats).history
+    summaries = [
+        (
+            summarize(name, ledger.rows(name), wall_ns, stale),
+            cluster_address(name),
+            trend_of(history.recent(name, COLUMN, STEPS)),
+        )
+        for name in shown
+    ]
     context = {
         "page": shown,
         "any": any_,
         "summaries": summaries,
+        "trends": {"step": STEP_SECONDS * 1000, "age": round(history.recent_age_seconds() * 1000)},
         "counts": ledger.counts(),
         "attention": (items := attention(seen)),
         "pressing": pressing(items),
