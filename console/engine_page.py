@@ -17,6 +17,7 @@ from console.download import asked_format, table_file
 from console.engine import MOST_REQUESTS, canonical, view_engine
 from console.engine_past import picture_of
 from console.live_page import live_context
+from console.permission import DROP_ENGINES, permission_of
 from console.table_rows import REQUEST_MEMBERS, struct_rows
 from edge.body import MAX_NAME
 from edge.errors import Forbidden
@@ -55,6 +56,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         found = (each.seen for each in view.requests)
         return table_file(kind, f"requests-{name}", REQUEST_MEMBERS, struct_rows(found))
     of_engine = urlencode({"cluster": cluster, "ip": name})
+    and_back = urlencode({"next": request.get_full_path()})
     context = {
         "view": view,
         "most": MOST_REQUESTS,
@@ -62,6 +64,8 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "cluster_address": cluster_address(cluster),
         "admin_requests": f"{reverse('admin:loadstats_request_changelist')}?{of_engine}",
         "admin_engine": f"{reverse('admin:loadstats_engine_changelist')}?{of_engine}",
+        "act": permission_of(request, DROP_ENGINES),
+        "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{of_engine}&{and_back}",
         **live_context(request),
     }
     return render(request, "console/engine.html", context, status=200 if view.known else 404)

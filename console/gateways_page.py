@@ -18,6 +18,7 @@ from console.download import asked_format, table_file
 from console.gateways import ORDERS, USUAL, ShownGateway, ShownGateways, lines
 from console.live_page import live_context
 from console.load import span
+from console.permission import END_REQUESTS, permission_of
 from console.table_rows import struct_rows
 from edge.errors import InvalidInput
 from edge.pages import page
@@ -52,6 +53,7 @@ def gateways(request: HttpRequest) -> HttpResponseBase:
         "cluster_address": cluster_address(sent.get("cluster", "")),
         "requests_address": reverse("admin:loadstats_request_changelist"),
         "end_address": reverse("admin:loadstats_request_end_requests"),
+        "act": permission_of(request, END_REQUESTS),
         "here": request.get_full_path(),
     }
     return render(request, "console/gateways.html", context)

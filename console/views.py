@@ -32,6 +32,7 @@ from console.live_page import live_context
 from console.load import line, span, summarize
 from console.metric_page import groups
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen
+from console.permission import DROP_ENGINES, END_REQUESTS, permission_of
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.short_name import common_start
 from console.signal_column import columns, for_scripts
@@ -176,7 +177,8 @@ def cluster(request: HttpRequest, name: str) -> HttpResponseBase:
         "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
         "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
         "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",
-        "here": quote(cluster_address(name), safe=""),
+        "act": permission_of(request, DROP_ENGINES),
+        "here": quote(request.get_full_path(), safe=""),
         "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
@@ -227,6 +229,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
     request_id = request.GET.get("id", "").strip()
     view = _peers()
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
+    context["idle"] = not request_id
+    context["act"] = permission_of(request, END_REQUESTS)
     context["here"] = request.get_full_path()
     if request_id:
         try:
@@ -250,6 +254,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
             context |= {"age": span(shown.age_seconds), "left": span(shown.remaining_seconds)}
             context["silent"] = span(shown.silent_seconds)
             context["cluster_address"] = cluster_address(shown.cluster)
+            asked = urlencode({"request_id": shown.request_id, "next": context["here"]})
+            context["end_address"] = f"{reverse('admin:loadstats_request_end_request')}?{asked}"
     return render(request, "console/request.html", context)
 
 
