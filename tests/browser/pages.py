@@ -112,7 +112,6 @@ ADMIN = tuple(
     Page(f"/admin/{path}")
     for path in (
         "",
-        "search/?s=engine",
         "password_change/",
         "password_change/done/",
         "auth/",
@@ -178,6 +177,7 @@ NOT_PAGES = {
     "console/<cluster:name>/": "leads to the cluster's page",
     "schema/": "the document itself, as YAML or JSON",
     "metrics": "text for Prometheus",
+    "admin/search/": "a part of a page, for the sidebar's search, which is off",
     "admin/logout/": "takes a form and leads to the log-in",
     "admin/autocomplete/": "JSON for forms",
     "admin/jsi18n/": "a script",
