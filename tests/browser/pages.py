@@ -148,7 +148,7 @@ ADMIN = tuple(
         "metadata_center/node/",
         "metadata_center/node/set_log_level/?level=WARN",
         "metadata_center/task/",
-        "metadata_center/task/run_task/?name=loadstats.expire",
+        "metadata_center/task/run_task/?name=expire",
         "loadstats/cluster/",
         "loadstats/engine/",
         f"loadstats/engine/?cluster={_cluster}",

@@ -100,10 +100,10 @@ def looked(tab: Tab, site: Site, chosen: Iterable[Page], schemes: Iterable[str],
     return found
 
 
-def sign_in(tab: Tab, site: Site, password: str = pages.PASSWORD) -> None:
+def sign_in(tab: Tab, site: Site, name: str = pages.NAME) -> None:
     tab.open(f"{site.address}/admin/login/")
-    tab.run(f"document.querySelector('[name=username]').value = {json.dumps(pages.NAME)}")
-    tab.run(f"document.querySelector('[name=password]').value = {json.dumps(password)}")
+    tab.run(f"document.querySelector('[name=username]').value = {json.dumps(name)}")
+    tab.run(f"document.querySelector('[name=password]').value = {json.dumps(pages.PASSWORD)}")
     press(tab, "#login-form button")
 
 
@@ -116,9 +116,9 @@ def press(tab: Tab, button: str) -> None:
 
 @pytest.fixture
 def signed_in(screen: Tab, site: Site) -> Tab:
-    """The tab, signed in as the superuser. Before that there was a wrong password, and an act after it."""
+    """The tab, signed in as the superuser. Before that somebody was refused, and an act came after it."""
     if site.cookies is None:
-        sign_in(screen, site, "guess")
+        sign_in(screen, site, "somebody")
         assert "Please enter the correct username and password" in screen.text()
         assert problems(screen, site, WIDTHS) == []
         sign_in(screen, site)
