@@ -41,7 +41,7 @@ LEAST_GATEWAYS = 3
 NEAR_CAP = 0.8
 """The part of a cap from which it is near. What is left is the time to react."""
 
-Level = Literal["bad", "warn"]
+Level = Literal["bad", "warn", "note"]
 
 
 class ActionLink(Struct, frozen=True):
@@ -59,7 +59,8 @@ class Item(Struct, frozen=True):
     """One thing to look at.
 
     `key`: the rule's name, which stays the same while the numbers change.
-    `level`: "bad" if something is lost or refused, "warn" if it will be.
+    `level`: "bad" if something is lost or refused, "warn" if it will be, "note" if there is nothing to do: it explains
+        what an operator sees.
     `count`: how many there are.
     `words`: a sentence.
     `places`: where to act, the worst first.
@@ -142,10 +143,12 @@ class PastCold(Struct, frozen=True):
 
     `node`: its name.
     `seconds`: how long ago.
+    `ended`: it has said since then that it lacks nothing any more.
     """
 
     node: str
     seconds: float
+    ended: bool = False
 
 
 class Cap(Struct, frozen=True):
@@ -177,6 +180,7 @@ class Facts(Struct, frozen=True):
     `refused_calls`: calls of present clients that were over their limit.
     `stale_seconds`: time without news after which an engine's requests are stale.
     `orphan_seconds`: how long orphaned requests are kept.
+    `expire_seconds`: how long a request is kept that nobody ends, and a node is cold at most.
     """
 
     clusters: tuple[ClusterFacts, ...] = ()
@@ -189,6 +193,28 @@ class Facts(Struct, frozen=True):
     refused_calls: int = 0
     stale_seconds: float = 0.0
     orphan_seconds: float = 0.0
+    expire_seconds: float = 0.0
+
+    def cold_peers(self) -> list[PastCold]:
+        """Return the peers that are cold now, each once."""
+        return [each for each in self._colds_of_peers() if not each.ended and each.seconds < self.expire_seconds]
+
+    def past_colds(self) -> list[PastCold]:
+        """Return the nodes that were cold and are not now, each once."""
+        now = {each.node for each in self.cold_peers()} | ({self._own} if self.peers.cold_since is not None else set())
+        return [each for each in _last_of_each(self.colds) if each.node not in now]
+
+    def _colds_of_peers(self) -> list[PastCold]:
+        return [each for each in _last_of_each(self.colds) if each.node != self._own]
+
+    @property
+    def _own(self) -> str:
+        return node_of(self.peers.origin)
+
+
+def _last_of_each(colds: Iterable[PastCold]) -> list[PastCold]:
+    """Return the last cold start of each node, of those in order with the last one first."""
+    return list({each.node: each for each in reversed(list(colds))}.values())[::-1]
 
 
 NODES = "/console/nodes/"
@@ -199,10 +225,18 @@ COLD_EVENTS = f"/console/events/?kind=cold_started&age={COLD_SECONDS}"
 LONG_PREFILLS = f"/admin/loadstats/request/?phase=prefill&age={LONG_PREFILL_SECONDS}"
 
 
+LEVELS: tuple[Level, ...] = ("bad", "warn", "note")
+
+
 def attention(facts: Facts) -> list[Item]:
-    """Return what to look at: what is bad first, in the order of `RULES`."""
+    """Return what to look at: what is bad first and notes last, in the order of `RULES`."""
     found = [item for rule in RULES if (item := rule(facts)) is not None]
-    return sorted(found, key=lambda item: item.level != "bad")
+    return sorted(found, key=lambda item: LEVELS.index(item.level))
+
+
+def pressing(items: Iterable[Item]) -> int:
+    """Return how many of the items are more than notes."""
+    return sum(item.level != "note" for item in items)
 
 
 def failed_parts(facts: Facts) -> Item | None:
@@ -248,6 +282,7 @@ def incomplete_nodes(facts: Facts) -> Item | None:
     """Nodes that may not know all requests: this one, or peers that are still catching up."""
     view = facts.peers
     behind = [peer.peer for peer in view.peers if peer.state == "connected" and not peer.joined]
+    colds = facts.cold_peers()
     found = []
     if view.cold_since is not None:
         found.append(f"{COLD} ({view.cold_since[:19].replace('T', ' ')} UTC)")
@@ -255,9 +290,15 @@ def incomplete_nodes(facts: Facts) -> Item | None:
         found.append("This node is still catching up with its peers: its numbers are incomplete")
     if behind:
         found.append(f"{_listed(behind)} {_is(behind)} still catching up: numbers there are incomplete")
+    if colds:
+        since = f"{span(colds[0].seconds)} ago"
+        words = (
+            f"{_listed(each.node for each in colds)} {_is(colds)} cold, started {since}: requests may be missing there"
+        )
+        found.append(words)
     if not found:
         return None
-    number = len(behind) + (view.cold_since is not None or not view.joined)
+    number = len(behind) + len(colds) + (view.cold_since is not None or not view.joined)
     return Item("cold", "warn", number, ". ".join(found), (ActionLink("Nodes", NODES),))
 
 
@@ -348,16 +389,15 @@ def leaking_gateways(facts: Facts) -> Item | None:
 
 
 def past_colds(facts: Facts) -> Item | None:
-    """Nodes that started cold in the last hour. One that is cold now has a line already."""
-    cold_now = "" if facts.peers.cold_since is None else node_of(facts.peers.origin)
-    found = [each for each in facts.colds if each.node != cold_now]
+    """Nodes that were cold in the last hour, which the charts still show. Their numbers are whole now."""
+    found = facts.past_colds()
     if not found:
         return None
-    nodes = list(dict.fromkeys(each.node for each in found))
-    ago = f"{span(found[0].seconds)} ago"
-    when = ago if len(nodes) == 1 else f"in the last hour, the last one {ago}"
-    words = f"{_listed(nodes)} started cold {when}: numbers of that time may lack requests"
-    return Item("past_cold", "warn", len(nodes), words, (ActionLink("Events", COLD_EVENTS),))
+    when = f"{span(found[0].seconds)} ago"
+    if len(found) > 1:
+        when = f"in the last hour, the last one {when}"
+    words = f"{_listed(each.node for each in found)} started cold {when}: charts of that time may lack requests"
+    return Item("past_cold", "note", len(found), words, (ActionLink("Events", COLD_EVENTS),))
 
 
 def long_prefills(facts: Facts) -> Item | None:

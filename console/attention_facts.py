@@ -18,7 +18,7 @@ from msgspec import Struct
 from console.addresses import cluster_address
 from console.attention import CLIENTS, COLD_SECONDS, Cap, ClusterFacts, Facts, PastCold
 from console.calls import ask
-from console.events import EventsView
+from console.events import EventsView, ShownEvent
 from console.gateway_look import GatewayLook
 from console.nodes import PeersView
 from console.request_view import LONG_PREFILL_SECONDS
@@ -162,6 +162,7 @@ def _gather(prefills: LongPrefills, gateways: GatewayLook) -> Facts:
         refused_calls=sum(client.refused_calls for client in clients),
         stale_seconds=stale,
         orphan_seconds=config.load.orphan_grace_seconds,
+        expire_seconds=config.load.request_expire_seconds,
     )
 
 
@@ -183,9 +184,19 @@ def _clusters(silent_before_ns: int) -> tuple[ClusterFacts, ...]:
 
 
 def _colds(wall_ns: int) -> tuple[PastCold, ...]:
-    asked = {"kind": Kind.COLD_STARTED.value, "age": str(COLD_SECONDS), "limit": str(MOST_COLDS)}
-    events = ask("/v1/events", EventsView, **asked).events
-    return tuple(PastCold(each.node, max(0.0, (wall_ns - each.time_ns) / 1e9)) for each in events)
+    """Return the cold starts of the last hour, the last one first."""
+    ends: dict[str, int] = {}
+    for each in _events_of(Kind.COLD_ENDED):
+        ends.setdefault(each.node, each.time_ns)
+    return tuple(
+        PastCold(each.node, max(0.0, (wall_ns - each.time_ns) / 1e9), ends.get(each.node, 0) >= each.time_ns)
+        for each in _events_of(Kind.COLD_STARTED)
+    )
+
+
+def _events_of(kind: Kind) -> tuple[ShownEvent, ...]:
+    """Return the events of a kind in the last hour, the last one first."""
+    return ask("/v1/events", EventsView, kind=kind.value, age=str(COLD_SECONDS), limit=str(MOST_COLDS)).events
 
 
 def _node_caps(config: Config, counts: LedgerCounts) -> tuple[Cap, ...]:

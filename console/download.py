@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A page's table as a file: `?format=csv` or `?format=json` at the page's own address. Django's threads.
 
-The file has all rows that the page would show over all its pages, at most `MOST_ROWS`, with plain numbers.
+The file has all rows that the page would show over all its pages, at most `MOST_ROWS`, with plain numbers. Its text is
+made while it is sent, some rows at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from time import sleep
 from typing import Any, Literal
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 Format = Literal["csv", "json"]
 
@@ -36,7 +37,9 @@ def asked_format(request: HttpRequest) -> Format | None:
     return None
 
 
-def table_file(kind: Format, name: str, members: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
+def table_file(
+    kind: Format, name: str, members: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> StreamingHttpResponse:
     """Return rows as a file that browsers save.
 
     `name`: of the file, without its end.
@@ -46,7 +49,7 @@ def table_file(kind: Format, name: str, members: Sequence[str], rows: Iterable[M
     parts = _csv(members, bounded) if kind == "csv" else _json(members, bounded)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80].strip("-.") or "table"
     headers = {"Content-Disposition": f'attachment; filename="{plain}.{kind}"'}
-    return HttpResponse(parts, content_type=TYPES[kind], headers=headers)
+    return StreamingHttpResponse(parts, content_type=TYPES[kind], headers=headers)
 
 
 def harmless(value: object) -> object:

@@ -20,6 +20,7 @@ from kvcache.index import CacheHolding, CacheIndex
 from loadstats.ledger import Ledger, RequestView
 
 MOST_REQUESTS = 100
+MOST_OTHERS = 50
 MOST_LOOKED = 262_144  # records: 50 ms of a thread that lets others run in between
 
 
@@ -50,7 +51,8 @@ class EngineView(Struct, frozen=True):
     `whole`: whether all records were looked at that may be of this engine.
     `holding`: what its cache holds; None if nothing is known.
     `saved`: how long ago a block was saved, in words.
-    `others`: the other clusters that know an engine of this name, with its page there.
+    `others`: other clusters that know an engine of this name, at most `MOST_OTHERS`, with its page there.
+    `more_others`: how many more there are.
     """
 
     name: str
@@ -64,6 +66,7 @@ class EngineView(Struct, frozen=True):
     holding: CacheHolding | None
     saved: str
     others: list[tuple[str, str]]
+    more_others: int
 
     @property
     def known(self) -> bool:
@@ -95,9 +98,11 @@ def view_engine(
     engine = ledger.loads.engine(cluster, name)
     holding = caches.holding(cluster, name, now) if caches else None
     saved = "" if holding is None or holding.saved_seconds is None else age(holding.saved_seconds)
-    others = [(other, engine_address(other, name)) for other in _clusters_of(name, ledger, caches, caller, cluster)]
+    found = _clusters_of(name, ledger, caches, caller, cluster)
+    others = [(other, engine_address(other, name)) for other in found[:MOST_OTHERS]]
+    more_others = len(found) - len(others)
     if engine is None:
-        return EngineView(name, cluster, [], "", "", [], 0, True, holding, saved, others)
+        return EngineView(name, cluster, [], "", "", [], 0, True, holding, saved, others, more_others)
     row = engine.row()
     shown = line(row, summarize(cluster, [row], wall_ns, stale_seconds), wall_ns, stale_seconds)
     oldest = ledger.requests.oldest(engine, now, most=MOST_REQUESTS, most_looked=MOST_LOOKED, pause=pause)
@@ -113,6 +118,7 @@ def view_engine(
         holding,
         saved,
         others,
+        more_others,
     )
 
 

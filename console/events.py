@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from msgspec import Struct
 
@@ -103,7 +104,7 @@ def recent_events() -> EventsView:
 
 
 @page
-def events(request: HttpRequest) -> HttpResponse:
+def events(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/events/`: the events that pass the filters in the address."""
     filters = {name: value for name in FILTERS if (value := request.GET.get(name, "").strip())}
     after = request.GET.get("after", "")

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -17,6 +18,7 @@ from console.download import asked_format, table_file
 from console.gateways import ORDERS, USUAL, ShownGateway, ShownGateways, lines
 from console.live_page import live_context
 from console.load import span
+from console.permission import END_REQUESTS, permission_of
 from console.table_rows import struct_rows
 from edge.errors import InvalidInput
 from edge.pages import page
@@ -30,7 +32,7 @@ QUERY = ("order", "cluster", "owner", "after")
 
 
 @page
-def gateways(request: HttpRequest) -> HttpResponse:
+def gateways(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/gateways/`: the gateways and what each has in flight, in the order that the query says."""
     sent = {name: value for name in QUERY if (value := request.GET.get(name, ""))}
     context: dict[str, Any] = {"order": sent.get("order", USUAL), "orders": ORDERS, **live_context(request)}
@@ -51,6 +53,7 @@ def gateways(request: HttpRequest) -> HttpResponse:
         "cluster_address": cluster_address(sent.get("cluster", "")),
         "requests_address": reverse("admin:loadstats_request_changelist"),
         "end_address": reverse("admin:loadstats_request_end_requests"),
+        "act": permission_of(request, END_REQUESTS),
         "here": request.get_full_path(),
     }
     return render(request, "console/gateways.html", context)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster's load as people want to see it: sums, spread, the busiest engine first. Pure: rows in, words out."""
+"""A cluster's load as people want to see it: sums, the busiest engine first. Pure: rows in, words out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from console.short_name import split
-from console.signal_column import SignalCell, cells, percent
+from console.signal_column import SignalCell, cells
 from loadstats.ledger import SIGNALS, Row, SignalSums
-
-BARS = 40
 
 
 class ClusterSummary(Struct, frozen=True):
-    """A cluster's sums, and how its requests spread.
+    """A cluster's sums.
 
     `name`: the cluster's name.
     `engines`: how many engines it has.
@@ -24,7 +22,6 @@ class ClusterSummary(Struct, frozen=True):
     `largest`: the largest number of one engine, for each signal of the contract.
     `hottest`: the engine with most requests; empty if all are idle.
     `stale`: how many engines are stale.
-    `spread`: its engines' requests in percent of the busiest's, falling; at most `BARS` of them.
     """
 
     name: str
@@ -33,7 +30,6 @@ class ClusterSummary(Struct, frozen=True):
     largest: Mapping[str, int]
     hottest: str
     stale: int
-    spread: tuple[float, ...]
 
     @property
     def cells(self) -> list[SignalCell]:
@@ -55,12 +51,6 @@ class ClusterSummary(Struct, frozen=True):
         """The busiest engine's requests over the mean: 1 is even. None where all are idle."""
         requests = self.signals["queued_req_num"]
         return self.largest["queued_req_num"] * self.engines / requests if requests else None
-
-    @property
-    def outline(self) -> str:
-        """The spread as an SVG path in a box of `BARS` by 100: a bar for each engine, or of a sample of them."""
-        steps = "".join(f"V{100 - share:g}h1" for share in self.spread)
-        return f"M0 100{steps}V100Z"
 
 
 class EngineLine(Struct, frozen=True):
@@ -85,13 +75,10 @@ def summarize(name: str, rows: Sequence[Row], wall_ns: int, stale_seconds: float
     """Add up a cluster's rows, at a wall-clock time. See `is_stale` for `stale_seconds`."""
     sums = SignalSums()
     sums.add(rows)
-    requests = sorted((row.queued_req_num for row in rows), reverse=True)
-    most = requests[0] if requests else 0
-    bars = min(BARS, len(requests))
-    spread = tuple(percent(requests[bar * len(requests) // bars], most) for bar in range(bars))
-    hottest = max(rows, key=_load).engine if most else ""
+    busiest = max(rows, key=_load, default=None)
+    hottest = busiest.engine if busiest is not None and busiest.queued_req_num else ""
     stale = sum(is_stale(row, wall_ns, stale_seconds) for row in rows)
-    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), hottest, stale, spread)
+    return ClusterSummary(name, len(rows), sums.named(), sums.largest(), hottest, stale)
 
 
 def busiest_first(rows: Sequence[Row]) -> list[Row]:

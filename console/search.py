@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from time import monotonic, sleep
 
 from msgspec import Struct, field
@@ -23,8 +24,8 @@ from kvcache.index import CacheIndex
 from loadstats.ledger import Ledger
 
 MOST_SHOWN = 50
-SLICE = 250  # names compared before others may run: 1.4 ms at most; 50,000 engines take 65 to 110 ms in all
-HIT_WORK = 25  # names that may be compared while a hit and its address are made
+SLICE = 250  # names compared before others may run: 0.3 ms of CPU; 50,000 engines take 65 to 110 ms in all
+HIT_WORK = 75  # names that may be compared while a hit and its address are made: 0.1 ms
 
 
 class Hit(Struct, frozen=True):
@@ -157,7 +158,7 @@ def _engines(typed: str, ledger: Ledger, caches: CacheIndex | None, clusters: li
     for cluster in clusters:
         listed = ledger.loads.engines(cluster)
         held = caches.engines(cluster) if caches else []
-        for name in pace.over(dict.fromkeys([*listed, *held])):
+        for name in pace.over(chain(listed, (each for each in held if each not in listed))):
             group.looked += 1
             exact = name in names or name.startswith(prefixes)
             if exact or part in name:

@@ -15,13 +15,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from console.addresses import cluster_address
-from console.attention import attention
+from console.attention import attention, pressing
 from console.attention_facts import facts
 from console.calls import ask
 from console.charts import RANGES, ChartRange, cluster_charts, range_of
@@ -31,6 +32,7 @@ from console.live_page import live_context
 from console.load import line, span, summarize
 from console.metric_page import groups
 from console.nodes import MAP_WIDTH, PeersView, map_height, places, seen
+from console.permission import DROP_ENGINES, END_REQUESTS, permission_of
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 from console.short_name import common_start
 from console.signal_column import columns, for_scripts
@@ -43,9 +45,11 @@ from console.table_rows import (
     struct_rows,
 )
 from console.table_state import TableState
+from console.trend import COLUMN, STEPS, trend_of
 from edge.cooperative import finish
 from edge.errors import InvalidInput, NotFound
 from edge.pages import data_response, is_browser, page
+from loadstats.history import STEP_SECONDS
 from loadstats.part import LoadStats
 from loadstats.stale import stale_seconds
 from runtime.config import Config
@@ -98,7 +102,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @page
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/`: the clusters."""
     ledger = part(LoadStats).ledger
     names = ledger.clusters()
@@ -116,13 +120,23 @@ def overview(request: HttpRequest) -> HttpResponse:
             return table_file(kind, "clusters", CLUSTER_MEMBERS, cluster_rows(totals, names))
     shown = Paginator(names, PER_PAGE).get_page(request.GET.get("page"))
     wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
-    summaries = [(summarize(name, ledger.rows(name), wall_ns, stale), cluster_address(name)) for name in shown]
+    history = part(LoadStats).history
+    summaries = [
+        (
+            summarize(name, ledger.rows(name), wall_ns, stale),
+            cluster_address(name),
+            trend_of(history.recent(name, COLUMN, STEPS)),
+        )
+        for name in shown
+    ]
     context = {
         "page": shown,
         "any": any_,
         "summaries": summaries,
+        "trends": {"step": STEP_SECONDS * 1000, "age": round(history.recent_age_seconds() * 1000)},
         "counts": ledger.counts(),
-        "attention": attention(seen),
+        "attention": (items := attention(seen)),
+        "pressing": pressing(items),
         "state": state,
         "shown": recent_events(),
         **_signals(),
@@ -141,7 +155,7 @@ def watch(request: HttpRequest) -> HttpResponse:
 
 
 @page
-def cluster(request: HttpRequest, name: str) -> HttpResponse:
+def cluster(request: HttpRequest, name: str) -> HttpResponseBase:
     """`GET /console/clusters/<cluster>/`: its engines, the busiest first. 404 while it has none, and still a page."""
     rows = part(LoadStats).ledger.rows(name)
     wall_ns, stale = time_ns(), stale_seconds(part(Config).load.request_expire_seconds)
@@ -163,7 +177,8 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         "drop_address": f"{reverse('admin:loadstats_engine_forget_engine')}?{urlencode({'cluster': name})}",
         "engines_address": f"{reverse('admin:loadstats_engine_changelist')}?{urlencode({'cluster': name})}",
         "gateways_address": f"{reverse('console:gateways')}?{urlencode({'cluster': name})}",
-        "here": quote(cluster_address(name), safe=""),
+        "act": permission_of(request, DROP_ENGINES),
+        "here": quote(request.get_full_path(), safe=""),
         "stale_seconds": stale,
         "expire_seconds": part(Config).load.request_expire_seconds,
         "orphan_seconds": part(Config).load.orphan_grace_seconds,
@@ -175,7 +190,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @page
-def nodes(request: HttpRequest) -> HttpResponse:
+def nodes(request: HttpRequest) -> HttpResponseBase:
     """`GET /console/nodes/`: the peers as this node sees them, and this node's parts."""
     view = _peers()
     if (kind := asked_format(request)) is not None:
@@ -214,6 +229,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
     request_id = request.GET.get("id", "").strip()
     view = _peers()
     context: dict[str, Any] = {"id": request_id, "node": part(Identity).name, **_live(request, view)}
+    context["idle"] = not request_id
+    context["act"] = permission_of(request, END_REQUESTS)
     context["here"] = request.get_full_path()
     if request_id:
         try:
@@ -237,6 +254,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
             context |= {"age": span(shown.age_seconds), "left": span(shown.remaining_seconds)}
             context["silent"] = span(shown.silent_seconds)
             context["cluster_address"] = cluster_address(shown.cluster)
+            asked = urlencode({"request_id": shown.request_id, "next": context["here"]})
+            context["end_address"] = f"{reverse('admin:loadstats_request_end_request')}?{asked}"
     return render(request, "console/request.html", context)
 
 

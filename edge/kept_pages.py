@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from msgspec import Struct
 
 from edge.compression import takes_gzip
+from edge.page_stream import PageStream
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -21,16 +22,18 @@ NOT_MODIFIED_KEEPS = frozenset({b"cache-control", b"date", b"etag", b"expires", 
 
 
 class PageAnswer(Struct, frozen=True):
-    """A whole answer, without the trace id, which is each request's own.
+    """An answer, without the trace id, which is each request's own.
 
     `pieces`: the body.
     `made_once`: it may be kept, and given to everybody who asks for its path.
+    `stream`: makes the body in place of `pieces` while it is sent; None for most pages.
     """
 
     status: int
     headers: Headers
     pieces: tuple[bytes, ...]
     made_once: bool = False
+    stream: PageStream | None = None
 
 
 class MadeOnce(HttpResponse):

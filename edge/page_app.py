@@ -3,8 +3,9 @@
 """Django's pages as an ASGI application that can't starve calls. Runs on the event loop; Django on its few threads.
 
 A request is read whole before it waits for a thread, and its answer is made whole before it is sent, so that neither a
-slow sender nor a slow reader holds a thread. One whose client leaves while it waits is dropped. What is the same for
-everybody is made once, and then answered from here.
+slow sender nor a slow reader holds a thread. A file of many rows is made piece by piece: a thread makes one, and is
+free while it is sent. One whose client leaves while it waits is dropped. What is the same for everybody is made once,
+and then answered from here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
 from edge.errors import ContractError, TooMany, Unavailable
 from edge.kept_pages import KeptPages, PageAnswer
+from edge.page_stream import PageStream
 from edge.page_threads import NoRoom, PageThreads
 from edge.pages import CONTENT_SECURITY_POLICY
 
@@ -78,10 +80,13 @@ class PageApp:
             left = asyncio.ensure_future(_leaves(receive))
             try:
                 answer = await self._make({**scope, KEY: arrival}, body, headers, left)
+                if answer is None:
+                    return
+                if answer.stream is not None:
+                    await self._send_stream(scope, answer, answer.stream, arrival.trace_id, left, send)
+                    return
             finally:
                 left.cancel()
-            if answer is None:
-                return
         await _send(answer, arrival.trace_id, send)
 
     async def _make(
@@ -89,9 +94,8 @@ class PageApp:
     ) -> PageAnswer | None:
         """Return the answer of Django, or that there is no room; None if the client has left."""
         threads = self._own.get(scope["path"], self._threads)
-        client = scope.get("client")
         try:
-            with threads.places.place(client_of("" if client is None else client[0])):
+            with threads.places.place(_client(scope)):
                 answer = await threads.run(partial(self._pages.answer, scope, body), left)
         except NoRoom:
             answer = await self._refuse(scope, headers, left, self._busy)
@@ -101,6 +105,32 @@ class PageApp:
             if answer is not None and answer.made_once and self._may_keep(scope["path"]):
                 self._kept.keep(scope["path"], headers, answer)
         return answer
+
+    async def _send_stream(
+        self,
+        scope: AsgiScope,
+        answer: PageAnswer,
+        stream: PageStream,
+        trace_id: bytes,
+        left: asyncio.Future[None],
+        send: Send,
+    ) -> None:
+        """Send an answer whose body is made meanwhile. It keeps its client's place, which was free a moment ago."""
+        threads = self._own.get(scope["path"], self._threads)
+        try:
+            with threads.places.place(_client(scope)):
+                headers = [*answer.headers, (b"x-trace-id", trace_id)]
+                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                while scope["method"] != "HEAD":
+                    piece = await threads.run(stream.next_piece, left, begun=True)
+                    if piece is None:
+                        return
+                    if not piece:
+                        break
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            stream.close()
 
     def _may_keep(self, path: str) -> bool:
         """Return whether everybody may see a page that is the same for everybody."""
@@ -140,6 +170,12 @@ class PageApp:
             wall_ns=arrival.wall_ns,
             duration_ns=arrival.duration_ns,
         )
+
+
+def _client(scope: AsgiScope) -> str:
+    """Return whom a request is charged to."""
+    client = scope.get("client")
+    return client_of("" if client is None else client[0])
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Django, as one synchronous function from a request to a whole answer. Runs on the threads of `PageThreads`.
+"""Django, as one synchronous function from a request to an answer. Runs on the threads of `PageThreads`.
 
 Django's own ASGI handler goes to a thread and back for each of its middlewares, and starts a thread for each request.
 Here a request is on one thread from its first middleware to its last.
@@ -15,7 +15,7 @@ from typing import Any
 from django.core import signals
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -24,11 +24,10 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import CONTENT_TYPE
 from edge.errors import InternalError
 from edge.kept_pages import Headers, MadeOnce, PageAnswer
+from edge.page_stream import PIECE_BYTES, PageStream
 from edge.pages import bad_request
 
 logger = logging.getLogger("edge")
-
-PIECE_BYTES = 64 * 1024  # written at once
 
 
 class PageHandler(BaseHandler):
@@ -58,9 +57,12 @@ class PageHandler(BaseHandler):
         try:
             response = self._respond(scope, body)
             made_once = isinstance(response, MadeOnce) and response.status_code == 200 and scope["method"] == "GET"
-            return PageAnswer(response.status_code, _headers(response), _pieces(response), made_once)
+            head = response.status_code, _headers(response)
+            if isinstance(response, StreamingHttpResponse):
+                return PageAnswer(*head, (), stream=PageStream(response))
+            return PageAnswer(*head, _pieces(response), made_once)
         finally:
-            if response is None:
+            if response is None or response.streaming:  # a stream is closed at its end
                 signals.request_finished.send(sender=self.__class__)
             else:
                 response.close()
@@ -80,6 +82,6 @@ def _headers(response: HttpResponseBase) -> Headers:
 
 
 def _pieces(response: HttpResponseBase) -> tuple[bytes, ...]:
-    assert isinstance(response, HttpResponse)  # no view of ours streams
+    assert isinstance(response, HttpResponse)
     body = response.content
     return tuple(body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))

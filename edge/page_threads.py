@@ -56,12 +56,13 @@ class PageThreads:
         """How many pages are worked on."""
         return self._threads - self._free
 
-    async def run(self, work: Callable[[], T], left: asyncio.Future[None]) -> T | None:
+    async def run(self, work: Callable[[], T], left: asyncio.Future[None], *, begun: bool = False) -> T | None:
         """Return what `work` returns. None if the client is gone, which ends `left`, before its turn comes.
 
-        Raises NoRoom at once where there is no room. Work that has begun goes on to its end, whoever leaves.
+        Raises NoRoom at once where there is no room. What has `begun` is a page's next piece: it waits where there is
+        none. Work that has begun goes on to its end, whoever leaves.
         """
-        if not await self._turn(left):
+        if not await self._turn(left, begun=begun):
             self.dropped += 1
             return None
         try:
@@ -73,14 +74,14 @@ class PageThreads:
         """End the threads once they are idle. Nothing may be run after that."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _turn(self, left: asyncio.Future[None]) -> bool:
+    async def _turn(self, left: asyncio.Future[None], *, begun: bool) -> bool:
         """Wait for a thread. Returns whether there is one, else the client has left. Raises NoRoom."""
         if left.done():
             return False
         if self._free:
             self._free -= 1
             return True
-        if len(self._waiting) >= self._queue:
+        if len(self._waiting) >= self._queue and not begun:
             self.refused += 1
             raise NoRoom
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

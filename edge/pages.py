@@ -7,11 +7,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -44,7 +45,8 @@ from runtime.metrics.meter import PageMeters
 from runtime.running import part
 
 Parameters = ParamSpec("Parameters")
-View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
+ResponseT = TypeVar("ResponseT", bound=HttpResponseBase)
 
 READS = ("GET", "HEAD")
 RETRY_SECONDS = 5
@@ -76,7 +78,7 @@ def page(view: View[Parameters]) -> View[Parameters]:
     @csrf_exempt  # refused by its method, in the envelope
     @never_cache
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
         if request.method not in READS:
             return problem_response(request, _other_method(request))
         return locked(view(request, *args, **kwargs))
@@ -90,7 +92,7 @@ def within_clusters(view: View[Parameters]) -> View[Parameters]:
     return view
 
 
-def locked(response: HttpResponse) -> HttpResponse:
+def locked(response: ResponseT) -> ResponseT:
     """Return the response with the content security policy, unless it has one of its own."""
     response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     return response

@@ -24,7 +24,7 @@ from edge.caller import Caller, Scope
 from edge.client import client_of
 from edge.cooperative import run_in_slices, run_whole
 from edge.doors import Doors
-from edge.errors import ContractError, InvalidInput
+from edge.errors import ContractError, InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.engines import EngineDrop, drop_engines
 from loadstats.handlers import report_add
@@ -46,6 +46,9 @@ KNOWN = b'{"code":200,"unknown":[]}'
 
 Allow = Callable[[Scope, Mapping[bytes, bytes], str, Caller | None], object]
 """Takes a scope, a call's headers, its client's address and its caller: `Doors.caller`."""
+
+Capped = Callable[[str, str], object]
+"""Takes the client that was refused by a cap, and the reason."""
 
 
 class AddOperation(Add, tag_field="op", tag="add", gc=False):
@@ -108,6 +111,7 @@ class BatchHandlers:
 
     `ledger`: takes what clients report.
     `allow`: raises ContractError if a caller may not do what a scope stands for.
+    `capped`: takes a client and a reason, once for each batch of which operations are refused by a cap.
     `now`: returns monotonic seconds.
     `wall_ns`: returns wall-clock nanoseconds.
     """
@@ -117,11 +121,13 @@ class BatchHandlers:
         ledger: Ledger,
         *,
         allow: Allow | None = None,
+        capped: Capped = lambda client, reason: None,
         now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
         self._ledger = ledger
         self._allow = Doors().caller if allow is None else allow
+        self._capped = capped
         self._now = now
         self._wall_ns = wall_ns
         self._read = Body(Batch).read
@@ -154,6 +160,7 @@ class BatchHandlers:
         answers: list[bytes] = []
         client = client_of(call)
         take = self._takers(call)
+        full: TooMany | None = None
         ends = 0.0
         for start in range(0, len(operations), STEP):
             if start % SLICE == 0 or perf_counter() >= ends:
@@ -166,6 +173,10 @@ class BatchHandlers:
                     answers.append(take[type(operation)](operation, now, wall_ns, client))
                 except ContractError as problem:
                     answers.append(_refused(problem))
+                    if full is None and isinstance(problem, TooMany):
+                        full = problem
+        if full is not None:
+            self._capped(client, full.reason)
         return b"[%b]" % b",".join(answers)
 
     def _operations(self, body: bytes) -> Sequence[Operation | Raw]:

@@ -22,7 +22,7 @@ from edge.doors import Doors
 from edge.lasting import Lasting
 from edge.part import AppPart, LoopPart
 from edge.places import Places
-from loadstats.batch import Allow, BatchHandlers
+from loadstats.batch import Allow, BatchHandlers, Capped
 from loadstats.cache import MemoryLoadCache
 from loadstats.engines import EngineHandlers
 from loadstats.handlers import LoadHandlers
@@ -60,6 +60,7 @@ class LoadStats(AppPart):
     `forget`: takes that an engine has lost its cache. Returns whether anything was known of it.
     `lasting`: what ends when its caller's key or session does: sockets and calls that wait.
     `allow`: raises ContractError if a caller may not do what a scope stands for.
+    `capped`: takes a client and a reason when a part of its call was refused by a cap.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class LoadStats(AppPart):
         forget: Callable[[str, str], bool],
         lasting: Lasting | None = None,
         allow: Allow | None = None,
+        capped: Capped = lambda client, reason: None,
     ) -> None:
         self._config = config
         self._cache = cast("MemoryLoadCache", caches["loadstats"])
@@ -97,7 +99,7 @@ class LoadStats(AppPart):
             LoadHandlers(ledger),
             QueryHandlers(ledger.loads, self._waits),
             KeepAliveHandlers(ledger),
-            BatchHandlers(ledger, allow=allow),
+            BatchHandlers(ledger, allow=allow, capped=capped),
             EngineHandlers(ledger),
             PickHandlers(
                 ledger,

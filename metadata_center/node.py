@@ -46,7 +46,7 @@ from edge.page_threads import PageThreads
 from edge.pages import METRICS
 from edge.part import AppPart, LoopPart
 from edge.profiling_door import profiling_guard
-from edge.quotas import Quotas
+from edge.quotas import CAPS, Quotas
 from edge.session_caller import cookie_caller_of_thread
 from edge.session_reader import SessionReader
 from kvcache.part import KVCache
@@ -158,6 +158,7 @@ class Node:
             forget=caches.handlers.forget,
             lasting=lasting,
             allow=doors.caller,
+            capped=partial(quotas.note_refusal, CAPS),
         )
         discovery = Discovery(config, port)
         peers = tls.peers if tls is not None else None

@@ -107,7 +107,7 @@ class Links:
             return PartState.STARTING, "; ".join(["catching up with peers", *errors])
         if wrong := self._wrong(links):
             return PartState.DEGRADED, "; ".join(wrong)
-        return PartState.OK, f"{len(links)} peers"
+        return PartState.OK, "1 peer" if len(links) == 1 else f"{len(links)} peers"
 
     def _wrong(self, links: Sequence[PeerLink]) -> list[str]:
         """Return what is not as it should be, for people."""

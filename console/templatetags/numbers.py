@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from console import numbers
+from console import load, numbers
 
 register = template.Library()
 
@@ -17,6 +17,12 @@ register = template.Library()
 def count(value: float) -> str:
     """Return a whole number with its thousands set apart. A fraction is rounded."""
     return numbers.count(round(value))
+
+
+@register.filter
+def span(seconds: float) -> str:
+    """Return a length of time in its two largest units."""
+    return load.span(seconds)
 
 
 @register.filter

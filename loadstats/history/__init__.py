@@ -9,5 +9,6 @@ from loadstats.history.copies import HistoryCopies, HistoryWant
 from loadstats.history.history import History, LoadHistory
 from loadstats.history.sampler import HistorySampler
 from loadstats.history.sampling import Sampling
+from loadstats.history.series import STEP_SECONDS
 
-__all__ = ["History", "HistoryCopies", "HistorySampler", "HistoryWant", "LoadHistory", "Sampling"]
+__all__ = ["STEP_SECONDS", "History", "HistoryCopies", "HistorySampler", "HistoryWant", "LoadHistory", "Sampling"]

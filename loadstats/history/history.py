@@ -9,6 +9,7 @@ busiest engines of each. That is 29 MB.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from math import isnan
 from time import monotonic, time_ns
 from typing import Annotated, Final
 
@@ -97,6 +98,20 @@ class History:
     def minutes_of(self, cluster: str, engine: str | None = None) -> LoadHistory:
         """Return the last hour of a cluster or an engine. What is not kept is unknown."""
         return self._piece(self._find(cluster, engine), _columns(engine), minutes=True)
+
+    def recent(self, cluster: str, column: str, count: int) -> list[float | None]:
+        """Return the last steps of one number of a cluster, the oldest first; None where it is unknown."""
+        last, _ = self._window(minutes=False)
+        kept = self.clusters.get(cluster)
+        if kept is None:
+            return [None] * count
+        place = next(at for at, each in enumerate(CLUSTER_COLUMNS) if each.name == column)
+        numbers = kept.series.steps.rows(last, count)[place :: len(CLUSTER_COLUMNS)]
+        return [None if isnan(number) else number for number in numbers]
+
+    def recent_age_seconds(self) -> float:
+        """Return how long ago the last step was that `recent` returns."""
+        return self.age_seconds(self._window(minutes=False)[0], minutes=False)
 
     def total_of(self, *, minutes: bool) -> LoadHistory:
         """Return all clusters together."""

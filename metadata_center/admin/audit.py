@@ -25,6 +25,8 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] # untyped
     list_display = ("shown_time", "outcome", "act", "who", "client", "shown_what", "node")
     list_display_links = ("shown_time",)
     list_filter = ("outcome", "act", "node")
+    fields = ("shown_time", "outcome", "act", "who", "client", "what", "node")
+    readonly_fields = ("shown_time",)
     search_fields = ("act", "who", "client", "what", "node")
     ordering = ("-id",)
     list_per_page = 100

@@ -42,8 +42,9 @@ export class Attention {
   }
 
   #show(items) {
-    write(this.element.querySelector("b"), String(items.length));
-    this.nothing.hidden = items.length > 0;
+    const pressing = items.filter((item) => item.level !== "note").length;
+    write(this.element.querySelector("b"), String(pressing));
+    this.nothing.hidden = pressing > 0;
     this.list.hidden = items.length === 0;
     items.forEach((item, at) => {
       const line = this.list.children[at] ?? this.list.appendChild(emptyLine());

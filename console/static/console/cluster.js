@@ -113,8 +113,10 @@ const table = new Table(by("engines"), by("row"), {
     const address = requestsOf(engine);
     if (cells.name.getAttribute("href") !== address) {
       cells.name.href = address;
-      cells.drop.href = drop + encodeURIComponent(engine.name);
-      cells.drop.ariaLabel = `Drop ${engine.name}`;
+      if (cells.drop) {
+        cells.drop.href = drop + encodeURIComponent(engine.name);
+        cells.drop.ariaLabel = `Drop ${engine.name}`;
+      }
     }
     showCells(signals, cells, engine, snapshot.sums.most);
     write(cells.age, age(engine.seconds));

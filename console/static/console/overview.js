@@ -32,6 +32,16 @@ const omitted = by("omitted");
 
 const pageOf = ({ name }) => `/console/clusters/${encodeURIComponent(name)}/`;
 
+/** The last minutes of the clusters that the server has drawn, as samples. @type {Map<string, number[][]>} */
+const drawn = new Map();
+const stepMs = Number(by("clusters").dataset.stepMs);
+for (const row of by("clusters").tBodies[0].rows) {
+  const numbers = row.querySelector("[data-trend]").dataset.trend.split(",");
+  const end = Date.now() - Number(by("clusters").dataset.ageMs);
+  const samples = numbers.map((number, at) => [end - (numbers.length - 1 - at) * stepMs, Number(number)]);
+  drawn.set(row.cells[0].textContent, samples.filter((_, at) => numbers[at] !== ""));
+}
+
 /** What is known of a cluster beyond the last message. @type {Map<string, object>} */
 let clusters = new Map();
 let perSecond = null;
@@ -100,6 +110,7 @@ function hottest(link, row) {
 function begun(name) {
   const series = new Series(1, SAMPLES);
   series.recall(kept.clusters?.[name], Date.now() - WINDOW_MS);
+  series.weave(drawn.get(name) ?? [], stepMs);
   return { name, rate: null, trend: outline(series), meter: new Rate(), series };
 }
 

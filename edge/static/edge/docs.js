@@ -3,7 +3,7 @@
  *
  * Starts Swagger UI on this node's own document. It asks nobody else: no validator's badge, no other address.
  */
-"use strict";
+import { accessibleNames } from "./docs_names.js";
 
 // The theme is what the reader chose on our pages, or else the system's.
 const root = document.documentElement;
@@ -14,12 +14,13 @@ new MutationObserver(followTheme).observe(root, { attributeFilter: ["data-theme"
 followTheme();
 
 const place = document.getElementById("swagger-ui");
-SwaggerUIBundle({
+window.SwaggerUIBundle({
   url: place.dataset.schema,
   domNode: place,
   deepLinking: true,
   defaultModelsExpandDepth: -1, // each call shows its own
   displayRequestDuration: true,
+  plugins: [accessibleNames],
   queryConfigEnabled: false,
   tryItOutEnabled: true,
   validatorUrl: null,

@@ -18,6 +18,7 @@ from console.attention import (
     Item,
     PastCold,
     attention,
+    pressing,
 )
 from console.nodes import Peer, PeersView
 from runtime.health import PartReport
@@ -120,16 +121,23 @@ CASES: list[tuple[Facts, str, str, int, str]] = [
     (
         Facts(colds=(PastCold("n2", 600), PastCold("n2", 900))),
         "past_cold",
-        "warn",
+        "note",
         1,
-        "n2 started cold 10 min ago: numbers of that time may lack requests",
+        "n2 started cold 10 min ago: charts of that time may lack requests",
     ),
     (
         Facts(colds=(PastCold("n2", 600), PastCold("n1", 900))),
         "past_cold",
-        "warn",
+        "note",
         2,
-        "n2, n1 started cold in the last hour, the last one 10 min ago: numbers of that time may lack requests",
+        "n2, n1 started cold in the last hour, the last one 10 min ago: charts of that time may lack requests",
+    ),
+    (
+        Facts(colds=(PastCold("n2", 60),), expire_seconds=600),
+        "cold",
+        "warn",
+        1,
+        "n2 is cold, started 1 min ago: requests may be missing there",
     ),
     (Facts(long_prefills=2), "prefill", "warn", 2, "2 requests in prefill for more than 60 s: prefills take seconds"),
 ]
@@ -199,6 +207,25 @@ def test_what_is_bad_comes_first_and_links_lead_to_the_worst() -> None:
 )
 def test_a_busy_gateway_is_not_a_leak(facts: Facts) -> None:
     assert attention(facts) == []
+
+
+@pytest.mark.parametrize(
+    ("cold", "key"),
+    [
+        (PastCold("n2", 599), "cold"),
+        (PastCold("n2", 600), "past_cold"),  # what it lacked has expired
+        (PastCold("n2", 60, ended=True), "past_cold"),  # a peer has filled it
+    ],
+)
+def test_a_cold_start_needs_attention_until_it_is_over_and_is_a_note_from_then_on(cold: PastCold, key: str) -> None:
+    (item,) = attention(Facts(colds=(cold, PastCold("n2", 3000)), expire_seconds=600))
+    assert item.key == key
+    assert pressing([item]) == (key == "cold")
+
+
+def test_notes_come_last() -> None:
+    facts = Facts(colds=(PastCold("n2", 60, ended=True),), refused_calls=1, parts=worker("failed").parts)
+    assert [item.level for item in attention(facts)] == ["bad", "warn", "note"]
 
 
 def test_a_node_that_is_cold_now_has_one_line() -> None:

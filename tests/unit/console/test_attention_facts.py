@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from console import attention_facts
-from console.attention_facts import facts
+from console.attention_facts import Watch, facts
 from console.gateway_look import GatewayLook
 from runtime.notices.kind import Kind
 from tests.unit.partial_node import PartialNode, in_place
@@ -113,3 +113,6 @@ def test_cold_starts_of_the_last_hour_are_facts(node: PartialNode) -> None:
     (found,) = facts().colds
     assert found.node == node.notices.node
     assert found.seconds < 60
+    assert not found.ended
+    node.notices.report(Kind.COLD_ENDED, "Node n is no longer cold")
+    assert [each.ended for each in Watch().facts().colds] == [True]

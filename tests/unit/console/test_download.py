@@ -20,7 +20,7 @@ from tests.unit.partial_node import PartialNode
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert harmless(cell) == f"'{cell}"
-    rows = list(csv.reader(StringIO(table_file("csv", "t", ["a"], [{"a": cell}]).content.decode(), newline="")))
+    rows = list(csv.reader(StringIO(table_file("csv", "t", ["a"], [{"a": cell}]).getvalue().decode(), newline="")))
     assert rows[1][0].startswith("'")
 
 
@@ -33,8 +33,8 @@ def test_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "MOST_ROWS", 5)
     monkeypatch.setattr(download, "SLICE", 2)
     rows = [{"a": number} for number in range(9)]
-    assert table_file("csv", "t", ["a"], rows).content.decode().split() == ["a", "0", "1", "2", "3", "4"]
-    assert [each["a"] for each in json.loads(table_file("json", "t", ["a"], rows).content)] == [0, 1, 2, 3, 4]
+    assert table_file("csv", "t", ["a"], rows).getvalue().decode().split() == ["a", "0", "1", "2", "3", "4"]
+    assert [each["a"] for each in json.loads(table_file("json", "t", ["a"], rows).getvalue())] == [0, 1, 2, 3, 4]
 
 
 def test_a_file_is_called_after_its_table(node: PartialNode) -> None:
@@ -42,7 +42,7 @@ def test_a_file_is_called_after_its_table(node: PartialNode) -> None:
     node.add("r", name)
     answer = Client().get("/console/clusters/a%22b%2F%0D%0A%E6%A8%A1/?format=json")
     assert answer["Content-Disposition"] == 'attachment; filename="engines-a-b.json"'
-    assert json.loads(answer.content)[0]["cluster"] == name
+    assert json.loads(answer.getvalue())[0]["cluster"] == name
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
@@ -77,5 +77,5 @@ def test_events_of_all_pages_are_in_one_file(node: PartialNode, monkeypatch: pyt
 
 
 def read(kind: str, path: str) -> list[dict[str, str]]:
-    text = Client().get(path).content.decode()
+    text = Client().get(path).getvalue().decode()
     return list(csv.DictReader(StringIO(text))) if kind == "csv" else json.loads(text)

@@ -56,6 +56,14 @@ def test_it_shows_the_cache_and_the_other_clusters_that_know_it(node: PartialNod
     assert "by its cache alone" in page(cluster="cached", engine="2001:db8::1")
 
 
+def test_of_many_clusters_that_know_it_some_are_listed_and_the_others_counted(node: PartialNode) -> None:
+    for number in range(53):
+        node.add(f"r-{number}", f"c-{number:02}")
+    text = page(cluster="c-00", engine="10.0.0.1")
+    assert text.count("/console/engine/?cluster=c-") == 50
+    assert "and 2 more" in text
+
+
 def test_an_unknown_engine_leads_to_the_search(node: PartialNode) -> None:
     assert "/console/search/?q=10.0.0.9" in page(404, cluster="c", engine="10.0.0.9")
     assert page(404)
@@ -65,7 +73,7 @@ def test_its_requests_are_a_file_too(node: PartialNode) -> None:
     node.add("=1+1")
     answer = Client().get("/console/engine/", {"cluster": "c", "engine": "10.0.0.1", "format": "csv"})
     assert answer["Content-Disposition"] == 'attachment; filename="requests-10.0.0.1.csv"'
-    assert answer.content.decode().splitlines()[1].startswith("'=1+1,c,10.0.0.1,prefill,")
+    assert answer.getvalue().decode().splitlines()[1].startswith("'=1+1,c,10.0.0.1,prefill,")
 
 
 def test_its_last_hour_is_drawn_with_a_gap_where_it_is_unknown() -> None:

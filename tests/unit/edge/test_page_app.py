@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
 import msgspec
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.http import StreamingHttpResponse
 from django.test import override_settings
 
 from edge import page_app
 from edge.kept_pages import PageAnswer
 from edge.page_app import PageApp
 from edge.page_handler import PageHandler
+from edge.page_stream import PIECE_BYTES, PageStream
 from edge.page_threads import PageThreads
 from edge.rest.openapi import pages as schema_pages
 from tests.unit.partial_node import PartialNode
@@ -304,3 +306,119 @@ def standstill_beside_a_hash() -> float:
         last, longest = now, max(longest, now - last)
     thread.join()
     return longest / took[0]
+
+
+class Readings:
+    """Answers with a body of three pieces that are made one by one. `made` and `closed` say how far it is."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.closed = False
+
+    def _parts(self) -> Iterator[bytes]:
+        try:
+            for number in range(3):
+                self.made += 1
+                yield b"%d" % number * PIECE_BYTES
+        finally:
+            self.closed = True
+
+    def answer(self, scope: dict[str, Any], body: bytes) -> PageAnswer:
+        return PageAnswer(200, (), (), stream=PageStream(StreamingHttpResponse(self._parts())))
+
+
+class SlowReader(Client):
+    """Takes each message when it is let."""
+
+    def __init__(self, app: PageApp, method: str, target: str, headers: Headers) -> None:
+        super().__init__(app, method, target, headers)
+        self.may = asyncio.Semaphore(0)
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        await super()._send(message)
+        await self.may.acquire()
+
+
+def test_a_body_is_made_while_it_is_sent_and_a_slow_reader_holds_its_place_and_no_thread(node: PartialNode) -> None:
+    pages, threads = Readings(), PageThreads(1, 0)
+
+    async def check() -> None:
+        app = PageApp(pages, node.dispatcher, threads, {})
+        reader = SlowReader(app, "GET", "/x", {})
+        asking = asyncio.ensure_future(reader.ask())
+        for number in range(4):
+            await until(lambda number=number: len(reader.sent) == number + 1)  # type: ignore[misc]
+            assert (pages.made, threads.working, threads.places.total) == (number, 0, 1)
+            reader.may.release()
+        reader.may.release()
+        await asking
+        assert reader.body == b"".join(b"%d" % number * PIECE_BYTES for number in range(3))
+        assert "content-length" not in reader.headers
+        assert (pages.closed, threads.places.total) == (True, 0)
+
+    try:
+        run(check)
+    finally:
+        threads.close()
+
+
+def test_a_body_ends_with_its_reader(node: PartialNode) -> None:
+    pages, threads = Readings(), PageThreads(1, 0)
+
+    async def check() -> None:
+        app = PageApp(pages, node.dispatcher, threads, {})
+        reader = SlowReader(app, "GET", "/x", {})
+        asking = asyncio.ensure_future(reader.ask())
+        reader.may.release()
+        await until(lambda: len(reader.sent) == 2)
+        reader.leave()
+        await asyncio.sleep(0)
+        reader.may.release()
+        await asking
+        assert (pages.made, pages.closed, threads.places.total) == (1, True, 0)
+
+    try:
+        run(check)
+    finally:
+        threads.close()
+
+
+def test_a_piece_waits_for_a_thread_where_a_new_page_would_be_refused(node: PartialNode) -> None:
+    pages, threads = Readings(), PageThreads(1, 0)
+    release = threading.Event()
+
+    async def check() -> None:
+        app = PageApp(pages, node.dispatcher, threads, {})
+        reader = SlowReader(app, "GET", "/x", {})
+        asking = asyncio.ensure_future(reader.ask())
+        await until(lambda: len(reader.sent) == 1)
+        other = asyncio.ensure_future(threads.run(lambda: release.wait(60), asyncio.get_running_loop().create_future()))
+        await until(lambda: threads.working == 1)
+        reader.may.release()
+        await until(lambda: threads.waiting == 1)
+        release.set()
+        for _ in range(4):
+            reader.may.release()
+        await asyncio.gather(asking, other)
+        assert len(reader.body) == 3 * PIECE_BYTES
+        assert threads.refused == 0
+
+    try:
+        run(check)
+    finally:
+        threads.close()
+
+
+def test_a_table_is_a_file_of_no_announced_length(node: PartialNode) -> None:
+    node.add("r", "wide", "10.0.0.7")
+
+    async def check(ask: Callable[..., Awaitable[Client]]) -> None:
+        whole = await ask("GET", "/console/clusters/wide/?format=json")
+        assert msgspec.json.decode(whole.body)[0]["engine"] == "10.0.0.7"
+        assert whole.headers["content-type"] == "application/json"
+        assert "content-length" not in whole.headers
+        head = await ask("HEAD", "/console/clusters/wide/?format=json")
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["content-disposition"] == whole.headers["content-disposition"]
+
+    with_django(node, check)

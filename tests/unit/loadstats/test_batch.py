@@ -163,3 +163,16 @@ def test_both_handlers_of_the_route_are_made_of_the_same_steps() -> None:
     assert route.async_handler is not None
     assert not route.async_handler.idle
     assert [route.async_handler.applies(b"", size) for size in (0, 32 * 1024, 32 * 1024 + 1)] == [False, False, True]
+
+
+def test_a_batch_that_a_cap_refuses_in_part_is_reported_once() -> None:
+    batches = Batches(max_records=2)
+    seen: list[tuple[str, str]] = []
+    batches.handlers = BatchHandlers(batches.ledger, capped=lambda client, reason: seen.append((client, reason)))
+    answers = batches(add("r1"), add("r2"), add("r3"), add("r4"))
+    assert [answer["code"] // 100_000 or answer["code"] for answer in answers] == [200, 200, 429, 429]
+    (told,) = seen
+    assert told[1].startswith("requests")
+    assert told[1] == answers[2]["reason"]
+    batches({"op": "delete", "request_id": "r1"})
+    assert len(seen) == 1

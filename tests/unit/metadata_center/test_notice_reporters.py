@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from edge.dispatcher import Dispatcher
 from edge.envelope import TraceIds
 from edge.errors import TooMany
 from edge.quotas import CAPS, NOTICE_NS, Quotas
+from loadstats.batch import BatchHandlers
 from loadstats.ledger import Ledger, TurnedOwner
 from metadata_center.notices.audit_sink import NoticeSink
 from metadata_center.notices.part import Notices
@@ -224,6 +226,16 @@ def test_a_call_that_a_cap_refuses_is_reported(log: NoticeLog) -> None:
     (notice,) = log.newest_first()
     assert (notice.kind, notice.times, notice.subject.item) == (Kind.CAP_REACHED, 2, "requests")
     assert CAPS == "caps"
+
+
+def test_an_operation_of_a_batch_that_a_cap_refuses_is_reported_as_a_call_is(log: NoticeLog) -> None:
+    quotas = Quotas(QuotasSettings())
+    notices(log, quotas)
+    (route,) = BatchHandlers(Ledger(max_records=1), capped=partial(quotas.note_refusal, CAPS)).routes()
+    adds = [{"op": "add", "cluster": "c", "request_id": f"r{number}", "ip": "10.0.0.1"} for number in range(3)]
+    route.handler(Call(b"", json.dumps({"ops": adds}).encode(), {}, client="10.0.0.1"))
+    (notice,) = log.newest_first()
+    assert (notice.kind, notice.times, notice.subject.item) == (Kind.CAP_REACHED, 1, "requests")
 
 
 def test_a_start_and_a_stop_are_reported(log: NoticeLog) -> None:
