@@ -126,6 +126,28 @@ def test_with_asyncio_a_request_counts_from_its_pick_to_its_end(cluster: Cluster
     wait(lambda: [node.live("a1") for node in cluster.nodes] == [{}, {}, {}], "it is over on all nodes")
 
 
+def test_gateways_history_events_and_nodes_are_read(cluster: Cluster, urls: list[str]) -> None:
+    with Client(urls, timeout_seconds=CALL_SECONDS) as client, Client(urls[:1], timeout_seconds=CALL_SECONDS) as first:
+        client.heartbeat("lister")
+        client.start("listed", "l1", "10.0.0.1", owner="lister")
+
+        def requests() -> int:
+            return sum(gateway.requests for gateway in client.owners(owner="lister").owners)
+
+        wait(lambda: requests() == 1, "the gateway's request is listed")
+        assert client.end_owner("lister", dry_run=True).requests == 1
+        assert client.end_owner("lister").ended == 1
+        assert "queued_req_num" in client.history(range="15m").series
+        assert "node_started" in {event.kind for event in client.events().events}
+        assert len(first.peers().peers) == 2
+        assert first.ready().parts
+        assert first.alive() == "alive"
+        assert first.version().python
+        assert first.clients()
+        assert "level" in first.log_level("INFO")
+    wait(lambda: not any(node.live("l1") for node in cluster.nodes), "its request has ended")
+
+
 def test_a_request_costs_its_caller_a_tenth_of_a_millisecond_at_most(urls: list[str]) -> None:
     def cost(reporter: Reporter, prefix: str) -> float:
         began = thread_time()

@@ -112,6 +112,9 @@ def test_what_is_no_answer_of_a_node_is_a_failure_of_it(nodes: FakeNodes, client
         ("find_prompt", ("c", [1]), {"top_k": 3}, ("POST", "/v1/cache/query", {**PROMPT, "top_k": 3})),
         ("drop_cache", ("c",), {}, ("DELETE", "/v1/cache", {"cluster": "c"})),
         ("clusters", (), {"after": "a", "limit": 5}, ("GET", "/v1/load/clusters", None)),
+        ("owners", (), {"order": "oldest", "cluster": None}, ("GET", "/v1/load/owners", None)),
+        ("end_owner", ("g",), {"dry_run": True}, ("DELETE", "/v1/load/owner", {"owner": "g", "dry_run": True})),
+        ("log_level", ("WARN",), {}, ("POST", "/log/level", {"LevelParam": "WARN"})),
         ("batch", ([END],), {}, ("POST", "/v1/load/batch", {"ops": [END]})),
     ],
 )
@@ -120,6 +123,18 @@ def test_each_call_is_sent_as_the_api_says(
 ) -> None:
     client.call(name, *args, **named)
     assert nodes.asked[0][1:] == sent
+
+
+def test_what_is_asked_for_stands_in_the_query(nodes: FakeNodes) -> None:
+    seen: list[httpx.Request] = []
+    http = httpx.Client(transport=httpx.MockTransport(lambda request: seen.append(request) or nodes(request)))
+    with Client(URLS, http=http) as client:
+        client.owners(order="oldest", cluster=None, limit=7)
+        client.history("a b", range="1h")
+        client.events(severity="error")
+    assert [str(request.url.query, "ascii") for request in seen] == [
+        "order=oldest&limit=7", "cluster=a+b&range=1h", "severity=error",
+    ]  # fmt: skip
 
 
 def test_a_key_goes_with_each_call(nodes: FakeNodes) -> None:

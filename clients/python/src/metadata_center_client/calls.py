@@ -14,14 +14,22 @@ from msgspec.json import Decoder, encode
 from metadata_center_client.errors import CallRefused
 from metadata_center_client.rows import (
     CachedPrefixes,
+    ClientRow,
     ClusterLoad,
     Dropped,
     EngineLoad,
     ErrorPart,
+    GatewayPage,
+    LoadHistory,
+    NodeEvents,
     OperationResult,
+    OwnerEnded,
     PickedEngine,
+    Readiness,
     Refreshed,
     RequestState,
+    Standing,
+    Versions,
 )
 
 T = TypeVar("T")
@@ -85,6 +93,11 @@ def _command(method: str, path: str, members: Mapping[str, object], key: str) ->
     return Call(method, path, type(None), None, key=key, body=_body(members))
 
 
+def _query(path: str, kind: type[T], empty: T, members: Mapping[str, object], key: str = "") -> Call[T]:
+    given = {name: value for name, value in members.items() if value is not None}
+    return Call("GET", path + ("?" + urlencode(given) if given else ""), kind, empty, key=key)
+
+
 def load(cluster: str, wait_seconds: float | None = None) -> Call[list[EngineLoad]]:
     """Read the load of a cluster's engines; with `wait_seconds`, once it changes."""
     query: dict[str, object] = {"cluster": cluster}
@@ -96,14 +109,13 @@ def load(cluster: str, wait_seconds: float | None = None) -> Call[list[EngineLoa
 
 def clusters(after: str = "", limit: int | None = None) -> Call[list[ClusterLoad]]:
     """Read the load of the clusters, by name, those that follow `after`."""
-    query = {name: value for name, value in (("after", after), ("limit", limit)) if value}
-    return Call("GET", "/v1/load/clusters" + ("?" + urlencode(query) if query else ""), list[ClusterLoad], [])
+    return _query("/v1/load/clusters", list[ClusterLoad], [], {"after": after or None, "limit": limit})
 
 
 def request(request_id: str) -> Call[RequestState]:
     """Look one request up."""
-    target = "/v1/load/request?" + urlencode({"request_id": request_id})
-    return Call("GET", target, RequestState, RequestState(request_id, "unknown", ""))
+    empty = RequestState(request_id, "unknown", "")
+    return _query("/v1/load/request", RequestState, empty, {"request_id": request_id})
 
 
 def start(cluster: str, request_id: str, ip: str, members: Mapping[str, object]) -> Call[None]:
@@ -145,6 +157,58 @@ def heartbeat(owner: str, ttl_seconds: int, incarnation: str | None) -> Call[Non
     """Send a gateway's heartbeat."""
     members = {"owner": owner, "ttl_seconds": ttl_seconds, "incarnation": incarnation}
     return _command("PUT", "/v1/load/owner", members, owner)
+
+
+def owners(members: Mapping[str, object]) -> Call[GatewayPage]:
+    """List the gateways, and what each has in flight."""
+    return _query("/v1/load/owners", GatewayPage, GatewayPage(), members)
+
+
+def end_owner(owner: str, members: Mapping[str, object]) -> Call[OwnerEnded]:
+    """End all requests of a gateway."""
+    body = _body({"owner": owner, **members})
+    return Call("DELETE", "/v1/load/owner", OwnerEnded, OwnerEnded(), key=owner, body=body)
+
+
+def history(cluster: str | None, members: Mapping[str, object]) -> Call[LoadHistory]:
+    """Read what the load was."""
+    given = {"cluster": cluster, **members}
+    return _query("/v1/load/history", LoadHistory, LoadHistory(), given, cluster or "")
+
+
+def events(members: Mapping[str, object]) -> Call[NodeEvents]:
+    """Read what happened on the nodes."""
+    return _query("/v1/events", NodeEvents, NodeEvents(), members)
+
+
+def peers() -> Call[Standing]:
+    """Ask a node how it and its peers are."""
+    return _query("/v1/replica/peers", Standing, Standing(""), {})
+
+
+def clients() -> Call[list[ClientRow]]:
+    """Ask a node which clients take most of it."""
+    return _query("/v1/node/clients", list[ClientRow], [], {})
+
+
+def ready() -> Call[Readiness]:
+    """Ask a node whether it should be sent requests."""
+    return _query("/readyz", Readiness, Readiness(), {})
+
+
+def alive() -> Call[str]:
+    """Ask a node whether it lives."""
+    return _query("/livez", str, "", {})
+
+
+def version() -> Call[Versions]:
+    """Ask a node for its versions."""
+    return _query("/version", Versions, Versions(""), {})
+
+
+def log_level(level: str) -> Call[str]:
+    """Set how much a node's log holds."""
+    return Call("POST", "/log/level", str, "", body=encode({"LevelParam": level}))
 
 
 def pick(cluster: str, request_id: str, members: Mapping[str, object]) -> Call[PickedEngine]:

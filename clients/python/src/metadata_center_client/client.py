@@ -18,13 +18,21 @@ from metadata_center_client.exchange import Reply, exchange
 from metadata_center_client.nodes import Node, Nodes
 from metadata_center_client.rows import (
     CachedPrefixes,
+    ClientRow,
     ClusterLoad,
     Dropped,
     EngineLoad,
+    GatewayPage,
+    LoadHistory,
+    NodeEvents,
     OperationResult,
+    OwnerEnded,
     PickedEngine,
+    Readiness,
     Refreshed,
     RequestState,
+    Standing,
+    Versions,
 )
 
 T = TypeVar("T")
@@ -173,3 +181,43 @@ class Client:
     def drop_cache(self, cluster: str, ip: str | None = None, **members: object) -> None:
         """Report that an engine, or without `ip` every engine of the cluster, lost its cache."""
         self.make(calls.drop_cache(cluster, ip, members))
+
+    def owners(self, **members: object) -> GatewayPage:
+        """Return gateways, and what each has in flight. `members`: those of `GET /v1/load/owners`."""
+        return self.make(calls.owners(members))
+
+    def end_owner(self, owner: str, **members: object) -> OwnerEnded:
+        """End all requests of a gateway. `members`: those of `DELETE /v1/load/owner`."""
+        return self.make(calls.end_owner(owner, members))
+
+    def history(self, cluster: str | None = None, **members: object) -> LoadHistory:
+        """Return what the load was, of a cluster or of all. `members`: those of `GET /v1/load/history`."""
+        return self.make(calls.history(cluster, members))
+
+    def events(self, **members: object) -> NodeEvents:
+        """Return what happened on the nodes, the newest first. `members`: those of `GET /v1/events`."""
+        return self.make(calls.events(members))
+
+    def peers(self) -> Standing:
+        """Return how a node and its peers are. Use a client of that node alone, as for the calls below."""
+        return self.make(calls.peers())
+
+    def clients(self) -> list[ClientRow]:
+        """Return the clients that take most of a node."""
+        return self.make(calls.clients())
+
+    def ready(self) -> Readiness:
+        """Return how a node is. Raises NoNodeAnswered if it should not be sent requests."""
+        return self.make(calls.ready())
+
+    def alive(self) -> str:
+        """Return "alive" if a node lives."""
+        return self.make(calls.alive())
+
+    def version(self) -> Versions:
+        """Return the versions of a node."""
+        return self.make(calls.version())
+
+    def log_level(self, level: str) -> str:
+        """Set how much a node's log holds: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
+        return self.make(calls.log_level(level))

@@ -103,11 +103,15 @@ class Reporter:
         return tracked
 
     def _pick(self, tracked: TrackedRequest, members: dict[str, Any]) -> None:
+        tracked.asks()
         try:
             picked = self.client.make(calls.pick(tracked.cluster, tracked.request_id, members))
         except MetadataCenterError as error:
             log.warning("no engine was picked for %s: %s", tracked.cluster, error)
             return
+        except BaseException:  # cancelled, as a rule
+            tracked.end()
+            raise
         tracked.was_picked(picked)
         self.put(start_of(tracked, members))
 

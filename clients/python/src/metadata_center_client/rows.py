@@ -126,6 +126,191 @@ class Dropped(Struct, frozen=True):
     ended: int = 0
 
 
+class Gateway(Struct, frozen=True):
+    """A gateway, as the node that answers knows it.
+
+    `owner`: its name; without one, the client that reported its requests, or the node that took them.
+    `kind`: which of the three `owner` is: "owner", "client" or "node".
+    `requests`: in flight.
+    `oldest_seconds`: since the oldest of them began; None if it has none.
+    `orphans`: those of them that are orphaned.
+    `heartbeat_seconds`: since its last heartbeat; None if it never sent one.
+    `lapsed`: whether its heartbeats have stopped.
+    `incarnation`: its present life; empty if it names none.
+    `ended_by_age`: how many of its requests the node ended by age.
+    """
+
+    owner: str
+    kind: str = "owner"
+    requests: int = 0
+    oldest_seconds: int | None = None
+    orphans: int = 0
+    heartbeat_seconds: int | None = None
+    lapsed: bool = False
+    incarnation: str = ""
+    ended_by_age: int = 0
+
+
+class GatewayPage(Struct, frozen=True):
+    """Some of the gateways.
+
+    `owners`: the gateways, in the order that was asked for.
+    `next`: the `after` of the next page; None on the last one.
+    `total`: how many there are in all.
+    `requests`: what they have in flight in all.
+    `age_seconds`: how old the numbers are.
+    `node`: which node answered.
+    """
+
+    owners: list[Gateway] = []
+    next: str | None = None
+    total: int = 0
+    requests: int = 0
+    age_seconds: float = 0
+    node: str = ""
+
+
+class OwnerEnded(Struct, frozen=True):
+    """What ending a gateway's requests did.
+
+    `requests`: how many it had in flight.
+    `ended`: how many of them were ended.
+    """
+
+    requests: int = 0
+    ended: int = 0
+
+
+class LoadHistory(Struct, frozen=True):
+    """What the load was.
+
+    `step_seconds`: the time between two numbers.
+    `end_ns`: when the last numbers were, in ns since 1970.
+    `series`: the numbers by name, the oldest first; None where a number is unknown.
+    """
+
+    step_seconds: int = 0
+    end_ns: int = 0
+    series: dict[str, list[float | None]] = {}
+
+
+class NodeEvent(Struct, frozen=True):
+    """Something that happened on a node. A name that does not apply is empty.
+
+    `id`: tells it from all others, on every node.
+    `kind`, `severity`: such as "peer_lost", "error".
+    `node`: which node reported it.
+    `time_ns`, `first_time_ns`, `times`: when it happened last and first, and how often.
+    `cluster`, `engine`, `gateway`, `peer`, `item`: what it is about.
+    `text`: a sentence for people.
+    """
+
+    id: str
+    kind: str
+    severity: str
+    node: str = ""
+    time_ns: int = 0
+    first_time_ns: int = 0
+    times: int = 1
+    cluster: str = ""
+    engine: str = ""
+    gateway: str = ""
+    peer: str = ""
+    item: str = ""
+    text: str = ""
+
+
+class NodeEvents(Struct, frozen=True):
+    """A page of events, the newest first. `next`: the `after` of the next page; empty on the last one."""
+
+    events: list[NodeEvent] = []
+    next: str = ""
+
+
+class PeerLag(Struct, frozen=True):
+    """A peer, as the node that answers sees it.
+
+    `peer`: its address and port.
+    `state`: "new", "connected", "lost" or "legacy".
+    `since_seconds`: for how long; None if it never changed.
+    `joined`: whether it has caught up with its own peers.
+    `lag_events`, `lag_seconds`: events that it lacks, and how long the oldest of them has waited.
+    `last_error`: why it was lost, or what failed lately; empty once all is well.
+    """
+
+    peer: str
+    state: str = ""
+    since_seconds: float | None = None
+    origin: str = ""
+    joined: bool = False
+    console_url: str = ""
+    acknowledged: int = 0
+    lag_events: int = 0
+    lag_seconds: float = 0
+    sent_events: int = 0
+    lost_events: int = 0
+    pulling_buckets: int = 0
+    failed_pulls: int = 0
+    refused_events: int = 0
+    unwritten_pushes: int = 0
+    last_error: str = ""
+
+
+class Standing(Struct, frozen=True):
+    """A node among its peers.
+
+    `origin`: this life of the node.
+    `joined`: whether it has caught up with its peers, or is alone.
+    `cold_since`: since when it may lack what was reported before it began; None if it lacks nothing.
+    `vector`: for each origin, the last event up to which the node has seen all.
+    `left_out_events`: events of peers that it could not take.
+    """
+
+    origin: str
+    joined: bool = False
+    cold_since: str | None = None
+    vector: dict[str, int] = {}
+    left_out_events: int = 0
+    peers: list[PeerLag] = []
+
+
+class ClientRow(Struct, frozen=True):
+    """A client of a node, and what it holds there now. `calls`, `refused_calls`: since it connected."""
+
+    client: str
+    connections: int = 0
+    calls: int = 0
+    refused_calls: int = 0
+    waits: int = 0
+    sockets: int = 0
+    pages: int = 0
+
+
+class NodePart(Struct, frozen=True):
+    """A part of a node. `detail`: why it is not ok. `essential`: whether the node is unready without it."""
+
+    name: str
+    state: str
+    since: str = ""
+    detail: str = ""
+    essential: bool = False
+
+
+class Readiness(Struct, frozen=True):
+    """A node that takes requests. `status`: "ready" or "degraded". `cold_since`: as in `Standing`."""
+
+    status: str = ""
+    cold_since: str | None = None
+    parts: list[NodePart] = []
+
+
+class Versions(Struct, frozen=True):
+    """The versions of a node's service and of its Python."""
+
+    version: str
+    python: str = ""
+
+
 class ErrorPart(Struct, frozen=True):
     """The error of an answer."""
 

@@ -30,6 +30,7 @@ class TrackedRequest:
 
     __slots__ = (
         "_about",
+        "_asked",
         "_ended",
         "_sink",
         "_started",
@@ -47,6 +48,7 @@ class TrackedRequest:
         self.engine = ""
         self._sink = sink
         self._about: Operation = {"request_id": request_id}
+        self._asked = False
         self._started = False
         self._with_first_token = False
         self._ended = False
@@ -66,6 +68,10 @@ class TrackedRequest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+
+    def asks(self) -> None:
+        """Note that a node is asked to pick. It may count the request even if its answer is lost."""
+        self._asked = True
 
     def was_picked(self, picked: PickedEngine) -> None:
         """Take the engine that a node chose, where it counts already."""
@@ -96,7 +102,7 @@ class TrackedRequest:
 
     def end(self) -> None:
         """Report the end. Further calls have no effect."""
-        if self._started and not self._ended:
+        if (self._started or self._asked) and not self._ended:
             self._ended = True
             self._sink.put({"op": "delete", **self._about})
 
