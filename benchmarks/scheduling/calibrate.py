@@ -45,7 +45,10 @@ class Sample(NamedTuple):
 def main() -> None:
     """Print a profile for each model."""
     logging.disable(logging.CRITICAL)
-    from aiconfigurator_core.sdk import EngineHandle, estimate_kv_cache  # noqa: PLC0415 # in a venv of its own
+    from aiconfigurator_core.sdk import (  # type: ignore[import-not-found] # noqa: PLC0415 # in a venv of its own
+        EngineHandle,
+        estimate_kv_cache,
+    )
 
     for name, model, gpus in MODELS:
         engine = EngineHandle.compile(model, SYSTEM, BACKEND, backend_version=VERSION, tp_size=gpus)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An inference engine with continuous batching, as vLLM schedules (V1): in every step each running request gets a token,
-and what is left of the step's tokens goes to prompts, in the order of their arrival, in chunks.
+"""An inference engine with continuous batching, as vLLM schedules (V1): in every step each running request gets a
+token, and what is left of the step's tokens goes to prompts, in the order of their arrival, in chunks.
 
 A request waits until there is room for its first chunk. Where the KV cache is full the request admitted last is
 preempted: it loses what it holds and comes back first, to compute its prompt and its tokens again.
@@ -103,7 +103,9 @@ class Engine:
             self._loop.after(duration, self._end_step, chunks)
         elif decodes:
             steps = min(self._decoding[0][0] - self._steps, (pool.capacity - pool.used) // decodes)
-            if not self._leaps:
+            if self._waiting:  # it may fit once a block that it shares was forgotten
+                steps = min(steps, max(1, pool.unused // decodes))
+            if not self._leaps or self.preempted > before:  # then the next step admits again
                 steps = 1
             duration = self._times.leap(steps, decodes, self._context)
             if not self._waiting and len(self._running) < self._step_requests:
@@ -197,8 +199,9 @@ class Engine:
     def _end_step(self, chunks: list[Chunk]) -> None:
         self._decode(1)
         for request, take in chunks:
-            if request.seat not in self._running:
-                continue
+            fresh = self.pool.publish(request.blocks[request.computed // BLOCK : (request.computed + take) // BLOCK])
+            request.held += fresh
+            request.private -= BLOCK * len(fresh)
             request.computed += take
             self.prompt_tokens += take
             self.unread -= take
@@ -225,10 +228,6 @@ class Engine:
 
     def _read(self, request: Request) -> None:
         """A prompt is computed, and with it the request's next token."""
-        known = len(request.held)
-        fresh = self.pool.publish(request.blocks[known:])
-        request.held += fresh
-        request.private -= BLOCK * len(fresh)
         request.generated += 1
         self.tokens += 1
         if request.first < 0:

@@ -30,6 +30,11 @@ class KvPool:
         self.refs: dict[int, int] = {}
         self.idle: OrderedDict[int, None] = OrderedDict()
 
+    @property
+    def unused(self) -> int:
+        """How many tokens fit before a block has to go."""
+        return self.capacity - self.used - BLOCK * len(self.idle)
+
     def match(self, blocks: Sequence[int], most: int) -> tuple[int, int]:
         """Return how many leading blocks of a prompt are here, at most `most`, and how many of these are idle."""
         refs, idle = self.refs, self.idle

@@ -36,8 +36,11 @@ class Chosen(Struct):
 
 
 class Prefills:
-    """What a node knows of prompts that are not read yet, from the same events as its ledger: what policies on trial may
-    look at. `requests` is by place, as is `tokens`, in the unit of the adds."""
+    """What a node knows of prompts that are not read yet, from the same events as its ledger: for rules on trial.
+
+    `requests`: how many each engine has, by place.
+    `tokens`: their prompt lengths as they were added, by place.
+    """
 
     def __init__(self, engines: int) -> None:
         self.requests = [0] * engines
@@ -91,7 +94,7 @@ class Node:
     def connect(self, others: Sequence[Node], lag: Lag) -> None:
         """Send everything to other nodes from now on."""
         self.peers = [Link(self._loop, self, other, lag) for other in others]
-        self.ledger.journal = self  # type: ignore[assignment] # takes the same events
+        self.ledger.journal = self
 
     # Calls of clients
 

@@ -14,7 +14,7 @@ class Request:
     `blocks`: an id for each full block of the prompt. Equal ids are equal beginnings.
     `gateway`: which gateway it comes to.
     `place`: which engine it was sent to; -1 before.
-    `unknown`: how many requests its engine had been given that the chooser did not know of; None where nothing is known.
+    `unknown`: how many requests its engine had been given that the chooser did not know of; None if it knew of none.
     `sent`: when it came to its engine.
     `first`, `end`: when its engine was done with its first and its last token.
     `cached`: tokens of its prompt that the engine found in its cache.

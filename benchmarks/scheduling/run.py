@@ -32,8 +32,8 @@ class Figures(Struct, frozen=True):
     `within`: the share of first tokens within 1, 2 and 5 s.
     `hits`: the share of the prompts' tokens that engines found in their caches.
     `imbalance`: the requests of the fullest engine over the mean, at arrivals.
-    `herd`: the share of decisions for an engine that had been given a request which the chooser did not know of; None if
-        it knew nothing of any.
+    `herd`: the share of decisions for an engine that had been given a request which the chooser did not know of. None
+        if it knew nothing of any.
     `preempted`: preemptions per 1,000 requests.
     `busy`: the share of time that engines had a step under way.
     `rate`: requests a second.

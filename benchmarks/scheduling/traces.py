@@ -100,7 +100,8 @@ def _read_code(file: Path) -> Trace:
 SHARES = (0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1)
 """The shares at which the distributions below were read off the traces."""
 CHAT_TURNS = ((1, 5114), (2, 1311), (3, 464), (4, 200), (5, 117), (6, 55), (7, 27), (8, 26), (10, 26), (12, 33))
-"""How many of the 7,373 conversations have so many requests: those that share more than the first block, which all do."""
+"""How many of the 7,373 conversations have so many requests. All share the first block; what shares more is one.
+"""
 CHAT_FIRST = (890, 897, 905, 1336, 5264, 13_056, 25_553, 38_464, 89_867, 126_195)
 """Tokens of a conversation's first prompt."""
 CHAT_GROWTH = (0, 0, 0, 188, 455, 908, 4628, 7457, 17_031, 40_000)
@@ -109,8 +110,8 @@ CHAT_GAP = (6, 30, 42, 66, 123, 264, 480, 615, 1473, 3030)
 """Seconds between two of a conversation's requests."""
 CHAT_OUTPUT = (1, 10, 24, 156, 350, 472, 597, 694, 1115, 2000)
 """Tokens of an answer."""
-CODE_PROMPT = (3, 76, 147, 578, 1469, 2744, 5186, 6500, 7436, 7437)
-CODE_OUTPUT = (6, 6, 7, 9, 13, 24, 55, 96, 249, 1899)
+CODE_PROMPT = (3, 75, 147, 578, 1469, 2744, 5186, 7302, 7436, 7437)
+CODE_OUTPUT = (6, 6, 7, 9, 13, 24, 55, 90, 249, 1899)
 HOUR = 3540.0
 CHAT_REQUESTS, CODE_REQUESTS = 12_031, 8_819
 
@@ -123,8 +124,8 @@ def made_like(name: str, seed: int = 0) -> Trace:
         origin = f"made with the distributions of {CHAT}, which is not here"
     else:
         times = np.sort(random.uniform(0, HOUR, CODE_REQUESTS)).tolist()
-        lengths = _draw(random, CODE_PROMPT, CODE_REQUESTS), _draw(random, CODE_OUTPUT, CODE_REQUESTS)
-        prompts = [Prompt(time, *pair) for time, *pair in zip(times, *lengths, strict=True)]
+        lengths, outputs = _draw(random, CODE_PROMPT, CODE_REQUESTS), _draw(random, CODE_OUTPUT, CODE_REQUESTS)
+        prompts = [Prompt(*each) for each in zip(times, lengths, outputs, strict=True)]
         origin = f"made with the distributions of {CODE}, which is not here"
     return Trace(name, origin, HOUR, prompts)
 

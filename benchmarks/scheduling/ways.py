@@ -107,7 +107,7 @@ class Polled(Quiet):
 
 
 class OwnCounts(Quiet):
-    """Each gateway counts what it has in flight itself and takes the fewest, as Envoy's LEAST_REQUEST over all hosts."""
+    """Each gateway counts what it has in flight itself and takes the fewest, like Envoy's LEAST_REQUEST."""
 
     def __init__(self, fleet: Fleet, random: Random, gateways: int) -> None:
         self._fleet = fleet

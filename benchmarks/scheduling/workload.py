@@ -10,6 +10,7 @@ trace's own coarseness.
 
 from __future__ import annotations
 
+from math import ceil
 from random import Random
 
 from benchmarks.scheduling.request import Request
@@ -21,13 +22,16 @@ ENGINES_A_COPY = 16
 class Workload:
     """Requests in the order of their arrival."""
 
-    def __init__(self, trace: Trace, engines: int, rate: float, requests: int, gateways: int, seed: int) -> None:
-        """`rate` is in requests a second of the whole fleet; `requests` is how many there are."""
+    def __init__(
+        self, trace: Trace, engines: int, rate: float, requests: int, gateways: int, seed: int, copies: float = 1.0
+    ) -> None:
+        """`rate` is in requests a second of the whole fleet; `requests` is how many there are; `copies` how many of the
+        trace 16 engines get."""
         random = Random(f"{trace.name} {seed}")
-        copies = engines / ENGINES_A_COPY
+        copies *= engines / ENGINES_A_COPY
         speed = rate / (copies * len(trace.prompts) / trace.seconds)
         found: list[tuple[float, int, Prompt]] = []
-        for copy in range(-(-engines // ENGINES_A_COPY)):
+        for copy in range(ceil(copies)):
             share = min(1.0, copies - copy)
             found += _turned(trace, copy, share, random)
         found.sort(key=lambda each: each[:2])
@@ -49,7 +53,7 @@ def _turned(trace: Trace, copy: int, share: float, random: Random) -> list[tuple
     """Return a share of a trace's conversations, beginning at a random place of it."""
     begin = random.uniform(0, trace.seconds)
     kept: dict[int, bool] = {}
-    found = []
+    found: list[tuple[float, int, Prompt]] = []
     for each in trace.prompts:
         conversation = each.blocks[1] if len(each.blocks) > 1 else -len(found)
         if share < 1.0 and not kept.setdefault(conversation, random.random() < share):
@@ -60,7 +64,8 @@ def _turned(trace: Trace, copy: int, share: float, random: Random) -> list[tuple
 
 def _rounds(found: list[tuple[float, int, Prompt]], seconds: float, requests: int) -> list[tuple[float, int, Prompt]]:
     """Return so many requests. Those of a second round are other conversations than those of the first."""
-    arrivals, lap = [], 0
+    arrivals: list[tuple[float, int, Prompt]] = []
+    lap = 0
     while len(arrivals) < requests:
         arrivals += [(time + lap * seconds, copy + 1000 * lap, each) for time, copy, each in found]
         lap += 1
