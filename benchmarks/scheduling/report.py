@@ -69,7 +69,7 @@ def sections(results: Results, extent: Extent) -> dict[str, str]:
     )
     gateways = {f"{count}": extent.setting("code", gateways=count) for count in studies.GATEWAYS}
     made["gateways"] = by_setting(results, gateways, studies.BY_GATEWAYS, extent.seeds, p99, "TTFT p99, s, gateways:")
-    for rate in studies.RATES["chat"][2:]:
+    for rate in studies.POLICY_RATES:
         made[f"policies-{rate:g}"] = _against(
             results, extent.setting("chat", rate=rate), studies.POLICIES, extent.seeds
         )

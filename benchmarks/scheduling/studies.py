@@ -25,8 +25,8 @@ COUNTED = ("read_add:0.0003", "read_add:0.01", "compare_add")
 PICKED = ("pick:least_load", "pick:power_of_two", "pick:score")
 INDEXED = ("pick:score+index", "trial:tokens_250+index")
 WAYS = {
-    "chat": (*BLIND, *COUNTED, *PICKED, *INDEXED, "pick:score+index@mesh", "pick:least_load@mesh", "oracle"),
-    "code": (*BLIND, *COUNTED, *PICKED, "trial:tokens_250", "pick:score@mesh", "pick:least_load@mesh", "oracle"),
+    "chat": (*BLIND, *COUNTED, *PICKED, *INDEXED, "oracle"),
+    "code": (*BLIND, *COUNTED, *PICKED, "trial:tokens_250", "oracle"),
 }
 SIZES = (8, 16, 64, 128)
 SIZED = (
@@ -40,6 +40,7 @@ LAGGED = {
     "chat": ("pick:least_load", "pick:power_of_two", "pick:score+index", "trial:tokens_250+index"),
     "code": ("pick:least_load", "pick:power_of_two", "pick:score", "trial:tokens_250"),
 }
+POLICY_RATES = (1.0, 1.5)
 POLICIES = (
     BASE,
     "pick:score+index,index_blocks=2590",
@@ -92,21 +93,24 @@ class Extent(Struct, frozen=True):
                     yield Case(setting, seed, arm)
 
     def _studies(self) -> Iterator[tuple[Setting, Sequence[str]]]:
+        """Yield settings and arms, first those that say most."""
+        for trace, arms in WAYS.items():
+            yield self.setting(trace), arms
+        for rate in POLICY_RATES:
+            yield self.setting("chat", rate=rate), POLICIES
+        for trace, arms in LAGGED.items():
+            yield self.setting(trace), [arm + lag for arm in arms for lag in LAGS]
+        for engines, rate in GAP_SETTINGS:
+            yield self.setting("code", engines, rate), GAPS
+        yield self.life(), LIFE
+        for gateways in GATEWAYS:
+            yield self.setting("code", gateways=gateways), BY_GATEWAYS
         for trace, rates in RATES.items():
             for rate in rates:
                 yield self.setting(trace, rate=rate), WAYS[trace]
         for size in SIZES:
             yield self.setting("chat", size), SIZED
-        for gateways in GATEWAYS:
-            yield self.setting("code", gateways=gateways), BY_GATEWAYS
-        for trace, arms in LAGGED.items():
-            yield self.setting(trace), [arm + lag for arm in arms for lag in LAGS]
-        for rate in RATES["chat"][2:]:
-            yield self.setting("chat", rate=rate), POLICIES
-        for engines, rate in GAP_SETTINGS:
-            yield self.setting("code", engines, rate), GAPS
-        yield self.life(), LIFE
 
 
-SHORT = Extent(seeds=(1, 2, 3), each={"chat": 200, "code": 300}, large=150)
+SHORT = Extent(seeds=(1, 2, 3, 4), each={"chat": 160, "code": 240}, large=100)
 FULL = Extent(seeds=tuple(range(1, 11)), each={"chat": 600, "code": 900}, large=400)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +20,8 @@ from benchmarks.scheduling.workload import Workload
 
 PROFILES = {"chat": LLAMA_70B_TP4, "code": LLAMA_8B}
 """The model that each trace is put to."""
+TOGETHER = 4
+"""Runs with the same requests that one process makes before it says so."""
 
 
 class Setting(Struct, frozen=True, order=True):
@@ -86,10 +87,11 @@ def _run_all(cases: Sequence[Case]) -> list[Done]:
 
 
 def run_all(cases: Iterable[Case], processes: int) -> Iterator[Done]:
-    """Make runs, each once. Those with the same requests are made by one process, one after the other."""
-    ordered = sorted(set(cases))
-    groups = [list(group) for _, group in groupby(ordered, key=lambda case: (case.setting, case.seed))]
-    groups.sort(key=lambda group: -len(group) * group[0].setting.engines * group[0].setting.each)  # the longest first
+    """Make runs, each once, in about the order of the cases. A few with the same requests are made in a row."""
+    same: dict[tuple[Setting, int], list[Case]] = {}
+    for case in dict.fromkeys(cases):
+        same.setdefault((case.setting, case.seed), []).append(case)
+    groups = [each[start : start + TOGETHER] for each in same.values() for start in range(0, len(each), TOGETHER)]
     if processes == 1:
         for group in groups:
             yield from _run_all(group)

@@ -141,7 +141,7 @@ def _conversations(random: np.random.Generator) -> Iterator[Prompt]:
     turns, weights = zip(*CHAT_TURNS, strict=True)
     chances = np.array(weights) / sum(weights)
     block = 1
-    for count in random.choice(turns, int(sum(weights) * 1.1), p=chances).tolist():
+    for count in random.choice(turns, int(sum(weights) * 1.2), p=chances).tolist():
         time = float(random.uniform(-HOUR / 10, HOUR))
         prompt = _draw(random, CHAT_FIRST, 1)[0]
         blocks: tuple[int, ...] = (0,)

@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The engine is a queue: where its batch has k seats and steps always take the same time, it is M/G/k. Its waiting time is
-known in closed form. So arrivals, order, seats and time are right."""
+"""The engine is a queue: where its batch has k seats and steps always take the same time, it is M/G/k.
+
+Its waiting time is known in closed form. So arrivals, order, seats and time are right.
+"""
 
 from __future__ import annotations
 
