@@ -14,12 +14,14 @@ from benchmarks.scheduling.studies import Extent
 from benchmarks.scheduling.study import Results, Setting
 from benchmarks.section import table
 
-_TABLE = re.compile(r"(<!-- begin (\S+) -->\n).*?(\n<!-- end \2 -->)", re.DOTALL)
+_TABLE = re.compile(r"<!-- begin (\S+) -->\n.*?<!-- end \1 -->", re.DOTALL)
 Value = Callable[[Figures], float]
 HEAD = (
     *("arm", "TTFT p50, s", "p90", "p99", "end to end p50, s", "p90", "p99"),
     *("cached", "fullest / mean", "herd"),
 )
+DEFAULT = {"chat": studies.BASE, "code": "pick:score"}
+"""What others are compared with: the product as it comes, with prompts to look up and without."""
 
 
 def p99(figures: Figures) -> float:
@@ -35,12 +37,12 @@ def p90(figures: Figures) -> float:
 def document(before: str, sections: Mapping[str, str], measured: str) -> str:
     """Return the document with fresh tables in their places. What is between no markers stays."""
     fresh = {**sections, "measured": f"*{measured}*"}
-    return _TABLE.sub(
-        lambda found: (
-            f"{found[1]}\n{fresh[found[2]]}\n{found[3]}" if found[2] in fresh else found[0]  # another one's
-        ),
-        before,
-    )
+
+    def renewed(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"<!-- begin {name} -->\n\n{fresh[name]}\n\n<!-- end {name} -->" if name in fresh else found[0]
+
+    return _TABLE.sub(renewed, before)
 
 
 def sections(results: Results, extent: Extent) -> dict[str, str]:
@@ -49,26 +51,29 @@ def sections(results: Results, extent: Extent) -> dict[str, str]:
     for trace in ("chat", "code"):
         busy = extent.setting(trace)
         arms, rates = studies.WAYS[trace], studies.RATES[trace]
-        made[f"ways-{trace}"] = _all_figures(results, busy, arms, extent.seeds)
+        base = DEFAULT[trace]
+        made[f"ways-{trace}"] = _all_figures(results, busy, arms, extent.seeds, base)
         settings = {f"{rate:g}": extent.setting(trace, rate=rate) for rate in rates}
-        made[f"rates-{trace}"] = by_setting(results, settings, arms, extent.seeds, p99, "TTFT p99, s, at a rate of")
+        made[f"rates-{trace}"] = by_setting(results, settings, arms, extent.seeds, p99, "TTFT p99 at a rate of", base)
         made[f"limit-{trace}"] = _at_limit(results, extent, trace)
         lagged = [(arm, [arm + lag for lag in studies.LAGS]) for arm in studies.LAGGED[trace]]
         made[f"lag-{trace}"] = _lags(results, busy, lagged, extent.seeds)
     sizes = {f"{size} engines": extent.setting("chat", size) for size in studies.SIZES}
-    made["sizes"] = by_setting(results, sizes, studies.SIZED, extent.seeds, p99, "TTFT p99, s")
-    made["sizes-p90"] = by_setting(results, sizes, studies.SIZED, extent.seeds, p90, "TTFT p90, s")
+    made["sizes"] = by_setting(results, sizes, studies.SIZED, extent.seeds, p99, "TTFT p99", studies.BASE)
+    made["sizes-p90"] = by_setting(results, sizes, studies.SIZED, extent.seeds, p90, "TTFT p90", studies.BASE)
     made["sizes-hits"] = by_setting(
         results,
         sizes,
         studies.SIZED,
         extent.seeds,
         lambda each: 100 * each.hits,
-        "found in caches, % of prompt tokens",
-        1,
+        "cached, %",
+        digits=1,
     )
     gateways = {f"{count}": extent.setting("code", gateways=count) for count in studies.GATEWAYS}
-    made["gateways"] = by_setting(results, gateways, studies.BY_GATEWAYS, extent.seeds, p99, "TTFT p99, s, gateways:")
+    made["gateways"] = by_setting(
+        results, gateways, studies.BY_GATEWAYS, extent.seeds, p99, "TTFT p99, gateways:", "pick:least_load"
+    )
     for rate in studies.POLICY_RATES:
         made[f"policies-{rate:g}"] = _against(
             results, extent.setting("chat", rate=rate), studies.POLICIES, extent.seeds
@@ -77,11 +82,11 @@ def sections(results: Results, extent: Extent) -> dict[str, str]:
         f"{engines} engines, {engines * rate:.0f}/s": extent.setting("code", engines, rate)
         for engines, rate in studies.GAP_SETTINGS
     }
-    made["gaps"] = by_setting(results, gaps, studies.GAPS, extent.seeds, p99, "TTFT p99, s")
+    made["gaps"] = by_setting(results, gaps, studies.GAPS, extent.seeds, p99, "TTFT p99", "pick:least_load")
     made["gaps-herd"] = by_setting(
-        results, gaps, studies.GAPS, extent.seeds, lambda each: 100 * (each.herd or 0.0), "herd decisions, %", 0
+        results, gaps, studies.GAPS, extent.seeds, lambda each: 100 * (each.herd or 0.0), "herd, %", digits=0
     )
-    made["life"] = _all_figures(results, extent.life(), studies.LIFE, extent.seeds)
+    made["life"] = _all_figures(results, extent.life(), studies.LIFE, extent.seeds, studies.BASE)
     return made
 
 
@@ -92,43 +97,45 @@ def by_setting(
     seeds: Sequence[int],
     value: Value,
     what: str,
+    base: str = "",
     digits: int = 2,
 ) -> str:
-    """Return a table of one figure: arms down, settings across."""
-    rows = [
-        (
-            f"`{arm}`",
-            *(
-                Estimate.of([value(each) for each in results.of(at, arm, seeds)]).show(digits)
-                for at in settings.values()
-            ),
-        )
-        for arm in arms
-    ]
+    """Return a table of one figure: arms down, settings across. With a base, the others are compared with it."""
+
+    def cell(arm: str, setting: Setting) -> str:
+        values = [value(each) for each in results.of(setting, arm, seeds)]
+        if arm == base or not base:
+            return Estimate.of(values).show(digits)
+        return Ratio.of(values, [value(each) for each in results.of(setting, base, seeds)]).show()
+
+    rows = [(f"`{arm}`", *(cell(arm, setting) for setting in settings.values())) for arm in arms]
     return table((what, *settings), rows)
 
 
 def judged(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequence[int]) -> str:
     """Return the tables of arms that were judged alone, against the first."""
-    return "\n\n".join((_all_figures(results, setting, arms, seeds), _against(results, setting, arms, seeds)))
+    return "\n\n".join((_all_figures(results, setting, arms, seeds, arms[0]), _against(results, setting, arms, seeds)))
 
 
-def _all_figures(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequence[int]) -> str:
+def _all_figures(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequence[int], base: str) -> str:
+    """Return a table of all figures of some arms, and of the first token's p99 against one of them."""
+    compared = [p99(each) for each in results.of(setting, base, seeds)]
     rows = []
     for arm in arms:
         found = results.of(setting, arm, seeds)
-        herd = [each.herd for each in found if each.herd is not None]
+        herd = [100 * each.herd for each in found if each.herd is not None]
         rows.append(
             (
                 f"`{arm}`",
                 *(Estimate.of([each.ttft[place] for each in found]).show() for place in range(3)),
+                "" if arm == base else Ratio.of([p99(each) for each in found], compared).show(),
                 *(Estimate.of([each.e2e[place] for each in found]).show(1) for place in range(3)),
                 f"{Estimate.of([100 * each.hits for each in found]).show(1)} %",
                 Estimate.of([each.imbalance for each in found]).show(),
-                f"{Estimate.of([100 * each for each in herd]).mean:.0f} %" if herd else "",
+                f"{Estimate.of(herd).mean:.0f} %" if herd else "",
             )
         )
-    return table(HEAD, rows)
+    return table((*HEAD[:4], f"p99 against `{base}`", *HEAD[4:]), rows)
 
 
 def _against(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 T95 = (inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 """Student's t at 97.5 % by degrees of freedom, from 0."""
 T95_MORE = 1.96
+DOUBLE = 2.0
 
 
 class Estimate(NamedTuple):
@@ -62,14 +63,19 @@ class Ratio(NamedTuple):
         return self.low > 1 or self.high < 1
 
     def show(self) -> str:
-        """As `−43 % (−46 to −40)`, in brackets where it may be chance."""
+        """As `−43 % (−46 to −40)`, or `×3.1 (2.2 to 4.4)` from the double on; in brackets where it may be chance."""
+        if self.value >= DOUBLE:
+            text, between = f"×{self.value:.1f}", f"{self.low:.1f} to {self.high:.1f}"
+        else:
+            text, between = f"{_percent(self.value)} %", f"{_percent(self.low)} to {_percent(self.high)}"
         if self.low == 0:
-            return _percent(self.value) + " %"
-        text = f"{_percent(self.value)} % ({_percent(self.low)} to {_percent(self.high)})"
-        return text if self.clear else f"[{text}]"
+            return text
+        return f"{text} ({between})" if self.clear else f"[{text} ({between})]"
 
 
 def _percent(factor: float) -> str:
+    if factor == inf:
+        return "any"
     change = round(100 * (factor - 1))
     return f"−{-change}" if change < 0 else f"+{change}"
 

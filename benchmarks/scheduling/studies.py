@@ -14,8 +14,10 @@ BASE = "pick:score+index"
 """What a gateway gets that sends its prompts' blocks and configures nothing."""
 BUSY = {"chat": 1.0, "code": 14.0}
 """Requests a second and engine at which a good picker is well within its means and a bad one is not."""
-RATES = {"chat": (0.4, 0.7, 1.0, 1.3, 1.5), "code": (6.0, 10.0, 14.0, 17.0, 20.0)}
+RATES = {"chat": (0.4, 0.7, 1.0, 1.3, 1.5), "code": (8.0, 14.0, 17.0, 20.0)}
 """Up to saturation: at the last one a fleet without a cache index falls behind for as long as it lasts."""
+COPIES = {"chat": 1.0, "code": 16.0}
+"""Of the trace for 16 engines: with these, both are 5 to 6 times as fast as in life where engines are busy."""
 LIMITS = {"chat": 3.0, "code": 1.0}
 """Seconds in which nine of ten first tokens must be there, for the throughput at a limit. A chat prompt at p90 has
 27,000 tokens, which take 1.4 s to read on an idle engine."""
@@ -73,12 +75,12 @@ class Extent(Struct, frozen=True):
 
     seeds: tuple[int, ...]
     each: dict[str, int]
-    large: int
+    large: dict[str, int]
 
     def setting(self, trace: str, engines: int = 16, rate: float = 0.0, gateways: int = 8) -> Setting:
         """Return a setting; the rate is the busy one unless it is said."""
-        each = self.each[trace] if engines <= 16 else min(self.large, self.each[trace])
-        return Setting(trace, engines, rate or BUSY[trace], gateways, each)
+        each = (self.each if engines <= 16 else self.large)[trace]
+        return Setting(trace, engines, rate or BUSY[trace], gateways, each, COPIES[trace])
 
     def life(self) -> Setting:
         """Return the setting that is nearest to life: five copies of the chat trace on 16 engines, nearly as slow as it
@@ -112,5 +114,5 @@ class Extent(Struct, frozen=True):
             yield self.setting("chat", size), SIZED
 
 
-SHORT = Extent(seeds=(1, 2, 3, 4), each={"chat": 160, "code": 240}, large=100)
-FULL = Extent(seeds=tuple(range(1, 11)), each={"chat": 600, "code": 900}, large=400)
+SHORT = Extent(seeds=(1, 2, 3, 4), each={"chat": 160, "code": 400}, large={"chat": 100, "code": 150})
+FULL = Extent(seeds=tuple(range(1, 11)), each={"chat": 600, "code": 1200}, large={"chat": 400, "code": 600})

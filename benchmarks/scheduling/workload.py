@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests for one run: a trace at a given rate, another part of it for each seed.
 
-A fleet of 16 engines gets a trace as it is, faster. A larger fleet gets several copies, whose conversations share only
-what all of the trace's do; a smaller one gets some of the conversations. So the rate of an engine alone says how much
-faster than in life everything is. Each copy begins at a random place and goes round. Times stay as they are but for the
-trace's own coarseness.
+A fleet of 16 engines gets so many copies of a trace, faster than in life. The copies' conversations share only what all
+of the trace's do. A larger fleet gets more copies, a smaller one fewer, or some of the conversations. So the rate of an
+engine and the number of copies say how much faster everything is. Each copy begins at a random place and goes round.
+
+Arrivals keep the trace's own bursts. The part of it that a run has is stretched so that the rate is the one wanted.
 """
 
 from __future__ import annotations
@@ -29,16 +30,15 @@ class Workload:
         trace 16 engines get."""
         random = Random(f"{trace.name} {seed}")
         copies *= engines / ENGINES_A_COPY
-        speed = rate / (copies * len(trace.prompts) / trace.seconds)
         found: list[tuple[float, int, Prompt]] = []
         for copy in range(ceil(copies)):
             share = min(1.0, copies - copy)
             found += _turned(trace, copy, share, random)
         found.sort(key=lambda each: each[:2])
-        self.speed = speed
+        arrivals = _rounds(found, trace.seconds, requests)
+        self.speed = arrivals[-1][0] * rate / requests
         self._arrivals = [
-            (time / speed, copy, prompt, random.randrange(gateways))
-            for time, copy, prompt in _rounds(found, trace.seconds, requests)
+            (time / self.speed, copy, prompt, random.randrange(gateways)) for time, copy, prompt in arrivals
         ]
 
     def requests(self) -> list[Request]:

@@ -150,7 +150,7 @@ def test_fresh_tables_take_their_places_and_the_text_stays() -> None:
 
 def test_runs_are_kept_and_not_made_again(tmp_path: Path) -> None:
     file = tmp_path / "runs.jsonl"
-    extent = Extent(seeds=(1,), each={"chat": 4, "code": 4}, large=4)
+    extent = Extent(seeds=(1,), each={"chat": 4, "code": 4}, large={})
     cases = [Case(extent.setting("code"), 1, name) for name in ("random", "round_robin", "random")]
     first = list(Results(file).fill(cases, 1))
     assert [each.case.arm for each in first] == ["random", "round_robin"]

@@ -46,7 +46,12 @@ def test_what_may_be_chance_stands_in_brackets() -> None:
     ratio = Ratio.of([0.9, 1.3, 1.0], [1.0, 1.0, 1.1])
     assert not ratio.clear
     assert ratio.show().startswith("[")
-    assert Ratio.of([2.0], [1.0]).show() == "+100 %"
+    assert Ratio.of([1.5], [1.0]).show() == "+50 %"
+
+
+def test_what_is_twice_as_long_or_more_is_shown_as_a_multiple() -> None:
+    assert Ratio.of([3.0, 3.3], [1.0, 1.1]).show() == "×3.0 (3.0 to 3.0)"
+    assert Ratio.of([4.0], [1.0]).show() == "×4.0"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_requests_come_at_the_rate_and_in_order() -> None:
     requests = Workload(SMALL, 16, 10.0, 300, 8, 1).requests()
     times = [each.arrival for each in requests]
     assert times == sorted(times)
-    assert len(requests) / times[-1] == pytest.approx(10.0, rel=0.05)
+    assert len(requests) / times[-1] == pytest.approx(10.0)
 
 
 def test_a_larger_fleet_gets_other_conversations_and_a_smaller_one_fewer() -> None:
