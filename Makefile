@@ -58,6 +58,10 @@ schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers
 bench: $(VENV)/dev.stamp ## CPU per request beside the floor server; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+.PHONY: bench-scheduling
+bench-scheduling: $(VENV)/dev.stamp ## simulate engines, gateways and pick policies; writes the tables of benchmarks/SCHEDULING.md
+	nice -n 19 $(BIN)/python -m benchmarks.scheduling $(SCHEDULING_ARGS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/dev.stamp ## the pictures in docs/images, of three real nodes under load (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
