@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from replication.push_reader import PushReader
-from replication.snapshot.contents import FORMAT, SnapshotHead, TailPush, read, written
+from replication.snapshot.contents import FORMAT, SnapshotEnd, SnapshotHead, TailPush, read, written
 from replication.snapshot.frames import FrameReader, framed
 from tests.clusters import Cluster, ClusterNode, running_cluster, wait
 from tests.nodes import ROOT, NodeProcess, running_node
@@ -141,11 +141,13 @@ def test_a_kill_that_tears_the_tail_costs_what_was_torn(tmp_path: Path) -> None:
 
 def spoil(folder: Path, how: str) -> None:
     path = folder / "snapshot" / "load.snapshot"
-    if how == "torn":
-        path.write_bytes(path.read_bytes()[:-9])
-        return
     with path.open("rb") as file:
         bodies = list(FrameReader(file))
+    if how == "torn":
+        # In its end. Pages of history may be behind it, if the node lived for ten seconds, and those it can lack.
+        end = next(place for place, body in enumerate(bodies) if isinstance(read(body), SnapshotEnd))
+        path.write_bytes(b"".join(map(framed, bodies[: end + 1]))[:-9])
+        return
     head = read(bodies[0])
     assert isinstance(head, SnapshotHead)
     later = SnapshotHead(FORMAT + 1, head.at, head.first_tail, head.alone, head.summary)
