@@ -9,34 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import axe_core_python
 import pytest
 
+from tests.browser.axe import faults
 from tests.browser.chromium import Tab
 from tests.nodes import ROOT, NodeProcess, inherited_environment, put_accounts, running_node
 
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "correct horse battery staple"
-
-PAGES = (
-    "",
-    "loadstats/cluster/",
-    "loadstats/engine/",
-    "loadstats/request/",
-    "loadstats/request/?request_id=nobody",
-    "loadstats/engine/forget_engine/?cluster=other&ip=10.0.0.2",
-    "metadata_center/node/",
-    "metadata_center/task/",
-    "metadata_center/setting/",
-    "replication/peer/",
-    "admin/logentry/",
-    "auth/user/",
-    "auth/user/1/change/",
-    "auth/group/",
-)
-MOST_SEEN = ("", "loadstats/request/", "loadstats/engine/forget_engine/?cluster=other&ip=10.0.0.2")
 
 
 def manage(folder: Path, *words: str, **environment: str) -> None:
@@ -83,17 +63,6 @@ def click(tab: Tab, text: str) -> None:
     tab.until("!window.before && document.readyState === 'complete'")
 
 
-def faults(tab: Tab) -> list[Any]:
-    """What axe finds that keeps people out."""
-    tab.run(AXE)
-    found = tab.run("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations)")
-    return [
-        (each["id"], [node["target"] for node in each["nodes"]])
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-    ]
-
-
 def test_a_request_is_found_and_ended(machine: NodeProcess, admin: str, tab: Tab) -> None:
     body = {"cluster": "qwen", "request_id": "stuck/1 & more", "ip": "10.0.0.7", "prompt_length": 1200}
     machine.call("POST", "/v1/load/stats", body)
@@ -124,40 +93,6 @@ def test_the_log_level_is_set_and_a_task_run(machine: NodeProcess, admin: str, t
     assert f"Task {name} was sent to the worker." in tab.text()
     runs = "Number(document.querySelector('main tbody td:nth-child(5)').innerText)"
     tab.until(f"{runs} > 0 || location.reload()")
-
-
-some_pages = pytest.mark.parametrize(
-    "pages", [MOST_SEEN, pytest.param(PAGES, marks=pytest.mark.slow)], ids=["most seen", "all"]
-)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@some_pages
-def test_nobody_is_kept_out(admin: str, tab: Tab, scheme: str, pages: tuple[str, ...]) -> None:
-    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    for page in pages:
-        tab.open(admin + page)
-        assert tab.run("document.documentElement.classList.contains('dark')") is (scheme == "dark")
-        assert faults(tab) == [], page
-    tab.call("Emulation.setEmulatedMedia", features=[])
-
-
-@some_pages
-def test_no_page_is_wider_than_a_phone(admin: str, tab: Tab, pages: tuple[str, ...]) -> None:
-    tab.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
-    for page in pages:
-        tab.open(admin + page)
-        assert tab.run("document.documentElement.scrollWidth") <= 360, page
-    tab.call("Emulation.clearDeviceMetricsOverride")
-
-
-@some_pages
-def test_nothing_is_loaded_from_elsewhere(admin: str, tab: Tab, pages: tuple[str, ...]) -> None:
-    for page in pages:
-        tab.open(admin + page)
-        loaded = tab.run("performance.getEntriesByType('resource').map(entry => entry.name)")
-        assert loaded
-        assert [each for each in loaded if not each.startswith(admin.removesuffix("admin/"))] == [], page
 
 
 def test_who_knows_no_password_stays_out(machine: NodeProcess, admin: str, tab: Tab) -> None:

@@ -22,20 +22,6 @@ from tests.nodes import CALL_SECONDS
 from tests.ports import free_port
 
 ATTACKS = ("<script>document.title='owned'</script>", '"><img src=x onerror="document.title=1">', "x" * 256)
-PAGES = (
-    "/",
-    "/console/",
-    "/console/clusters/wide/",
-    "/console/nodes/",
-    "/console/events/",
-    "/console/request/?id=wide-1",
-    "/console/metrics/",
-    "/v1/load/stats",
-    "/log/level",
-    "/nowhere",
-)
-EVERY_PAGE = (*PAGES, "/console/clusters/axe/", "/console/clusters/nobody/", "/console/request/?id=unknown")
-MOST_SEEN = ("/", "/console/", "/console/clusters/wide/", "/console/nodes/", "/v1/load/stats")
 COLOUR = "getComputedStyle(document.querySelector('.state.ok')).color"
 STATE = "document.getElementById('sign').dataset.state"
 
@@ -431,38 +417,6 @@ def source(tab: Tab) -> str:
 
 def see(tab: Tab, words: str) -> None:
     wait(lambda: words in source(tab), words)
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_no_page_is_wider_than_a_phone(console: Console, tab: Tab, path: str) -> None:
-    tab.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=1, mobile=True)
-    try:
-        tab.open(f"{console.site}{path}")
-        if "clusters" in path:
-            tab.until(f"{STATE} === 'live' && document.querySelector('#hottest button')?.title")
-        assert tab.run("document.documentElement.scrollWidth") <= 360
-    finally:
-        tab.call("Emulation.clearDeviceMetricsOverride")
-
-
-@pytest.mark.parametrize(
-    ("scheme", "pages"),
-    [
-        pytest.param("light", MOST_SEEN, id="most seen"),
-        *(pytest.param(each, EVERY_PAGE, id=f"all, {each}", marks=pytest.mark.slow) for each in ("light", "dark")),
-    ],
-)
-def test_nothing_serious_keeps_anybody_out(console: Console, tab: Tab, scheme: str, pages: tuple[str, ...]) -> None:
-    console.add("axe", "10.0.0.1")
-    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    try:
-        for path in pages:
-            tab.open(f"{console.site}{path}")
-            if tab.run("document.getElementById('sign') !== null") and path != "/console/request/":
-                tab.until(f"{STATE} === 'live'")
-            assert faults(tab) == [], path
-    finally:
-        tab.call("Emulation.setEmulatedMedia", features=[])
 
 
 def test_a_quoted_name_is_the_same_for_the_page_and_the_socket(console: Console, tab: Tab) -> None:

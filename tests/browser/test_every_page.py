@@ -24,8 +24,10 @@ from tests.clusters import ClusterNode, running_cluster, wait
 SCHEMES = ("light", "dark")
 WIDTHS = (1440, 390)
 NARROWEST = 360
+UNFOLD = "document.documentElement.hasAttribute('x-data')"  # a page of the admin, which chooses its scheme by a script
 STALE = "document.getElementById('sign')?.dataset.state === 'stale'"
 MOST_SEEN = (pages.CONSOLE[1], pages.CONSOLE[4], pages.CONSOLE[12], pages.API[0])
+MOST_SEEN_OF_THE_ADMIN = [each for each in pages.ADMIN if each.path in {"/admin/", "/admin/loadstats/request/"}]
 
 
 class Site:
@@ -96,6 +98,10 @@ def looked(tab: Tab, site: Site, chosen: Iterable[Page], schemes: Iterable[str],
             tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             width_of(tab, WIDTHS[0])
             open_page(tab, site, page)
+            if tab.run(f"{UNFOLD} && document.documentElement.classList.contains('dark')") != tab.run(
+                f"{UNFOLD} && {json.dumps(scheme == 'dark')}"
+            ):
+                found.append((page.path, scheme, "not in this scheme"))
             found += [(page.path, scheme, each) for each in problems(tab, site, widths)]
     return found
 
@@ -166,6 +172,10 @@ def test_a_page_whose_node_fell_silent_keeps_nobody_out(site: Site, screen: Tab,
 
 def test_the_pages_most_seen_keep_nobody_out(site: Site, screen: Tab) -> None:
     assert looked(screen, site, MOST_SEEN, ["light"], [WIDTHS[1]]) == []
+
+
+def test_the_pages_most_seen_of_the_admin_keep_nobody_out(site: Site, signed_in: Tab) -> None:
+    assert looked(signed_in, site, MOST_SEEN_OF_THE_ADMIN, ["dark"], [WIDTHS[0]]) == []
 
 
 def routes(resolver: URLResolver, before: str = "") -> Iterator[str]:

@@ -358,14 +358,14 @@ def test_a_pull_that_goes_on_failing_makes_the_node_degraded_and_warns(caplog: p
                 assert (link.failed_pulls, link.pull_failures) == (number, number)
                 assert link.last_error == "not pulled: requests: it answered 500 to /v1/replica/summary"
                 assert a.links.state() == (
-                    (PartState.OK, "1 peers") if number < 3 else (PartState.DEGRADED, f"{link.name}: {link.last_error}")
+                    (PartState.OK, "1 peer") if number < 3 else (PartState.DEGRADED, f"{link.name}: {link.last_error}")
                 )
             levels = [record.levelno for record in caplog.records if "not pulled" in record.message]
             assert levels == [logging.INFO] * 2 + [logging.WARNING] + [logging.DEBUG] * 6 + [logging.WARNING]
             b.server.answer = well
             await swept()
             assert (a.link().last_error, a.link().failed_pulls) == ("", 10)
-            assert a.links.state() == (PartState.OK, "1 peers")
+            assert a.links.state() == (PartState.OK, "1 peer")
 
     with caplog.at_level(logging.DEBUG, "replication"):
         play(scene())
