@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from replication.history import SharedHistory
 from replication.log.clock import Clock
-from replication.log.entries import Notices, notices_entry
+from replication.log.entries import NoticesEntry, notices_entry
 from replication.log.roster import Roster
 from replication.log.server import LogError, LogServer
 from replication.log.status import LogStatus
@@ -51,7 +51,7 @@ class Attachments:
         """Take notices that were written so long ago; none if they cannot be read."""
         take_kept(self._notices, written, older_seconds)
 
-    def take(self, found: Notices, elapsed: float) -> None:
+    def take(self, found: NoticesEntry, elapsed: float) -> None:
         """Take another node's notices, appended so long ago."""
         if found.version == VERSION:
             self._notices.take(found.copies, older_seconds=elapsed, partial=True)
@@ -84,7 +84,7 @@ class NoticeWriter:
     async def append(self) -> None:
         """Append what is not in the log yet. Raises LogError."""
         while copies := self._notices.own_beyond(self._appended, MOST_COPIES):
-            await self._server.append(notices_entry(Notices(VERSION, self._notices.origin, copies)))
+            await self._server.append(notices_entry(NoticesEntry(VERSION, self._notices.origin, copies)))
             self._appended = max(copy.revision for copy in copies)
 
     def _look(self) -> None:

@@ -3,8 +3,8 @@
 """What stands in the log's entries. Immutable.
 
 Most are a `Push` as it travels on the mesh, the same bytes. Two more are for repairs. Each begins with a letter, as no
-push does: `S` and a Summary, `B` and `Buckets`. `N` and `Notices` are for people. An entry of another kind is passed
-over.
+push does: `S` and a Summary, `B` and `Buckets`. A third is for people: `N` and a `NoticesEntry`. An entry of another kind
+is passed over.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Buckets(Struct, frozen=True, array_like=True):
     state: bytes
 
 
-class Notices(Struct, frozen=True, array_like=True):
+class NoticesEntry(Struct, frozen=True, array_like=True):
     """Some of a node's own notices.
 
     `version`: the protocol's.
@@ -66,7 +66,7 @@ class Notices(Struct, frozen=True, array_like=True):
 _encode = Encoder().encode
 _read_summary = Decoder(Summary).decode
 _read_buckets = Decoder(Buckets).decode
-_read_notices = Decoder(Notices).decode
+_read_notices = Decoder(NoticesEntry).decode
 _pushes = PushReader()
 
 
@@ -80,7 +80,7 @@ def buckets_entry(buckets: Buckets) -> bytes:
     return BUCKETS + _encode(buckets)
 
 
-def notices_entry(notices: Notices) -> bytes:
+def notices_entry(notices: NoticesEntry) -> bytes:
     """Return an entry with notices."""
     return NOTICES + _encode(notices)
 
@@ -102,7 +102,7 @@ def unpacked(state: bytes) -> bytes:
     return body
 
 
-def read_entry(body: bytes) -> PushRead | Summary | Buckets | Notices:
+def read_entry(body: bytes) -> PushRead | Summary | Buckets | NoticesEntry:
     """Return what an entry holds. Raises Unreadable."""
     try:
         kind = body[:1]

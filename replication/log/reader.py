@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from edge.errors import InvalidInput
 from replication.entities import Summary
 from replication.log.clock import Clock
-from replication.log.entries import Buckets, Notices, Unreadable, own_prefix, read_entry
+from replication.log.entries import Buckets, NoticesEntry, Unreadable, own_prefix, read_entry
 from replication.log.server import BEGINNING, MOST_ENTRIES, Entry, LogError, LogServer, Position
 from replication.log.status import LogStatus
 from replication.push_reader import PushRead
@@ -38,8 +38,8 @@ class LogReader:
     `passed_entries`: entries that could not be read or taken.
     `since_snapshot_entries`, `since_snapshot_bytes`: how much of it came after the latest snapshot known.
 
-    `summary` takes a Summary, `buckets` Buckets and `notices` Notices of another node, with the seconds since they were
-    appended.
+    `summary` takes a Summary, `buckets` Buckets and `notices` a NoticesEntry of another node, with the seconds since they
+    were appended.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LogReader:
         clock: Clock,
         summary: Callable[[Summary, float], None],
         buckets: Callable[[Buckets, float], None],
-        notices: Callable[[Notices, float], None] = lambda found, elapsed: None,
+        notices: Callable[[NoticesEntry, float], None] = lambda found, elapsed: None,
     ) -> None:
         self._replica = replica
         self._server = server
@@ -130,7 +130,7 @@ class LogReader:
             found = read_entry(body)
             if isinstance(found, PushRead):
                 self._push(found, elapsed, now)
-            elif isinstance(found, Notices):
+            elif isinstance(found, NoticesEntry):
                 self._notices(found, elapsed)
             elif found.origin != self._replica.origin and entry.position > self._again:
                 self._repair(found, elapsed)

@@ -364,7 +364,7 @@ def pprof(tmp_path: Path) -> Callable[..., str]:
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [go, "tool", "pprof", *arguments],
+            [go, "tool", "pprof", f"-timeout={SECONDS:g}", *arguments],  # else one and a half times the profile's
             env=environment,
             cwd=tmp_path,
             capture_output=True,
