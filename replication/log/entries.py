@@ -3,8 +3,8 @@
 """What stands in the log's entries. Immutable.
 
 Most are a `Push` as it travels on the mesh, the same bytes. Two more are for repairs. Each begins with a letter, as no
-push does: `S` and a Summary, `B` and `Buckets`. A third is for people: `N` and a `NoticesEntry`. An entry of another kind
-is passed over.
+push does: `S` and a Summary, `B` and `Buckets`. A third is for people: `N` and a `NoticesEntry`. An entry of another
+kind is passed over.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class LogReader:
     `passed_entries`: entries that could not be read or taken.
     `since_snapshot_entries`, `since_snapshot_bytes`: how much of it came after the latest snapshot known.
 
-    `summary` takes a Summary, `buckets` Buckets and `notices` a NoticesEntry of another node, with the seconds since they
-    were appended.
+    `summary` takes a Summary, `buckets` Buckets and `notices` a NoticesEntry of another node, with the seconds since
+    they were appended.
     """
 
     def __init__(
