@@ -10,6 +10,7 @@ import json
 import signal
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
+from os import environ
 from typing import Any
 
 import pytest
@@ -35,10 +36,12 @@ class Site:
 
     `address`: where they are.
     `peer`: the name of its first peer.
+    `full`: it has load.
     `cookies`: of the browser in which its superuser is signed in; None before the log-in.
     """
 
-    def __init__(self, node: ClusterNode) -> None:
+    def __init__(self, node: ClusterNode, *, full: bool) -> None:
+        self.full = full
         self.node = node
         self.address = f"http://{node.address}:{node.port}"
         self.peer = f"127.0.0.2:{node.port}"
@@ -57,7 +60,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if full:
             wait(cluster.connected, "the nodes are connected")
             pages.fill(node)
-        yield Site(node)
+        yield Site(node, full=full)
 
 
 @pytest.fixture
@@ -139,19 +142,32 @@ def signed_in(screen: Tab, site: Site) -> Tab:
     return screen
 
 
+def looks(site: Site) -> list[tuple[str, int]]:
+    """Return the schemes and widths in which each page is looked at: with EVERY_LOOK in the environment all."""
+    if environ.get("EVERY_LOOK"):
+        return [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
+    return list(zip(SCHEMES, WIDTHS, strict=True)) if site.full else [("light", WIDTHS[1])]
+
+
+def wrong_with(tab: Tab, site: Site, page: Page) -> list[object]:
+    """Look at one page in all of its looks."""
+    return [fault for scheme, width in looks(site) for fault in looked(tab, site, [page], [scheme], [width])]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [*pages.CONSOLE, *pages.API, *pages.LOG_IN], ids=attrgetter("path"))
 def test_a_page_for_everyone_keeps_nobody_out(site: Site, screen: Tab, page: Page) -> None:
-    assert looked(screen, site, [page], SCHEMES, WIDTHS) == []
+    assert wrong_with(screen, site, page) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages.ADMIN, ids=attrgetter("path"))
 def test_a_page_of_the_admin_keeps_nobody_out(site: Site, signed_in: Tab, page: Page) -> None:
-    assert looked(signed_in, site, [page], SCHEMES, WIDTHS) == []
+    assert wrong_with(signed_in, site, page) == []
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("site", ["full"], indirect=True)
 @pytest.mark.parametrize("page", [each for each in pages.CONSOLE if each.ready == pages.LIVE], ids=attrgetter("path"))
 def test_a_page_whose_node_fell_silent_keeps_nobody_out(site: Site, screen: Tab, page: Page) -> None:
     width_of(screen, WIDTHS[0])
@@ -160,9 +176,9 @@ def test_a_page_whose_node_fell_silent_keeps_nobody_out(site: Site, screen: Tab,
     try:
         screen.until(STALE)
         found = []
-        for scheme in SCHEMES:
+        for scheme, width in looks(site):
             screen.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-            found += [(scheme, each) for each in problems(screen, site, WIDTHS)]
+            found += [(scheme, each) for each in problems(screen, site, [width])]
         assert found == []
     finally:
         site.node.signal(signal.SIGCONT)
