@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from operator import attrgetter
 from os import environ
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,11 +51,21 @@ class Site:
         self.cookies: list[dict[str, Any]] | None = None
 
 
-@pytest.fixture(scope="module", params=["full", "empty"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Site]]:
+    """Each kind of site, started when it is first asked for: tests of both are mixed."""
+    with ExitStack() as stack:
+        yield cache(lambda full: stack.enter_context(running_site(tmp_path_factory.mktemp("nodes"), full=full)))
+
+
+@pytest.fixture(params=["full", "empty"])
+def site(request: pytest.FixtureRequest, sites: Callable[[bool], Site]) -> Site:
     """A node with a peer and load, or one that is alone and has none."""
-    folder = tmp_path_factory.mktemp("nodes")
-    full = request.param == "full"
+    return sites(request.param == "full")
+
+
+@contextmanager
+def running_site(folder: Path, *, full: bool) -> Iterator[Site]:
     expire = {"METADATA_CENTER_LOAD_REQ_EXPIRE": "1h", "METADATA_CENTER_LOAD_ORPHAN_GRACE": "1h"}
     pages.make_accounts(folder / "n0")
     with running_cluster(folder, 2 if full else 1, environment=expire) as cluster:
