@@ -41,6 +41,14 @@ run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080,
 run-cluster: $(VENV)/base.stamp ## three nodes that find each other by DNS: 127.0.0.1 to 127.0.0.3, ports as run-local
 	exec $(BIN)/python manage.py run_cluster -c $(CONFIG)
 
+.PHONY: run-top
+run-top: $(VENV)/dev.stamp ## the load in the terminal, of the node that run-local starts, or of NODES=
+	PYTHONPATH=clients/python/src exec $(BIN)/python manage.py top $(NODES)
+
+.PHONY: run-litellm
+run-litellm: $(VENV)/dev.stamp $(VENV)-litellm/litellm.stamp ## LiteLLM's proxy, three make-believe engines, a node, and `top` beside them
+	exec $(BIN)/python examples/litellm/run.py --python $(BIN)/python --litellm $(VENV)-litellm/bin/litellm
+
 .PHONY: unit-test
 unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 	$(BIN)/coverage erase

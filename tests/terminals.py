@@ -14,7 +14,7 @@ from shlex import join
 
 import pytest
 
-from tests.clusters import wait
+from tests.clusters import SECONDS, wait
 
 
 class Terminal:
@@ -26,7 +26,10 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         """Run a command of tmux and return its output."""
         command = ["tmux", "-S", str(self._socket), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        # Named, as the process has more: pytest imports readline, and that sets COLUMNS and LINES behind Python's back.
+        settings = dict(os.environ)
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=settings)
+        return ran.stdout
 
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
@@ -45,7 +48,7 @@ class Terminal:
         """What the terminal shows."""
         return self.tmux("capture-pane", "-p", "-t", "top")
 
-    def shows(self, *texts: str) -> str:
+    def shows(self, *texts: str, seconds: float = SECONDS) -> str:
         """Wait until it shows the texts. Returns what it shows."""
 
         def found() -> str:
@@ -53,7 +56,7 @@ class Terminal:
             return screen if all(text in screen for text in texts) else ""
 
         try:
-            return wait(found, f"the terminal shows {texts}")
+            return wait(found, f"the terminal shows {texts}", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.screen}") from None
 

@@ -245,6 +245,13 @@ def test_a_filter_leaves_rows_that_hold_its_text() -> None:
         await pilot.press("escape")
         await shows(app, pilot, "beta", "alpha")
 
+        await pilot.press("slash", *"xyz", "enter")
+        await shows(app, pilot, "No row holds the filter's text.")
+        await pilot.press("p")
+        await shows(app, pilot, "PAUSED")
+        await pilot.press("escape", "down", "enter")
+        await shows(app, pilot, "cluster alpha")
+
     driven(nodes_with_load(), does)
 
 

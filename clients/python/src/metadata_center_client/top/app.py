@@ -92,9 +92,9 @@ class Pane(Container):
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title", markup=False)
+        yield Static(classes="note", markup=False)
         grid: DataTable[Text] = DataTable(cursor_type="row", cell_padding=0, zebra_stripes=False)
         yield grid
-        yield Static(classes="note", markup=False)
 
     @property
     def grid(self) -> DataTable[Text]:
@@ -124,7 +124,7 @@ class Pane(Container):
         self.query_one(".title", Static).update(f"{mark}{self.place + 1} {self.table.name} ({number}){self.beside}")
         note = self.query_one(".note", Static)
         note.update(plain(self._note))
-        note.display, grid.display = bool(self._note), not self._note
+        note.display = bool(self._note)
         kept, top = self.chosen, grid.scroll_y
         head = (self.table, self.sorting, width)
         if head != self._drawn:
@@ -199,23 +199,22 @@ class TopApp(App[None]):
     .pane .title { text-style: bold; height: 1; }
     .pane:focus-within .title { text-style: bold reverse; }
     DataTable { height: 1fr; scrollbar-size-vertical: 1; }
-    .note { padding: 1 2; }
+    .note { height: auto; padding: 1 2; }
     .one .pane { display: none; }
     .one .pane.open { display: block; }
     .all #body { layout: grid; grid-size: 2 2; grid-columns: 3fr 2fr; grid-gutter: 0 1; }
     .all #pane-0 { row-span: 2; }
-    #filter { display: none; height: 1; border: none; padding: 0; }
-    #filter.open { display: block; }
+    #filter { height: 1; border: none; padding: 0; }
     Help { align: center middle; }
     #help { width: auto; height: auto; border: solid; padding: 0 1; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("less_than_sign", "sort(-1)", "sort", key_display="<"),
-        Binding("greater_than_sign", "sort(1)", "sort", key_display=">"),
+        Binding("less_than_sign", "sort(-1)", "sort", key_display="< >"),
+        Binding("greater_than_sign", "sort(1)", show=False),
         Binding("r", "reverse", "turn"),
-        Binding("tab", "next", "next table", priority=True),
+        Binding("tab", "next", "next", priority=True),
         Binding("shift+tab", "next(-1)", show=False, priority=True),
         Binding("1", "open_pane(0)", show=False),
         Binding("2", "open_pane(1)", show=False),
@@ -245,7 +244,7 @@ class TopApp(App[None]):
             yield Pane(ENGINES if self.cluster else CLUSTERS, 0)
             yield Pane(GATEWAYS, 1)
             yield Pane(PEERS, 2)
-        yield Input(id="filter", placeholder="filter: text of a name or a word; enter keeps it, escape clears it")
+        yield Input(id="filter", placeholder="/ filters: text of a name or a word")
         yield Footer(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
@@ -340,24 +339,21 @@ class TopApp(App[None]):
         self.action_open_pane((self._pane.place + step) % 3)
 
     def action_filter(self) -> None:
-        """Open the line for the filter."""
-        line = self.query_one("#filter", Input)
-        line.add_class("open")
-        line.focus()
+        """Go to the line for the filter. At once: letters may come before a later focus would."""
+        self.screen.set_focus(self._line)
 
     def action_enter(self) -> None:
         """Keep the filter; else open the cluster under the cursor."""
-        if self.query_one("#filter", Input).has_class("open"):
-            self._close_filter()
+        if self.screen.focused is self._line:
+            self.screen.set_focus(self._pane.grid)
         else:
             self._open_row(self._pane)
 
     def action_back(self) -> None:
         """Clear the filter; else go back to all clusters."""
-        line = self.query_one("#filter", Input)
-        if self.words or line.has_class("open"):
-            line.value = ""
-            self._close_filter()
+        if self.words or self.screen.focused is self._line:
+            self._line.value = ""
+            self.screen.set_focus(self._pane.grid)
         elif self.cluster:
             self._go("")
 
@@ -371,6 +367,10 @@ class TopApp(App[None]):
         self.push_screen(Help())
 
     @property
+    def _line(self) -> Input:
+        return self.query_one("#filter", Input)
+
+    @property
     def _pane(self) -> Pane:
         return next(pane for pane in self.query(Pane) if pane.has_class("open"))
 
@@ -382,16 +382,12 @@ class TopApp(App[None]):
         """Open a cluster, or all of them."""
         self.cluster = cluster
         self._picture = None
-        self.query_one("#filter", Input).value = ""
+        self._line.value = ""
         first = self.query_one("#pane-0", Pane)
         first.change(ENGINES if cluster else CLUSTERS)
         first.show([], "", ASKING)
         self.action_open_pane(0)
         self.run_worker(self.refresh_picture())
-
-    def _close_filter(self) -> None:
-        self.query_one("#filter", Input).remove_class("open")
-        self._pane.grid.focus()
 
     def _lay_out(self, width: int, height: int) -> None:
         everything = width >= WIDE and height >= HIGH
