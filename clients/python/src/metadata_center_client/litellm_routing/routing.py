@@ -99,7 +99,7 @@ class LoadRouting(CustomLogger):  # type: ignore[misc]  # mypy runs without Lite
             litellm.callbacks.remove(self)
         for router in self._attached:
             for name in ENDPOINTS:
-                endpoint = getattr(router, name, None)
+                endpoint: Any = getattr(router, name, None)
                 if getattr(endpoint, MARK, None) is self:
                     setattr(router, name, endpoint.__wrapped__)
         self._attached.clear()

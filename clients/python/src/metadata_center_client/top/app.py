@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
 from textual.screen import ModalScreen
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from metadata_center_client.top.picture import NoPicture, Picture, PictureReader
 from metadata_center_client.top.table import (
@@ -30,7 +30,6 @@ from metadata_center_client.top.table import (
     plain,
     short,
     shown,
-    title_of,
     trend,
     with_bars,
 )
@@ -38,6 +37,7 @@ from metadata_center_client.top.table import (
 WIDE, HIGH = 110, 30  # from this size on all tables are shown at once
 MARK = "▸"  # before the title of the table in use
 BARS = "bars"
+KEYS = "enter open  / filter  < > sort  r turn  tab next  esc back  p pause  ? help  q quit"
 ASKING = "Asking the nodes…"
 HELP = """\
  up, down, page up, page down   move
@@ -142,7 +142,7 @@ class Pane(Container):
             if bars:
                 cells.append(Text(" " + bar(getattr(row, self.table.bar), most)))
             grid.add_row(*cells)
-        self._names = [title_of(row) for row in self._rows]
+        self._names = [self.table.columns[0].text(row) for row in self._rows]
         if kept in self._names:
             grid.move_cursor(row=self._names.index(kept), animate=False, scroll=False)
         grid.scroll_to(y=top, animate=False, immediate=True)
@@ -204,26 +204,27 @@ class TopApp(App[None]):
     .one .pane.open { display: block; }
     .all #body { layout: grid; grid-size: 2 2; grid-columns: 3fr 2fr; grid-gutter: 0 1; }
     .all #pane-0 { row-span: 2; }
+    #keys { height: 1; text-style: reverse; }
     #filter { height: 1; border: none; padding: 0; }
     Help { align: center middle; }
     #help { width: auto; height: auto; border: solid; padding: 0 1; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "quit"),
-        Binding("slash", "filter", "filter", key_display="/"),
-        Binding("less_than_sign", "sort(-1)", "sort", key_display="< >"),
-        Binding("greater_than_sign", "sort(1)", show=False),
-        Binding("r", "reverse", "turn"),
-        Binding("tab", "next", "next", priority=True),
-        Binding("shift+tab", "next(-1)", show=False, priority=True),
-        Binding("1", "open_pane(0)", show=False),
-        Binding("2", "open_pane(1)", show=False),
-        Binding("3", "open_pane(2)", show=False),
+        Binding("q", "quit"),
+        Binding("slash", "filter"),
+        Binding("less_than_sign", "sort(-1)"),
+        Binding("greater_than_sign", "sort(1)"),
+        Binding("r", "reverse"),
+        Binding("tab", "next", priority=True),
+        Binding("shift+tab", "next(-1)", priority=True),
+        Binding("1", "open_pane(0)"),
+        Binding("2", "open_pane(1)"),
+        Binding("3", "open_pane(2)"),
         # The app's own: a key may come before the focus has moved to the table that a key before it opened.
-        Binding("enter", "enter", "open", priority=True),
-        Binding("escape", "back", "back"),
-        Binding("p", "pause", "pause"),
-        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("enter", "enter", priority=True),
+        Binding("escape", "leave"),
+        Binding("p", "pause"),
+        Binding("question_mark", "help"),
     ]
     ENABLE_COMMAND_PALETTE = False
 
@@ -244,8 +245,10 @@ class TopApp(App[None]):
             yield Pane(ENGINES if self.cluster else CLUSTERS, 0)
             yield Pane(GATEWAYS, 1)
             yield Pane(PEERS, 2)
-        yield Input(id="filter", placeholder="/ filters: text of a name or a word")
-        yield Footer(compact=True, show_command_palette=False)
+        line = Input(id="filter", placeholder="/ filters: text of a name or a word")
+        line.can_focus = False
+        yield line
+        yield Static(KEYS, id="keys", markup=False)
 
     async def on_mount(self) -> None:
         self._lay_out(self.size.width, self.size.height)
@@ -331,7 +334,7 @@ class TopApp(App[None]):
         """Go to a table."""
         for pane in self.query(Pane):
             pane.set_class(pane.place == place, "open")
-        self.query_one(f"#pane-{place}", Pane).grid.focus()
+        self._leave_line()
         self.call_after_refresh(self.draw)
 
     def action_next(self, step: int = 1) -> None:
@@ -340,20 +343,21 @@ class TopApp(App[None]):
 
     def action_filter(self) -> None:
         """Go to the line for the filter. At once: letters may come before a later focus would."""
+        self._line.can_focus = True
         self.screen.set_focus(self._line)
 
     def action_enter(self) -> None:
         """Keep the filter; else open the cluster under the cursor."""
-        if self.screen.focused is self._line:
-            self.screen.set_focus(self._pane.grid)
+        if self._line.can_focus:
+            self._leave_line()
         else:
             self._open_row(self._pane)
 
-    def action_back(self) -> None:
+    def action_leave(self) -> None:
         """Clear the filter; else go back to all clusters."""
-        if self.words or self.screen.focused is self._line:
+        if self.words or self._line.can_focus:
             self._line.value = ""
-            self.screen.set_focus(self._pane.grid)
+            self._leave_line()
         elif self.cluster:
             self._go("")
 
@@ -373,6 +377,12 @@ class TopApp(App[None]):
     @property
     def _pane(self) -> Pane:
         return next(pane for pane in self.query(Pane) if pane.has_class("open"))
+
+    def _leave_line(self) -> None:
+        """Go to the table in use. The line has the focus only when asked for: Textual moves it by itself."""
+        self._line.can_focus = False
+        self.screen.set_focus(None)
+        self.call_after_refresh(self._pane.grid.focus)
 
     def _open_row(self, pane: Pane) -> None:
         if pane.table is CLUSTERS and pane.chosen:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from metadata_center_client.rows import ClusterLoad, EngineLoad, Gateway, PeerLag
+from metadata_center_client.rows import EngineLoad, Gateway
 from metadata_center_client.tracked import bracketed
 
 STEPS = "▁▂▃▄▅▆▇█"
@@ -179,12 +179,6 @@ PEERS = Table(
     0,
     "The node has no peers.",
 )
-
-
-def title_of(row: Any) -> str:
-    """Return the name of a row."""
-    kinds = {ClusterLoad: CLUSTERS, Gateway: GATEWAYS, PeerLag: PEERS}
-    return kinds.get(type(row), ENGINES).columns[0].text(row)
 
 
 def shown(table: Table, width: int) -> list[int]:
