@@ -394,6 +394,25 @@ def test_a_reader_stays_with_the_node_that_answered() -> None:
     asyncio.run(run())
 
 
+def test_a_node_that_is_back_is_no_longer_called_away() -> None:
+    nodes = nodes_with_load()
+
+    async def run() -> None:
+        reader = reader_of(nodes)
+        nodes.down = {"a"}
+        await reader.read()
+        assert reader.away == {"http://a": "connection refused"}
+        nodes.down = set()
+        reader._looked_at = float("-inf")  # ten seconds are over
+        async with asyncio.timeout(60):
+            while reader.away:
+                assert (await reader.read()).node == "http://b"
+                await asyncio.sleep(0)
+        await reader.close()
+
+    asyncio.run(run())
+
+
 def test_the_commands_words() -> None:
     options = parser("top").parse_args(["10.0.0.1:8080", "https://b/", "--every", "2", "--cluster", "c"])
     assert (options.nodes, options.every, options.cluster) == (["http://10.0.0.1:8080", "https://b"], 2.0, "c")

@@ -19,6 +19,7 @@ PAGE = 1_000  # clusters in one call
 MOST = 10_000  # clusters that are shown
 TIMEOUT_SECONDS = 2.0
 TREND_SECONDS = 10.0  # between two steps of the history
+LOOK_SECONDS = 10.0  # until nodes that are away are asked again
 NOT_FOUND = 404  # of what has gone meanwhile
 T = TypeVar("T")
 Trend = list[float | None]
@@ -58,7 +59,7 @@ class NoPicture(Exception):
 class PictureReader:
     """Reads pictures from the first node that answers, and stays with it.
 
-    `away`: why each node that was asked last did not answer.
+    `away`: why each node that did not answer when it was last asked did not.
     """
 
     def __init__(
@@ -77,9 +78,13 @@ class PictureReader:
         self._order: list[str] = list(self._clients)
         self._trend: tuple[str, float, Trend] = ("", float("-inf"), [])
         self.away: dict[str, str] = {}
+        self._looked_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
         for client in self._clients.values():
             await client.close()
 
@@ -90,14 +95,33 @@ class PictureReader:
             try:
                 picture = await self._read_from(url, cluster)
             except NoNodeAnswered as error:
-                failures[url] = next(iter(error.failures.values()), str(error))
-                self.away[url] = failures[url]
+                failures[url] = self.away[url] = reason_of(error)
                 continue
             self.away.pop(url, None)
+            self._look_again()
             self._order.remove(url)
             self._order.insert(0, url)
             return picture
         raise NoPicture(failures)
+
+    def _look_again(self) -> None:
+        """Ask the nodes that are away whether they are back, every ten seconds, and beside what is read."""
+        now = monotonic()
+        if self.away and now - self._looked_at >= LOOK_SECONDS and (self._looking is None or self._looking.done()):
+            self._looked_at = now
+            self._looking = asyncio.create_task(self._look(list(self.away)))
+
+    async def _look(self, urls: list[str]) -> None:
+        for url in urls:
+            try:
+                await self._clients[url].alive()
+            except NoNodeAnswered as error:
+                if url in self.away:
+                    self.away[url] = reason_of(error)
+            except CallRefused:
+                self.away.pop(url, None)
+            else:
+                self.away.pop(url, None)
 
     async def _read_from(self, url: str, cluster: str) -> Picture:
         client, refused = self._clients[url], Refusals()
@@ -128,6 +152,12 @@ class PictureReader:
             trend = history.series.get("queued_req_num", [])
             self._trend = (cluster, monotonic(), trend)
         return trend
+
+
+def reason_of(error: NoNodeAnswered) -> str:
+    """Return why a node did not answer, in words."""
+    reason = next(iter(error.failures.values()), str(error))
+    return "no answer in time" if reason.endswith("Timeout") else reason
 
 
 class Refusals:
