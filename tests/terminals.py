@@ -18,10 +18,20 @@ from tests.clusters import SECONDS, wait
 
 
 class Terminal:
-    """A terminal with a program in it. It stays when the program has ended, and says with which exit code."""
+    """A terminal with a program in it. It stays when the program has ended."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "tmux"
+        self._ended = folder / "ended"  # holds the exit code
+
+    def start(self, command: Sequence[str], size: tuple[int, int], environment: dict[str, str], where: Path) -> None:
+        """Start the program."""
+        columns, lines = size
+        # Renamed, so that it is there only with what it holds. The terminal stays, and with it what it shows.
+        script = f"{join(command)}; echo $? > {self._ended}.new; mv {self._ended}.new {self._ended}; sleep 600"
+        named = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
+        place = ["-x", str(columns), "-y", str(lines), "-c", str(where)]
+        self.tmux("-f", os.devnull, "new-session", "-d", "-s", "top", *place, *named, "sh", "-c", script)
 
     def tmux(self, *words: str) -> str:
         """Run a command of tmux and return its output."""
@@ -60,11 +70,14 @@ class Terminal:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.screen}") from None
 
+    def hides(self, text: str) -> None:
+        """Wait until it no longer shows a text."""
+        wait(lambda: text not in self.screen, f"the terminal does not show {text!r}")
+
     def exit_code(self) -> int:
         """Wait for the program's end and return its exit code."""
-        read = ["display-message", "-p", "-t", "top", "#{pane_dead} #{pane_dead_status}"]
-        wait(lambda: self.tmux(*read).startswith("1"), "the program ends")
-        return int(self.tmux(*read).split()[1])
+        wait(self._ended.exists, "the program ends")
+        return int(self._ended.read_text())
 
 
 @contextmanager
@@ -74,28 +87,9 @@ def terminal(
     """Run a command in a terminal of this size. Skips the test where tmux is missing."""
     if shutil.which("tmux") is None:
         pytest.skip("needs tmux")
-    columns, lines = size
-    found = Terminal(folder / "tmux")
-    settings = [
-        "-f",
-        os.devnull,
-        "new-session",
-        "-d",
-        "-s",
-        "top",
-        "-x",
-        str(columns),
-        "-y",
-        str(lines),
-        "-c",
-        str(where),
-    ]
-    named = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
-    # The window stays when its program ends: `remain-on-exit` is set before the program begins.
-    found.tmux(*settings, *named, "sleep 600")
+    found = Terminal(folder)
+    found.start(command, size, environment, where)
     try:
-        found.tmux("set-option", "-g", "remain-on-exit", "on")
-        found.tmux("respawn-pane", "-k", "-t", "top", f"exec {join(command)}")
         yield found
     finally:
         found.tmux("kill-session", "-t", "top")

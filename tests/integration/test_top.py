@@ -91,6 +91,7 @@ def test_all_is_there_and_nothing_is_cut_but_names(top: Terminal, request: pytes
     top.press("?")
     top.shows("Any key closes this page.")
     top.press("x")
+    top.hides("Any key closes this page.")
     top.press("Escape")
     top.shows("all clusters")
     top.press("q")

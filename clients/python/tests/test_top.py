@@ -37,6 +37,7 @@ from metadata_center_client.top.table import (
     trend,
     with_bars,
 )
+from textual.events import Key
 from textual.pilot import Pilot
 
 URLS = ["http://a", "http://b"]
@@ -212,8 +213,17 @@ def test_a_clusters_page_shows_its_engines_and_escape_goes_back() -> None:
 
 def test_keys_that_follow_each_other_at_once_are_all_obeyed() -> None:
     async def does(app: TopApp, pilot: Pilot[None]) -> None:
-        await pilot.press("3", "1", "enter")
+        for key, character in (("3", "3"), ("1", "1"), ("enter", "\r")):
+            app.post_message(Key(key, character))
         await shows(app, pilot, "cluster beta")
+        for key, character in (
+            ("escape", "\x1b"),
+            ("slash", "/"),
+            *zip("ALPqr1", "ALPqr1", strict=True),
+            ("enter", "\r"),
+        ):
+            app.post_message(Key(key, character))
+        await shows(app, pilot, "filter: ALPqr1")
 
     driven(nodes_with_load(), does)
 
@@ -265,6 +275,33 @@ def test_the_cursor_stays_with_its_row() -> None:
     driven(nodes_with_load(), does)
 
 
+class Waiting(FakeNodes):
+    """Nodes that answer when they may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may, self.asks = asyncio.Event(), asyncio.Event()
+
+    async def later(self, request: httpx.Request) -> httpx.Response:
+        self.asks.set()
+        await self.may.wait()
+        return self(request)
+
+
+def test_it_may_be_quit_while_a_picture_is_read() -> None:
+    async def run() -> None:
+        nodes = Waiting()
+        app = TopApp(reader_of(nodes), every_seconds=3600)
+        async with app.run_test():
+            reading = asyncio.create_task(app.refresh_picture())
+            await nodes.asks.wait()
+        nodes.may.set()
+        await reading
+        await app.refresh_picture()
+
+    asyncio.run(run())
+
+
 def test_a_paused_view_reads_nothing() -> None:
     nodes = nodes_with_load()
 
@@ -285,6 +322,7 @@ def test_help_names_the_keys_and_any_key_closes_it() -> None:
     async def does(app: TopApp, pilot: Pilot[None]) -> None:
         await pilot.press("question_mark")
         await shows(app, pilot, "Any key closes this page.")
+        await app.refresh_picture()
         await pilot.press("x")
         await pilot.pause()
         assert "Any key" not in text_of(app)

@@ -37,7 +37,8 @@ from metadata_center_client.top.table import (
 WIDE, HIGH = 110, 30  # from this size on all tables are shown at once
 MARK = "▸"  # before the title of the table in use
 BARS = "bars"
-KEYS = "enter open  / filter  < > sort  r turn  tab next  esc back  p pause  ? help  q quit"
+KEYS = "enter open  / filter  < > sort  r turn  tab next  esc back  ? help  q quit"
+IN_FILTER = frozenset({"enter", "leave", "next", "help_quit"})  # what keys do while a filter is typed
 ASKING = "Asking the nodes…"
 HELP = """\
  up, down, page up, page down   move
@@ -66,7 +67,8 @@ class Help(ModalScreen[None]):
         yield Static(HELP, id="help")
 
     def on_key(self) -> None:
-        self.dismiss()
+        if self.is_current:  # two keys may come at once
+            self.dismiss()
 
 
 class Pane(Container):
@@ -209,22 +211,25 @@ class TopApp(App[None]):
     Help { align: center middle; }
     #help { width: auto; height: auto; border: solid; padding: 0 1; background: $surface; }
     """
+    # All before the table in use: it would pass them on later, after a key that came behind them.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit"),
-        Binding("slash", "filter"),
-        Binding("less_than_sign", "sort(-1)"),
-        Binding("greater_than_sign", "sort(1)"),
-        Binding("r", "reverse"),
-        Binding("tab", "next", priority=True),
-        Binding("shift+tab", "next(-1)", priority=True),
-        Binding("1", "open_pane(0)"),
-        Binding("2", "open_pane(1)"),
-        Binding("3", "open_pane(2)"),
-        # The app's own: a key may come before the focus has moved to the table that a key before it opened.
-        Binding("enter", "enter", priority=True),
-        Binding("escape", "leave"),
-        Binding("p", "pause"),
-        Binding("question_mark", "help"),
+        Binding(key, action, priority=True)
+        for key, action in (
+            ("q", "quit"),
+            ("slash", "filter"),
+            ("less_than_sign", "sort(-1)"),
+            ("greater_than_sign", "sort(1)"),
+            ("r", "reverse"),
+            ("tab", "next"),
+            ("shift+tab", "next(-1)"),
+            ("1", "open_pane(0)"),
+            ("2", "open_pane(1)"),
+            ("3", "open_pane(2)"),
+            ("enter", "enter"),
+            ("escape", "leave"),
+            ("p", "pause"),
+            ("question_mark", "help"),
+        )
     ]
     ENABLE_COMMAND_PALETTE = False
 
@@ -238,16 +243,17 @@ class TopApp(App[None]):
         self._picture: Picture | None = None
         self._failure: NoPicture | None = None
         self._reading = False
+        # Held, not looked for: while help is shown it is the screen, and has none of these.
+        self._about_all = Static(id="head", markup=False)
+        self._panes = (Pane(ENGINES if cluster else CLUSTERS, 0), Pane(GATEWAYS, 1), Pane(PEERS, 2))
+        self._line = Input(id="filter", placeholder="/ filters: text of a name or a word")
 
     def compose(self) -> ComposeResult:
-        yield Static(id="head", markup=False)
+        yield self._about_all
         with Container(id="body"):
-            yield Pane(ENGINES if self.cluster else CLUSTERS, 0)
-            yield Pane(GATEWAYS, 1)
-            yield Pane(PEERS, 2)
-        line = Input(id="filter", placeholder="/ filters: text of a name or a word")
-        line.can_focus = False
-        yield line
+            yield from self._panes
+        self._line.can_focus = False
+        yield self._line
         yield Static(KEYS, id="keys", markup=False)
 
     async def on_mount(self) -> None:
@@ -281,7 +287,7 @@ class TopApp(App[None]):
 
     async def refresh_picture(self) -> None:
         """Read a new picture, unless one is being read or the view is paused."""
-        if self.paused or self._reading:
+        if self.paused or self._reading or not self.is_running:
             return
         self._reading = True
         try:
@@ -298,7 +304,9 @@ class TopApp(App[None]):
 
     def draw(self) -> None:
         """Draw the last picture."""
-        self.query_one("#head", Static).update(self._head())
+        if not self.is_running:
+            return  # it was quit while the picture was read
+        self._about_all.update(self._head())
         picture = self._picture
         if picture is None:
             return
@@ -306,19 +314,23 @@ class TopApp(App[None]):
         def refused(part: str) -> str:
             return f"Not shown: {picture.refused[part]}" if part in picture.refused else ""
 
-        first, gateways, peers = self.query(Pane)
+        first, gateways, peers = self._panes
         first.change(ENGINES if self.cluster else CLUSTERS)
         rows: list[Any] = [*picture.engines] if self.cluster else [*picture.clusters]
         names = [first.table.name, GATEWAYS.name, PEERS.name]
-        for pane in self.query(Pane):
+        for pane in self._panes:
             hidden = [f"{place + 1} {name}" for place, name in enumerate(names) if place != pane.place]
-            pane.beside = "   " + "   ".join(hidden) if self.screen.has_class("one") else ""
+            pane.beside = "   " + "   ".join(hidden) if self.screen_stack[0].has_class("one") else ""
         with self.batch_update():
             first.show(rows, self.words, refused("engines" if self.cluster else "clusters"))
             gateways.show([*picture.gateways], self.words, refused("gateways"))
             peers.show([*picture.peers], self.words, refused("peers"))
 
     # keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does this now. While a filter is typed, most keys are its text."""
+        return action in IN_FILTER or not self._line.can_focus
 
     def action_sort(self, step: int) -> None:
         """Sort the table in use by another column."""
@@ -332,7 +344,7 @@ class TopApp(App[None]):
 
     def action_open_pane(self, place: int) -> None:
         """Go to a table."""
-        for pane in self.query(Pane):
+        for pane in self._panes:
             pane.set_class(pane.place == place, "open")
         self._leave_line()
         self.call_after_refresh(self.draw)
@@ -371,12 +383,8 @@ class TopApp(App[None]):
         self.push_screen(Help())
 
     @property
-    def _line(self) -> Input:
-        return self.query_one("#filter", Input)
-
-    @property
     def _pane(self) -> Pane:
-        return next(pane for pane in self.query(Pane) if pane.has_class("open"))
+        return next(pane for pane in self._panes if pane.has_class("open"))
 
     def _leave_line(self) -> None:
         """Go to the table in use. The line has the focus only when asked for: Textual moves it by itself."""
@@ -393,7 +401,7 @@ class TopApp(App[None]):
         self.cluster = cluster
         self._picture = None
         self._line.value = ""
-        first = self.query_one("#pane-0", Pane)
+        first = self._panes[0]
         first.change(ENGINES if cluster else CLUSTERS)
         first.show([], "", ASKING)
         self.action_open_pane(0)
@@ -401,8 +409,8 @@ class TopApp(App[None]):
 
     def _lay_out(self, width: int, height: int) -> None:
         everything = width >= WIDE and height >= HIGH
-        self.screen.set_class(everything, "all")
-        self.screen.set_class(not everything, "one")
+        self.screen_stack[0].set_class(everything, "all")
+        self.screen_stack[0].set_class(not everything, "one")
 
     def _head(self) -> Text:
         width = max(20, self.size.width)
@@ -412,11 +420,13 @@ class TopApp(App[None]):
     def _about(self) -> str:
         where = f"cluster {self.cluster}" if self.cluster else "all clusters"
         words = [f"Metadata Center, {where}"]
-        if self._picture is not None:
-            words.append(f"node {self._picture.node}")
-        words.append("PAUSED" if self.paused else f"every {self.every_seconds:g} s")
+        if self.paused:
+            words.append("PAUSED")
         if self.words:
             words.append(f"filter: {self.words}")
+        if self._picture is not None:
+            words.append(f"node {self._picture.node}")
+        words.append(f"every {self.every_seconds:g} s")
         return " · ".join(words)
 
     def _totals(self) -> str:
