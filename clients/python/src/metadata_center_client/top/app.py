@@ -246,6 +246,7 @@ class TopApp(App[None]):
         # Held, not looked for: while help is shown it is the screen, and has none of these.
         self._about_all = Static(id="head", markup=False)
         self._panes = (Pane(ENGINES if cluster else CLUSTERS, 0), Pane(GATEWAYS, 1), Pane(PEERS, 2))
+        self._filtered = self._panes[0]
         self._line = Input(id="filter", placeholder="/ filters: text of a name or a word")
 
     def compose(self) -> ComposeResult:
@@ -322,9 +323,13 @@ class TopApp(App[None]):
             hidden = [f"{place + 1} {name}" for place, name in enumerate(names) if place != pane.place]
             pane.beside = "   " + "   ".join(hidden) if self.screen_stack[0].has_class("one") else ""
         with self.batch_update():
-            first.show(rows, self.words, refused("engines" if self.cluster else "clusters"))
-            gateways.show([*picture.gateways], self.words, refused("gateways"))
-            peers.show([*picture.peers], self.words, refused("peers"))
+            first.show(rows, self._words_of(first), refused("engines" if self.cluster else "clusters"))
+            gateways.show([*picture.gateways], self._words_of(gateways), refused("gateways"))
+            peers.show([*picture.peers], self._words_of(peers), refused("peers"))
+
+    def _words_of(self, pane: Pane) -> str:
+        """The filter, for the table that it was typed for."""
+        return self.words if pane is self._filtered else ""
 
     # keys
 
@@ -354,7 +359,8 @@ class TopApp(App[None]):
         self.action_open_pane((self._pane.place + step) % 3)
 
     def action_filter(self) -> None:
-        """Go to the line for the filter. At once: letters may come before a later focus would."""
+        """Go to the line for the filter of the table in use. At once: letters may come before a later focus would."""
+        self._filtered = self._pane
         self._line.can_focus = True
         self.screen.set_focus(self._line)
 

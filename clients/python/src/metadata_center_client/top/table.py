@@ -13,7 +13,7 @@ from metadata_center_client.tracked import bracketed
 STEPS = "▁▂▃▄▅▆▇█"
 BAR = "█"
 BAR_WIDTH = 20
-BAR_FROM = 95  # the narrowest table with bars
+BAR_FROM = 90  # the narrowest table with bars
 NAME_AT_LEAST = 12
 
 
