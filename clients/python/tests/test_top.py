@@ -292,11 +292,10 @@ def test_it_may_be_quit_while_a_picture_is_read() -> None:
     async def run() -> None:
         nodes = Waiting()
         app = TopApp(reader_of(nodes), every_seconds=3600)
-        async with app.run_test():
-            reading = asyncio.create_task(app.refresh_picture())
+        async with app.run_test() as pilot:
             await nodes.asks.wait()
-        nodes.may.set()
-        await reading
+            await pilot.press("question_mark")  # keys do not wait for the nodes either
+            await shows(app, pilot, "Any key closes this page.")
         await app.refresh_picture()
 
     asyncio.run(run())

@@ -260,8 +260,8 @@ class TopApp(App[None]):
     async def on_mount(self) -> None:
         self._lay_out(self.size.width, self.size.height)
         self.action_open_pane(0)
-        self.set_interval(self.every_seconds, self.refresh_picture)
-        self.call_later(self.refresh_picture)
+        self.set_interval(self.every_seconds, self._read)
+        self._read()
 
     async def on_unmount(self) -> None:
         await self.reader.close()
@@ -285,6 +285,10 @@ class TopApp(App[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         self.words = event.value
         self.draw()
+
+    def _read(self) -> None:
+        """Read a picture beside the keys: they do not wait for the nodes, and neither does the end."""
+        self.run_worker(self.refresh_picture())
 
     async def refresh_picture(self) -> None:
         """Read a new picture, unless one is being read or the view is paused."""
@@ -411,7 +415,7 @@ class TopApp(App[None]):
         first.change(ENGINES if cluster else CLUSTERS)
         first.show([], "", ASKING)
         self.action_open_pane(0)
-        self.run_worker(self.refresh_picture())
+        self._read()
 
     def _lay_out(self, width: int, height: int) -> None:
         everything = width >= WIDE and height >= HIGH
