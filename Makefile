@@ -50,6 +50,10 @@ slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulat
 	$(BIN)/python -m pytest -n $(JOBS) -m slow --ignore tests/attacks --timeout 600 $(PYTEST_ARGS)
 	EXAMPLES=4 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
 
+.PHONY: look-test
+look-test: $(VENV)/dev.stamp ## every page in a browser: full and empty, light and dark, wide and narrow (half an hour)
+	EVERY_LOOK=1 $(BIN)/python -m pytest -n $(JOBS) -m slow --timeout 600 tests/browser/test_every_page.py $(PYTEST_ARGS)
+
 .PHONY: schema
 schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers
 	$(BIN)/python manage.py openapi docs/openapi.yaml
