@@ -70,6 +70,10 @@ litellm-test: export LITELLM_PYTHON = $(abspath $(VENV)-litellm/bin/python)
 litellm-test: $(VENV)/dev.stamp $(VENV)-litellm/litellm.stamp ## the tests with the real LiteLLM, its router and its proxy
 	$(BIN)/python -m pytest -n 0 tests/integration/test_litellm.py tests/integration/test_litellm_example.py --timeout 1200 $(PYTEST_ARGS)
 
+.PHONY: look-test
+look-test: $(VENV)/dev.stamp ## every page in a browser: full and empty, light and dark, wide and narrow (half an hour)
+	EVERY_LOOK=1 $(BIN)/python -m pytest -n $(JOBS) -m slow --timeout 600 tests/browser/test_every_page.py $(PYTEST_ARGS)
+
 .PHONY: schema
 schema: $(VENV)/dev.stamp ## docs/openapi.yaml, from the handlers
 	$(BIN)/python manage.py openapi docs/openapi.yaml

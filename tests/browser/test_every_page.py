@@ -31,6 +31,7 @@ NARROWEST = 360
 UNFOLD = "document.documentElement.hasAttribute('x-data')"  # a page of the admin, which chooses its scheme by a script
 STALE = "document.getElementById('sign')?.dataset.state === 'stale'"
 MOST_SEEN = (pages.CONSOLE[1], pages.CONSOLE[4], pages.CONSOLE[12], pages.API[0])
+EVERY = bool(environ.get("EVERY_LOOK"))  # `make look-test`: every page, in all pairs of theme and width
 MOST_SEEN_OF_THE_ADMIN = [each for each in pages.ADMIN if each.path in {"/admin/", "/admin/loadstats/request/"}]
 
 
@@ -156,8 +157,8 @@ def signed_in(screen: Tab, site: Site) -> Tab:
 
 
 def looks(site: Site) -> list[tuple[str, int]]:
-    """Return the schemes and widths in which each page is looked at: with EVERY_LOOK in the environment all."""
-    if environ.get("EVERY_LOOK"):
+    """Return the schemes and widths in which each page is looked at."""
+    if EVERY:
         return [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
     return list(zip(SCHEMES, WIDTHS, strict=True)) if site.full else [("light", WIDTHS[1])]
 
@@ -168,20 +169,26 @@ def wrong_with(tab: Tab, site: Site, page: Page) -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [*pages.CONSOLE, *pages.API, *pages.LOG_IN], ids=attrgetter("path"))
+@pytest.mark.parametrize(
+    "page", [*pages.CONSOLE, *pages.API, *pages.LOG_IN] if EVERY else MOST_SEEN, ids=attrgetter("path")
+)
 def test_a_page_for_everyone_keeps_nobody_out(site: Site, screen: Tab, page: Page) -> None:
     assert wrong_with(screen, site, page) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", pages.ADMIN, ids=attrgetter("path"))
+@pytest.mark.parametrize("page", pages.ADMIN if EVERY else MOST_SEEN_OF_THE_ADMIN, ids=attrgetter("path"))
 def test_a_page_of_the_admin_keeps_nobody_out(site: Site, signed_in: Tab, page: Page) -> None:
     assert wrong_with(signed_in, site, page) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("site", ["full"], indirect=True)
-@pytest.mark.parametrize("page", [each for each in pages.CONSOLE if each.ready == pages.LIVE], ids=attrgetter("path"))
+@pytest.mark.parametrize(
+    "page",
+    [each for each in (pages.CONSOLE if EVERY else MOST_SEEN) if each.ready == pages.LIVE],
+    ids=attrgetter("path"),
+)
 def test_a_page_whose_node_fell_silent_keeps_nobody_out(site: Site, screen: Tab, page: Page) -> None:
     width_of(screen, WIDTHS[0])
     open_page(screen, site, page)
