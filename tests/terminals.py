@@ -28,7 +28,7 @@ class Terminal:
         """Start the program."""
         columns, lines = size
         # Renamed, so that it is there only with what it holds. The terminal stays, and with it what it shows.
-        script = f"{join(command)}; echo $? > {self._ended}.new; mv {self._ended}.new {self._ended}; sleep 600"
+        script = f"{join(command)}; echo $? > {self._ended}.new; mv {self._ended}.new {self._ended}; sleep 3600"
         named = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
         place = ["-x", str(columns), "-y", str(lines), "-c", str(where)]
         self.tmux("-f", os.devnull, "new-session", "-d", "-s", "top", *place, *named, "sh", "-c", script)
@@ -62,6 +62,7 @@ class Terminal:
         """Wait until it shows the texts. Returns what it shows."""
 
         def found() -> str:
+            assert not self._ended.exists(), f"the program has ended, before {texts}"
             screen = self.screen
             return screen if all(text in screen for text in texts) else ""
 

@@ -130,13 +130,16 @@ def main() -> int:
         print(f"the proxy is at {proxy}, the node's console at {node}/console/; waiting until both answer", flush=True)
         programs.wait_for(f"{node}/readyz")
         programs.wait_for(f"{proxy}/health/liveliness")
-        for _ in range(USERS):
-            Thread(target=send, args=(proxy, over), daemon=True).start()
+        users = [Thread(target=send, args=(proxy, over), daemon=True) for _ in range(USERS)]
+        for user in users:
+            user.start()
         try:
             top = [str(options.python), "manage.py", "top", node]
             return subprocess.run(top, cwd=ROOT, env=os.environ | CLIENT, check=False).returncode
         finally:
             over.set()
+            for user in users:
+                user.join(10)  # their last answers
 
 
 if __name__ == "__main__":
