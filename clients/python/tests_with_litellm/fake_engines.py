@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Engines on loopback that speak as much of OpenAI's API as LiteLLM asks for, and do what the test says when it says so."""
+"""Engines on loopback that speak as much of OpenAI's API as LiteLLM asks for, and do what a test says."""
 
 from __future__ import annotations
 

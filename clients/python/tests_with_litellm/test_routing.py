@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""LiteLLM's router against a real node: load rises at a request's start, its prefill ends at the first token, and nothing
-is left at its end, however it ends."""
+"""LiteLLM's router against a real node.
+
+The load rises at a request's start, its prefill ends at the first token, and at its end nothing is left.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def engine_of(parameters: Mapping[str, Any], model_info: Mapping[str, Any]) -> E
 
 
 def estimated_tokens(messages: object, other: object = None) -> int:
-    """Return about how many tokens a prompt has: a quarter of its characters. `other`: the input, where not messages."""
+    """Return about how many tokens a prompt has, a quarter of its characters. `other`: what stands for messages."""
     return sum(map(len, _texts(messages if messages is not None else other))) // CHARACTERS_PER_TOKEN
 
 

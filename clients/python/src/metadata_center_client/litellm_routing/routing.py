@@ -99,7 +99,7 @@ class LoadRouting(CustomLogger):  # type: ignore[misc]  # mypy runs without Lite
             litellm.callbacks.remove(self)
         for router in self._attached:
             for name in ENDPOINTS:
-                endpoint = getattr(router, name, None)
+                endpoint: Any = getattr(router, name, None)
                 if getattr(endpoint, MARK, None) is self:
                     setattr(router, name, endpoint.__wrapped__)
         self._attached.clear()
@@ -165,14 +165,20 @@ class LoadRouting(CustomLogger):  # type: ignore[misc]  # mypy runs without Lite
             log.exception("an attempt was not reported")
 
     async def async_post_call_failure_deployment_hook(
-        self, request_data: Mapping[str, Any], exception: Exception, call_type: object, fallback_depth: int | None = None
+        self,
+        request_data: Mapping[str, Any],
+        exception: Exception,
+        call_type: object,
+        fallback_depth: int | None = None,
     ) -> None:
         """Note that an attempt failed. LiteLLM may begin another one."""
         flight = current_flight.get()
         if flight is not None:
             flight.fail()
 
-    async def async_pre_call_hook(self, user_api_key_dict: object, cache: object, data: object, call_type: object) -> None:
+    async def async_pre_call_hook(
+        self, user_api_key_dict: object, cache: object, data: object, call_type: object
+    ) -> None:
         """Attach to the router of LiteLLM's proxy, which calls this before it routes a request."""
         router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
         if router is not None:
@@ -210,7 +216,9 @@ class LoadRouting(CustomLogger):  # type: ignore[misc]  # mypy runs without Lite
         model_info = kwargs.get("model_info") or {}
         engine: Engine | None = engine_of(kwargs, model_info)
         attempt = flight.attempt
-        if attempt is not None and (flight.was_sent or (attempt.engine and attempt.engine != getattr(engine, "name", ""))):
+        if attempt is not None and (
+            flight.was_sent or (attempt.engine and attempt.engine != getattr(engine, "name", ""))
+        ):
             flight.leave()  # a picked engine that LiteLLM did not take, or an attempt that ended unseen
             attempt = None
         if engine is not None and (attempt is None or not attempt.engine):

@@ -23,7 +23,7 @@ class WatchedStream:
         self._flight = flight
         self._pieces: AsyncIterator[Any] | None = None
 
-    @property
+    @property  # type: ignore[misc]  # wrappers say so in this way
     def __class__(self) -> Any:
         return type(self._stream)
 
