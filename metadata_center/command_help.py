@@ -18,6 +18,7 @@ COMMANDS: Final = {
         "run": "run one node, until Ctrl-C or SIGTERM",
         "run_cluster": "run several nodes on this machine that find each other by DNS",
         "config": "show every setting, its value and where that came from",
+        "top": "show the load of all clusters in the terminal, as it changes",
         "replay": "play a trace of LLM requests against nodes and check their numbers",
     },
     "Accounts for the admin": {
