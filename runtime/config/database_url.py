@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
+
+from runtime.config.url_parts import is_port, options_of
 
 SCHEMES: Final = ("postgres", "postgresql")
 # Seconds for a connection to one address, the first is the default. psycopg takes anything less for 2. A page waits for
@@ -103,25 +105,15 @@ def _hosts(places: str) -> tuple[str, str]:
     for place in places.split(",") if places else ():
         head, bracket, tail = place.rpartition("]")
         host, colon, port = (head + bracket, tail[:1], tail[1:]) if bracket else place.partition(":")
-        if (colon and colon != ":") or (colon and not _is_port(port)) or not host:
+        if (colon and colon != ":") or (colon and not is_port(port)) or not host:
             raise ValueError("expected host:port, with a port from 1 to 65535, after the @")
         hosts.append(unquote(host.strip("[]")))
         ports.append(port)
     return ",".join(hosts), ",".join(ports) if any(ports) else ""
 
 
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535
-
-
 def _options(query: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:
-        raise ValueError("expected name=value after the ?, separated by &") from None
-    options = dict(pairs)
-    if len(options) < len(pairs):
-        raise ValueError("expected each name after the ? once")
+    options = options_of(query)
     for name, value in options.items():
         if name not in OPTIONS:
             # The name itself is not shown: it may be a piece of a password.
@@ -134,6 +126,6 @@ def _options(query: str) -> dict[str, str]:
             raise ValueError(
                 f"connect_timeout: expected whole seconds from {CONNECT_TIMEOUTS[0]} to {CONNECT_TIMEOUTS[-1]}"
             )
-        if name == "port" and not all(_is_port(each) for each in value.split(",")):
+        if name == "port" and not all(is_port(each) for each in value.split(",")):
             raise ValueError("port: expected numbers from 1 to 65535")
     return options

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from msgspec import Struct
+
+from runtime.config.url_parts import is_port, options_of
 
 PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -140,24 +142,14 @@ def _hosts(places: str, default: int) -> tuple[tuple[str, int], ...]:
     for place in places.split(","):
         head, bracket, tail = place.rpartition("]")
         host, colon, port = (head + bracket, tail[:1], tail[1:]) if bracket else place.partition(":")
-        if (colon and (colon != ":" or not _is_port(port))) or not host.strip("[]"):
+        if (colon and (colon != ":" or not is_port(port))) or not host.strip("[]"):
             raise ValueError("expected host:port, with a port from 1 to 65535")
         found.append((unquote(host.strip("[]")), int(port or default)))
     return tuple(found)
 
 
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535
-
-
 def _options(query: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:
-        raise ValueError("expected name=value after the ?, separated by &") from None
-    options = dict(pairs)
-    if len(options) < len(pairs):
-        raise ValueError("expected each name after the ? once")
+    options = options_of(query)
     if options.keys() - set(OPTIONS):  # the name itself is not shown: it may be a piece of a password
         raise ValueError(f"unknown option after the ?; expected {', '.join(OPTIONS)}")
     return options
