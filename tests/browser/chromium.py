@@ -76,11 +76,15 @@ class Tab:
         return result["result"].get("value")
 
     def until(self, condition: str) -> None:
-        """Wait until an expression is true, in this page or one that comes after it."""
+        """Wait until an expression is true, in this page or one that comes after it.
+
+        An expression that throws, as one does about a page that is half there, is not true yet.
+        """
+        asked = f"new Promise(done => setTimeout(done, 20)).then(() => Boolean({condition})).catch(() => false)"
         ends = monotonic() + SECONDS
         while monotonic() < ends:
             try:
-                if self.run(f"new Promise(done => setTimeout(() => done(Boolean({condition})), 20))"):
+                if self.run(asked):
                     return
             except PageGone:
                 continue
