@@ -197,6 +197,8 @@ class Replication(AppPart):
         if self._snapshot is not None and (restored := self._snapshot.restore()) is not None:
             if self.log is not None:
                 self.log.member.joining.former = restored.origin
+                if self._snapshot.nodes:
+                    self.log.member.silent.recall(self._snapshot.nodes)
             if self._alone:
                 self._cold.filled("what this node left when it last ended")
             else:
@@ -248,6 +250,7 @@ class Replication(AppPart):
             machine=gethostname(),
             observe=lambda seconds: self._lag.record(200, int(seconds * 1e9)),
             attachments=Attachments(notices, history),
+            keep=self._keep_nodes,
         )
         self._replica.log = member
         if self._mesh:
@@ -262,6 +265,10 @@ class Replication(AppPart):
             beside_mesh=self._mesh,
             tend=self._tend_log,
         )
+
+    def _keep_nodes(self, body: bytes) -> None:
+        if self._snapshot is not None:
+            self._snapshot.keep_nodes(body)
 
     def _tend_log(self) -> None:
         """Do what follows from the log for the node."""

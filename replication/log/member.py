@@ -26,6 +26,7 @@ from replication.log.reader import LogReader
 from replication.log.repairs import Repairs
 from replication.log.roster import BEAT_SECONDS, Roster
 from replication.log.server import BEGINNING, LogError, LogServer, Position
+from replication.log.silent_nodes import SilentNodes
 from replication.log.snapshots import LogSnapshots
 from replication.log.status import LogStatus
 from replication.log.writer import StreamWriter
@@ -44,10 +45,12 @@ class LogMember:
 
     `joining`: how it gets what is in the log; `joined` and `ready` are its flags.
     `looks`: how often it has seen how the log stands.
+    `silent`: the nodes that must not be forgotten with the log.
     `trimmed_past`: how often entries were dropped that this node had not read.
 
     `join_seconds` bounds how long joining may go without progress. `keep_seconds`: how long a node that fell silent
     matters. `address` and `machine` say where this node is. `attachments`: what the log carries beside the entities.
+    `keep` keeps bytes for `silent` of this node's next life.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class LogMember:
         machine: str = "",
         observe: Callable[[float], None] = lambda seconds: None,
         attachments: Attachments | None = None,
+        keep: Callable[[bytes], None] = lambda body: None,
     ) -> None:
         self._replica = replica
         self._journal = journal
@@ -76,6 +80,7 @@ class LogMember:
         self._machine = machine
         self.status = LogStatus(clock)
         self.roster = Roster(replica.origin, (address, machine), keep_seconds)
+        self.silent = SilentNodes(server, self.roster, keep)
         self.lacks = Lacks(replica, journal, self.roster)
         self.repairs = Repairs(replica, server, self.status, self.roster, clock)
         self.reader = LogReader(
@@ -184,7 +189,8 @@ class LogMember:
             await self._server.begin(standing.generation, self._id())
         if before is not None and before.last is not None and standing.first is not None:
             self.trimmed_past += standing.first > before.last > self.reader.position > BEGINNING
-        self.roster.take(standing.announcements, self._clock.now())
+        self.roster.take(await self.silent.put_back(standing), self._clock.now())
+        self.silent.note(self.status.generation)
         self._look(announcement)
         self.status.works()
         self.looks += 1
@@ -198,6 +204,7 @@ class LogMember:
         if first:
             return
         self.status.lost += 1
+        self.silent.log_was_lost()
         self.lacks.begin_anew()
         self.reader.begin_anew(last)
         self.writer.begin_anew()

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The snapshot's files in the node's folder: `load.snapshot`, and `load.tail.1` and on behind it.
+"""The snapshot's files in the node's folder: `load.snapshot`, `load.tail.1` and on behind it. `log.nodes` has the other
+nodes on the log.
 
 Used on the main thread before the node serves, then by the disk's thread alone. Never synchronized to the disk: what
 is written outlives the process, and a machine that loses its power loses what it had not written.
@@ -25,6 +26,8 @@ from runtime.data_folder import PRIVATE_FILE, PRIVATE_FOLDER, DataFolder
 SNAPSHOT: Final = "load.snapshot"
 BESIDE: Final = "load.snapshot.new"
 TAIL: Final = "load.tail."
+NODES: Final = "log.nodes"
+NODES_BESIDE: Final = "log.nodes.new"
 ASIDE: Final = "set-aside"
 FOLDER: Final = "snapshot"
 MOST_TAIL_BYTES: Final = 1024 * 1024 * 1024
@@ -162,6 +165,24 @@ class SnapshotFiles:
         self._end()
         with suppress(OSError):
             (self.path / BESIDE).unlink(missing_ok=True)
+
+    # Which nodes there were
+
+    def nodes(self) -> bytes:
+        """Return what `keep_nodes` wrote last; empty if it wrote nothing. Raises OSError."""
+        try:
+            return (self.path / NODES).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def keep_nodes(self, body: bytes) -> None:
+        """Keep which other nodes there are. Raises OSError, and then what was kept before stands."""
+        file = self._create(self.path / NODES_BESIDE)
+        try:
+            _write(file, body)
+        finally:
+            os.close(file)
+        (self.path / NODES_BESIDE).rename(self.path / NODES)
 
     def close(self) -> None:
         """Let go of the files."""

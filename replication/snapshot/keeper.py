@@ -116,6 +116,10 @@ class SnapshotKeeper:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._keep_tail()), loop.create_task(self._keep_snapshot())]
 
+    def keep_nodes(self, body: bytes) -> None:
+        """Begin to keep which other nodes there are. A disk that takes nothing keeps what it had."""
+        self._disk.put(partial(self._files.keep_nodes, body))
+
     def flush(self) -> None:
         """Write all that is not written yet, and capture the node once more. Clients report no more."""
         self._hurried.set()

@@ -32,6 +32,7 @@ class OwnSnapshot:
     """The snapshot of one node.
 
     `restored`: what the node began with; None if it began with nothing.
+    `nodes`: which other nodes the former life knew of, as `keep_nodes` was given them; empty if it knew none.
     `collector`: reports to Prometheus.
 
     `folder`: the node's. `most_seconds`: for how long a snapshot matters. `forget` empties what was merged by half.
@@ -70,6 +71,7 @@ class OwnSnapshot:
         )
         self._unusable = ""
         self.restored: Restored | None = None
+        self.nodes = b""
         self.collector = SnapshotCollector(self._keeper)
 
     def restore(self) -> Restored | None:
@@ -78,6 +80,8 @@ class OwnSnapshot:
             if self._files.claim():
                 self.restored = self._restorer.restore()
                 self._files.measure()
+                if self.restored is not None:
+                    self.nodes = self._files.nodes()
                 if self.restored is not None and not self.restored.handed_on:
                     self._journal.begin_behind_gap()
             else:
@@ -112,6 +116,11 @@ class OwnSnapshot:
         """Begin to keep it."""
         if not self._unusable:
             self._keeper.start()
+
+    def keep_nodes(self, body: bytes) -> None:
+        """Keep which other nodes there are, for the next life. A disk that takes nothing keeps what it had."""
+        if not self._unusable:
+            self._keeper.keep_nodes(body)
 
     def flush(self) -> None:
         """Begin to write what is not written yet."""

@@ -34,8 +34,9 @@ SLOWEST_SECONDS = 5.0  # of any call, on a machine that does other work; a call 
 class Nodes:
     """Three places for nodes, which know nothing of each other but the log."""
 
-    def __init__(self, folder: Path, url: str, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, url: str, stack: ExitStack, *, snapshot: bool = False) -> None:
         self._folder = folder
+        self._snapshot = snapshot
         self._stack = stack
         self.url = url
         self.ports = [free_port() for _ in range(PLACES)]
@@ -52,7 +53,7 @@ class Nodes:
             "METADATA_CENTER_HTTP_PORT": str(self.ports[at]),
             "METADATA_CENTER_PPROF_PORT": "0",
             "METADATA_CENTER_REPLICATION_LOG": self.url,
-            "METADATA_CENTER_NODE_SNAPSHOT": "false",
+            "METADATA_CENTER_NODE_SNAPSHOT": str(self._snapshot).lower(),
             "METADATA_CENTER_LOG_ACCESS_OUTPUT": "off",
         }
         process = NodeProcess(["manage.py", "run"], folder, environment, covered=False)
@@ -70,6 +71,16 @@ class Nodes:
         self.processes = [self._started(at) for at in range(PLACES)]
         for process in self.processes:
             process.wait_for("  API ")
+
+    def replace(self, at: int) -> None:
+        """Kill one and start it again."""
+        self.processes[at].stop(signal.SIGKILL)
+        self.processes[at] = self._started(at)
+
+    def knows_for_its_next_life(self, at: int) -> list[str]:
+        """The other nodes in the file that a node keeps."""
+        kept = b"".join(each.read_bytes() for each in (self._folder / f"node-{at}").rglob("log.nodes"))
+        return [self.name(other) for other in range(PLACES) if other != at and self.name(other).encode() in kept]
 
     def part(self, at: int) -> str:
         """What a node says of its log: its state and why."""
@@ -284,3 +295,27 @@ def test_nodes_are_seen_by_each_other_and_killed_together_start_from_the_log(
     agree(nodes, caller)
     with calling(nodes, server, caller):
         pass
+
+
+def test_a_node_that_hangs_is_not_forgotten_where_the_log_is_lost_while_the_others_are_away(tmp_path: Path) -> None:
+    """It may live and have taken calls. Nodes that start again hold for it, and say that it is silent."""
+    with log_server("valkey", tmp_path / "log") as server, ExitStack() as stack:
+        nodes = Nodes(tmp_path / "nodes", server.url, stack, snapshot=True)
+        nodes.all_say("ready", "2 other nodes")
+        wait(lambda: all(len(nodes.knows_for_its_next_life(at)) == 2 for at in range(PLACES)), "who is there is kept")
+        hung = nodes.processes[2]
+        hung.process.send_signal(signal.SIGSTOP)
+        try:
+            for at in (0, 1):
+                nodes.processes[at].stop(signal.SIGKILL)
+            server.empty()
+            for at in (0, 1):
+                nodes.replace(at)
+            for at in (0, 1):
+                wait(
+                    lambda at=at: f"fell silent: {nodes.name(2)}" in nodes.part(at),
+                    f"node {at} misses the one that hangs",
+                )
+        finally:
+            hung.process.send_signal(signal.SIGCONT)
+        nodes.all_say("ready", "2 other nodes")

@@ -120,8 +120,11 @@ class SimNode:
                 join_seconds=5.0,
                 keep_seconds=world.request_seconds,
                 machine=name,
+                keep=lambda body: None if disk is None else disk.keep_nodes(body),
             )
             self.log.joining.former = "" if self.restored is None else self.restored.origin
+            if disk is not None and self.restored is not None and disk.nodes:
+                self.log.silent.recall(disk.nodes)
             self.replica.log = self.log
         self.mesh_joined = not self.mesh
 
@@ -390,6 +393,7 @@ class SimDisk:
         self.boot = 0
         self.full = False
         self.snapshot: bytes | None = None
+        self.nodes = b""
         self.tails: dict[int, bytearray] = {}
         self.restorations = 0
         self.unclean = 0
@@ -409,6 +413,10 @@ class SimDisk:
     def finish(self, first_tail: int, frames: list[bytes]) -> None:
         self.snapshot = b"".join(frames)
         self.tails = {number: tail for number, tail in self.tails.items() if number >= first_tail}
+
+    def keep_nodes(self, body: bytes) -> None:
+        if not self.full:
+            self.nodes = body
 
     def crash(self, lost: int) -> None:
         """The last bytes of the last tail may be torn off."""
