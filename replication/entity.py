@@ -161,5 +161,9 @@ class Entity(ABC):
         seen."""
         return 0.0
 
+    def has_records(self, origin: str) -> bool:
+        """Return whether something is here that is known under a dot of an origin."""
+        return False
+
     def hold(self, behind: bool, now: float) -> None:  # noqa: B027 most have nothing to do
         """React to whether some peer and this node may not know all of each other's events."""

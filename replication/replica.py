@@ -29,11 +29,11 @@ from replication.own_faults import OwnFaults
 from replication.paths import VERSION
 from replication.pending import PendingPulls
 from replication.sender import SIGN_OF_LIFE_SECONDS, Sender
+from replication.watermarks import Watermarks
 
 # Three signs of life missed.
 SILENCE_SECONDS = 3 * SIGN_OF_LIFE_SECONDS
-# Origins are nodes' lives. One that is over matters as long as a record of it may live.
-MAX_ORIGINS = 256
+MAX_NODES = 256  # of whom gaps and signs of life are noted
 NONE_UNREAD: Mapping[int, str] = MappingProxyType({})
 
 
@@ -75,7 +75,7 @@ class Replica:
         self.unanswered = OwnFaults()
         self.gaps: set[str] = set()
         self.missing: set[str] = set()
-        self._vector: dict[str, int] = {}
+        self._watermarks = Watermarks(self._lifetime_seconds, self._has_records)
         self._heard: dict[str, float] = {}  # when each node last pushed
 
     @property
@@ -104,11 +104,11 @@ class Replica:
 
     def seen(self, origin: str) -> int:
         """Return the watermark of an origin."""
-        return self._vector.get(origin, 0)
+        return self._watermarks.seen(origin)
 
     def vector(self) -> dict[str, int]:
         """Return the watermarks, our own included."""
-        return {**self._vector, self.origin: self._journal.latest}
+        return {**self._watermarks.all(), self.origin: self._journal.latest}
 
     # What is pushed to peers
 
@@ -137,7 +137,7 @@ class Replica:
         Raises InvalidInput, and applies nothing, if the push itself is wrong.
         """
         _check_push(push, self.origin)
-        watermark = self._vector.get(push.origin, 0)
+        watermark = self._watermarks.seen(push.origin)
         if mesh:
             self._note_peer(push, watermark, now)
         first = push.first
@@ -151,23 +151,25 @@ class Replica:
             batch = EventBatch(news, push.origin, seq, min(push.age_ms / 1000, OLDEST_SECONDS), later)
             for entity in concerned:
                 entity.apply(batch, now, wall_ns)
-            until = now + max((entity.lifetime_seconds for entity in self.entities), default=0.0)
+            until = now + self._lifetime_seconds()
             for index, reason in sorted(refused.items()):
                 self.left_out.add(push.origin, seq + index, reason, until)
         last = first + len(push.events) - 1
         if first <= watermark + 1 and last > watermark:
-            self._advance(push.origin, last)
-        elif push.origin not in self._vector:
-            self._advance(push.origin, watermark)
-        return Ack(VERSION, self.origin, self._vector[push.origin], self.joined, NAMES, self.console_url)
+            self._watermarks.advance(push.origin, last)
+        elif push.origin not in self._watermarks:
+            self._watermarks.advance(push.origin, watermark)
+        return Ack(VERSION, self.origin, self._watermarks.seen(push.origin), self.joined, NAMES, self.console_url)
 
     def _note_peer(self, push: Push, watermark: int, now: float) -> None:
         """Note what a push says of the peer that sent it."""
         if push.age_ms <= SILENCE_SECONDS * 1000:  # else it has more to report
+            if len(self._heard) >= MAX_NODES and node_of(push.origin) not in self._heard:
+                self._heard.clear()
             self._heard[node_of(push.origin)] = now
         if push.oldest <= watermark + 1:
             self.gaps.discard(node_of(push.origin))
-        elif len(self.gaps) < MAX_ORIGINS:
+        elif len(self.gaps) < MAX_NODES:
             self.gaps.add(node_of(push.origin))
 
     def _concerned(self, events: Sequence[Event]) -> list[Entity]:
@@ -256,12 +258,13 @@ class Replica:
     def recall(self, vector: Mapping[str, int]) -> None:
         """Raise our watermarks to what this node, or a peer, had seen. All that it held is merged."""
         for origin, seen in vector.items():
-            if origin != self.origin and self._vector.get(origin, -1) < seen <= LATEST_SEQ:
-                self._advance(origin, seen)
+            known = self._watermarks.seen(origin) if origin in self._watermarks else -1
+            if origin != self.origin and known < seen <= LATEST_SEQ:
+                self._watermarks.advance(origin, seen)
 
     def forget(self) -> None:
         """Claim to have seen nothing: what was merged so far is not to be believed."""
-        self._vector.clear()
+        self._watermarks.clear()
         self._heard.clear()
         self.gaps.clear()
         self.missing.clear()
@@ -275,6 +278,7 @@ class Replica:
 
     def hold(self, senders: Iterable[Sender], now: float) -> None:
         """Report to the entities whether some peer and this node may not know all of each other's events."""
+        self._watermarks.tick(now)
         behind = self.lacks or (self.log is not None and self.log.behind)
         behind = behind or any(sender.behind or self._silent(sender.origin, now) for sender in senders)
         for entity in self.entities:
@@ -294,13 +298,11 @@ class Replica:
     def _silent(self, origin: str, now: float) -> bool:
         return now - self._heard.get(node_of(origin), -inf) > SILENCE_SECONDS
 
-    def _advance(self, origin: str, watermark: int) -> None:
-        self._vector.pop(origin, None)  # the latest moved stands last
-        self._vector[origin] = watermark
-        if len(self._vector) > MAX_ORIGINS:
-            del self._vector[next(iter(self._vector))]
-        if len(self._heard) > MAX_ORIGINS:
-            self._heard.clear()
+    def _lifetime_seconds(self) -> float:
+        return max((entity.lifetime_seconds for entity in self.entities), default=0.0)
+
+    def _has_records(self, origin: str) -> bool:
+        return any(entity.has_records(origin) for entity in self.entities)
 
 
 def node_of(origin: str) -> str:

@@ -10,6 +10,7 @@ adds of one attempt disagree, the lowest dot stands on every node; an add withou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from weakref import WeakValueDictionary
 from zlib import crc32
 
 from loadstats.ledger.cause import ELSEWHERE, UNKNOWN, better_known
@@ -39,7 +40,6 @@ from loadstats.ledger.records import Records
 
 # Of the caps. Peers stop their clients at the cap: what they took before that must find room here.
 PEERS_SHARE = 1.25
-MAX_ORIGINS = 1024
 
 NO_INCARNATION = ("", 0)  # its name, and when it was first seen
 
@@ -69,17 +69,19 @@ class Merging:
         self._owners = owners
         self._records = records
         self._due = due
-        self._origins: dict[str, Origin] = {}
+        self._origins: WeakValueDictionary[str, Origin] = WeakValueDictionary()  # there while a record has it
         self._most_owners = limits.max_owners * PEERS_SHARE
 
     def origin(self, name: str) -> Origin:
         """Return the origin of this name. Records of the same origin share it."""
         found = self._origins.get(name)
         if found is None:
-            if len(self._origins) >= MAX_ORIGINS:
-                self._origins.clear()  # records keep their own; only the sharing begins again
             found = self._origins[name] = Origin.of(name)
         return found
+
+    def has_records(self, origin: str) -> bool:
+        """Return whether a record has an origin, or an event of it is being applied."""
+        return origin in self._origins
 
     def event(self, event: Event, origin: Origin | None, seq: int, tick: int, wall_ns: int, age_seconds: int) -> None:
         """Apply an event of a peer's client, taken `age_seconds` ago."""

@@ -22,7 +22,7 @@ from loadstats.ledger.phase import DECODE, PREFILL, Phase
 _MASK = 2**64 - 1
 
 
-class Origin(Struct, frozen=True, gc=False):
+class Origin(Struct, frozen=True, weakref=True):
     """A node that takes requests from clients, in one of its lives.
 
     `name`: `node@epoch`.

@@ -75,6 +75,11 @@ class LedgerReplica:
         """Return the origin of this name. Records of the same origin share it."""
         return self._merging.origin(name)
 
+    def has_records(self, origin: str) -> bool:
+        """Return whether a record has a dot of an origin."""
+        with self._lock:
+            return self._merging.has_records(origin)
+
     def apply(
         self,
         events: Sequence[Event],

@@ -175,6 +175,9 @@ class ReplicatedRequests(Entity):
         """False for as long as a request may live after the ledger had no room for one."""
         return self._replica.complete
 
+    def has_records(self, origin: str) -> bool:
+        return self._replica.has_records(origin)
+
     @property
     def lifetime_seconds(self) -> float:
         """As long as a request may live."""

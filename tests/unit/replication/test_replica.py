@@ -15,8 +15,9 @@ from replication.entities.requests import ReplicatedRequests
 from replication.features import NOTHING
 from replication.messages import Ack, Push
 from replication.paths import VERSION
-from replication.replica import MAX_ORIGINS, node_of
+from replication.replica import node_of
 from replication.sender import Sender
+from replication.watermarks import ENOUGH, MOST
 from tests.unit.replication.raw_peer import Node
 
 
@@ -297,13 +298,56 @@ def test_adopted_watermarks_never_go_back_and_never_touch_our_own() -> None:
 
 def test_lives_that_are_long_over_are_forgotten_the_oldest_first() -> None:
     node = Node("a@1")
-    for epoch in range(MAX_ORIGINS + 10):
+    lifetime = node.replica.entities[0].lifetime_seconds
+    node.replica.hold((), 0.0)
+    for epoch in range(ENOUGH):
         node.replica.take(push(1, origin=f"b@{epoch}"), 0.0, 1)
-        node.replica.take(push(1, added(f"r{epoch}"), origin="steady@1"), 0.0, 1)
+    node.replica.hold((), lifetime + 1)
+    for epoch in range(10):
+        node.replica.take(push(1, origin=f"c@{epoch}"), lifetime + 1, 1)
     vector = node.replica.vector()
-    assert len(vector) == MAX_ORIGINS + 1
-    assert "b@0" not in vector
-    assert "b@265" in vector
+    assert len(vector) == ENOUGH + 1
+    assert "b@9" not in vector
+    assert {"b@10", "c@0", "c@9"} <= set(vector)
+
+
+def test_a_life_is_not_forgotten_while_it_was_not_still_for_long() -> None:
+    node = Node("a@1")
+    node.replica.hold((), 0.0)
+    for epoch in range(ENOUGH + 10):
+        node.replica.take(push(1, origin=f"b@{epoch}"), 0.0, 1)
+    node.replica.hold((), node.replica.entities[0].lifetime_seconds)
+    node.replica.take(push(1, origin="c@1"), 0.0, 1)
+    assert len(node.replica.vector()) == ENOUGH + 12
+
+
+def test_a_life_is_not_forgotten_while_a_record_is_here_that_it_reported() -> None:
+    """However long a living gateway protects the request: its copies would look new without the watermark."""
+    node = Node("a@1")
+    node.replica.hold((), 0.0)
+    node.replica.take(push(1, added("long"), origin="long@1"), 0.0, 1)
+    node.replica.take(push(1, added("short"), Done("short"), origin="short@1"), 0.0, 1)
+    later = node.replica.entities[0].lifetime_seconds + 1
+    node.replica.hold((), later)
+    for epoch in range(ENOUGH):
+        node.replica.take(push(1, origin=f"b@{epoch}"), later, 1)
+    assert "long@1" in node.replica.vector()
+    assert "short@1" in node.replica.vector()  # a tombstone has it
+    for now in (later, 2 * later):  # it ends, and what is remembered of it goes
+        while node.ledger.expire(now, 1):
+            pass
+    node.replica.take(push(1, origin="c@1"), later, 1)
+    node.replica.take(push(1, origin="c@2"), later, 1)
+    assert {"long@1", "short@1"}.isdisjoint(node.replica.vector())
+
+
+def test_more_lives_than_a_message_holds_are_forgotten_whatever_they_reported() -> None:
+    node = Node("a@1")
+    for epoch in range(MOST + 10):
+        node.replica.take(push(1, added(f"r{epoch}"), origin=f"b@{epoch}"), 0.0, 1)
+    vector = node.replica.vector()
+    assert len(vector) == MOST + 1
+    assert "b@9" not in vector
 
 
 def test_the_journal_keeps_what_the_slowest_peer_lacks() -> None:
