@@ -61,8 +61,8 @@ class PageApp:
         self._kept = KeptPages()
         self._spread = 0.0  # of the last refusal
         self._busy = Unavailable("as many pages are being made here as may be: ask again in a moment")
-        self._pages_of: dict[type[ContractError], bytes] = {
-            type(each): render_to_string("problem.html", {"problem": each, "trace_id": ""}).encode()
+        self._pages_of: dict[int, bytes] = {  # by the code of the refusal
+            each.code: render_to_string("problem.html", {"problem": each, "trace_id": ""}).encode()
             for each in (self._busy, TooMany("you have asked for as many pages at a time as one client may"))
         }
 
@@ -155,7 +155,7 @@ class PageApp:
             return PageAnswer(status, (again, (b"content-type", CONTENT_TYPE)), (body,))
         kind = (b"content-type", b"text/html; charset=utf-8")
         policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
-        return PageAnswer(status, (again, kind, policy), (self._pages_of[type(problem)],))
+        return PageAnswer(status, (again, kind, policy), (self._pages_of[problem.code],))
 
     def _record(self, scope: AsgiScope, arrival: Arrival, route: str, answer: PageAnswer, reason: str = "") -> None:
         """Count and log what Django's middleware does not see."""

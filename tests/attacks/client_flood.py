@@ -219,17 +219,24 @@ KINDS["handshakes"] = lambda attacker: tasks(64, attacker.shake_hands)
 KINDS["half-open handshakes"] = lambda attacker: tasks(1, lambda: attacker.offer_hands(1024))
 
 
+def is_under_way(kind: str, statuses: Statuses, before: int) -> bool:
+    """Whether it has what it gets, or so much that it goes on without end. `before`: all of half a second ago."""
+    if statuses[0] > 200:
+        return True
+    if kind.startswith("calls"):
+        return statuses[200] > 1000
+    if kind.endswith("handshakes"):
+        return statuses[1] > 1024
+    return statuses.total() == before > 0
+
+
 async def flood(kind: str, attacker: Attacker) -> None:
     """Flood until standard input ends."""
     work = KINDS[kind](attacker)
-    seen = -1
-    while attacker.statuses.total() != seen or not seen:  # until it has what it gets, or calls without end
-        seen = attacker.statuses.total()
+    before = 0
+    while not is_under_way(kind, attacker.statuses, before):
+        before = attacker.statuses.total()
         await asyncio.sleep(0.5)
-        if attacker.statuses[200] > 1000 and kind.startswith("calls"):
-            break
-        if attacker.statuses[0] > 200 or (kind.endswith("handshakes") and attacker.statuses[1] > 200):
-            break
     sys.stdout.write("flooding\n")
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

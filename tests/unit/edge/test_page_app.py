@@ -22,6 +22,7 @@ from edge.page_app import PageApp
 from edge.page_handler import PageHandler
 from edge.page_stream import PIECE_BYTES, PageStream
 from edge.page_threads import PageThreads
+from edge.places import Places
 from edge.rest.openapi import pages as schema_pages
 from tests.unit.partial_node import PartialNode
 
@@ -140,6 +141,32 @@ def test_beyond_the_queue_it_is_503_with_retry_after_in_the_envelope_or_as_a_pag
     finally:
         threads.close()
         scrapes.close()
+
+
+def test_beyond_the_places_of_one_client_it_is_429_in_the_envelope_or_as_a_page(
+    node: PartialNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_app, "REFUSAL_SECONDS", 0.01)
+    pages, threads = SlowPages(), PageThreads(1, 9, Places("pages", "Pages", 2))
+
+    async def check() -> None:
+        app = PageApp(pages, node.dispatcher, threads, {})
+        served = [Client(app, "GET", f"/{number}", {}) for number in range(2)]
+        tasks = [asyncio.ensure_future(client.ask()) for client in served]
+        await until(lambda: threads.waiting == 1)
+        program, person = Client(app, "GET", "/x", {}), Client(app, "GET", "/x", {"Accept": "text/html"})
+        await asyncio.gather(program.ask(), person.ask())
+        for refused in (program, person):
+            assert (refused.status, refused.headers["retry-after"]) == (429, "2")
+        assert "[Quotas] Pages" in msgspec.json.decode(program.body)["error"]["reason"]
+        assert b"as many pages at a time as one client may" in person.body
+        pages.release.set()
+        await asyncio.gather(*tasks)
+
+    try:
+        run(check)
+    finally:
+        threads.close()
 
 
 def test_a_page_whose_client_left_is_not_made(node: PartialNode) -> None:
