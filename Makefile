@@ -48,7 +48,7 @@ unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
 	$(BIN)/python -m pytest -m slow -s tests/attacks $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n $(JOBS) -m slow --ignore tests/attacks --timeout 600 $(PYTEST_ARGS)
-	EXAMPLES=4 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
+	EXAMPLES=8 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
 
 .PHONY: look-test
 look-test: $(VENV)/dev.stamp ## every page in a browser: full and empty, light and dark, wide and narrow (half an hour)

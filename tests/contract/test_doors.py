@@ -87,7 +87,7 @@ def views(folder: Path) -> Iterator[Ask]:
 
 
 # In the fast run another server has our own cases alone: they know more calls.
-IN_THE_SLOW_RUN = {("shared", daphne), ("shared", runserver), ("own", runserver)}
+IN_THE_SLOW_RUN = {("shared", daphne), ("own", daphne), ("shared", runserver), ("own", runserver)}
 
 
 @pytest.mark.django_db

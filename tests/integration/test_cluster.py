@@ -188,6 +188,7 @@ def test_two_adds_of_one_id_that_disagree_settle_on_one(cluster: Cluster) -> Non
     assert len(views[0]) == 20
 
 
+@pytest.mark.slow
 def test_a_node_killed_and_restarted_under_load_costs_only_the_calls_in_flight_to_it(cluster: Cluster) -> None:
     victim = cluster.nodes[1]
     with load_on(cluster, "kill") as load:

@@ -357,6 +357,7 @@ def metric(node: NodeProcess, name: str) -> float:
     raise AssertionError(f"no {name}")
 
 
+@pytest.mark.slow
 def test_daphne_serves_the_same(tmp_path: Path) -> None:
     settings = {"POD_IP": "127.0.0.1", "METADATA_CENTER_PPROF_ENABLE": "false"}
     command = ["-m", "daphne", "-b", "127.0.0.1", "-p", "0", "metadata_center.asgi:application"]

@@ -138,7 +138,7 @@ def pull(into: Ledger, source: Ledger) -> None:
         into.replica.merge(bucket, came, theirs=lambda *_: False, ours=lambda *_: False, now=0.0, wall_ns=1)
 
 
-@settings(max_examples=100 * EXAMPLES, deadline=None)
+@settings(max_examples=50 * EXAMPLES, deadline=None)
 @given(st.data(), histories())
 def test_events_in_any_order_and_twice_come_to_the_latest_attempt(data: st.DataObject, history: list[Numbered]) -> None:
     one, other = Ledger(), Ledger()
@@ -151,7 +151,7 @@ def test_events_in_any_order_and_twice_come_to_the_latest_attempt(data: st.DataO
         audit(ledger)
 
 
-@settings(max_examples=100 * EXAMPLES, deadline=None)
+@settings(max_examples=50 * EXAMPLES, deadline=None)
 @given(st.data(), histories())
 def test_nodes_that_heard_different_parts_and_pull_from_each_other_are_equal(
     data: st.DataObject, history: list[Numbered]
@@ -325,4 +325,4 @@ class AttemptMachine(RuleBasedStateMachine):
 
 
 TestAttemptMachine = AttemptMachine.TestCase
-TestAttemptMachine.settings = settings(max_examples=20 * EXAMPLES, stateful_step_count=25, deadline=None)
+TestAttemptMachine.settings = settings(max_examples=10 * EXAMPLES, stateful_step_count=25, deadline=None)

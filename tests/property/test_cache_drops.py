@@ -139,4 +139,4 @@ class Drops(RuleBasedStateMachine):
 
 
 TestDrops = Drops.TestCase
-TestDrops.settings = settings(max_examples=15 * EXAMPLES, stateful_step_count=20, deadline=None)
+TestDrops.settings = settings(max_examples=8 * EXAMPLES, stateful_step_count=20, deadline=None)

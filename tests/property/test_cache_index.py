@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestCacheIndex = Machine.TestCase
-TestCacheIndex.settings = settings(max_examples=75 * EXAMPLES, stateful_step_count=30, deadline=None)
+TestCacheIndex.settings = settings(max_examples=38 * EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 class BoundedMachine(RuleBasedStateMachine):
@@ -177,7 +177,7 @@ class BoundedMachine(RuleBasedStateMachine):
 
 
 TestBoundedCacheIndex = BoundedMachine.TestCase
-TestBoundedCacheIndex.settings = settings(max_examples=75 * EXAMPLES, stateful_step_count=30, deadline=None)
+TestBoundedCacheIndex.settings = settings(max_examples=38 * EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 class Event(NamedTuple):
@@ -213,7 +213,7 @@ def play(events: list[Event], random: Random) -> CacheIndex:
     return index
 
 
-@settings(max_examples=200 * EXAMPLES)
+@settings(max_examples=100 * EXAMPLES)
 @given(EVENTS, st.randoms(use_true_random=False))
 @example([Event("a", "::1", 1, [10, 11]), Event("a", "::1", 3, [10]), Event("a", "::1", 2, None)], Random(1))
 def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random: Random) -> None:
@@ -227,7 +227,7 @@ def test_events_in_any_order_and_twice_end_the_same(events: list[Event], random:
     ]
 
 
-@settings(max_examples=120 * EXAMPLES)
+@settings(max_examples=60 * EXAMPLES)
 @given(EVENTS, EVENTS, st.randoms(use_true_random=False))
 def test_indexes_that_merge_each_other_end_the_same_and_digests_tell(
     ours: list[Event], theirs: list[Event], random: Random

@@ -180,7 +180,7 @@ class ClientsMachine(RuleBasedStateMachine):
 
 
 TestClients = ClientsMachine.TestCase
-TestClients.settings = settings(max_examples=15 * EXAMPLES, stateful_step_count=30, deadline=None)
+TestClients.settings = settings(max_examples=8 * EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 def test_a_client_that_holds_its_share_is_refused_beside_one_that_does_not() -> None:

@@ -92,7 +92,7 @@ def said(answer: Answer) -> Answer:
     return Answer(answer.status, kept, answer.body)
 
 
-@settings(max_examples=120 * EXAMPLES)
+@settings(max_examples=60 * EXAMPLES)
 @given(st.lists(requests(), min_size=1, max_size=6), st.data(), st.booleans())
 def test_any_split_gives_the_same_answers_as_whole_requests(
     stream: list[bytes], data: st.DataObject, settle: bool
@@ -106,13 +106,13 @@ def test_any_split_gives_the_same_answers_as_whole_requests(
     assert play([whole], settle=settle) == expected
 
 
-@settings(max_examples=80 * EXAMPLES)
+@settings(max_examples=40 * EXAMPLES)
 @given(st.lists(requests(), min_size=1, max_size=6))
 def test_the_lane_answers_as_plain_asgi_does(stream: list[bytes]) -> None:
     assert play(stream, settle=True) == play(stream, settle=True, hot=False)
 
 
-@settings(max_examples=120 * EXAMPLES)
+@settings(max_examples=60 * EXAMPLES)
 @given(st.lists(st.one_of(requests(), st.binary(max_size=40)), max_size=5), st.integers(1, 50))
 @example([b"\x00"], 1)
 @example([b"POST /v1/load/stats HTTP/1.1\r\nHost: n\r\nContent-Length: 99999999999999999999\r\n\r\n"], 7)

@@ -172,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=60 * EXAMPLES, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=30 * EXAMPLES, stateful_step_count=40, deadline=None)
 
 CALLS = st.lists(
     st.tuples(st.sampled_from(["add", "first_token", "done", "tokens"]), IDS, TOKENS), min_size=1, max_size=8
@@ -197,7 +197,7 @@ def play(calls: list[tuple[str, str, tuple[int, int]]]) -> dict[str, object]:
     return {"rows": listed, "phases": phases}
 
 
-@settings(max_examples=200 * EXAMPLES)
+@settings(max_examples=100 * EXAMPLES)
 @given(CALLS, st.randoms(use_true_random=False))
 def test_calls_in_any_order_and_twice_end_the_same(
     calls: list[tuple[str, str, tuple[int, int]]], random: object

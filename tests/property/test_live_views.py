@@ -173,7 +173,7 @@ class Replay(RuleBasedStateMachine):
 
 
 class TestReplay(Replay.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=50 * EXAMPLES, stateful_step_count=40, deadline=None)
 
     def runTest(self) -> None:
         with (

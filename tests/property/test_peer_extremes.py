@@ -324,7 +324,7 @@ def wrong(draw: st.DrawFn) -> tuple[str, list[tuple[Path, Any]]]:
     return kind, [(path, draw(st.sampled_from(extremes(MESSAGES[kind], path)))) for path in fields]
 
 
-@settings(max_examples=60 * EXAMPLES, deadline=None)
+@settings(max_examples=30 * EXAMPLES, deadline=None)
 @given(st.lists(wrong(), min_size=1, max_size=12))
 def test_fields_at_their_extremes_in_pairs_and_one_after_the_other(
     messages: list[tuple[str, list[tuple[Path, Any]]]],

@@ -109,7 +109,7 @@ def test_each_of_the_best_may_be_chosen_and_no_other(
 
 
 @given(st.lists(engines, min_size=120, max_size=400), st.randoms(use_true_random=False), rules)
-@settings(deadline=None, max_examples=25 * EXAMPLES)
+@settings(deadline=None, max_examples=13 * EXAMPLES)
 def test_of_many_it_is_one_of_the_best(loads: list[tuple[int, int]], random: Random, options: PickOptions) -> None:
     draw = random.random
     cached = {int(draw() * len(loads)): 0.5 for _ in range(int(draw() * 5))}
@@ -208,7 +208,7 @@ moves = st.lists(
 
 
 @given(moves, st.randoms(use_true_random=False), st.sampled_from([0, 64]))
-@settings(deadline=None, max_examples=50 * EXAMPLES)
+@settings(deadline=None, max_examples=25 * EXAMPLES)
 def test_whatever_came_before_a_pick_is_one_of_the_best(
     those: list[tuple[str, str, int, str, dict[str, Any]]], random: Random, listed: int
 ) -> None:

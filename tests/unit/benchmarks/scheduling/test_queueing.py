@@ -18,6 +18,8 @@ from benchmarks.scheduling.request import Request
 from benchmarks.scheduling.step_times import StepTimes
 from tests.unit.benchmarks.scheduling.lone_engine import serve
 
+pytestmark = pytest.mark.slow
+
 STEP = 0.005  # seconds; a request takes 200 steps on the average, so that it hardly matters that steps are whole
 MEAN = 1.0
 
