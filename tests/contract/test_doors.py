@@ -86,7 +86,7 @@ def views(folder: Path) -> Iterator[Ask]:
         gc.collect()
 
 
-# In the fast run another server has our own cases alone: they know more calls.
+# Servers other than our own are tried in the slow run.
 IN_THE_SLOW_RUN = {("shared", daphne), ("own", daphne), ("shared", runserver), ("own", runserver)}
 
 
