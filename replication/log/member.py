@@ -38,6 +38,7 @@ logger = logging.getLogger("replication.log")
 
 SHORTEST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
+JOINING_BEAT_SECONDS = BEAT_SECONDS / 5  # each step of joining waits for a look
 
 
 class LogMember:
@@ -152,7 +153,7 @@ class LogMember:
                 wait = min(LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS * 2 ** min(self.status.failures - 1, 10))
                 await self._clock.sleep(wait * (0.5 + self._random.random() / 2))
                 continue
-            await self._clock.sleep(BEAT_SECONDS)
+            await self._clock.sleep(BEAT_SECONDS if self.joined.is_set() else JOINING_BEAT_SECONDS)
 
     async def _mend(self) -> None:
         """Repair what differs, and load what is missing."""
