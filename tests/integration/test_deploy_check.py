@@ -44,6 +44,7 @@ def test_without_tls_the_check_says_what_is_missing(tmp_path: Path) -> None:
         assert f"security.{code}" in done.stderr
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_that_ends_tls_log_ins_are_of_tls_alone_and_counted_for_the_real_client(tmp_path: Path) -> None:
     with running_node(tmp_path, METADATA_CENTER_WEB_TLS_PROXY="true", METADATA_CENTER_WEB_LOG_IN_TRIES="2") as node:
         plain = Visitor()

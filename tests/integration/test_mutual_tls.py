@@ -68,6 +68,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
         yield found
 
 
+@pytest.mark.slow
 def test_nodes_replicate_by_certificate_and_go_on_while_theirs_are_renewed(certified: Certified) -> None:
     first, second = certified.cluster.nodes
     first.add("before")

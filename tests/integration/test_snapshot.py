@@ -112,6 +112,7 @@ def test_a_node_that_is_alone_survives_four_stops_and_a_kill(tmp_path: Path) -> 
     assert len(told.open) > 20
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_dropped_just_before_a_stop_stays_dropped(tmp_path: Path) -> None:
     """Its requests are ended once a second, one by one: a stop waits until that is done."""
     told = Told()
@@ -126,6 +127,7 @@ def test_an_engine_that_is_dropped_just_before_a_stop_stays_dropped(tmp_path: Pa
         assert rows(node) == left
 
 
+@pytest.mark.slow
 def test_a_kill_that_tears_the_tail_costs_what_was_torn(tmp_path: Path) -> None:
     told = Told()
     with running_node(tmp_path, **ON) as node:

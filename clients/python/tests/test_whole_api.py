@@ -14,7 +14,7 @@ import yaml
 from metadata_center_client import AsyncClient, AsyncReporter, Client, Reporter, calls, rows
 from metadata_center_client.calls import Call
 
-SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text())
+SCHEMA = yaml.load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text(), yaml.CSafeLoader)
 BETWEEN_NODES = {("POST", "/v1/replica/event")}  # what nodes of the Go version send each other
 NOT_CALLS = {"ask", "close", "make", "make_at"}
 ARGUMENTS: dict[str, Any] = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -23,12 +24,12 @@ from benchmarks.scheduling.traces import made_like
 from benchmarks.scheduling.workload import Workload
 from loadstats.pick.policies import POLICIES
 
-CHAT = made_like("chat")
+chat = cache(partial(made_like, "chat"))  # made when the first test needs it
 
 
 def made(name: str, engines: int = 8, requests: int = 200, rate: float = 8.0) -> Run:
     """Return a run of an arm."""
-    workload = Workload(CHAT, engines, rate, requests, 8, 1)
+    workload = Workload(chat(), engines, rate, requests, 8, 1)
     return Run(LLAMA_70B_TP4, engines, 8, workload.requests(), arm(name), 1)
 
 
