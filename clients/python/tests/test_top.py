@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import ArgumentTypeError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -103,6 +103,13 @@ def test_rows_are_sorted_by_the_largest_or_the_first_word_and_by_name_among_equa
     assert names(Sorting(0), "B") == "b"
 
 
+def test_numbers_in_names_are_sorted_as_numbers() -> None:
+    rows = [EngineLoad(ip, port=8000) for ip in ("10.0.0.10", "fe80::1", "10.0.0.9", "9.0.0.1")]
+    names = [row.ip for row in arranged(ENGINES, rows, Sorting(0))]
+    assert names == ["9.0.0.1", "10.0.0.9", "10.0.0.10", "fe80::1"]
+    assert [row.ip for row in arranged(ENGINES, rows, Sorting(1))] == names  # all are equal in that
+
+
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
 @pytest.mark.parametrize("width", range(38, 201, 9))
 def test_a_table_fits_its_width_and_each_title_its_column(table: Table, width: int) -> None:
@@ -136,11 +143,11 @@ def nodes_with_load() -> FakeNodes:
     return nodes
 
 
-def reader_of(nodes: FakeNodes) -> PictureReader:
+def reader_of(nodes: FakeNodes, urls: Sequence[str] = URLS) -> PictureReader:
     def connect(urls: list[str], **options: Any) -> AsyncClient:
         return AsyncClient(urls, http=httpx.AsyncClient(transport=httpx.MockTransport(nodes.later)), **options)
 
-    return PictureReader(URLS, connect=connect)
+    return PictureReader(urls, connect=connect)
 
 
 def text_of(app: TopApp) -> str:
@@ -150,12 +157,15 @@ def text_of(app: TopApp) -> str:
 
 
 def driven(
-    nodes: FakeNodes, does: Callable[[TopApp, Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)
+    nodes: FakeNodes,
+    does: Callable[[TopApp, Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+    urls: Sequence[str] = URLS,
 ) -> None:
     """Run the view on a screen of this size and let a test drive it."""
 
     async def run() -> None:
-        app = TopApp(reader_of(nodes), every_seconds=3600)
+        app = TopApp(reader_of(nodes, urls), every_seconds=3600)
         async with app.run_test(size=size) as pilot:
             await shows(app, pilot, "alpha" if "a" not in nodes.down or "b" not in nodes.down else "No node answers")
             await does(app, pilot)
@@ -183,13 +193,13 @@ def test_clusters_stand_below_their_sums_the_busiest_first() -> None:
     driven(nodes_with_load(), does)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (160, 50), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (110, 30), (200, 60)])
 def test_all_of_it_has_room(size: tuple[int, int]) -> None:
     async def does(app: TopApp, pilot: Pilot[None]) -> None:
         texts = [text_of(app)]
-        for table in ("2", "3"):
+        for table, titles in (("2", " 1 Clusters  ▸2 Gateways (2)   3 Peers"), ("3", "▸3 Peers (1)")):
             await pilot.press(table)
-            await shows(app, pilot, f"▸{table} ")
+            await shows(app, pilot, titles if size[0] < 110 else f"▸{table} ")
             texts.append(text_of(app))
         both = "\n".join(texts)
         assert "gateway-2" in both
@@ -251,9 +261,9 @@ def test_a_filter_leaves_rows_that_hold_its_text() -> None:
         await shows(app, pilot, "filter: ALP", "(1 of 2)")
         assert "beta" not in text_of(app)
         await pilot.press("slash", *"xyz")
-        await shows(app, pilot, "No row holds the filter's text.")
+        await shows(app, pilot, "No row holds the filter's text.", "enter keep the filter  esc clear it")
         await pilot.press("escape")
-        await shows(app, pilot, "beta", "alpha")
+        await shows(app, pilot, "beta", "alpha", "q quit")
 
         await pilot.press("slash", *"xyz", "enter")
         await shows(app, pilot, "No row holds the filter's text.")
@@ -353,9 +363,48 @@ def test_where_no_node_answers_from_the_start_that_is_said() -> None:
     nodes.down = {"a", "b"}
 
     async def does(app: TopApp, pilot: Pilot[None]) -> None:
-        assert "http://a is away: connection refused" in text_of(app)
+        lines = text_of(app).splitlines()
+        assert lines[1:4] == [
+            "No node answers.",
+            "http://a is away: connection refused",
+            "http://b is away: connection refused",
+        ]
 
     driven(nodes, does)
+
+
+def test_where_many_nodes_are_away_the_table_keeps_its_room() -> None:
+    nodes = nodes_with_load()
+    nodes.down = set("abcde")
+
+    async def does(app: TopApp, pilot: Pilot[None]) -> None:
+        lines = text_of(app).splitlines()
+        assert lines[1:4] == ["No node answers.", "http://a is away: connection refused", "4 more nodes are away."]
+
+    driven(nodes, does, urls=[f"http://{name}" for name in "abcde"])
+
+
+def test_what_a_node_may_lack_is_said_beside_its_trend() -> None:
+    nodes = nodes_with_load()
+    standing = {"origin": "o", "joined": True, "cold_since": "2026-11-29T14:35:27.956Z", "peers": []}
+    nodes.answers["GET", "/v1/replica/peers"] = answer(standing)
+
+    async def does(app: TopApp, pilot: Pilot[None]) -> None:
+        text = text_of(app)
+        assert "The node began at 14:35 UTC. It may lack requests that began before." in text
+        assert "·▂█" in text
+
+    driven(nodes, does)
+
+
+def test_control_c_quits_even_while_a_filter_is_typed() -> None:
+    async def does(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", "x", "ctrl+c")
+        await pilot.pause()
+        assert app.return_code == 0
+        assert not app.is_running
+
+    driven(nodes_with_load(), does)
 
 
 def test_a_part_that_a_key_may_not_read_says_so_and_the_rest_is_shown() -> None:

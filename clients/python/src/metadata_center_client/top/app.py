@@ -389,9 +389,9 @@ class TopApp(App[None]):
         elif self.cluster:
             self._go("")
 
-    async def action_help_quit(self) -> None:
+    def action_help_quit(self) -> None:
         """Quit. Textual would only say which key does."""
-        await self.action_quit()
+        self.exit()
 
     def action_pause(self) -> None:
         """Pause, or go on."""
