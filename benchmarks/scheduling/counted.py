@@ -19,9 +19,9 @@ from benchmarks.scheduling.trials import TRIALS, Prospect, Trial
 from loadstats.ledger import CandidateView, Match
 from loadstats.ledger.match import Mismatch
 from loadstats.pick.cache_credit import CacheCredit
-from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
+from loadstats.pick.standing import standing
 
 NODE_HOP = 0.00015
 """Seconds from a gateway to a node, one way. There and back: the 0.3 ms between reading the load and adding to it."""
@@ -208,7 +208,7 @@ class OnTrial(Counted):
                 credit = None
                 if lengths is not None:
                     credit = CacheCredit(lengths, self._options.cache_ratio / len(request.blocks))
-                choice = choose(CandidateScores.of(view, self._options), credit, self._options, self.random)
+                choice = choose(standing(view, self._options, self.fleet.loop.now), credit, self._options, self.random)
                 assert choice is not None
                 chosen.append(node.places[view.name(choice.place)])
             else:

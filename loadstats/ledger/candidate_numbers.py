@@ -8,6 +8,14 @@ The cluster owns the numbers and uses them under the ledger's lock. They exist f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadstats.ledger.cluster import Engine
+
+NO_ENGINES: Mapping[str, Engine] = MappingProxyType({})
 LISTED = 64  # changes that are listed whatever the number of engines
 
 
@@ -19,12 +27,14 @@ class CandidateNumbers:
     `requests`: each engine's requests in flight.
     `prompts`: the sum of prompt lengths that each engine still has to read.
     `ips`: each engine's address.
+    `failing`: the engines that failed since they last did well, by name: the cluster's own.
     `shape`: changes when an engine comes, leaves or moves; what was computed for another shape is out of date.
     """
 
-    __slots__ = ("_changed", "_unlisted", "ips", "prompts", "requests", "shape")
+    __slots__ = ("_changed", "_unlisted", "failing", "ips", "prompts", "requests", "shape")
 
-    def __init__(self) -> None:
+    def __init__(self, failing: Mapping[str, Engine] = NO_ENGINES) -> None:
+        self.failing = failing
         self.requests: list[float] = []
         self.prompts: list[float] = []
         self.ips: list[str] = []

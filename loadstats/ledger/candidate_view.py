@@ -8,11 +8,12 @@ lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from loadstats.ledger.candidate_numbers import LISTED, CandidateNumbers
+from loadstats.ledger.failures import Failures
 
 Take = Callable[[list[float]], list[float]]
 """Takes some engines' numbers out of all. Returns a new list."""
@@ -26,10 +27,32 @@ class CandidateView:
     `memory`: what a policy keeps for the next choice among the same engines; empty at first.
     """
 
-    __slots__ = ("_by_ip", "_names", "_numbers", "_places", "_shape", "_take", "_those", "ips", "memory", "name")
+    __slots__ = (
+        "_by_ip",
+        "_names",
+        "_numbers",
+        "_place_of",
+        "_places",
+        "_shape",
+        "_take",
+        "_those",
+        "ips",
+        "memory",
+        "name",
+    )
 
-    def __init__(self, numbers: CandidateNumbers, take: Take, ips: Sequence[str], name: Callable[[int], str]) -> None:
-        """View all engines in the order of `numbers`; or, for a single choice, those that `take` takes."""
+    def __init__(
+        self,
+        numbers: CandidateNumbers,
+        take: Take,
+        ips: Sequence[str],
+        name: Callable[[int], str],
+        place_of: Callable[[int], int | None] = lambda index: index,
+    ) -> None:
+        """View all engines in the order of `numbers`; or, for a single choice, those that `take` takes.
+
+        `place_of` returns the place in the view of an engine at a place of `numbers`; None if it is not in the view.
+        """
         self._numbers = numbers
         self._shape = numbers.shape
         self._take = take
@@ -39,6 +62,7 @@ class CandidateView:
         self._names: list[str] | None = None
         self.ips = ips
         self.name = name
+        self._place_of = place_of
         self.memory: dict[Any, Any] = {}
 
     @classmethod
@@ -57,6 +81,19 @@ class CandidateView:
         view._those = those
         return view
 
+    @property
+    def failing(self) -> Iterator[tuple[int, Failures]]:
+        """The places of engines that failed since they last did well, and how they did. Usually none."""
+        for engine in self._numbers.failing.values():
+            place = self.place_of(engine.index)
+            if place is not None and engine.failures is not None:
+                yield place, engine.failures
+
+    @property
+    def has_failing(self) -> bool:
+        """Whether an engine of the cluster failed since it last did well."""
+        return bool(self._numbers.failing)
+
     def is_current(self, numbers: CandidateNumbers) -> bool:
         """Whether the view is of these numbers, and every engine is still at its place."""
         return self._numbers is numbers and self._shape == numbers.shape
@@ -64,6 +101,15 @@ class CandidateView:
     def numbers(self) -> tuple[list[float], list[float]]:
         """Return the requests and the prompt lengths of all, as new lists. Takes 20 µs for 1,000 engines."""
         return self._take(self._numbers.requests), self._take(self._numbers.prompts)
+
+    def place_of(self, index: int) -> int | None:
+        """Return the place of an engine that is at a place of the cluster; None if it is not among these."""
+        return self._place_of(index) if self._those is None else self._places_of(self._those).get(index)
+
+    def _places_of(self, those: list[int]) -> dict[int, int]:
+        if self._places is None:
+            self._places = {index: place for place, index in enumerate(those)}
+        return self._places
 
     @property
     def names(self) -> Sequence[str]:
@@ -98,7 +144,5 @@ class CandidateView:
         requests, prompts = numbers.requests, numbers.prompts
         if self._those is None:
             return [(place, requests[place], prompts[place]) for place in changed]
-        if self._places is None:
-            self._places = {index: place for place, index in enumerate(self._those)}
-        places = self._places
+        places = self._places_of(self._those)
         return [(places[index], requests[index], prompts[index]) for index in changed if index in places]

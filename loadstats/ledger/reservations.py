@@ -214,4 +214,10 @@ def _window(cluster: Cluster, numbers: CandidateNumbers, crc: int) -> CandidateV
     def some(them: list[T]) -> list[T]:
         return them[start : start + MAX_CANDIDATES] + them[:before]
 
-    return CandidateView(numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].name)
+    def place_of(index: int) -> int | None:
+        place = (index - start) % len(order)
+        return place if place < MAX_CANDIDATES else None
+
+    return CandidateView(
+        numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].name, place_of
+    )

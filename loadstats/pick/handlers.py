@@ -21,10 +21,10 @@ from edge.errors import InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
 from loadstats.pick.cache_credit import CacheCredit, CachedLengths
-from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import Random, choose
+from loadstats.pick.standing import standing
 from loadstats.pick.wire import Pick, QuickPick
 
 PICK = "/v1/load/pick"
@@ -93,8 +93,10 @@ class PickHandlers:
         client = client_of(call)
         credit = None if lengths is None else CacheCredit(lengths, options.cache_ratio / len(body.prompt_hash or (0,)))
 
+        now = self._now()
+
         def choice(view: CandidateView) -> EngineChoice | None:
-            return choose(CandidateScores.of(view, options), credit, options, self._random)
+            return choose(standing(view, options, now), credit, options, self._random)
 
         try:
             reserved = self._reserve(
@@ -103,7 +105,7 @@ class PickHandlers:
                 names,
                 choice,
                 body.prompt_length or 0,
-                self._now(),
+                now,
                 self._wall_ns(),
                 body.owner or "",
                 attempt=body.attempt or LATEST,

@@ -15,6 +15,7 @@ class PickOptions(Struct, frozen=True):
     `request_load`: how much the requests of an engine weigh.
     `prefill_load`: how much the prompts that an engine still has to read weigh.
     `share`: the share of the candidates that count as best, from 0 to 1.
+    `cool_down_seconds`: for how long an engine is left out after it failed once; 0: it is not.
     `max_queued`: an engine with so many requests takes no more; None: no limit.
     """
 
@@ -24,3 +25,4 @@ class PickOptions(Struct, frozen=True):
     prefill_load: float = 3.0
     share: float = 0.05
     max_queued: int | None = None
+    cool_down_seconds: float = 1.0

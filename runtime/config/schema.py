@@ -126,6 +126,8 @@ class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prefill_load: Weight = field(default=3.0, name="PrefillLoad")
     # A random one of this share of the best is taken, so that nodes that know the same do not all choose one engine.
     share: Share = field(default=0.05, name="Share")
+    # After an end with `"outcome": "error"`; doubled after each further one. Longer ones waste engines that rarely err.
+    cool_down_seconds: Seconds = field(default=1.0, name="CoolDown")
 
 
 class DiscoverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

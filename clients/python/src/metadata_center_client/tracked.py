@@ -100,11 +100,12 @@ class TrackedRequest:
             given = {name: value for name, value in counts.items() if value is not None}
             self._sink.put({"op": "tokens", **self._about, **given})
 
-    def end(self) -> None:
-        """Report the end. Further calls have no effect."""
+    def end(self, *, outcome: str | None = None) -> None:
+        """Report the end; with `outcome` "error", that the engine failed. Further calls have no effect."""
         if (self._started or self._asked) and not self._ended:
             self._ended = True
-            self._sink.put({"op": "delete", **self._about})
+            said = {} if outcome is None else {"outcome": outcome}
+            self._sink.put({"op": "delete", **self._about, **said})
 
 
 def bracketed(ip: str) -> str:
