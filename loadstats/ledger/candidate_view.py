@@ -24,6 +24,7 @@ class CandidateView:
 
     `ips`: the engines' addresses by place.
     `name`: returns the name of the engine at a place.
+    `weights`: the engines' weights by place, where they are not 1: how much more than another each can do.
     `memory`: what a policy keeps for the next choice among the same engines; empty at first.
     """
 
@@ -39,6 +40,7 @@ class CandidateView:
         "ips",
         "memory",
         "name",
+        "weights",
     )
 
     def __init__(
@@ -63,6 +65,7 @@ class CandidateView:
         self.ips = ips
         self.name = name
         self._place_of = place_of
+        self.weights: Mapping[int, float] = {}
         self.memory: dict[Any, Any] = {}
 
     @classmethod
@@ -94,9 +97,27 @@ class CandidateView:
         """Whether an engine of the cluster failed since it last did well."""
         return bool(self._numbers.failing)
 
+    def newcomers(self, since_tick: int) -> Iterator[tuple[int, int | None]]:
+        """The places of the engines that were listed later than `since_tick`, and when; None where they are not yet."""
+        for engine in reversed(self._numbers.engines.values()):
+            if engine.opened_tick <= since_tick:
+                break
+            place = self.place_of(engine.index)
+            if place is not None:
+                yield place, engine.opened_tick
+        if self._those is not None:
+            unlisted = len(self._numbers.requests)
+            for place, index in enumerate(self._those):
+                if index >= unlisted:
+                    yield place, None
+
     def is_current(self, numbers: CandidateNumbers) -> bool:
         """Whether the view is of these numbers, and every engine is still at its place."""
         return self._numbers is numbers and self._shape == numbers.shape
+
+    def prefills(self) -> list[float]:
+        """Return how many requests of each have had no first token, as a new list."""
+        return self._take(self._numbers.prefills)
 
     def numbers(self) -> tuple[list[float], list[float]]:
         """Return the requests and the prompt lengths of all, as new lists. Takes 20 µs for 1,000 engines."""

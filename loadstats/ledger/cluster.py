@@ -181,9 +181,9 @@ class Cluster:
     def candidate_numbers(self) -> CandidateNumbers:
         """Return the engines' numbers for a choice. Makes them at the first call; `refresh` keeps them up to date."""
         if self.numbers is None:
-            self.numbers = CandidateNumbers(self.failing)
+            self.numbers = CandidateNumbers(self.engines, self.failing)
             for engine in self.order:
-                self.numbers.open(engine.parts.ip, engine.queued_req_num, engine.prompt_length)
+                self.numbers.open(engine.parts.ip, engine.queued_req_num, engine.prompt_length, engine.prefill_req_num)
         return self.numbers
 
     def refresh(self, most: int) -> bool:
@@ -196,7 +196,9 @@ class Cluster:
                 if engine.cluster is self:
                     encoded[engine.index] = engine.encode()
                     if numbers is not None:
-                        numbers.update(engine.index, engine.queued_req_num, engine.prompt_length)
+                        numbers.update(
+                            engine.index, engine.queued_req_num, engine.prompt_length, engine.prefill_req_num
+                        )
             del stale[-most:]
             self.revision += 1
         return not stale

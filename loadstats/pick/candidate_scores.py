@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from math import ceil, inf
 
 from loadstats.ledger import CandidateView
-from loadstats.pick.cache_credit import CacheCredit, CachedLengths
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths, PromptToRead
 from loadstats.pick.options import PickOptions
 
 SHORT_PROMPT = 1024.0  # where all prompts are shorter, an engine reads them in no time: they weigh less
 KEPT = 8  # of a view's: for calls that say `max_queued` or weights, and calls that don't, while engines rest or not
 EngineWeights = tuple[tuple[int, float], ...]
-"""Candidates' places and weights. An engine of weight 0 takes no requests, all others have a weight of 1."""
+"""Candidates' places, and what the weights that a call gave are multiplied by there. Weight 0 takes no requests."""
 
 
 class CandidateScores:
@@ -58,7 +58,7 @@ class CandidateScores:
 
     def __init__(self, view: CandidateView, options: PickOptions, weights: EngineWeights = ()) -> None:
         self._view = view
-        self._weights = dict(weights)
+        self._weights = {**view.weights, **{place: view.weights.get(place, 1.0) * each for place, each in weights}}
         self._options = options
         self._roster: object = None
         self._rest: tuple[int, list[int]] = (1, [])
@@ -81,9 +81,38 @@ class CandidateScores:
 
     def costs_with(self, credit: CacheCredit) -> list[float]:
         """Return the costs less what the engines' caches are worth, up to a constant that is the same for all."""
+        return self._less(self.costs.copy(), credit)
+
+    def work(self, request: float, prompt: PromptToRead) -> list[float]:
+        """Return what each would have read once it has read this prompt, and `request` for each of its requests."""
+        own = float(prompt.length)
+        pairs = zip(self.requests, self.prompts, strict=True)
+        if self.free == len(self.requests):
+            work = [request * number + length + own for number, length in pairs]
+        else:
+            work = [inf if number == inf else request * number + length + own for number, length in pairs]
+        credit = prompt.credit(own)
+        if credit is None:
+            return work
+        work = self._less(work, credit)
+        if (usual := credit.lengths.usual) and self._rest[0] > 0:
+            constant = credit.block * usual
+            work = [each - constant for each in work]
+        return work
+
+    def decodes(self) -> list[float]:
+        """Return how many requests of each have had their first token."""
+        requests, _ = self._view.numbers()
+        decodes = [number - unread for number, unread in zip(requests, self._view.prefills(), strict=True)]
+        for place, weight in self._weights.items():
+            decodes[place], _ = weighed(decodes[place], 0.0, weight)
+        return decodes
+
+    def _less(self, costs: list[float], credit: CacheCredit) -> list[float]:
+        """Take what the engines' caches are worth off their costs, up to a constant that is the same for all."""
         lengths, block = credit
         self._match(lengths)
-        costs, entries, usual = self.costs.copy(), self._entries, lengths.usual
+        entries, usual = self._entries, lengths.usual
         for name, length in lengths.others.items():
             if name in entries:
                 for place in entries[name]:
@@ -100,6 +129,10 @@ class CandidateScores:
             0.0 if credit is None else credit.block * credit.lengths.at(self._view.name(place), self._view.ips[place])
         )
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
+
+    def unread(self, place: int, prompt: PromptToRead) -> int:
+        """Return what a candidate has yet to read of a prompt."""
+        return prompt.unread(self._view.name(place), self._view.ips[place])
 
     def _match(self, lengths: CachedLengths) -> None:
         """Find which candidate uses which entry of the caches: its own, else its address's. Done whenever there are
