@@ -181,27 +181,21 @@ def _odd(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequenc
     """Return a table of a fleet that is odd: the first token, where requests went and how many failed."""
     compared = [p99(each) for each in results.of(setting, arms[0], seeds)]
     watched = SCENARIOS[setting.scenario].watched
+    head = ["arm", "TTFT p50, s", "p90", "p99", f"p99 against `{arms[0]}`", "failed / 1,000"]
+    if watched:
+        head.append(f"of {watched} to the odd one")
     rows = []
     for arm in arms:
         found = results.of(setting, arm, seeds)
-        rows.append(
-            (
-                f"`{arm}`",
-                *(Estimate.of([each.ttft[place] for each in found]).show() for place in range(3)),
-                "" if arm == arms[0] else Ratio.of([p99(each) for each in found], compared).show(),
-                Estimate.of([float(each.odd) for each in found]).show(1) if watched else "",
-                Estimate.of([each.failed for each in found]).show(1),
-            )
-        )
-    head = (
-        "arm",
-        "TTFT p50, s",
-        "p90",
-        "p99",
-        f"p99 against `{arms[0]}`",
-        f"of {watched} to the odd one",
-        "failed / 1,000",
-    )
+        cells = [
+            f"`{arm}`",
+            *(Estimate.of([each.ttft[place] for each in found]).show() for place in range(3)),
+            "" if arm == arms[0] else Ratio.of([p99(each) for each in found], compared).show(),
+            Estimate.of([each.failed for each in found]).show(1),
+        ]
+        if watched:
+            cells.append(Estimate.of([float(each.odd) for each in found]).show(1))
+        rows.append(cells)
     return table(head, rows)
 
 
