@@ -123,5 +123,8 @@ def start_of(tracked: TrackedRequest, members: Mapping[str, Any]) -> Operation:
     assert picked is not None
     place = {name: getattr(picked, name) for name in ("port", "dp_rank", "attempt")}
     about = {name: members.get(name) for name in ("owner", "incarnation", "prompt_length")}
+    if members.get("uncached") and about["prompt_length"] and members.get("prompt_hash"):
+        unread = 1 - picked.cache_length / len(members["prompt_hash"])
+        about["prompt_length"] = max(1, round(about["prompt_length"] * unread))
     given = {name: value for name, value in (place | about).items() if value is not None}
     return {"op": "add", "cluster": tracked.cluster, "request_id": tracked.request_id, "ip": picked.ip, **given}
