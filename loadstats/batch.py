@@ -28,8 +28,8 @@ from edge.errors import ContractError, InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.engines import EngineDrop, drop_engines
 from loadstats.handlers import report_add
-from loadstats.ledger import LATEST, Ledger, Row
-from loadstats.wire import Add, Attempt, Ended, RequestId, Tokens
+from loadstats.ledger import FAILED, GATEWAY, LATEST, Ledger, Row
+from loadstats.wire import Add, Attempt, Ended, RequestEnd, RequestId, Tokens
 
 BATCH = "/v1/load/batch"
 MAX_OPERATIONS = 10_000
@@ -59,7 +59,7 @@ class PromptOperation(Ended, tag_field="op", tag="prompt", gc=False):
     """As `DELETE /v1/load/prompt`."""
 
 
-class DeleteOperation(Ended, tag_field="op", tag="delete", gc=False):
+class DeleteOperation(RequestEnd, tag_field="op", tag="delete", gc=False):
     """As `DELETE /v1/load/stats`."""
 
 
@@ -234,7 +234,8 @@ class BatchHandlers:
         return OK
 
     def _done(self, operation: DeleteOperation, now: float, wall_ns: int, client: str) -> bytes:
-        self._ledger.done(operation.request_id, now, wall_ns, attempt=operation.attempt or LATEST, client=client)
+        cause = GATEWAY if operation.outcome is None else FAILED
+        self._ledger.done(operation.request_id, now, wall_ns, cause, attempt=operation.attempt or LATEST, client=client)
         return OK
 
     def _tokens(self, operation: TokensOperation, now: float, wall_ns: int, client: str) -> bytes:

@@ -20,9 +20,9 @@ from edge.caller import Caller, Scope
 from edge.client import client_of
 from edge.errors import Conflict, ContractError, TooMany
 from edge.reach import ClusterOf, check_cluster, check_request
-from loadstats.ledger import LATEST, EngineName, LedgerFull, Match, Mismatch
+from loadstats.ledger import FAILED, GATEWAY, LATEST, EngineName, LedgerFull, Match, Mismatch
 from loadstats.query import STATS
-from loadstats.wire import Add, Ended
+from loadstats.wire import Add, Ended, RequestEnd
 
 PROMPT = "/v1/load/prompt"
 
@@ -48,7 +48,7 @@ class Calls(Protocol):
 
     def first_token(self, request_id: str, now: float, wall_ns: int, attempt: int, client: str) -> object: ...
 
-    def done(self, request_id: str, now: float, wall_ns: int, *, attempt: int, client: str) -> object: ...
+    def done(self, request_id: str, now: float, wall_ns: int, cause: int, *, attempt: int, client: str) -> object: ...
 
     def cluster_of(self, request_id: str) -> str | None: ...
 
@@ -69,6 +69,7 @@ class LoadHandlers:
         self._wall_ns = wall_ns
         self._read_add = Body(Add).read
         self._read_ended = Body(Ended).read
+        self._read_end = Body(RequestEnd).read
         self._canonical = Addresses().canonical
 
     def routes(self) -> tuple[Route, ...]:
@@ -114,14 +115,20 @@ class LoadHandlers:
 
         The engine has one request less, and its `prompt_length` shrinks by the request's if it was still counted. An
         unknown id is answered 200 too and remembered, for calls may overtake each other. Members that are not named
-        here are ignored.
+        here are ignored. With `"outcome":"error"` the engine failed at it: for a while picks leave the engine out, as
+        long as there are others.
         """
-        body = self._read_ended(call.body)
+        body = self._read_end(call.body)
         call.request_id = body.request_id
         if call.caller is not None and call.caller.clusters:
             check_request(call.caller, body.request_id, self._ledger.cluster_of)
         self._ledger.done(
-            body.request_id, self._now(), self._wall_ns(), attempt=body.attempt or LATEST, client=client_of(call)
+            body.request_id,
+            self._now(),
+            self._wall_ns(),
+            GATEWAY if body.outcome is None else FAILED,
+            attempt=body.attempt or LATEST,
+            client=client_of(call),
         )
         return NULL
 

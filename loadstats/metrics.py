@@ -120,6 +120,7 @@ class LoadCollector(Collector):
             "first_tokens",
             "done",
             "retried",
+            "failed",
             "expired",
             "released",
             "repeated",

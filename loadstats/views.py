@@ -23,7 +23,7 @@ from loadstats.owners import Limit as OwnersLimit
 from loadstats.pick.handlers import PICK
 from loadstats.pick.wire import Pick, Picked
 from loadstats.query import STATS, WaitSeconds
-from loadstats.wire import Add, Ended, Heartbeat, Refresh, Refreshed, RequestId, Tokens
+from loadstats.wire import Add, Ended, Heartbeat, Refresh, Refreshed, RequestEnd, RequestId, Tokens
 
 After = Annotated[str, Meta(max_length=MAX_NAME, description="the last name of the answer before")]
 
@@ -78,6 +78,7 @@ class Found(RequestView, frozen=True, kw_only=True):
     heartbeats keep it from expiring, `heartbeats` whether one has ever come, `orphaned` whether they have
     stopped, `superseded` whether the gateway has started anew.
     `cause` says why it is over: gateway, operator, age, silence, engine_drop or elsewhere; it is empty while it is not.
+    `outcome` is error where its gateway said that the engine failed at it, else empty.
     """
 
     node: str
@@ -88,7 +89,7 @@ class LoadStatsView(HandlerViewSet):
 
     path = STATS
     permission = "loadstats.end_request"
-    inputs: ClassVar = {"GET": Query, "POST": Add, "DELETE": Ended}
+    inputs: ClassVar = {"GET": Query, "POST": Add, "DELETE": RequestEnd}
     outputs: ClassVar = {"GET": list[Row] | None, "POST": None, "DELETE": None}
     errors: ClassVar = {"GET": {TooMany: None}, "POST": {TooMany: None, Conflict: Row}}
     tagged: ClassVar = frozenset({"GET"})

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -25,6 +25,7 @@ TokenNum = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Attempt = Annotated[
     int, Meta(ge=1, le=MAX_ATTEMPT, description="of the request; absent: the latest that the node knows")
 ]
+Outcome = Annotated[Literal["error"], Meta(description="the engine failed at it; absent: it did not, or who knows")]
 MAX_REQUEST_IDS = 1000  # of one refresh: 2 ms
 MAX_TTL_SECONDS = 86_400
 
@@ -49,10 +50,16 @@ class Add(Struct, gc=False):
 
 
 class Ended(Struct, gc=False):
-    """`DELETE /v1/load/prompt` and `DELETE /v1/load/stats`: a request's prefill, or the request, is over."""
+    """`DELETE /v1/load/prompt`: a request's prefill is over. A `RequestEnd` is one as well."""
 
     request_id: RequestId
     attempt: Attempt | None = None
+
+
+class RequestEnd(Ended, gc=False):
+    """`DELETE /v1/load/stats`: a request is over."""
+
+    outcome: Outcome | None = None
 
 
 class Tokens(Struct, gc=False):

@@ -13,8 +13,10 @@
 Behind the name, in this order:
 
 - `+index`: gateways send the prompt's blocks;
-- `,member=number`, as often as wanted: `share`, `cache_ratio`, `request_load`, `prefill_load`, and `index_blocks`, the
-  bound of an engine in the index;
+- `+session`: of `pick`, gateways say which conversation it is;
+- `,member=number`, as often as wanted: `share`, `cache_ratio`, `request_load`, `prefill_load`, `request_tokens`, and
+  `index_blocks`, the bound of an engine in the index; of `pick` also `uncached=1`, `weigh=1` (candidates' weights
+  are their speeds), and the node's settings `cool_down`, `slow_start` and `session_idle`, in seconds;
 - `@mesh`, `@5ms`, `@100ms`: three nodes with that lag between them instead of one.
 
 So a new policy of the product can be judged by its name.
@@ -38,13 +40,15 @@ from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import POLICIES
 
 NAME = re.compile(
-    r"(?P<way>[a-z_]+)(:(?P<of>[a-z_0-9.]+))?(?P<index>\+index)?(?P<members>(,[a-z_]+=[0-9.]+)*)(@(?P<nodes>mesh|\d+ms))?"
+    r"(?P<way>[a-z_]+)(:(?P<of>[a-z_0-9.]+))?(?P<index>\+index)?(?P<session>\+session)?"
+    r"(?P<members>(,[a-z_]+=[0-9.]+)*)(@(?P<nodes>mesh|\d+ms))?"
 )
 MESH_P50, MESH_P99 = 0.00385, 0.00874
 """Seconds from a call's answer to being seen on a peer, three nodes, 2,000 events/s: `RESULTS.md`, Replication."""
 P99_SIGMAS = 2.326
 NODES = 3
-WEIGHTS = ("cache_ratio", "request_load", "prefill_load")
+WEIGHTS = ("cache_ratio", "request_load", "prefill_load", "request_tokens")
+SETTINGS = ("cool_down", "slow_start", "session_idle")
 
 
 class UnknownArm(ValueError):
@@ -58,13 +62,15 @@ def arm(name: str) -> MakeWay:
         raise UnknownArm(f"{name!r}: not the name of an arm; see benchmarks/scheduling/arms.py")
     way, of, index = found["way"], found["of"] or "", found["index"] is not None
     members = {key: float(value) for key, value in (each.split("=") for each in found["members"].split(",")[1:])}
-    nodes = found["nodes"]
+    nodes, session = found["nodes"], found["session"] is not None
 
     def make(fleet: Fleet, random: Callable[[], float], gateways: int) -> Way:
         said = dict(members)
         behind: dict[str, Any] = {}
         if "index_blocks" in said:
             behind["index_blocks"] = int(said.pop("index_blocks"))
+        if settings := {f"{name}_seconds": said.pop(name) for name in SETTINGS if name in said}:
+            behind["settings"] = PickOptions(**settings)
         if nodes:
             behind |= {"nodes": NODES, "lag": lag(nodes, Random(random()).gauss)}
         if way in ALONE and not index and not members and not nodes:
@@ -74,6 +80,7 @@ def arm(name: str) -> MakeWay:
         if way == "compare_add":
             return CompareAndAdd(fleet, random, **behind)
         if way == "pick" and of in POLICIES:
+            behind |= {"sessions": session, "weigh": bool(said.pop("weigh", 0))}
             return Pick(fleet, random, {"policy": of, **_called(said)}, hashes=index, **behind)
         if way == "net" and of in POLICIES:
             return OnTrial(fleet, random, options=PickOptions(policy=of, **said), hashes=index, **behind)
@@ -105,5 +112,7 @@ def lag(nodes: str, gauss: Callable[[float, float], float]) -> Lag:
 def _called(members: dict[str, float]) -> dict[str, Any]:
     """Return the members of a pick call that say this."""
     weights = {name: members[name] for name in WEIGHTS if name in members}
-    rest = {name: value for name, value in members.items() if name not in weights}
+    rest: dict[str, Any] = {name: value for name, value in members.items() if name not in weights}
+    if "uncached" in rest:
+        rest["uncached"] = bool(rest["uncached"])
     return {**rest, **({"weights": weights} if weights else {})}

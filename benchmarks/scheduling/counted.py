@@ -13,15 +13,15 @@ from typing import Any
 from msgspec.json import encode
 
 from benchmarks.scheduling.fleet import ENGINE_HOP, Fleet, least
-from benchmarks.scheduling.node import CLUSTER, Lag, Node
+from benchmarks.scheduling.node import CLUSTER, DEFAULT, Lag, Node
 from benchmarks.scheduling.request import Request
 from benchmarks.scheduling.trials import TRIALS, Prospect, Trial
 from loadstats.ledger import CandidateView, Match
 from loadstats.ledger.match import Mismatch
-from loadstats.pick.cache_credit import CacheCredit
-from loadstats.pick.candidate_scores import CandidateScores
+from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
+from loadstats.pick.standing import standing
 
 NODE_HOP = 0.00015
 """Seconds from a gateway to a node, one way. There and back: the 0.3 ms between reading the load and adding to it."""
@@ -43,10 +43,11 @@ class Counted:
         lag: Lag = lambda: 0.0,
         index_blocks: int = ENGINE_BLOCKS,
         index_seconds: float = 3600.0,
+        settings: PickOptions = DEFAULT,
     ) -> None:
         self.fleet = fleet
         self.random = random
-        self.nodes = [Node(fleet, random, f"node{n}@1", index_blocks, index_seconds) for n in range(nodes)]
+        self.nodes = [Node(fleet, random, f"node{n}@1", index_blocks, index_seconds, settings) for n in range(nodes)]
         if nodes > 1:
             for node in self.nodes:
                 node.connect([other for other in self.nodes if other is not node], lag)
@@ -61,7 +62,7 @@ class Counted:
 
     def ended(self, request: Request) -> None:
         """Report it, once the gateway has seen it."""
-        self.fleet.loop.after(ENGINE_HOP + NODE_HOP, self.node(request).done, str(request.number))
+        self.fleet.loop.after(ENGINE_HOP + NODE_HOP, self.node(request).done, str(request.number), request.failed)
 
     def close(self) -> None:
         """There is nothing to stop."""
@@ -77,15 +78,30 @@ class Pick(Counted):
     """`POST /v1/load/pick`, through the product's handler. `members` are members of the call: policy, weights, share.
 
     `hashes`: whether gateways send the prompt's blocks, and say that the engine chosen has them from now on.
+    `sessions`: whether they say which conversation it is.
+    `weigh`: whether they say how fast engines are.
     """
 
     def __init__(
-        self, fleet: Fleet, random: Random, members: dict[str, Any], *, hashes: bool = False, **nodes: Any
+        self,
+        fleet: Fleet,
+        random: Random,
+        members: dict[str, Any],
+        *,
+        hashes: bool = False,
+        sessions: bool = False,
+        weigh: bool = False,
+        **nodes: Any,
     ) -> None:
         super().__init__(fleet, random, **nodes)
         self._hashes = hashes
-        said = {"cluster": CLUSTER, "candidates": fleet.names, "save": hashes, **members}
-        self._head = encode(said)[:-1]
+        self._sessions = sessions
+        engines: list[Any] = list(fleet.names)
+        if weigh:
+            engines = [{"ip": ip, "weight": fleet.scenario.speed(place)} for place, ip in enumerate(fleet.names)]
+        said = {"cluster": CLUSTER, "save": hashes, **members}
+        self._head = encode({**said, "candidates": engines})[:-1]
+        self._head_before = encode({**said, "candidates": engines[:-1]})[:-1]
 
     def arrive(self, request: Request) -> None:
         """Ask the node."""
@@ -93,7 +109,10 @@ class Pick(Counted):
 
     def _pick(self, request: Request) -> None:
         node = self.node(request)
-        body = b'%b,"request_id":"%d","prompt_length":%d' % (self._head, request.number, request.prompt)
+        head = self._head_before if self.fleet.scenario.joins and not self.fleet.begun else self._head
+        body = b'%b,"request_id":"%d","prompt_length":%d' % (head, request.number, request.prompt)
+        if self._sessions:
+            body += b',"session":"%d"' % (request.blocks[1] if len(request.blocks) > 1 else -request.number)
         if self._hashes and request.blocks:
             body += b',"prompt_hash":' + encode(request.blocks)
         place, _ = node.pick(body + b"}")
@@ -205,10 +224,8 @@ class OnTrial(Counted):
 
         def see(view: CandidateView) -> None:
             if self._trial is None:
-                credit = None
-                if lengths is not None:
-                    credit = CacheCredit(lengths, self._options.cache_ratio / len(request.blocks))
-                choice = choose(CandidateScores.of(view, self._options), credit, self._options, self.random)
+                prompt = PromptToRead(request.prompt, len(request.blocks), lengths)
+                choice = choose(standing(view, self._options, self.fleet.loop.now), prompt, self._options, self.random)
                 assert choice is not None
                 chosen.append(node.places[view.name(choice.place)])
             else:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 
 from benchmarks.scheduling.engine import Engine
 from benchmarks.scheduling.kv_pool import KvPool
 from benchmarks.scheduling.loop import Loop
 from benchmarks.scheduling.profiles import Profile
 from benchmarks.scheduling.request import Request
+from benchmarks.scheduling.scenario import SCENARIOS, Scenario
 from benchmarks.scheduling.step_times import StepTimes
 
 ENGINE_HOP = 0.0005
@@ -23,6 +25,8 @@ class Fleet:
     `names`: what gateways call them.
     `given`: how many requests were sent to each.
     `came`: how many have arrived there.
+    `scenario`: what is odd.
+    `begun`: whether it has happened.
     """
 
     def __init__(
@@ -32,20 +36,25 @@ class Fleet:
         engines: int,
         on_first: Callable[[Request], object],
         on_end: Callable[[Request], object],
+        scenario: Scenario = SCENARIOS[""],
     ) -> None:
         self.loop = loop
+        self.scenario = scenario
+        self.begun = False
+        self._on_end = on_end
         times = StepTimes.of(profile)
+        slow = times if scenario.slow == 1.0 else times.slowed(scenario.slow)
         self.engines = [
             Engine(
                 loop,
-                times,
+                slow if place % 2 else times,
                 KvPool(profile.kv_tokens),
                 on_first,
                 on_end,
                 step_tokens=profile.step_tokens,
                 step_requests=profile.step_requests,
             )
-            for _ in range(engines)
+            for place in range(engines)
         ]
         self.names = [f"10.0.{place // 250}.{place % 250 + 1}" for place in range(engines)]
         self.given = [0] * engines
@@ -68,6 +77,14 @@ class Fleet:
 
     def _arrive(self, request: Request) -> None:
         self.came[request.place] += 1
+        scenario = self.scenario
+        if scenario.fails or scenario.errs:
+            odd = self.begun and scenario.fails and request.place == len(self.engines) - 1
+            if odd or Random(request.number).random() < scenario.errs:
+                request.failed = True
+                request.first = request.end = self.loop.now
+                self._on_end(request)
+                return
         self.engines[request.place].submit(request)
 
 

@@ -16,7 +16,7 @@ from msgspec.json import decode
 from benchmarks.scheduling.fleet import Fleet
 from edge.call import Call
 from kvcache.index import CacheIndex
-from loadstats.ledger import Added, Done, EngineChoice, Event, FirstToken, Ledger, Origin
+from loadstats.ledger import FAILED, GATEWAY, Added, Done, EngineChoice, Event, FirstToken, Ledger, Origin
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.reservations import CandidateNames
 from loadstats.pick.cache_credit import CachedLengths
@@ -24,6 +24,7 @@ from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
 
 CLUSTER = "model"
+DEFAULT = PickOptions()
 Lag = Callable[[], float]
 """Returns how many seconds an event of one node takes to be known on another."""
 
@@ -69,7 +70,15 @@ class Node:
     `places`: the engines' places by name.
     """
 
-    def __init__(self, fleet: Fleet, random: Callable[[], float], name: str, index_blocks: int, ttl: float) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        random: Callable[[], float],
+        name: str,
+        index_blocks: int,
+        ttl: float,
+        options: PickOptions = DEFAULT,
+    ) -> None:
         self._loop = fleet.loop
         self.places = {name: place for place, name in enumerate(fleet.names)}
         self.ledger = Ledger()
@@ -83,7 +92,7 @@ class Node:
         self._order: tuple[CandidateView | None, list[int]] = None, []
         self._handlers = PickHandlers(
             self.ledger,
-            PickOptions(),
+            options,
             random,
             cached=self.index.lengths,
             keep=lambda cluster, engine, hashes, client: self.save(engine, hashes),
@@ -146,10 +155,10 @@ class Node:
         self.prefills.over(request_id)
         self.ledger.first_token(request_id, self._now(), self._wall_ns())
 
-    def done(self, request_id: str) -> None:
-        """Take `DELETE /v1/load/stats`."""
+    def done(self, request_id: str, failed: bool) -> None:
+        """Take `DELETE /v1/load/stats`, with or without `"outcome":"error"`."""
         self.prefills.over(request_id)
-        self.ledger.done(request_id, self._now(), self._wall_ns())
+        self.ledger.done(request_id, self._now(), self._wall_ns(), FAILED if failed else GATEWAY)
 
     # Among nodes
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.scheduling import studies
 from benchmarks.scheduling.run import Figures
+from benchmarks.scheduling.scenario import SCENARIOS
 from benchmarks.scheduling.statistics import Estimate, Ratio, rate_at
 from benchmarks.scheduling.studies import Extent
 from benchmarks.scheduling.study import Results, Setting
@@ -78,6 +79,10 @@ def sections(results: Results, extent: Extent) -> dict[str, str]:
         made[f"policies-{rate:g}"] = _against(
             results, extent.setting("chat", rate=rate), studies.POLICIES, extent.seeds
         )
+        made[f"tokens-{rate:g}"] = _against(results, extent.setting("chat", rate=rate), studies.BY_TOKENS, extent.seeds)
+    for scenario, arms in studies.ODD.items():
+        made[scenario] = _odd(results, extent.odd(scenario), arms, extent.seeds)
+    made["sessions"] = _against(results, extent.setting("chat"), studies.SESSIONS, extent.seeds)
     gaps = {
         f"{engines} engines, {engines * rate:.0f}/s": extent.setting("code", engines, rate)
         for engines, rate in studies.GAP_SETTINGS
@@ -169,6 +174,28 @@ def _against(results: Results, setting: Setting, arms: Sequence[str], seeds: Seq
         "cached",
         "preempted / 1,000",
     )
+    return table(head, rows)
+
+
+def _odd(results: Results, setting: Setting, arms: Sequence[str], seeds: Sequence[int]) -> str:
+    """Return a table of a fleet that is odd: the first token, where requests went and how many failed."""
+    compared = [p99(each) for each in results.of(setting, arms[0], seeds)]
+    watched = SCENARIOS[setting.scenario].watched
+    head = ["arm", "TTFT p50, s", "p90", "p99", f"p99 against `{arms[0]}`", "failed / 1,000"]
+    if watched:
+        head.append(f"of {watched} to the odd one")
+    rows = []
+    for arm in arms:
+        found = results.of(setting, arm, seeds)
+        cells = [
+            f"`{arm}`",
+            *(Estimate.of([each.ttft[place] for each in found]).show() for place in range(3)),
+            "" if arm == arms[0] else Ratio.of([p99(each) for each in found], compared).show(),
+            Estimate.of([each.failed for each in found]).show(1),
+        ]
+        if watched:
+            cells.append(Estimate.of([float(each.odd) for each in found]).show(1))
+        rows.append(cells)
     return table(head, rows)
 
 

@@ -20,6 +20,7 @@ class Request:
     `cached`: tokens of its prompt that the engine found in its cache.
 
     The rest is its engine's. `need` is what must be in the KV cache before the next token, `computed` what is.
+    `failed`: its engine failed at it.
     `held`: blocks of the cache in use by it, in order. `private`: its tokens in the cache that are in none of these.
     `generated`: tokens so far, as of step `joined`. `seat`: its place in the order of admissions.
     """
@@ -30,6 +31,7 @@ class Request:
         "cached",
         "computed",
         "end",
+        "failed",
         "first",
         "gateway",
         "generated",
@@ -62,3 +64,4 @@ class Request:
         self.need = prompt
         self.computed = self.private = self.generated = self.joined = self.seat = 0
         self.held: list[int] = []
+        self.failed = False

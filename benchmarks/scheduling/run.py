@@ -15,6 +15,7 @@ from benchmarks.scheduling.fleet import ENGINE_HOP, Fleet
 from benchmarks.scheduling.loop import Loop
 from benchmarks.scheduling.profiles import Profile
 from benchmarks.scheduling.request import Request
+from benchmarks.scheduling.scenario import BEGINS_SHARE, SCENARIOS
 from benchmarks.scheduling.ways import Way
 
 MakeWay = Callable[[Fleet, Callable[[], float], int], Way]
@@ -38,6 +39,8 @@ class Figures(Struct, frozen=True):
     `busy`: the share of time that engines had a step under way.
     `rate`: requests a second.
     `cpu`: seconds of CPU that the run took.
+    `odd`: how many of the scenario's watched requests went to the odd engine.
+    `failed`: requests of 1,000 that failed. They are in no other figure.
     """
 
     ttft: tuple[float, float, float]
@@ -52,22 +55,31 @@ class Figures(Struct, frozen=True):
     rate: float
     requests: int
     cpu: float
+    odd: int = 0
+    failed: float = 0.0
 
 
 class Run:
     """A run. `requests` are in the order of arrival, and new."""
 
     def __init__(
-        self, profile: Profile, engines: int, gateways: int, requests: list[Request], make: MakeWay, seed: int
+        self,
+        profile: Profile,
+        engines: int,
+        gateways: int,
+        requests: list[Request],
+        make: MakeWay,
+        seed: int,
+        scenario: str = "",
     ) -> None:
         self.loop = Loop()
         self.requests = requests
-        self.fleet = Fleet(self.loop, profile, engines, self._first, self._end)
+        self.fleet = Fleet(self.loop, profile, engines, self._first, self._end, SCENARIOS[scenario])
         self.way = make(self.fleet, Random(seed).random, gateways)
         self._left = len(requests)
         self._coming = iter(requests)
         self._ratios: list[float] = []
-        self._warm = int(WARM_SHARE * len(requests))
+        self._warm = int((BEGINS_SHARE if self.fleet.scenario.begins else WARM_SHARE) * len(requests))
 
     def figures(self) -> Figures:
         """Run it. Returns what it came to."""
@@ -82,6 +94,8 @@ class Run:
             self.loop.at(request.arrival, self._arrive, request)
 
     def _arrive(self, request: Request) -> None:
+        if request.number == self._warm:
+            self.fleet.begun = True
         self.way.arrive(request)
         if request.number >= self._warm and request.number % SAMPLED == 0:
             loads = self.fleet.loads()
@@ -100,7 +114,9 @@ class Run:
             self.way.close()
 
     def _summary(self, cpu: float) -> Figures:
-        measured = self.requests[self._warm :]
+        after = self.requests[self._warm :]
+        measured = [each for each in after if not each.failed]
+        last = len(self.fleet.engines) - 1
         ttft = np.array([each.first + ENGINE_HOP - each.arrival for each in measured])
         e2e = np.array([each.end + ENGINE_HOP - each.arrival for each in measured])
         prompts = sum(each.prompt for each in measured)
@@ -120,6 +136,8 @@ class Run:
             rate=len(self.requests) / span if span else 0.0,
             requests=len(self.requests),
             cpu=cpu,
+            odd=sum(each.place == last for each in after[: self.fleet.scenario.watched]),
+            failed=1000 * (1 - len(measured) / len(after)),
         )
 
 

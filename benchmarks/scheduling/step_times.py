@@ -37,6 +37,12 @@ class StepTimes:
             dense.tolist(), (prefill[0] / 1e3, prefill[1] / 1e3), (decode[0] / 1e3, decode[1] / 1e3, decode[2] / 1e3)
         )
 
+    def slowed(self, times: float) -> StepTimes:
+        """Return the times of an engine that takes so many times as long."""
+        chunks = times * self.chunk_base, times * self.chunk_each
+        decodes = times * self.decode_base, times * self.context_each, times * self.decode_each
+        return StepTimes([times * each for each in self.dense], chunks, decodes)
+
     def mixed(self, tokens: int, products: float, requests: int, context: int) -> float:
         """Return the time of one step with prompts.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from benchmarks.scheduling.study import Case, Setting
 
@@ -63,6 +64,33 @@ GAPS = ("read_add:0.0003", "read_add:0.01", "pick:least_load")
 GAP_SETTINGS = ((8, 8.0), (16, 8.0), (16, 15.6), (64, 8.0), (64, 15.6))
 LIFE = ("round_robin", "pick:least_load", "pick:score", "pick:score+index", "trial:tokens_250+index")
 LIFE_COPIES = 5.0
+BY_TOKENS = (
+    *("pick:score+index", "trial:tokens_250+index", "pick:least_tokens+index", "pick:least_tokens+index,uncached=1"),
+    *("pick:least_tokens+index,uncached=1,request_tokens=500", "pick:tokens_by_decodes+index,uncached=1"),
+)
+ODD = {
+    "failing": (
+        *("pick:score+index,cool_down=0", "pick:score+index", "pick:score+index,cool_down=5"),
+        *("pick:least_load,cool_down=0", "pick:least_load"),
+    ),
+    "erring": tuple(f"pick:score+index,cool_down={seconds}" for seconds in (0, 1, 5, 30)),
+    "newcomer": (
+        *("pick:least_load", "pick:least_load,slow_start=10", "pick:least_load,slow_start=30"),
+        *("pick:score+index", "pick:score+index,slow_start=10", "pick:score+index,slow_start=30"),
+        *("pick:least_tokens+index,uncached=1", "pick:least_tokens+index,uncached=1,slow_start=10"),
+    ),
+    "unequal": (
+        *("pick:least_load", "pick:least_load,weigh=1", "pick:score+index", "pick:score+index,weigh=1"),
+        *("pick:least_tokens+index,uncached=1", "pick:least_tokens+index,uncached=1,weigh=1"),
+    ),
+}
+"""What is asked of fleets that are odd, by scenario."""
+ODD_RATES = {"unequal": 0.7}
+"""Of chat, where it is not the busy one: with half of the engines at half the speed that is as busy."""
+SESSIONS = (
+    *("pick:least_load", "pick:least_load+session", "pick:score", "pick:score+session"),
+    *("pick:score+index", "pick:score+index+session"),
+)
 
 
 class Extent(Struct, frozen=True):
@@ -87,6 +115,10 @@ class Extent(Struct, frozen=True):
         was."""
         return Setting("chat", 16, BUSY["chat"], 8, self.each["chat"], LIFE_COPIES)
 
+    def odd(self, scenario: str) -> Setting:
+        """Return the setting of a fleet that is odd."""
+        return replace(self.setting("chat", rate=ODD_RATES.get(scenario, 0.0)), scenario=scenario)
+
     def cases(self) -> Iterator[Case]:
         """Yield every run of every study, some of them more than once."""
         for setting, arms in self._studies():
@@ -100,6 +132,10 @@ class Extent(Struct, frozen=True):
             yield self.setting(trace), arms
         for rate in POLICY_RATES:
             yield self.setting("chat", rate=rate), POLICIES
+            yield self.setting("chat", rate=rate), BY_TOKENS
+        for scenario, arms in ODD.items():
+            yield self.odd(scenario), arms
+        yield self.setting("chat"), SESSIONS
         for trace, arms in LAGGED.items():
             yield self.setting(trace), [arm + lag for arm in arms for lag in LAGS]
         for engines, rate in GAP_SETTINGS:

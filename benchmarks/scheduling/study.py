@@ -30,6 +30,7 @@ class Setting(Struct, frozen=True, order=True):
     `trace`: `chat` or `code`.
     `rate`: requests a second and engine.
     `each`: requests an engine, on the average.
+    `scenario`: what is odd about the fleet: a key of `SCENARIOS`.
     `copies`: of the trace for 16 engines. With more the same rate is nearer to life: see `Workload`.
     """
 
@@ -39,6 +40,7 @@ class Setting(Struct, frozen=True, order=True):
     gateways: int = 8
     each: int = 250
     copies: float = 1.0
+    scenario: str = ""
 
 
 class Case(Struct, frozen=True, order=True):
@@ -79,7 +81,9 @@ def run(case: Case) -> Figures:
     setting = case.setting
     requests = _workload(setting, case.seed).requests()
     profile = PROFILES[setting.trace]
-    return Run(profile, setting.engines, setting.gateways, requests, arm(case.arm), case.seed).figures()
+    return Run(
+        profile, setting.engines, setting.gateways, requests, arm(case.arm), case.seed, setting.scenario
+    ).figures()
 
 
 def _run_all(cases: Sequence[Case]) -> list[Done]:

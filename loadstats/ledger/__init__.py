@@ -8,7 +8,7 @@ the same state everywhere.
 
 from edge.engine_name import EngineName
 from loadstats.ledger.candidate_view import CandidateView
-from loadstats.ledger.cause import CAUSES, Cause
+from loadstats.ledger.cause import CAUSES, FAILED, GATEWAY, Cause
 from loadstats.ledger.census import Census, CensusTaker, GatewayCensus, Tally
 from loadstats.ledger.cluster import Cluster, Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot
@@ -28,6 +28,7 @@ from loadstats.ledger.event import (
     TokensCounted,
 )
 from loadstats.ledger.event_sink import EventSink
+from loadstats.ledger.failures import Failures
 from loadstats.ledger.gateway import GatewayKey, GatewayKind
 from loadstats.ledger.ledger import Ledger
 from loadstats.ledger.legacy import LegacyLedgerAdapter
@@ -56,6 +57,8 @@ __all__ = [
     "CAUSES",
     "CONTRACT",
     "EARLY",
+    "FAILED",
+    "GATEWAY",
     "IN_FLIGHT",
     "LATEST",
     "MAX_ATTEMPT",
@@ -81,6 +84,7 @@ __all__ = [
     "EngineName",
     "Event",
     "EventSink",
+    "Failures",
     "Filter",
     "FirstToken",
     "FromIncarnation",

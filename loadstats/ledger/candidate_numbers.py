@@ -8,6 +8,14 @@ The cluster owns the numbers and uses them under the ledger's lock. They exist f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadstats.ledger.cluster import Engine
+
+NO_ENGINES: Mapping[str, Engine] = MappingProxyType({})
 LISTED = 64  # changes that are listed whatever the number of engines
 
 
@@ -18,13 +26,19 @@ class CandidateNumbers:
 
     `requests`: each engine's requests in flight.
     `prompts`: the sum of prompt lengths that each engine still has to read.
+    `prefills`: each engine's requests before their first token.
     `ips`: each engine's address.
+    `engines`: the engines by name, in the order in which they were listed: the cluster's own.
+    `failing`: those of them that failed since they last did well.
     `shape`: changes when an engine comes, leaves or moves; what was computed for another shape is out of date.
     """
 
-    __slots__ = ("_changed", "_unlisted", "ips", "prompts", "requests", "shape")
+    __slots__ = ("_changed", "_unlisted", "engines", "failing", "ips", "prefills", "prompts", "requests", "shape")
 
-    def __init__(self) -> None:
+    def __init__(self, engines: dict[str, Engine] | None = None, failing: Mapping[str, Engine] = NO_ENGINES) -> None:
+        self.engines = {} if engines is None else engines
+        self.failing = failing
+        self.prefills: list[float] = []
         self.requests: list[float] = []
         self.prompts: list[float] = []
         self.ips: list[str] = []
@@ -42,8 +56,9 @@ class CandidateNumbers:
         first = changes - self._unlisted
         return None if first < 0 else self._changed[first:]
 
-    def open(self, ip: str, requests: int, prompt: int) -> None:
+    def open(self, ip: str, requests: int, prompt: int, prefills: int = 0) -> None:
         """Add an engine at the last place."""
+        self.prefills.append(float(prefills))
         self.requests.append(float(requests))
         self.prompts.append(float(prompt))
         self.ips.append(ip)
@@ -52,14 +67,17 @@ class CandidateNumbers:
     def close(self, index: int) -> None:
         """Remove the engine at a place. The last engine moves there."""
         requests, prompt, ip = self.requests.pop(), self.prompts.pop(), self.ips.pop()
+        prefills = self.prefills.pop()
         if index < len(self.requests):
             self.requests[index] = requests
             self.prompts[index] = prompt
             self.ips[index] = ip
+            self.prefills[index] = prefills
         self.shape += 1
 
-    def update(self, index: int, queued: int, prompt_length: int) -> None:
-        """Set the numbers of the engine at a place. Lists a change if they differ."""
+    def update(self, index: int, queued: int, prompt_length: int, prefills: int = 0) -> None:
+        """Set the numbers of the engine at a place. Lists a change if requests or prompts differ."""
+        self.prefills[index] = prefills
         requests, prompt = float(queued), float(prompt_length)
         if requests == self.requests[index] and prompt == self.prompts[index]:
             return

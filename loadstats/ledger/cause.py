@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Why a request ended: one byte in its tombstone. Pure.
+"""Why a request ended, and what became of it: one byte in its tombstone. Pure.
 
-The lower four bits are the cause. The upper four are room for the outcome of the request; they are 0 so far, and what a
-node of a later release puts there is kept and passed on.
+The lower four bits are the cause. The upper four are the outcome: 0 where its gateway said none, or that it went well.
+What a node of a later release puts there is kept and passed on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from enum import IntEnum
 
 MAX_CAUSE = 255
 _CAUSE_BITS = 0x0F
+_OUTCOME_BITS = 0xF0
+_ERROR = 0x10  # the engine failed at the request
 
 
 class Cause(IntEnum):
@@ -30,6 +32,9 @@ class Cause(IntEnum):
 UNKNOWN, ELSEWHERE, AGE, SILENCE = Cause.UNKNOWN, Cause.ELSEWHERE, Cause.AGE, Cause.SILENCE
 ENGINE_DROP, OPERATOR, GATEWAY = Cause.ENGINE_DROP, Cause.OPERATOR, Cause.GATEWAY
 
+FAILED = GATEWAY | _ERROR
+"""Its gateway said that it ended, and that the engine failed at it."""
+
 CAUSES = {int(cause): cause.name.lower() for cause in Cause if cause}
 """The names of the causes."""
 
@@ -42,6 +47,11 @@ def cause_of(byte: int) -> int:
 def name_of(byte: int) -> str:
     """Return the name of the cause in a tombstone's byte; empty if it is unknown here."""
     return CAUSES.get(byte & _CAUSE_BITS, "")
+
+
+def outcome_of(byte: int) -> str:
+    """Return the outcome in a tombstone's byte: `error`, or empty where none is known here."""
+    return "error" if byte & _OUTCOME_BITS == _ERROR else ""
 
 
 def better_known(one: int, other: int) -> int:

@@ -12,6 +12,7 @@ from edge.engine_name import EngineName
 from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.client import LedgerClient
+from loadstats.ledger.failures import Failures, after_end
 from loadstats.ledger.row import ROW_FORMAT, Row, encoded_members, row_of, row_prefix, row_suffix
 from loadstats.ledger.signals import Load
 
@@ -29,6 +30,7 @@ class Engine(Load, gc=False, eq=False):
     `prefix`, `suffix`: its row's bytes before and behind the numbers.
     `client`: the client that was the first to name it; None where a peer was.
     `opened_tick`: when it was listed.
+    `failures`: how it failed since it last did well; None where it did not.
     """
 
     name: str = ""
@@ -42,6 +44,15 @@ class Engine(Load, gc=False, eq=False):
     suffix: bytes = b""
     client: LedgerClient | None = None
     opened_tick: int = 0
+    failures: Failures | None = None
+
+    def ended(self, cause: int, since_tick: int, tick: int, *, answered: bool) -> None:
+        """Take note of how a request ended that was sent here. See `after_end`."""
+        failures = after_end(self.failures, cause, since_tick, tick, answered=answered)
+        if failures is not self.failures:
+            self.failures = failures
+            if self.cluster is not None:
+                self.cluster.note_failures(self)
 
     def changed(self, wall_ns: int, used_tick: int | None = None) -> None:
         """Mark the row as changed at a time, at `used_tick` by a client if that is not None."""
@@ -80,6 +91,7 @@ class Cluster:
     `revision`: changes with every change of an engine's bytes, and when an engine is closed.
     `numbers`: the numbers for choices, from the first choice on.
     `whole_view`: all engines as a choice sees them; may be out of date.
+    `failing`: the engines that failed since they last did well, by name.
     """
 
     __slots__ = (
@@ -89,6 +101,7 @@ class Cluster:
         "closings",
         "encoded",
         "engines",
+        "failing",
         "name",
         "numbers",
         "order",
@@ -112,6 +125,14 @@ class Cluster:
         self.revision = 0
         self.numbers: CandidateNumbers | None = None
         self.whole_view: CandidateView | None = None
+        self.failing: dict[str, Engine] = {}
+
+    def note_failures(self, engine: Engine) -> None:
+        """Keep which engines failed since they last did well."""
+        if engine.failures is None:
+            self.failing.pop(engine.name, None)
+        else:
+            self.failing[engine.name] = engine
 
     def open(self, name: str) -> Engine:
         """Return a new idle engine, listed from now on."""
@@ -143,6 +164,7 @@ class Cluster:
         if self.numbers is not None:
             self.numbers.close(engine.index)
         del self.engines[engine.name]
+        self.failing.pop(engine.name, None)
         engine.cluster = None
         self.answer_bytes = b""
         self.closings += 1
@@ -159,9 +181,9 @@ class Cluster:
     def candidate_numbers(self) -> CandidateNumbers:
         """Return the engines' numbers for a choice. Makes them at the first call; `refresh` keeps them up to date."""
         if self.numbers is None:
-            self.numbers = CandidateNumbers()
+            self.numbers = CandidateNumbers(self.engines, self.failing)
             for engine in self.order:
-                self.numbers.open(engine.parts.ip, engine.queued_req_num, engine.prompt_length)
+                self.numbers.open(engine.parts.ip, engine.queued_req_num, engine.prompt_length, engine.prefill_req_num)
         return self.numbers
 
     def refresh(self, most: int) -> bool:
@@ -174,7 +196,9 @@ class Cluster:
                 if engine.cluster is self:
                     encoded[engine.index] = engine.encode()
                     if numbers is not None:
-                        numbers.update(engine.index, engine.queued_req_num, engine.prompt_length)
+                        numbers.update(
+                            engine.index, engine.queued_req_num, engine.prompt_length, engine.prefill_req_num
+                        )
             del stale[-most:]
             self.revision += 1
         return not stale

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadstats.ledger.cause import CAUSES, Cause, cause_of
+from loadstats.ledger.cause import CAUSES, Cause, cause_of, outcome_of
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class LedgerCounts:
     `added`, `first_tokens`, `done`: moves of requests by clients.
     `retried`: later attempts of a request that was known here from an earlier one.
     `ended_by_operator`, `ended_by_drop`: of `done`, those that no gateway asked for.
+    `failed`: of `done`, those at which the engine failed, as their gateway said.
     `expired`: requests ended by age.
     `released`: requests ended because their gateway was silent for longer than the grace.
     `ended_elsewhere`: requests that a peer no longer had.
@@ -53,6 +54,7 @@ class LedgerCounts:
     ended_by_drop: int = 0
     ended_elsewhere: int = 0
     retried: int = 0
+    failed: int = 0
 
     def count_end(self, cause: int) -> None:
         """Count the end of a request. `cause` is a byte as in `cause.py`."""
@@ -67,6 +69,7 @@ class LedgerCounts:
                 self.done += 1
                 self.ended_by_operator += known == Cause.OPERATOR
                 self.ended_by_drop += known == Cause.ENGINE_DROP
+                self.failed += outcome_of(cause) == "error"
 
     def ended(self) -> dict[str, int]:
         """Return how many requests ended, by the name of the cause."""

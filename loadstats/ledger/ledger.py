@@ -218,6 +218,8 @@ class Ledger:
                     self._counts.count_end(cause)
                 if (engine := record.engine) is not None:
                     engine.changed(wall_ns, tick)
+                    if cause is not GATEWAY or engine.failures is not None:
+                        engine.ended(cause, record.since_tick, tick, answered=record.phase is DECODE)
                 self._records.end(crc, record, tick, cause)
             if (journal := self._events.journal) is not None:
                 journal.append(Done(request_id, cause, attempt_of(record)), now)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from loadstats.ledger.cause import GATEWAY
 from loadstats.ledger.event import LATEST, Added, Done, FirstToken
 from loadstats.ledger.replica import LedgerReplica
 
@@ -39,6 +40,8 @@ class LegacyLedgerAdapter:
         """End a request's prefill."""
         self._replica.apply([FirstToken(request_id, attempt)], None, 0, now, wall_ns)
 
-    def done(self, request_id: str, now: float, wall_ns: int, attempt: int = LATEST, client: str = "") -> None:
+    def done(
+        self, request_id: str, now: float, wall_ns: int, cause: int = GATEWAY, attempt: int = LATEST, client: str = ""
+    ) -> None:
         """End a request."""
-        self._replica.apply([Done(request_id, attempt=attempt)], None, 0, now, wall_ns)
+        self._replica.apply([Done(request_id, cause, attempt)], None, 0, now, wall_ns)

@@ -91,7 +91,8 @@ class Merging:
             case FirstToken(request_id, attempt):
                 self._phase(crc32(request_id.encode()), request_id, attempt, DECODE, tick, wall_ns)
             case Done(request_id, cause, attempt):
-                self._phase(crc32(request_id.encode()), request_id, attempt, DONE, tick, wall_ns, cause)
+                ended_tick = tick - age_seconds
+                self._phase(crc32(request_id.encode()), request_id, attempt, DONE, tick, wall_ns, cause, ended_tick)
             case TokensCounted(request_id, input_tokens, output_tokens, attempt):
                 crc = crc32(request_id.encode())
                 self._records.hold(crc, request_id, attempt, input_tokens, output_tokens, tick, wall_ns)
@@ -329,7 +330,9 @@ class Merging:
         tick: int,
         wall_ns: int,
         cause: int = UNKNOWN,
+        ended_tick: int | None = None,
     ) -> None:
+        """Move a record on. `ended_tick` is when a client ended it; None where that is not known: of a copy."""
         record = self._records.buckets[crc % BUCKETS].get(request_id)
         if record is None:
             self._records.remember(crc, request_id, phase, tick, attempt or 1, cause if phase is DONE else UNKNOWN)
@@ -341,6 +344,8 @@ class Merging:
         if record.phase < phase:
             engine = record.engine
             if phase is DONE:
+                if ended_tick is not None and engine is not None:
+                    engine.ended(cause, record.since_tick, ended_tick, answered=record.phase is DECODE)
                 self._counts.count_end(cause)
                 self._records.end(crc, record, tick, cause)
             else:

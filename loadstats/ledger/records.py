@@ -104,6 +104,7 @@ class Records:
         self._counts.stubs -= 1
         if record.phase is DONE:
             self._counts.tombstones += 1
+            engine.ended(record.cause, record.since_tick, record.since_tick, answered=False)
             return
         count(engine, record, 1)
         self._counts.in_flight += 1

@@ -14,7 +14,7 @@ from heapq import heappush, heappushpop
 
 from msgspec import Struct
 
-from loadstats.ledger.cause import name_of
+from loadstats.ledger.cause import name_of, outcome_of
 from loadstats.ledger.clock import TickClock
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.gateway import GatewayKey, gateway_of
@@ -46,6 +46,7 @@ class RequestView(Struct, frozen=True, gc=False):
     `superseded`: whether that gateway has started anew since, under another incarnation. Then it is orphaned.
     `cause`: why it ended: gateway, operator, age, silence, engine_drop or elsewhere; empty while it has not, or where
     that is unknown.
+    `outcome`: error where the engine failed at it, as its gateway said; else empty.
     `heartbeats`: whether that gateway has ever sent one. Without any its requests end by age alone.
     """
 
@@ -66,6 +67,7 @@ class RequestView(Struct, frozen=True, gc=False):
     cause: str = ""
     attempt: int = 1
     superseded: bool = False
+    outcome: str = ""
 
 
 class Filter(Struct, frozen=True):
@@ -295,6 +297,7 @@ def _seen(record: Record, tick: int) -> RequestView:
         name_of(record.cause),
         1 if extras is None else extras.attempt,
         extras is not None and extras.superseded,
+        outcome_of(record.cause),
     )
 
 

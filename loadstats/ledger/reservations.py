@@ -7,8 +7,9 @@ Any thread. The ledger's lock is held from the look at the candidates to the end
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
@@ -28,6 +29,7 @@ from loadstats.ledger.records import Records
 
 MAX_CANDIDATES = 5_000  # of more, a choice would hold the lock for longer than others may have to wait
 
+NO_WEIGHTS: Mapping[int, float] = MappingProxyType({})
 T = TypeVar("T")
 
 
@@ -36,13 +38,15 @@ class CandidateNames:
 
     `texts`: the engines' names.
     `ips`: the engines' addresses, in the same order.
+    `weights`: their weights by place, where they are not 1.
     """
 
-    __slots__ = ("_view", "ips", "texts")
+    __slots__ = ("_view", "ips", "texts", "weights")
 
-    def __init__(self, texts: Sequence[str], ips: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], ips: Sequence[str], weights: Mapping[int, float] = NO_WEIGHTS) -> None:
         self.texts = texts
         self.ips = ips
+        self.weights = weights
         self._view: CandidateView | None = None
 
     def view(self, cluster: Cluster, numbers: CandidateNumbers) -> CandidateView:
@@ -53,11 +57,12 @@ class CandidateNames:
         view = self._view
         if view is None or not view.is_current(numbers):
             engines, idle = cluster.engines, len(cluster.order)
-            if len(self.texts) == idle and engines.keys() >= set(self.texts):
+            if len(self.texts) == idle and not self.weights and engines.keys() >= set(self.texts):
                 view = _all(cluster, numbers)
             else:
                 places = [idle if (engine := engines.get(text)) is None else engine.index for text in self.texts]
                 view = CandidateView.some(numbers, places, self.ips, self.texts.__getitem__)
+                view.weights = self.weights
             self._view = view
         return view
 
@@ -70,10 +75,12 @@ class EngineChoice(NamedTuple):
 
     `place`: the engine's place in the view.
     `score`: how good the engine is; the higher, the better.
+    `prompt_length`: what of the prompt counts on the engine; None: all.
     """
 
     place: int
     score: float
+    prompt_length: int | None = None
 
 
 class Reserved(NamedTuple):
@@ -160,6 +167,8 @@ class Reservations:
             if choice is None:
                 return None
             name = view.name(choice.place)
+            if choice.prompt_length is not None:
+                prompt_length = choice.prompt_length
             record = self._adding.add(
                 crc, record, request_id, cluster, name, prompt_length, now, wall_ns, owner, attempt, incarnation, client
             )
@@ -188,7 +197,9 @@ def _view_of(cluster: Cluster | None, names: CandidateNames | None, crc: int) ->
     if cluster is None:
         if names is None:
             raise NoCandidates
-        return CandidateView.some(CandidateNumbers(), [0] * len(names.texts), names.ips, names.texts.__getitem__)
+        view = CandidateView.some(CandidateNumbers(), [0] * len(names.texts), names.ips, names.texts.__getitem__)
+        view.weights = names.weights
+        return view
     cluster.refresh(len(cluster.stale))
     numbers = cluster.candidate_numbers()
     if names is not None:
@@ -214,4 +225,10 @@ def _window(cluster: Cluster, numbers: CandidateNumbers, crc: int) -> CandidateV
     def some(them: list[T]) -> list[T]:
         return them[start : start + MAX_CANDIDATES] + them[:before]
 
-    return CandidateView(numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].name)
+    def place_of(index: int) -> int | None:
+        place = (index - start) % len(order)
+        return place if place < MAX_CANDIDATES else None
+
+    return CandidateView(
+        numbers, some, some(numbers.ips), lambda place: order[(start + place) % len(order)].name, place_of
+    )

@@ -42,3 +42,26 @@ class CacheCredit(NamedTuple):
 
     lengths: CachedLengths
     block: float
+
+
+class PromptToRead(NamedTuple):
+    """The prompt of a request that an engine is chosen for.
+
+    `length`: in the gateway's unit.
+    `blocks`: how many blocks the call named.
+    `cached`: how many of these each engine holds; None where nothing is known.
+    """
+
+    length: int = 0
+    blocks: int = 0
+    cached: CachedLengths | None = None
+
+    def credit(self, whole: float) -> CacheCredit | None:
+        """Return what the engines' caches are worth if the whole prompt in one is worth so much."""
+        return None if self.cached is None else CacheCredit(self.cached, whole / max(1, self.blocks))
+
+    def unread(self, name: str, ip: str) -> int:
+        """Return what an engine has yet to read of it; of a prompt that is not empty at least 1."""
+        if self.cached is None or not self.length:
+            return self.length
+        return max(1, round(self.length * (1 - self.cached.at(name, ip) / max(1, self.blocks))))

@@ -13,17 +13,20 @@ from collections.abc import Mapping, Sequence
 from math import ceil, inf
 
 from loadstats.ledger import CandidateView
-from loadstats.pick.cache_credit import CacheCredit, CachedLengths
+from loadstats.pick.cache_credit import CacheCredit, CachedLengths, PromptToRead
 from loadstats.pick.options import PickOptions
 
 SHORT_PROMPT = 1024.0  # where all prompts are shorter, an engine reads them in no time: they weigh less
-KEPT = 4  # of a view's: for calls that say `max_queued` or weights, and calls that don't
+KEPT = 8  # of a view's: for calls that say `max_queued` or weights, and calls that don't, while engines rest or not
+EngineWeights = tuple[tuple[int, float], ...]
+"""Candidates' places, and what the weights that a call gave are multiplied by there. Weight 0 takes no requests."""
 
 
 class CandidateScores:
     """The candidates' numbers and costs, each at the candidate's place.
 
-    A full candidate has infinite requests, no prompts and infinite costs.
+    A full candidate has infinite requests, no prompts and infinite costs; so has one of weight 0. Of an engine of any
+    other weight than 1 the numbers are those that `weighed` returns.
 
     `requests`: the requests of each.
     `prompts`: the prompt lengths that each still has to read.
@@ -43,6 +46,7 @@ class CandidateScores:
         "_rest",
         "_roster",
         "_view",
+        "_weights",
         "costs",
         "fewest",
         "free",
@@ -52,8 +56,9 @@ class CandidateScores:
         "requests",
     )
 
-    def __init__(self, view: CandidateView, options: PickOptions) -> None:
+    def __init__(self, view: CandidateView, options: PickOptions, weights: EngineWeights = ()) -> None:
         self._view = view
+        self._weights = {**view.weights, **{place: view.weights.get(place, 1.0) * each for place, each in weights}}
         self._options = options
         self._roster: object = None
         self._rest: tuple[int, list[int]] = (1, [])
@@ -61,24 +66,53 @@ class CandidateScores:
         self._read()
 
     @classmethod
-    def of(cls, view: CandidateView, options: PickOptions) -> CandidateScores:
+    def of(cls, view: CandidateView, options: PickOptions, weights: EngineWeights = ()) -> CandidateScores:
         """Return the scores of a view now. Keeps them in the view for the next choice."""
         memory = view.memory
-        key = options.max_queued, options.request_load, options.prefill_load
+        key = options.max_queued, options.request_load, options.prefill_load, weights
         scores: CandidateScores | None = memory.get(key)
         if scores is not None:
             scores._catch_up()
             return scores
         if len(memory) >= KEPT:
             del memory[next(iter(memory))]
-        scores = memory[key] = cls(view, options)
+        scores = memory[key] = cls(view, options, weights)
         return scores
 
     def costs_with(self, credit: CacheCredit) -> list[float]:
         """Return the costs less what the engines' caches are worth, up to a constant that is the same for all."""
+        return self._less(self.costs.copy(), credit)
+
+    def work(self, request: float, prompt: PromptToRead) -> list[float]:
+        """Return what each would have read once it has read this prompt, and `request` for each of its requests."""
+        own = float(prompt.length)
+        pairs = zip(self.requests, self.prompts, strict=True)
+        if self.free == len(self.requests):
+            work = [request * number + length + own for number, length in pairs]
+        else:
+            work = [inf if number == inf else request * number + length + own for number, length in pairs]
+        credit = prompt.credit(own)
+        if credit is None:
+            return work
+        work = self._less(work, credit)
+        if (usual := credit.lengths.usual) and self._rest[0] > 0:
+            constant = credit.block * usual
+            work = [each - constant for each in work]
+        return work
+
+    def decodes(self) -> list[float]:
+        """Return how many requests of each have had their first token."""
+        requests, _ = self._view.numbers()
+        decodes = [number - unread for number, unread in zip(requests, self._view.prefills(), strict=True)]
+        for place, weight in self._weights.items():
+            decodes[place], _ = weighed(decodes[place], 0.0, weight)
+        return decodes
+
+    def _less(self, costs: list[float], credit: CacheCredit) -> list[float]:
+        """Take what the engines' caches are worth off their costs, up to a constant that is the same for all."""
         lengths, block = credit
         self._match(lengths)
-        costs, entries, usual = self.costs.copy(), self._entries, lengths.usual
+        entries, usual = self._entries, lengths.usual
         for name, length in lengths.others.items():
             if name in entries:
                 for place in entries[name]:
@@ -95,6 +129,10 @@ class CandidateScores:
             0.0 if credit is None else credit.block * credit.lengths.at(self._view.name(place), self._view.ips[place])
         )
         return cached - (self.request * (self.requests[place] - self.fewest) + self.prompt * self.prompts[place])
+
+    def unread(self, place: int, prompt: PromptToRead) -> int:
+        """Return what a candidate has yet to read of a prompt."""
+        return prompt.unread(self._view.name(place), self._view.ips[place])
 
     def _match(self, lengths: CachedLengths) -> None:
         """Find which candidate uses which entry of the caches: its own, else its address's. Done whenever there are
@@ -130,6 +168,8 @@ class CandidateScores:
             for place, requests in enumerate(self.requests):
                 if requests >= limit:
                     self.requests[place], self.prompts[place] = inf, 0.0
+        for place, weight in self._weights.items():
+            self.requests[place], self.prompts[place] = weighed(self.requests[place], self.prompts[place], weight)
         self._counts = dict(Counter(self.requests))  # how many have so many requests
         self.free = len(self.requests) - self._counts.pop(inf, 0)
         self._longest: float | None = None  # to be found
@@ -151,6 +191,8 @@ class CandidateScores:
         limit = self._options.max_queued
         if limit is not None and requests >= limit:
             requests, prompt = inf, 0.0
+        if self._weights and (weight := self._weights.get(place)) is not None:
+            requests, prompt = weighed(requests, prompt, weight)
         counts, before = self._counts, self.requests[place]
         if requests != before:
             if before == inf:
@@ -190,3 +232,12 @@ class CandidateScores:
             self.costs = [request * number + prompt * length for number, length in pairs]
         else:
             self.costs = [inf if number == inf else request * number + prompt * length for number, length in pairs]
+
+
+def weighed(requests: float, prompt: float, weight: float) -> tuple[float, float]:
+    """Return the requests and the prompt length that an engine of a weight is treated as having.
+
+    With its next request it has as many as an engine of weight 1 that has a `weight`th of them. So of idle engines the
+    one with the largest weight has the fewest.
+    """
+    return ((requests + 1) / weight - 1, prompt / weight) if weight else (inf, 0.0)

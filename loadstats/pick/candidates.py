@@ -47,10 +47,14 @@ class Candidates:
 
     def _names(self, candidates: list[str | Candidate]) -> CandidateNames:
         texts, ips = self._known(candidates) or self._checked(candidates)
+        weights: dict[int, float] = {}
+        for place, each in enumerate(candidates):
+            if not isinstance(each, str) and each.weight is not None and each.weight != 1:
+                weights[place] = each.weight
         if len(set(texts)) < len(texts):
             twice, _ = Counter(texts).most_common(1)[0]
             raise InvalidInput(f"candidates: expected each once, got {twice!r} twice")
-        return CandidateNames(texts, ips)
+        return CandidateNames(texts, ips, weights)
 
     def _known(self, candidates: list[str | Candidate]) -> tuple[list[str], list[str]] | None:
         """Return names and addresses if all of the names are remembered: 30 µs of 1,000."""

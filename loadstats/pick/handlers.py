@@ -20,11 +20,13 @@ from edge.client import client_of
 from edge.errors import InvalidInput, TooMany
 from edge.reach import check_cluster, check_request
 from loadstats.ledger import LATEST, CandidateView, EngineChoice, Ledger, LedgerFull, NoCandidates
-from loadstats.pick.cache_credit import CacheCredit, CachedLengths
+from loadstats.pick.cache_credit import CachedLengths, PromptToRead
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.candidates import Candidates
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import Random, choose
+from loadstats.pick.sessions import Sessions, preferred
+from loadstats.pick.standing import standing
 from loadstats.pick.wire import Pick, QuickPick
 
 PICK = "/v1/load/pick"
@@ -67,6 +69,7 @@ class PickHandlers:
         self._wall_ns = wall_ns
         self._read = Body(QuickPick).read
         self._candidates = Candidates()
+        self._sessions = Sessions()
 
     def routes(self) -> tuple[Route, ...]:
         """The call by method and path."""
@@ -91,10 +94,14 @@ class PickHandlers:
         lengths = self._lengths(body.cluster, body.prompt_hash)
         options = self._options_of(body)
         client = client_of(call)
-        credit = None if lengths is None else CacheCredit(lengths, options.cache_ratio / len(body.prompt_hash or (0,)))
+        prompt = PromptToRead(body.prompt_length or 0, len(body.prompt_hash or ()), lengths)
+        now = self._now()
 
         def choice(view: CandidateView) -> EngineChoice | None:
-            return choose(CandidateScores.of(view, options), credit, options, self._random)
+            scores = standing(view, options, now)
+            if body.session is not None and options.session_idle_seconds:
+                return self._choose_for(body, view, scores, prompt, options, now)
+            return choose(scores, prompt, options, self._random)
 
         try:
             reserved = self._reserve(
@@ -102,8 +109,8 @@ class PickHandlers:
                 body.cluster,
                 names,
                 choice,
-                body.prompt_length or 0,
-                self._now(),
+                prompt.length,
+                now,
                 self._wall_ns(),
                 body.owner or "",
                 attempt=body.attempt or LATEST,
@@ -126,14 +133,39 @@ class PickHandlers:
             reserved.attempt,
         )
 
+    def _choose_for(
+        self,
+        body: Pick,
+        view: CandidateView,
+        scores: CandidateScores,
+        prompt: PromptToRead,
+        options: PickOptions,
+        now: float,
+    ) -> EngineChoice | None:
+        """Choose for a session: the engine that served it last, if it has not too much to do."""
+        key = body.cluster, body.session or ""
+        last = self._sessions.engine(key, options, now) if scores.free else None
+        place = None if last is None else preferred(scores, view.names, last, options)
+        choice = choose(scores, prompt, options, self._random, place)
+        if choice is not None:
+            self._sessions.keep(key, view.name(choice.place), options, now)
+        return choice
+
     def _options_of(self, body: Pick) -> PickOptions:
         """Return how to choose: what the call says, else the configuration."""
-        if body.policy is None and body.weights is None and body.share is None and body.max_queued is None:
+        if (
+            body.policy is None
+            and body.weights is None
+            and body.share is None
+            and body.max_queued is None
+            and body.uncached is None
+        ):
             return self._options
         said = {
             "policy": body.policy,
             "share": body.share,
             "max_queued": body.max_queued,
+            "uncached": body.uncached,
             **({} if body.weights is None else asdict(body.weights)),
         }
         said = {name: value for name, value in said.items() if value is not None}

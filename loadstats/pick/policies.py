@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from math import floor, inf, sqrt
 
 from loadstats.ledger import EngineChoice
-from loadstats.pick.cache_credit import CacheCredit
+from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
 
 Random = Callable[[], float]
 """Returns a number from 0 to below 1."""
-Policy = Callable[[CandidateScores, CacheCredit | None, PickOptions, Random], int]
+Policy = Callable[[CandidateScores, PromptToRead, PickOptions, Random], int]
 """Returns the place of the engine that it takes."""
 
 SAMPLE = 64
@@ -37,15 +37,16 @@ def policy(function: Policy) -> Policy:
 
 
 @policy
-def score(scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random) -> int:
+def score(scores: CandidateScores, prompt: PromptToRead, options: PickOptions, random: Random) -> int:
     """Take a random one of the best scores."""
+    credit = prompt.credit(options.cache_ratio)
     costs = scores.costs if credit is None else scores.costs_with(credit)
     best = max(1, floor(options.share * scores.free + 1e-9))  # 0.29 of 100 are 29, though 0.29 * 100 is less
     return _one_of(costs, nth_least(costs, int(random() * best), random), random)
 
 
 @policy
-def least_load(scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random) -> int:
+def least_load(scores: CandidateScores, prompt: PromptToRead, options: PickOptions, random: Random) -> int:
     """Take the fewest requests, among these the shortest prompts, among these a random one."""
     fewest, prompts = scores.fewest, scores.prompts
     least = [place for place, number in enumerate(scores.requests) if number == fewest]
@@ -54,7 +55,7 @@ def least_load(scores: CandidateScores, credit: CacheCredit | None, options: Pic
 
 
 @policy
-def power_of_two(scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random) -> int:
+def power_of_two(scores: CandidateScores, prompt: PromptToRead, options: PickOptions, random: Random) -> int:
     """Take the less loaded of two random ones. Costs the same for any number of candidates, if none is full."""
     requests, prompts = scores.requests, scores.prompts
     places: Sequence[int] = range(len(requests))
@@ -66,14 +67,42 @@ def power_of_two(scores: CandidateScores, credit: CacheCredit | None, options: P
     return min(places[one], places[two], key=lambda place: (requests[place], prompts[place]))
 
 
+@policy
+def least_tokens(scores: CandidateScores, prompt: PromptToRead, options: PickOptions, random: Random) -> int:
+    """Take the least to read until the first token, each request counted as some tokens more."""
+    work = scores.work(options.request_tokens, prompt)
+    return _one_of(work, min(work), random)
+
+
+@policy
+def tokens_by_decodes(scores: CandidateScores, prompt: PromptToRead, options: PickOptions, random: Random) -> int:
+    """Take the least product of what is to be read until the first token and the requests that have had theirs."""
+    work = [
+        inf if tokens == inf else (tokens + 1) * (decodes + 1)
+        for tokens, decodes in zip(scores.work(0.0, prompt), scores.decodes(), strict=True)
+    ]
+    return _one_of(work, min(work), random)
+
+
 def choose(
-    scores: CandidateScores, credit: CacheCredit | None, options: PickOptions, random: Random
+    scores: CandidateScores,
+    prompt: PromptToRead,
+    options: PickOptions,
+    random: Random,
+    preferred: int | None = None,
 ) -> EngineChoice | None:
-    """Choose an engine by the policy of the options. Returns None if every candidate is full."""
+    """Choose an engine: the one at the place `preferred`, else by the policy of the options.
+
+    Returns None if every candidate is full.
+    """
     if not scores.free:
         return None
-    place = POLICIES[options.policy](scores, credit, options, random)
-    return EngineChoice(place, scores.score(place, credit))
+    place = POLICIES[options.policy](scores, prompt, options, random) if preferred is None else preferred
+    return EngineChoice(
+        place,
+        scores.score(place, prompt.credit(options.cache_ratio)),
+        scores.unread(place, prompt) if options.uncached else None,
+    )
 
 
 def nth_least(numbers: list[float], n: int, random: Random) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from edge.body import DpRank, EngineAddress, Hash, Name, Port
+from edge.body import MAX_NAME, DpRank, EngineAddress, Hash, Name, Port
 from loadstats.ledger import MAX_CANDIDATES, Row
 from loadstats.pick.policies import POLICIES
 from loadstats.wire import Attempt, Incarnation, Owner, PromptLength, RequestId
@@ -28,14 +28,21 @@ EngineText = Annotated[
     Meta(min_length=1, max_length=64, description="an engine as in `10.0.0.1`, `10.0.0.1:8000` or `[::1]:8000/3`"),
 ]
 Weight = Annotated[float, Meta(ge=0, le=MAX_WEIGHT)]
+EngineWeight = Annotated[
+    float, Meta(ge=0.01, le=100, description="what it can do, beside the other candidates; absent: 1")
+]
 
 
 class Candidate(Struct, gc=False):
-    """An engine that may be chosen, whether or not it was used before."""
+    """An engine that may be chosen, whether or not it was used before.
+
+    `weight`: how much more than an engine of weight 1 it can do.
+    """
 
     ip: EngineAddress
     port: Port | None = None
     dp_rank: DpRank | None = None
+    weight: EngineWeight | None = None
 
 
 class Weights(Struct, gc=False):
@@ -44,6 +51,7 @@ class Weights(Struct, gc=False):
     cache_ratio: Weight | None = None
     request_load: Weight | None = None
     prefill_load: Weight | None = None
+    request_tokens: Weight | None = None
 
 
 class Pick(Struct, gc=False):
@@ -82,6 +90,13 @@ class Pick(Struct, gc=False):
     owner: Owner | None = None
     attempt: Attempt | None = None
     incarnation: Incarnation | None = None
+    session: (
+        Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="prefers the engine that served it last")]
+        | None
+    ) = None
+    uncached: (
+        Annotated[bool, Meta(description="count only what the engine chosen has yet to read of the prompt")] | None
+    ) = None
 
 
 class QuickPick(Pick, gc=False):

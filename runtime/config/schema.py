@@ -126,6 +126,16 @@ class PickSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prefill_load: Weight = field(default=3.0, name="PrefillLoad")
     # A random one of this share of the best is taken, so that nodes that know the same do not all choose one engine.
     share: Share = field(default=0.05, name="Share")
+    # Of `least_tokens`'s sum, in the gateway's unit of prompt length: what a request costs beside its prompt.
+    request_tokens: Weight = field(default=250.0, name="RequestTokens")
+    # Changes what a row's prompt_length means where gateways send prompt_hash.
+    uncached: bool = field(default=False, name="Uncached")
+    # In which a newcomer's weight grows. It gets less to do for it, so a fleet that needs it at once waits longer.
+    slow_start_seconds: Seconds = field(default=0.0, name="SlowStart")
+    # A longer one keeps conversations together whose prompts the engine may have forgotten.
+    session_idle_seconds: Seconds = field(default=600.0, name="SessionIdle")
+    # After an end with `"outcome": "error"`; doubled after each further one. Longer ones waste engines that rarely err.
+    cool_down_seconds: Seconds = field(default=1.0, name="CoolDown")
 
 
 class DiscoverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

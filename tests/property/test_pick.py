@@ -22,7 +22,7 @@ from edge.errors import TooMany
 from kvcache.index import CacheIndex, Lengths
 from loadstats.ledger import CandidateNames, CandidateView, Engine, EngineChoice, EngineName, Ledger
 from loadstats.ledger.candidate_numbers import CandidateNumbers
-from loadstats.pick.cache_credit import CacheCredit
+from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.handlers import PickHandlers
 from loadstats.pick.options import PickOptions
@@ -75,10 +75,11 @@ def pick(
     """A choice over plain numbers."""
     plain = CandidateNumbers()
     plain.requests, plain.prompts = [float(requests) for requests, _ in loads], [float(length) for _, length in loads]
+    plain.prefills = [0.0] * len(loads)
     ips = [str(place) for place in range(len(loads))]
     others = {ips[place]: round(4 * share) for place, share in cached.items()}
-    credit = CacheCredit(Lengths(4, 0, others, (), ""), options.cache_ratio / 4) if cached else None
-    return choose(CandidateScores.of(CandidateView(plain, list.copy, ips, str), options), credit, options, draw)
+    prompt = PromptToRead(0, 4, Lengths(4, 0, others, (), "") if cached else None)
+    return choose(CandidateScores.of(CandidateView(plain, list.copy, ips, str), options), prompt, options, draw)
 
 
 @given(st.lists(engines, min_size=1, max_size=12), st.data(), rules)

@@ -9,7 +9,7 @@ import asyncio
 import httpx
 import pytest
 from fake_nodes import URLS, FakeNodes, answer
-from metadata_center_client import AsyncClient, AsyncReporter, Client, Reporter
+from metadata_center_client import AsyncClient, AsyncReporter, Client, Reporter, calls
 
 
 @pytest.fixture
@@ -50,6 +50,28 @@ def test_a_block_that_fails_ends_its_request(nodes: FakeNodes) -> None:
     ):
         raise ZeroDivisionError
     assert [each["op"] for each in nodes.operations()] == ["add", "delete"]
+
+
+def test_an_end_may_say_that_the_engine_failed(nodes: FakeNodes) -> None:
+    with (
+        client_of(nodes) as client,
+        Reporter(client) as reporter,
+        reporter.request("qwen", "r1", ip="10.0.0.1") as request,
+    ):
+        request.end(outcome="error")
+    assert nodes.operations()[-1] == {"op": "delete", "request_id": "r1", "outcome": "error"}
+    assert calls.end("r1", None, "", "error").body == b'{"request_id":"r1","outcome":"error"}'
+    assert calls.end("r1", None, "").body == b'{"request_id":"r1"}'
+
+
+def test_what_a_pick_left_out_is_left_out_of_the_start_too(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer({"ip": "10.0.0.1", "attempt": 1, "cache_length": 3})
+    members = {"prompt_length": 1000, "prompt_hash": [1, 2, 3, 4]}
+    with client_of(nodes) as client, Reporter(client) as reporter:
+        reporter.request("qwen", "r1", uncached=True, **members)
+        reporter.request("qwen", "r2", **members)
+    starts = [each["prompt_length"] for each in nodes.operations() if each["op"] == "add"]
+    assert starts == [250, 1000]
 
 
 def test_a_picked_engine_is_reported_once_more_for_the_case_that_its_node_dies(nodes: FakeNodes) -> None:

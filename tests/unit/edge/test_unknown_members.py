@@ -85,11 +85,11 @@ def test_every_handler_looks(caplog: pytest.LogCaptureFixture) -> None:
         "Add: member 'weight' is unknown and ignored",
         "AddOperation: member 'weight' is unknown and ignored",
         "Batch: member 'ops.weight' is unknown and ignored",
-        "Ended: member 'cluster' is unknown and ignored",
-        "Ended: member 'ip' is unknown and ignored",
-        "Ended: member 'weight' is unknown and ignored",
         "QuickPick: member 'ip' is unknown and ignored",
         "QuickPick: member 'weight' is unknown and ignored",
+        "RequestEnd: member 'cluster' is unknown and ignored",
+        "RequestEnd: member 'ip' is unknown and ignored",
+        "RequestEnd: member 'weight' is unknown and ignored",
     ]
 
 

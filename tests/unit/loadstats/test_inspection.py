@@ -244,6 +244,7 @@ def test_the_call_tells_what_is_known_and_who_says_so() -> None:
         "cause": "",
         "attempt": 1,
         "superseded": False,
+        "outcome": "",
         "node": "node:80",
     }
 

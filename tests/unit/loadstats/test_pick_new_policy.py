@@ -16,7 +16,7 @@ import sys
 from loadstats.pick.policies import policy
 
 @policy
-def first(scores, credit, options, random):
+def first(scores, prompt, options, random):
     return 0
 
 from metadata_center.cli import main
@@ -27,11 +27,12 @@ import msgspec
 from loadstats.pick.policies import policy
 
 @policy
-def last(scores, credit, options, random):
+def last(scores, prompt, options, random):
     return len(scores.requests) - 1
 
 from edge.body import Body
 from loadstats.ledger import CandidateNames, Ledger
+from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import choose
@@ -40,9 +41,10 @@ from loadstats.pick.wire import QuickPick
 call = Body(QuickPick).read(b'{"cluster":"c","request_id":"r","policy":"last"}')
 options = PickOptions(policy=call.policy)
 names = CandidateNames(["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2"])
-reserved = Ledger().reservations.reserve(
-    "r", "c", names, lambda view: choose(CandidateScores.of(view, options), None, options, lambda: 0.0), 0, 0.0, 0
-)
+def choice(view):
+    return choose(CandidateScores.of(view, options), PromptToRead(), options, lambda: 0.0)
+
+reserved = Ledger().reservations.reserve("r", "c", names, choice, 0, 0.0, 0)
 print(reserved.ip)
 """
 
@@ -63,7 +65,7 @@ def test_the_configuration_takes_it(tmp_path: Path) -> None:
 def test_the_configuration_lists_it_beside_a_wrong_one(tmp_path: Path) -> None:
     refused = run(SCRIPT, "config", policy="best", folder=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
-    names = '"first", "least_load", "power_of_two", "score"'
+    names = '"first", "least_load", "least_tokens", "power_of_two", "score", "tokens_by_decodes"'
     place = "metadata-center: environment METADATA_CENTER_PICK_POLICY"
     assert refused.stderr == f'{place}: expected one of {names}, got "best"\n'
 
@@ -72,7 +74,7 @@ def test_a_start_stops_at_a_wrong_one(tmp_path: Path) -> None:
     refused = run(SCRIPT, "check", policy="best", folder=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
-    assert refused.stderr.endswith('"score", got "best"\n')
+    assert refused.stderr.endswith('"tokens_by_decodes", got "best"\n')
 
 
 def test_a_call_may_name_it(tmp_path: Path) -> None:
@@ -84,6 +86,5 @@ def test_the_document_lists_it(tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     written = run(SCRIPT, "openapi", str(document), policy="first", folder=tmp_path)
     assert written.returncode == 0, written.stderr
-    assert (
-        "- enum:\n            - first\n            - least_load\n            - power_of_two\n" in document.read_text()
-    )
+    names = ["first", "least_load", "least_tokens", "power_of_two", "score", "tokens_by_decodes"]
+    assert "- enum:\n" + "".join(f"            - {name}\n" for name in names) in document.read_text()

@@ -15,7 +15,7 @@ import pytest
 from kvcache.index import Lengths
 from loadstats.ledger import CandidateView, EngineChoice
 from loadstats.ledger.candidate_numbers import CandidateNumbers
-from loadstats.pick.cache_credit import CacheCredit
+from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.candidate_scores import CandidateScores
 from loadstats.pick.options import PickOptions
 from loadstats.pick.policies import POLICIES, choose, nth_least
@@ -38,10 +38,11 @@ def pick(
     loads = CandidateNumbers()
     loads.requests = [float(requests) for requests, _ in them]
     loads.prompts = [float(length) for _, length in them]
+    loads.prefills = [0.0] * len(them)
     ips = [str(place) for place in range(len(them))]
     others = {ips[place]: round(100 * share) for place, share in cached.items()}
-    credit = CacheCredit(Lengths(100, 0, others, (), ""), options.cache_ratio / 100) if cached else None
-    return choose(CandidateScores.of(CandidateView(loads, list.copy, ips, str), options), credit, options, random)
+    prompt = PromptToRead(0, 100, Lengths(100, 0, others, (), "") if cached else None)
+    return choose(CandidateScores.of(CandidateView(loads, list.copy, ips, str), options), prompt, options, random)
 
 
 def chosen(
@@ -191,4 +192,4 @@ def test_full_candidates_count_as_if_they_were_not_there() -> None:
     rest = pick(free, {1: 0.5}, PickOptions(), Random(1).random)
     assert choice is not None
     assert rest is not None
-    assert (choice.place - 1, choice.score) == rest
+    assert (choice.place - 1, choice.score) == (rest.place, rest.score)

@@ -140,9 +140,11 @@ class AsyncClient:
         """Report how many tokens a request holds, in all so far."""
         await self.make(calls.tokens(request_id, input_tokens, output_tokens, attempt, cluster))
 
-    async def end(self, request_id: str, *, attempt: int | None = None, cluster: str = "") -> None:
-        """Report that a request has ended. `cluster` chooses the node."""
-        await self.make(calls.end(request_id, attempt, cluster))
+    async def end(
+        self, request_id: str, *, attempt: int | None = None, cluster: str = "", outcome: str | None = None
+    ) -> None:
+        """Report that a request has ended. `outcome` is "error" if the engine failed; `cluster` chooses the node."""
+        await self.make(calls.end(request_id, attempt, cluster, outcome))
 
     async def refresh(self, request_ids: Sequence[str]) -> Refreshed:
         """Report that requests are still running. Returns those that the node does not know."""

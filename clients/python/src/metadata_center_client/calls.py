@@ -130,9 +130,10 @@ def first_token(request_id: str, attempt: int | None, key: str) -> Call[None]:
     return _command("DELETE", "/v1/load/prompt", {"request_id": request_id, "attempt": attempt}, key)
 
 
-def end(request_id: str, attempt: int | None, key: str) -> Call[None]:
+def end(request_id: str, attempt: int | None, key: str, outcome: str | None = None) -> Call[None]:
     """Report that a request has ended."""
-    return _command("DELETE", "/v1/load/stats", {"request_id": request_id, "attempt": attempt}, key)
+    members = {"request_id": request_id, "attempt": attempt, "outcome": outcome}
+    return _command("DELETE", "/v1/load/stats", members, key)
 
 
 def tokens(

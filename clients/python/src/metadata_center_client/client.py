@@ -150,9 +150,11 @@ class Client:
         """Report how many tokens a request holds, in all so far."""
         self.make(calls.tokens(request_id, input_tokens, output_tokens, attempt, cluster))
 
-    def end(self, request_id: str, *, attempt: int | None = None, cluster: str = "") -> None:
-        """Report that a request has ended. `cluster` chooses the node."""
-        self.make(calls.end(request_id, attempt, cluster))
+    def end(
+        self, request_id: str, *, attempt: int | None = None, cluster: str = "", outcome: str | None = None
+    ) -> None:
+        """Report that a request has ended. `outcome` is "error" if the engine failed; `cluster` chooses the node."""
+        self.make(calls.end(request_id, attempt, cluster, outcome))
 
     def refresh(self, request_ids: Sequence[str]) -> Refreshed:
         """Report that requests are still running. Returns those that the node does not know."""

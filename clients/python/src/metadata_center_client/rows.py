@@ -63,6 +63,7 @@ class RequestState(Struct, frozen=True):
     `remaining_seconds`: until it times out, or is removed if it has ended.
     `owner`: the gateway whose heartbeats keep it alive; empty if its start named no gateway.
     `cause`: why it ended; empty while it has not.
+    `outcome`: "error" if the engine failed at it.
     """
 
     request_id: str
@@ -79,6 +80,7 @@ class RequestState(Struct, frozen=True):
     orphaned: bool = False
     cause: str = ""
     attempt: int = 1
+    outcome: str = ""
 
 
 class CachedPrefix(Struct, frozen=True):

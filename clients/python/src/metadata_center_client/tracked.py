@@ -100,11 +100,12 @@ class TrackedRequest:
             given = {name: value for name, value in counts.items() if value is not None}
             self._sink.put({"op": "tokens", **self._about, **given})
 
-    def end(self) -> None:
-        """Report the end. Further calls have no effect."""
+    def end(self, *, outcome: str | None = None) -> None:
+        """Report the end; with `outcome` "error", that the engine failed. Further calls have no effect."""
         if (self._started or self._asked) and not self._ended:
             self._ended = True
-            self._sink.put({"op": "delete", **self._about})
+            said = {} if outcome is None else {"outcome": outcome}
+            self._sink.put({"op": "delete", **self._about, **said})
 
 
 def bracketed(ip: str) -> str:
@@ -122,5 +123,8 @@ def start_of(tracked: TrackedRequest, members: Mapping[str, Any]) -> Operation:
     assert picked is not None
     place = {name: getattr(picked, name) for name in ("port", "dp_rank", "attempt")}
     about = {name: members.get(name) for name in ("owner", "incarnation", "prompt_length")}
+    if members.get("uncached") and about["prompt_length"] and members.get("prompt_hash"):
+        unread = 1 - picked.cache_length / len(members["prompt_hash"])
+        about["prompt_length"] = max(1, round(about["prompt_length"] * unread))
     given = {name: value for name, value in (place | about).items() if value is not None}
     return {"op": "add", "cluster": tracked.cluster, "request_id": tracked.request_id, "ip": picked.ip, **given}
