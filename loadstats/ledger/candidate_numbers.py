@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from loadstats.ledger.cluster import Engine
+from loadstats.ledger.failures import Failing
 
-NO_ENGINES: Mapping[str, Engine] = MappingProxyType({})
+NO_ENGINES: Mapping[str, Failing] = MappingProxyType({})
 LISTED = 64  # changes that are listed whatever the number of engines
 
 
@@ -35,7 +33,7 @@ class CandidateNumbers:
 
     __slots__ = ("_changed", "_unlisted", "engines", "failing", "ips", "prefills", "prompts", "requests", "shape")
 
-    def __init__(self, engines: dict[str, Engine] | None = None, failing: Mapping[str, Engine] = NO_ENGINES) -> None:
+    def __init__(self, engines: dict[str, Failing] | None = None, failing: Mapping[str, Failing] = NO_ENGINES) -> None:
         self.engines = {} if engines is None else engines
         self.failing = failing
         self.prefills: list[float] = []
