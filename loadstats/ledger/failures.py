@@ -31,11 +31,14 @@ class Failures(Struct, frozen=True, gc=False):
     tick: int
 
 
-class Failing(Protocol):
-    """An engine that failed: its place among the cluster's engines, and how it failed."""
+class ListedEngine(Protocol):
+    """An engine as a choice knows it: its place among the cluster's engines, when it was listed, and how it failed."""
 
     @property
     def index(self) -> int: ...
+
+    @property
+    def opened_tick(self) -> int: ...
 
     @property
     def failures(self) -> Failures | None: ...
