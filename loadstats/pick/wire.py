@@ -82,6 +82,7 @@ class Pick(Struct, gc=False):
     owner: Owner | None = None
     attempt: Attempt | None = None
     incarnation: Incarnation | None = None
+    full: Annotated[bool, Meta(description="the answer has those members of the row that are 0, too")] = False
 
 
 class QuickPick(Pick, gc=False):
