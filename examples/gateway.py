@@ -117,7 +117,7 @@ def main() -> None:
         client.first_token(request_id)
         client.tokens(request_id, 1200, 64)
         for row in client.load("demo"):
-            print(f"{engine_name(row)}: {row['queued_req_num']} in flight, {row['token_num']} tokens")
+            print(f"{engine_name(row)}: {row['queued_req_num']} in flight, {row.get('token_num', 0)} tokens")
     print("ended")
 
 

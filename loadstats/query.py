@@ -8,7 +8,7 @@ Thread-safe but for what waits: the event loop calls these for gateways, Django'
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, ValidationError, convert
 
@@ -24,7 +24,20 @@ STATS = "/v1/load/stats"
 QUERIES = 4096  # query strings remembered: taking one apart costs 2 µs
 MAX_WAIT_SECONDS = 60.0
 
+_FULL = {None: False, "": False, "false": False, "true": True}
+
 WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how long to wait for a change")]
+
+
+class Question(NamedTuple):
+    """What a query string asks for.
+
+    `cluster`: the cluster's name.
+    `full`: rows have those members of ours that are 0, too.
+    """
+
+    cluster: str
+    full: bool
 
 
 class QueryHandlers:
@@ -37,7 +50,7 @@ class QueryHandlers:
     def __init__(self, loads: LoadReader, waits: Waits) -> None:
         self._loads = loads
         self._waits = waits
-        self._asked: dict[bytes, str] = {}  # clusters by the query strings that name them
+        self._asked: dict[bytes, Question] = {}  # by the query strings that ask for it
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -51,14 +64,17 @@ class QueryHandlers:
         In no particular order, and null for a cluster without engines. An engine that has gone quiet stays listed with
         zeros until `RequestExpire` after its last call.
 
+        A row always has `ip`, `queued_req_num`, `prompt_length` and `updated_time`, and of the other numbers those that
+        are not 0: absent means 0. With `full=true` it has all of them.
+
         The `ETag` names this answer of this node. With it in `If-None-Match` the call is answered 304, without a body,
         as long as it would be the same. With `wait` it is answered when it is another than that, or than at the time of
         the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
         """
-        cluster = self._cluster(call.query)
+        cluster, full = self._question(call.query)
         if call.caller is not None and call.caller.clusters:
             check_cluster(call.caller, cluster)
-        answer, call.etag = self._loads.tagged_answer(cluster)
+        answer, call.etag = self._loads.tagged_answer(cluster, full=full)
         known = call.headers.get(b"if-none-match")
         if known is not None and _names(known, call.etag):
             raise NotModified
@@ -66,7 +82,7 @@ class QueryHandlers:
 
     async def wait(self, call: Call) -> bytes:
         """Answer the same, once there is something new or the time is over."""
-        cluster = self._cluster(call.query)
+        cluster = self._question(call.query).cluster
         if call.caller is not None:
             check_cluster(call.caller, cluster)
         seconds = _seconds(call.query)
@@ -78,9 +94,9 @@ class QueryHandlers:
             call.waited_ns = perf_counter_ns() - began
         return self.query(call)
 
-    def _cluster(self, query: bytes) -> str:
-        cluster = self._asked.get(query)
-        if cluster is None:
+    def _question(self, query: bytes) -> Question:
+        question = self._asked.get(query)
+        if question is None:
             try:
                 cluster = convert(query_value(query, b"cluster"), Name)
             except ValidationError:
@@ -89,13 +105,21 @@ class QueryHandlers:
                 ) from None
             if len(self._asked) >= QUERIES:
                 self._asked = {}
-            self._asked[query] = cluster
-        return cluster
+            question = self._asked[query] = Question(cluster, _is_full(query))
+        return question
 
 
 def _names(known: bytes, tag: bytes) -> bool:
     """Return whether this tag is among those of an `If-None-Match`. Weak and strong tags compare as equal."""
     return b'"%b"' % tag in known or known == b"*"
+
+
+def _is_full(query: bytes) -> bool:
+    text = query_value(query, b"full")
+    try:
+        return _FULL[text]
+    except KeyError:
+        raise InvalidInput(f"full: expected true or false, got {(text or '')[:80]!r}") from None
 
 
 def _waits(query: bytes, size: int) -> bool:

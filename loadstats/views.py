@@ -33,6 +33,7 @@ class Query(Struct):
 
     cluster: Name
     wait: WaitSeconds | UnsetType = UNSET
+    full: Annotated[bool, Meta(description="rows have those members that are 0, too")] = False
 
 
 class Some(Struct):
@@ -100,6 +101,9 @@ class LoadStatsView(HandlerViewSet):
         "prompt_length": 100,
         "queued_req_num": 1,
         "updated_time": 1_795_440_123_000_000_000,
+        "prefill_req_num": 1,
+        "token_num": UNSET,
+        "orphaned_req_num": UNSET,
     }
 
 
@@ -123,7 +127,6 @@ class LoadPick(HandlerViewSet):
         "share": 0.05,
         "max_queued": 30,
         "owner": "gateway-1",
-        "prefill_req_num": 1,
         "score": 0.6,
         "cache_length": 1,
         "attempt": 1,

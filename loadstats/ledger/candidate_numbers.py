@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from loadstats.ledger.failures import ListedEngine
+from loadstats.ledger.failures import KnownEngine
 
-NO_ENGINES: Mapping[str, ListedEngine] = MappingProxyType({})
+NO_ENGINES: Mapping[str, KnownEngine] = MappingProxyType({})
 LISTED = 64  # changes that are listed whatever the number of engines
 
 
@@ -35,8 +35,8 @@ class CandidateNumbers:
 
     def __init__(
         self,
-        newest: Callable[[], Iterable[ListedEngine]] = tuple,
-        failing: Mapping[str, ListedEngine] = NO_ENGINES,
+        newest: Callable[[], Iterable[KnownEngine]] = tuple,
+        failing: Mapping[str, KnownEngine] = NO_ENGINES,
     ) -> None:
         self.newest = newest
         self.failing = failing

@@ -3,7 +3,8 @@
 """A cluster's engines, their numbers, and the answer to `GET /v1/load/stats` kept encoded.
 
 Owned by the ledger and used under its lock. An engine's numbers are sums over its records and change only with them.
-A query encodes the engines that changed since the last one and joins; the others' bytes are kept.
+A query encodes the engines that changed since the last one and joins; the others' bytes are kept. The answer with every
+member of every row is made for those who ask for it, and kept apart.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from loadstats.ledger.candidate_numbers import CandidateNumbers
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.client import LedgerClient
 from loadstats.ledger.failures import Failures, after_end
-from loadstats.ledger.row import ROW_FORMAT, Row, encoded_members, row_of, row_prefix, row_suffix
+from loadstats.ledger.full_rows import FullRows
+from loadstats.ledger.row import Row, encoded_full_row, encoded_row, row_of, row_prefix, row_suffix
 from loadstats.ledger.signals import Load
 
 
@@ -71,9 +73,9 @@ class Engine(Load, gc=False, eq=False):
         """Return the numbers as they are now."""
         return row_of(self.parts, self, self.updated_ns)
 
-    def encode(self) -> bytes:
-        """Return the row as JSON."""
-        return ROW_FORMAT % encoded_members(self)
+    def encode(self, *, full: bool = False) -> bytes:
+        """Return the row as JSON, with what is 0 if `full`."""
+        return encoded_full_row(self) if full else encoded_row(self)
 
 
 class Cluster:
@@ -92,6 +94,7 @@ class Cluster:
     `numbers`: the numbers for choices, from the first choice on.
     `whole_view`: all engines as a choice sees them; may be out of date.
     `failing`: the engines that failed since they last did well, by name.
+    `full`: the rows with every member, from the first time that they were asked for.
     """
 
     __slots__ = (
@@ -102,6 +105,7 @@ class Cluster:
         "encoded",
         "engines",
         "failing",
+        "full",
         "name",
         "numbers",
         "order",
@@ -126,6 +130,7 @@ class Cluster:
         self.numbers: CandidateNumbers | None = None
         self.whole_view: CandidateView | None = None
         self.failing: dict[str, Engine] = {}
+        self.full: FullRows | None = None
 
     def note_failures(self, engine: Engine) -> None:
         """Keep which engines failed since they last did well."""
@@ -177,6 +182,13 @@ class Cluster:
             self.answer_bytes = b"[%b]" % b",".join(self.encoded)
             self.answer_tag = b"%b%x" % (self.tag, self.revision)
         return self.answer_bytes
+
+    def full_answer(self) -> bytes:
+        """Return the same with every member of each row. It changes when `answer` does, and so has its tag."""
+        self.answer()
+        if self.full is None:
+            self.full = FullRows()
+        return self.full.answer(self.revision, self.order, self.encoded)
 
     def candidate_numbers(self) -> CandidateNumbers:
         """Return the engines' numbers for a choice. Makes them at the first call; `refresh` keeps them up to date."""

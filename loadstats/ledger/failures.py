@@ -31,7 +31,7 @@ class Failures(Struct, frozen=True, gc=False):
     tick: int
 
 
-class ListedEngine(Protocol):
+class KnownEngine(Protocol):
     """An engine as a choice knows it: its place among the cluster's engines, when it was listed, and how it failed."""
 
     @property

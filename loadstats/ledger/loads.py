@@ -45,13 +45,16 @@ class LoadReader:
             found = self._engines.clusters.get(cluster)
             return b"null" if found is None else found.answer()
 
-    def tagged_answer(self, cluster: str) -> tuple[bytes, bytes]:
-        """Return the answer and its tag. No other answer for the cluster has this tag, here or in any incarnation."""
+    def tagged_answer(self, cluster: str, *, full: bool = False) -> tuple[bytes, bytes]:
+        """Return the answer and its tag. No other answer for the cluster has this tag, here or in any incarnation.
+
+        If `full`, rows have what is 0, too. The tag is the same.
+        """
         with self._lock:
             found = self._engines.clusters.get(cluster)
             if found is None:
                 return b"null", self._engines.incarnation + b"-0"
-            return found.answer(), found.answer_tag
+            return found.full_answer() if full else found.answer(), found.answer_tag
 
     def tag(self, cluster: str) -> bytes:
         """Return the tag of the answer that would be given now; empty if the cluster changed since the last answer."""

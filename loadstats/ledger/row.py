@@ -2,27 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """One engine's load as answers have it: a struct for programs here, bytes for callers. Immutable.
 
-Both are made from the table of signals. The contract's four members come first, in its order.
+Both are made from the table of signals. The contract's four members come first, in its order, and are always there. As
+bytes a row has only those of our signals that are not 0: absent means 0. It is up to a third shorter so, and most of
+what an answer for 1,000 engines costs is to send it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import compress, product
 from json import dumps
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from edge.engine_name import EngineName
-from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Load, numbers
+from loadstats.ledger.signals import CONTRACT, OURS, SIGNALS, Load, numbers, present
 
 INT64 = {"format": "int64"}  # for clients that are generated from the API's schema
 
 
-def signal_type(name: str) -> Any:
-    """Return the type of a signal as a member of a struct, with what the API's schema says of it."""
+def signal_type(name: str, words: str = "") -> Any:
+    """Return the type of a signal as a member of a struct, with what the API's schema says of it, and `words`."""
     signal = SIGNALS[name]
-    return Annotated[int, Meta(description=signal.description, extra_json_schema=INT64 if signal.wide else None)]
+    description = signal.description + words
+    return Annotated[int, Meta(description=description, extra_json_schema=INT64 if signal.wide else None)]
 
 
 class EngineRow(Struct, frozen=True, gc=False):
@@ -65,7 +70,7 @@ else:
             ),
             *((name, signal_type(name)) for name in CONTRACT),
             ("updated_time", _updated),
-            *((name, signal_type(name), 0) for name in OURS),
+            *((name, signal_type(name, "; absent: 0"), 0) for name in OURS),
             ("port", int | UnsetType, UNSET),
             ("dp_rank", int | UnsetType, UNSET),
         ],
@@ -74,6 +79,7 @@ else:
         module=__name__,
         frozen=True,
         gc=False,
+        omit_defaults=True,
     )
 
 
@@ -89,11 +95,38 @@ def row_of(name: EngineName, load: Load, updated_ns: int) -> Row:
     )
 
 
-ROW_FORMAT = b"%b" + b",".join([b'"%b":%%d' % each.encode() for each in (*CONTRACT, "updated_time", *OURS)]) + b"%b"
-"""A row as JSON, to be filled with `encoded_members`."""
+class _Form(NamedTuple):
+    """How a row with some of our signals is written.
 
-encoded_members = attrgetter("prefix", *CONTRACT, "updated_ns", *OURS, "suffix")
-"""Returns what `ROW_FORMAT` takes of an engine."""
+    `text`: the row as JSON, to be filled.
+    `members`: returns what it takes of an engine.
+    """
+
+    text: bytes
+    members: Callable[[Load], tuple[object, ...]]
+
+
+def _form(ours: Iterable[str]) -> _Form:
+    pairs = [(name, name) for name in CONTRACT] + [("updated_time", "updated_ns")] + [(name, name) for name in ours]
+    text = b",".join([b'"%b":%%d' % name.encode() for name, _ in pairs])
+    return _Form(b"%b" + text + b"%b", attrgetter("prefix", *(attribute for _, attribute in pairs), "suffix"))
+
+
+_FORMS = {some: _form(compress(OURS, some)) for some in product((False, True), repeat=len(OURS))}
+"""By which of our signals are not 0."""
+
+_FULL = _form(OURS)
+
+
+def encoded_row(engine: Load) -> bytes:
+    """Return an engine's row as JSON, without those members of ours that are 0."""
+    text, members = _FORMS[present(engine)]
+    return text % members(engine)
+
+
+def encoded_full_row(engine: Load) -> bytes:
+    """Return an engine's row as JSON, with every member."""
+    return _FULL.text % _FULL.members(engine)
 
 
 def row_prefix(name: EngineName) -> bytes:

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signals: the numbers in an engine's row, each declared once.
 
-To add a signal, write an attribute of `Load` with its `Signal`, and add it to `count`. Rows, sums of clusters,
-websockets, metrics, pages and the API's schema follow. A number that needs new data of a request adds that to
-`record.py` and to an event. A test compares `count` with the table for every kind of record.
+To add a signal, write an attribute of `Load` with its `Signal`, and add it to `count`; one of ours to `present`, too.
+Rows, sums of clusters, websockets, metrics, pages and the API's schema follow. A number that needs new data of a
+request adds that to `record.py` and to an event. A test compares both functions with the table.
 
-Pure. `count` and the functions below it run on the hot path, under the ledger's lock: a loop over the table would cost
-an add a quarter of its time.
+Pure. `count` and the three functions below it run on the hot path, under the ledger's lock: a loop over the table would
+cost an add a quarter of its time.
 """
 
 from collections.abc import Callable
@@ -150,6 +150,11 @@ def hold_tokens(load: Load, change: int) -> None:
     load.token_num += change
 
 
+def present(load: Load) -> tuple[bool, ...]:
+    """Return which signals of ours are not 0, in the order of `OURS`: a row has only those."""
+    return load.prefill_req_num != 0, load.token_num != 0, load.orphaned_req_num != 0
+
+
 def _declared() -> dict[str, Signal]:
     found = {}
     # With the module's names given, an `of` that reads one of them finds it when it is called.
@@ -167,7 +172,7 @@ CONTRACT = tuple(name for name, signal in SIGNALS.items() if signal.contract)
 """The signals that the Go version has too, in the order of its rows."""
 
 OURS = tuple(name for name, signal in SIGNALS.items() if not signal.contract)
-"""The signals of ours. They come last in a row."""
+"""The signals of ours. They come last in a row, which leaves out those that are 0."""
 
 
 def numbers(load: object) -> tuple[int, ...]:

@@ -116,6 +116,7 @@ class PickHandlers:
                 attempt=body.attempt or LATEST,
                 incarnation=body.incarnation or "",
                 client=client,
+                full=body.full,
             )
         except NoCandidates:
             raise InvalidInput(f"candidates: expected some, for cluster {body.cluster!r} has no engines yet") from None

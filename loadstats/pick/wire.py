@@ -97,6 +97,7 @@ class Pick(Struct, gc=False):
     uncached: (
         Annotated[bool, Meta(description="count only what the engine chosen has yet to read of the prompt")] | None
     ) = None
+    full: Annotated[bool, Meta(description="the answer has those members of the row that are 0, too")] = False
 
 
 class QuickPick(Pick, gc=False):

@@ -70,7 +70,7 @@ def test_what_any_node_is_told_reaches_all(cluster: Cluster) -> None:
 def rows(node: ClusterNode, cluster: str) -> dict[str, list[int]]:
     data = msgspec.json.decode(node.call("GET", f"/v1/load/stats?cluster={cluster}"))["data"] or []
     members = ("queued_req_num", "prefill_req_num", "token_num", "orphaned_req_num")
-    return {f"{row['ip']}:{row.get('port')}": [row[member] for member in members] for row in data}
+    return {f"{row['ip']}:{row.get('port')}": [row.get(member, 0) for member in members] for row in data}
 
 
 def everywhere(cluster: Cluster, name: str, expected: dict[str, list[int]]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from loadstats.ledger import EngineName, Event, Ledger, Match, Mismatch, Origin, Phase, Row
+from loadstats.ledger import OURS, SIGNALS, EngineName, Event, Ledger, Match, Mismatch, Origin, Phase, Row
 from tests.audit import audit, nothing_left
 from tests.property import EXAMPLES
 from tests.property.model import Model, ModelRow
@@ -160,6 +160,17 @@ class LedgerMachine(RuleBasedStateMachine):
             rows = self.ledger.rows(cluster)
             assert sorted(answer or [], key=name_of) == sorted(rows, key=name_of)
             assert (answer is None) == (not rows)
+
+    @invariant()
+    def rows_leave_out_what_is_0_unless_asked_for_in_full(self) -> None:
+        for cluster in ("a", "b"):
+            brief, tag = self.ledger.loads.tagged_answer(cluster)
+            full, full_tag = self.ledger.loads.tagged_answer(cluster, full=True)
+            assert full_tag == tag
+            pairs = zip(msgspec.json.decode(brief) or [], msgspec.json.decode(full) or [], strict=True)
+            for row, whole in pairs:
+                assert whole.keys() >= SIGNALS.keys()
+                assert list(row.items()) == [each for each in whole.items() if each[0] not in OURS or each[1]]
 
     def teardown(self) -> None:
         """Long after the last call nothing is left of any history."""

@@ -51,6 +51,7 @@ def test_load_is_read(nodes: FakeNodes, client: Both) -> None:
     nodes.answers["GET", "/v1/load/stats"] = answer([{"ip": "10.0.0.1", "queued_req_num": 3, "new_number": 1}])
     (row,) = client.call("load", "qwen")
     assert (row.ip, row.queued_req_num, row.port) == ("10.0.0.1", 3, None)
+    assert (row.prefill_req_num, row.token_num, row.orphaned_req_num) == (0, 0, 0)  # a node leaves out what is 0
 
 
 def test_a_cluster_without_engines_has_no_rows(client: Both) -> None:

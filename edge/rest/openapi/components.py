@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from drf_spectacular.plumbing import ComponentIdentity, ComponentRegistry, ResolvedComponent
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 SIMPLE = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "null": None}
 
@@ -19,7 +19,7 @@ class Components:
     """A registry of a document's components.
 
     `registry`: drf-spectacular's own.
-    `examples`: values of members, by name.
+    `examples`: values of members, by name; UNSET leaves a member out of answers.
     """
 
     def __init__(self, registry: ComponentRegistry, examples: Mapping[str, Any]) -> None:
@@ -60,7 +60,8 @@ class Components:
                 return [self._example(items, named)]
             case {"type": "object"}:
                 members = schema.get("properties", {}).items()
-                return {name: self._examples.get(name, self._example(member, named)) for name, member in members}
+                values = {name: self._examples.get(name, self._example(member, named)) for name, member in members}
+                return {name: value for name, value in values.items() if value is not UNSET}
             case _:
                 return SIMPLE[schema["type"]]
 

@@ -18,6 +18,7 @@ from typing import Any
 MODULE = "loadstats.ledger.signals"
 NAME = "long_req_num"
 BEFORE_COUNT = "\n\ndef count("
+AFTER_PRESENT = "load.orphaned_req_num != 0"
 BEFORE_LEAVE = "\n\ndef leave_prefill("
 ATTRIBUTE = f"""
     {NAME}: Annotated[
@@ -44,6 +45,8 @@ class SixthSignal(SourceFileLoader):
         for place, addition in ((BEFORE_COUNT, ATTRIBUTE), (BEFORE_LEAVE, COUNTED)):
             assert text.count(place) == 1
             text = text.replace(place, addition + place)
+        assert text.count(AFTER_PRESENT) == 1
+        text = text.replace(AFTER_PRESENT, f"{AFTER_PRESENT}, load.{NAME} != 0")
         return text.encode()
 
     def get_code(self, fullname: str) -> Any:

@@ -80,8 +80,6 @@ def test_it_answers_the_row_with_the_request_on_it() -> None:
         "prompt_length": 1024,
         "updated_time": 7,
         "prefill_req_num": 2,
-        "token_num": 0,
-        "orphaned_req_num": 0,
         "score": pytest.approx(-3 * 100 / 1024),
         "cache_length": 0,
         "attempt": 1,
@@ -91,7 +89,18 @@ def test_it_answers_the_row_with_the_request_on_it() -> None:
         ("POST", "/v1/load/pick", client.handlers.pick)
     ]
     assert msgspec.to_builtins(msgspec.convert(row, Picked)) == row
-    assert {name: row[name] for name in list(row)[:7]} in msgspec.json.decode(client.ledger.loads.answer("c"))
+    assert {name: row[name] for name in list(row)[:5]} in msgspec.json.decode(client.ledger.loads.answer("c"))
+
+
+def test_it_answers_every_member_of_the_row_if_asked_to() -> None:
+    client = Client()
+    client.load(2, 1)
+    for _ in range(2):  # chosen, and known
+        row = client.pick(full=True)
+        assert (row["token_num"], row["orphaned_req_num"]) == (0, 0)
+        assert {name: row[name] for name in list(row)[:7]} in msgspec.json.decode(
+            client.ledger.loads.tagged_answer("c", full=True)[0]
+        )
 
 
 def test_candidates_are_names_or_objects() -> None:

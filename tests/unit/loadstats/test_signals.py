@@ -13,9 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from edge.engine_name import EngineName
 from loadstats.ledger import CONTRACT, OURS, SIGNALS, ClusterTotals, Phase, Record, Row, SignalSums
+from loadstats.ledger.cluster import Engine
 from loadstats.ledger.record import RecordExtras
-from loadstats.ledger.signals import Load, count, hold_tokens, leave_prefill, numbers
+from loadstats.ledger.row import row_prefix, row_suffix
+from loadstats.ledger.signals import Load, count, hold_tokens, leave_prefill, numbers, present
 from tests.nodes import inherited_environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,12 +74,20 @@ def test_rows_and_sums_hold_the_signals_of_the_table() -> None:
     assert list(SignalSums().named()) == list(SIGNALS)
 
 
+def test_the_signals_of_ours_that_are_not_0_are_those_of_the_table() -> None:
+    for name in SIGNALS:
+        load = Load()
+        setattr(load, name, 7)
+        assert present(load) == tuple(each == name for each in OURS)
+
+
 def test_a_row_keeps_its_bytes() -> None:
-    row = Row(ip="10.0.0.1", queued_req_num=1, prompt_length=2, updated_time=3, token_num=5)
-    assert msgspec.json.encode(row) == (
-        b'{"ip":"10.0.0.1","queued_req_num":1,"prompt_length":2,"updated_time":3,'
-        b'"prefill_req_num":0,"token_num":5,"orphaned_req_num":0}'
-    )
+    row = Row(ip="10.0.0.1", queued_req_num=0, prompt_length=0, updated_time=0, token_num=5)
+    bare = b'{"ip":"10.0.0.1","queued_req_num":0,"prompt_length":0,"updated_time":0'
+    assert msgspec.json.encode(row) == bare + b',"token_num":5}'
+    engine = Engine(token_num=5, prefix=row_prefix(EngineName("10.0.0.1")), suffix=row_suffix(EngineName("10.0.0.1")))
+    assert engine.encode() == bare + b',"token_num":5}'
+    assert engine.encode(full=True) == bare + b',"prefill_req_num":0,"token_num":5,"orphaned_req_num":0}'
 
 
 def test_a_sixth_signal_shows_up_everywhere(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from edge.caller import Caller
@@ -149,6 +150,27 @@ def test_a_cluster_that_is_left_during_a_look_is_passed_by() -> None:
         await asyncio.wait(calls)
 
     run(check)
+
+
+def test_the_full_answer_follows_every_change() -> None:
+    ledger = Ledger(request_seconds=10)
+
+    def full() -> list[tuple[str, int]]:
+        rows = msgspec.json.decode(ledger.loads.tagged_answer("c", full=True)[0])
+        assert all(row["token_num"] == row["orphaned_req_num"] == 0 for row in rows)
+        return [(row["ip"], row["prefill_req_num"]) for row in rows]
+
+    for number in range(4):
+        ledger.add(f"r{number}", "c", f"10.0.0.{number}", 1, 0.0, 7)
+    assert full() == [(f"10.0.0.{number}", 1) for number in range(4)]
+    ledger.first_token("r2", 0.0, 7)
+    assert full() == full() == [("10.0.0.0", 1), ("10.0.0.1", 1), ("10.0.0.2", 0), ("10.0.0.3", 1)]
+    ledger.drop("c", "10.0.0.0")  # the last engine takes its place
+    assert full() == [("10.0.0.3", 1), ("10.0.0.1", 1), ("10.0.0.2", 0)]
+    ledger.add("r4", "c", "10.0.0.4", 1, 0.0, 7)
+    ledger.first_token("r1", 0.0, 7)
+    assert full() == [("10.0.0.3", 1), ("10.0.0.1", 0), ("10.0.0.2", 0), ("10.0.0.4", 1)]
+    assert ledger.loads.tagged_answer("none", full=True)[0] == b"null"
 
 
 def test_tags_tell_every_answer_of_a_ledger_from_all_before() -> None:

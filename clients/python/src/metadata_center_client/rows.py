@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class EngineLoad(Struct, frozen=True):
-    """The load of one engine.
+    """The load of one engine. A number that a node leaves out is 0.
 
     `ip`, `port`, `dp_rank`: the engine's name; port and rank where the engine was reported with them.
     `queued_req_num`: requests that were started and have not ended.
