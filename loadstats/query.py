@@ -29,7 +29,7 @@ _FULL = {None: False, "": False, "false": False, "true": True}
 WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how long to wait for a change")]
 
 
-class Question(NamedTuple):
+class StatsQuery(NamedTuple):
     """What a query string asks for.
 
     `cluster`: the cluster's name.
@@ -50,7 +50,7 @@ class QueryHandlers:
     def __init__(self, loads: LoadReader, waits: Waits) -> None:
         self._loads = loads
         self._waits = waits
-        self._asked: dict[bytes, Question] = {}  # by the query strings that ask for it
+        self._asked: dict[bytes, StatsQuery] = {}  # by the query strings that ask for it
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -94,7 +94,7 @@ class QueryHandlers:
             call.waited_ns = perf_counter_ns() - began
         return self.query(call)
 
-    def _question(self, query: bytes) -> Question:
+    def _question(self, query: bytes) -> StatsQuery:
         question = self._asked.get(query)
         if question is None:
             try:
@@ -105,7 +105,7 @@ class QueryHandlers:
                 ) from None
             if len(self._asked) >= QUERIES:
                 self._asked = {}
-            question = self._asked[query] = Question(cluster, _is_full(query))
+            question = self._asked[query] = StatsQuery(cluster, _is_full(query))
         return question
 
 

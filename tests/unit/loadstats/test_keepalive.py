@@ -48,7 +48,7 @@ class Door:
 
     def row(self) -> dict[str, int]:
         (row,) = msgspec.json.decode(self.ledger.loads.answer("c"))
-        return {name: row[f"{name}_req_num"] for name in ("queued", "orphaned")}
+        return {name: row.get(f"{name}_req_num", 0) for name in ("queued", "orphaned")}
 
 
 def test_a_refreshed_request_expires_later() -> None:
