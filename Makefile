@@ -26,6 +26,14 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@
 
+# An environment of its own: LiteLLM is large, and pins packages that a node has in other versions. uv installs it in a
+# twentieth of pip's time; pip does it where only pip knows the index.
+$(VENV)-litellm/litellm.stamp: requirements/litellm.txt | $(VENV)/dev.stamp
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-litellm
+	$(BIN)/uv pip install --quiet --python $(VENV)-litellm/bin/python -r requirements/litellm.txt \
+	    || $(BIN)/pip --python $(VENV)-litellm/bin/python install --quiet --disable-pip-version-check -r requirements/litellm.txt
+	touch $@
+
 .PHONY: run-local
 run-local: $(VENV)/base.stamp ## one node from configs/config.toml: API on 8080, profiling on 8081; a first admin
 	$(BIN)/python manage.py ensure_admin -c $(CONFIG)
@@ -39,16 +47,30 @@ run-cluster: $(VENV)/base.stamp ## three nodes that find each other by DNS: 127.
 run-log: $(VENV)/dev.stamp ## a Valkey and three nodes on its log: 127.0.0.1 to 127.0.0.3, ports as run-local
 	exec $(BIN)/python manage.py run_log -c $(CONFIG)
 
+.PHONY: run-top
+run-top: $(VENV)/dev.stamp ## the load in the terminal, of the node that run-local starts, or of NODES=
+	PYTHONPATH=clients/python/src exec $(BIN)/python manage.py top $(NODES)
+
+.PHONY: run-litellm
+run-litellm: $(VENV)/dev.stamp $(VENV)-litellm/litellm.stamp ## LiteLLM's proxy, three make-believe engines, a node, and `top` beside them
+	exec $(BIN)/python examples/litellm/run.py --python $(BIN)/python --litellm $(VENV)-litellm/bin/litellm
+
 .PHONY: unit-test
 unit-test: $(VENV)/dev.stamp ## every test but the slow ones, with coverage
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: slow-test
-slow-test: $(VENV)/dev.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
+slow-test: export LITELLM_PYTHON = $(abspath $(VENV)-litellm/bin/python)
+slow-test: $(VENV)/dev.stamp $(VENV)-litellm/litellm.stamp ## the tests that take minutes: soaks, long simulations, laws tried often
 	$(BIN)/python -m pytest -m slow -s tests/attacks $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n $(JOBS) -m slow --ignore tests/attacks --timeout 600 $(PYTEST_ARGS)
 	EXAMPLES=8 $(BIN)/python -m pytest -n $(JOBS) tests/property --timeout 600 $(PYTEST_ARGS)
+
+.PHONY: litellm-test
+litellm-test: export LITELLM_PYTHON = $(abspath $(VENV)-litellm/bin/python)
+litellm-test: $(VENV)/dev.stamp $(VENV)-litellm/litellm.stamp ## the tests with the real LiteLLM, its router and its proxy
+	$(BIN)/python -m pytest -n 0 tests/integration/test_litellm.py tests/integration/test_litellm_example.py --timeout 1200 $(PYTEST_ARGS)
 
 .PHONY: look-test
 look-test: $(VENV)/dev.stamp ## every page in a browser: full and empty, light and dark, wide and narrow (half an hour)
@@ -103,10 +125,10 @@ build: $(VENV)/dev.stamp ## wheel and sdist in dist/
 
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
-	set -e; for name in base replay postgres dev; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	set -e; for name in base replay postgres dev litellm; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	    --no-header --no-emit-index-url --no-emit-find-links $$(case $$name in (replay|postgres) echo -c requirements/base.txt;; esac) \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean: ## remove what the other targets made, but not var/
-	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-litellm build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,7 @@ COMMANDS: Final = {
         "run_cluster": "run several nodes on this machine that find each other by DNS",
         "run_log": "run a Valkey and several nodes on this machine that learn from each other through its log",
         "config": "show every setting, its value and where that came from",
+        "top": "show the load of all clusters in the terminal, as it changes",
         "replay": "play a trace of LLM requests against nodes and check their numbers",
     },
     "Accounts for the admin": {

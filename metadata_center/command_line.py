@@ -30,6 +30,7 @@ from runtime.config import ConfigError
 from runtime.config.environment import CONFIG_FILE
 from runtime.config.report import render
 
+MISSING = 1  # exit code where a package is missing
 VERSION = f"metadata-center {__version__}"
 CONFIG_HELP = "the configuration: .toml, .yaml or .json [METADATA_CENTER_CONFIG]"
 
@@ -74,7 +75,7 @@ WITHOUT_ACCOUNTS = frozenset(
 def run_command(words: Sequence[str]) -> int:
     """Run one command. Returns the process's exit code. Raises ConfigError for a bad configuration."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "metadata_center.settings")
-    # The first four need no settings, and so no folder that can be written.
+    # All but the last need no settings, and so no folder that can be written.
     match take_config(words):
         case [] | ["help"] | ["--help" | "-h"]:
             sys.stdout.write(help_text(program()))
@@ -85,9 +86,21 @@ def run_command(words: Sequence[str]) -> int:
         case ["config", *rest]:
             _config_parser().parse_args(rest)
             sys.stdout.write(render(load_configuration(os.environ.get(CONFIG_FILE), os.environ)) + "\n")
+        case ["top", *rest]:
+            return show_top(rest)
         case others:
             CommandLine([program(), *others]).execute()
     return 0
+
+
+def show_top(words: Sequence[str]) -> int:
+    """Show the live view, which is a part of the Python client. Returns the exit code."""
+    try:
+        from metadata_center_client.top.command import main  # noqa: PLC0415 only this command needs it
+    except ImportError as missing:
+        sys.stderr.write(f"{program()} top needs the package metadata-center-client[top]: {missing}\n")
+        return MISSING
+    return main(words, f"{program()} top")
 
 
 def take_config(words: Sequence[str]) -> list[str]:

@@ -44,8 +44,10 @@ settings.load_profile("default")
 
 
 # What these run thousands of times is counted when unit tests run it; counting it here takes more than twice the time.
-NOT_COVERED = tuple(
-    f"tests/{folder}/" for folder in ("property", "simulation", "browser", "contract", "unit/benchmarks")
+# The client's tests run nothing that is counted.
+NOT_COVERED = (
+    *(f"tests/{folder}/" for folder in ("property", "simulation", "browser", "contract", "unit/benchmarks")),
+    "clients/",
 )
 # The tests of these start nodes and browsers.
 PROCESSES = tuple(f"tests/{folder}/" for folder in ("integration", "browser", "contract"))

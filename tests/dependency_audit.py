@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
+APART = {"litellm.txt"}  # files of environments of their own: they may pin packages in other versions
 TIMEOUT_SECONDS = 600
 
 
@@ -57,12 +58,25 @@ def verdict(found: Sequence[dict[str, Any]], said: str) -> tuple[int, list[str]]
     return (1 if faults else 0), [*faults, f"{len(checked)} packages checked{unknown}, {len(faults)} vulnerabilities"]
 
 
+def look_up_all(
+    environments: Sequence[Sequence[Path]], audit: Callable[[Sequence[str]], str] = run
+) -> tuple[list[dict[str, Any]], str]:
+    """Look up several environments, one after the other: pip-audit refuses a package in two versions."""
+    found, said = zip(*(look_up(files, audit) for files in environments), strict=True)
+    return [package for packages in found for package in packages], "\n".join(filter(None, said))
+
+
 def pinned() -> list[Path]:
     """Return the files of pinned packages."""
     return sorted(path for path in REQUIREMENTS.glob("*.txt") if path.with_suffix(".in").exists())
 
 
+def by_environment(files: Sequence[Path]) -> list[list[Path]]:
+    """Return the files of each environment."""
+    return [[path for path in files if path.name not in APART], *([path] for path in files if path.name in APART)]
+
+
 if __name__ == "__main__":
-    code, lines = verdict(*look_up(pinned()))
+    code, lines = verdict(*look_up_all(by_environment(pinned())))
     print("\n".join(lines))  # noqa: T201 a command
     sys.exit(code)

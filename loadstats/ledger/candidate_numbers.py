@@ -8,14 +8,12 @@ The cluster owns the numbers and uses them under the ledger's lock. They exist f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from loadstats.ledger.cluster import Engine
+from loadstats.ledger.failures import ListedEngine
 
-NO_ENGINES: Mapping[str, Engine] = MappingProxyType({})
+NO_ENGINES: Mapping[str, ListedEngine] = MappingProxyType({})
 LISTED = 64  # changes that are listed whatever the number of engines
 
 
@@ -28,15 +26,19 @@ class CandidateNumbers:
     `prompts`: the sum of prompt lengths that each engine still has to read.
     `prefills`: each engine's requests before their first token.
     `ips`: each engine's address.
-    `engines`: the engines by name, in the order in which they were listed: the cluster's own.
-    `failing`: those of them that failed since they last did well.
+    `newest`: returns the cluster's engines, the one listed last first.
+    `failing`: the engines by name that failed since they last did well: the cluster's own.
     `shape`: changes when an engine comes, leaves or moves; what was computed for another shape is out of date.
     """
 
-    __slots__ = ("_changed", "_unlisted", "engines", "failing", "ips", "prefills", "prompts", "requests", "shape")
+    __slots__ = ("_changed", "_unlisted", "failing", "ips", "newest", "prefills", "prompts", "requests", "shape")
 
-    def __init__(self, engines: dict[str, Engine] | None = None, failing: Mapping[str, Engine] = NO_ENGINES) -> None:
-        self.engines = {} if engines is None else engines
+    def __init__(
+        self,
+        newest: Callable[[], Iterable[ListedEngine]] = tuple,
+        failing: Mapping[str, ListedEngine] = NO_ENGINES,
+    ) -> None:
+        self.newest = newest
         self.failing = failing
         self.prefills: list[float] = []
         self.requests: list[float] = []

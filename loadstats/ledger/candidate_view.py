@@ -99,7 +99,7 @@ class CandidateView:
 
     def newcomers(self, since_tick: int) -> Iterator[tuple[int, int | None]]:
         """The places of the engines that were listed later than `since_tick`, and when; None where they are not yet."""
-        for engine in reversed(self._numbers.engines.values()):
+        for engine in self._numbers.newest():
             if engine.opened_tick <= since_tick:
                 break
             place = self.place_of(engine.index)

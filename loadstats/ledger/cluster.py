@@ -181,7 +181,8 @@ class Cluster:
     def candidate_numbers(self) -> CandidateNumbers:
         """Return the engines' numbers for a choice. Makes them at the first call; `refresh` keeps them up to date."""
         if self.numbers is None:
-            self.numbers = CandidateNumbers(self.engines, self.failing)
+            engines = self.engines
+            self.numbers = CandidateNumbers(lambda: reversed(engines.values()), self.failing)
             for engine in self.order:
                 self.numbers.open(engine.parts.ip, engine.queued_req_num, engine.prompt_length, engine.prefill_req_num)
         return self.numbers

@@ -10,7 +10,7 @@ that, so after `FORGOTTEN_SECONDS` without a failure the next one is the first a
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,19 @@ class Failures(Struct, frozen=True, gc=False):
 
     number: int
     tick: int
+
+
+class ListedEngine(Protocol):
+    """An engine as a choice knows it: its place among the cluster's engines, when it was listed, and how it failed."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def opened_tick(self) -> int: ...
+
+    @property
+    def failures(self) -> Failures | None: ...
 
 
 def after_end(failures: Failures | None, cause: int, since_tick: int, tick: int, *, answered: bool) -> Failures | None:

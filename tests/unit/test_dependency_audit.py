@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.dependency_audit import look_up, pinned, verdict
+from tests.dependency_audit import by_environment, look_up, look_up_all, pinned, verdict
 
 GOOD = {"name": "django", "version": "5.2.9", "vulns": []}
 BAD = {"name": "jinja2", "version": "3.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3.1"]}]}
@@ -48,8 +48,15 @@ def test_a_source_that_is_not_reachable_is_said_and_no_failure() -> None:
     )
 
 
-def test_every_pinned_file_is_looked_up() -> None:
-    asked: list[str] = []
-    look_up(pinned(), lambda arguments: asked.extend(arguments) or "")
-    assert [Path(each).name for each in asked if each.endswith(".txt")] == [path.name for path in pinned()]
-    assert {"base.txt", "dev.txt", "replay.txt"} <= {path.name for path in pinned()}
+def test_every_pinned_file_is_looked_up_with_those_of_its_environment() -> None:
+    asked: list[list[str]] = []
+
+    def audit(arguments: Sequence[str]) -> str:
+        asked.append([Path(each).name for each in arguments if each.endswith(".txt")])
+        return reporting({**GOOD, "version": str(len(asked))})(arguments)
+
+    found, said = look_up_all(by_environment(pinned()), audit)
+    assert sorted(name for names in asked for name in names) == [path.name for path in pinned()]
+    assert {"base.txt", "dev.txt", "replay.txt"} <= set(asked[0])
+    assert asked[1:] == [["litellm.txt"]]
+    assert ([package["version"] for package in found], said) == (["1", "2"], "")

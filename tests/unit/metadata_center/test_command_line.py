@@ -94,13 +94,13 @@ def test_help_lists_our_commands_first_and_all_of_them() -> None:
     own = [name for group in COMMANDS.values() for name in group]
     assert len(own) == len(set(own)) >= 12
     assert set(own) >= OURS
-    assert set(own) | django_commands() == set(EVERY)
+    assert set(own) | django_commands() == {*EVERY, "top"}
     text = help_text("metadata-center")
     ours, _, others = text.partition("Django's other commands:\n")
     listed = [line.split()[0] for line in ours.splitlines() if line.startswith("  ")]
     assert listed == own
     named = others.partition("\n\n")[0].replace("\n", " ").replace(",", " ").split()
-    assert sorted([*named, *own]) == EVERY
+    assert sorted([*named, *own]) == sorted([*EVERY, "top"])
     assert max(map(len, text.splitlines())) <= 120
 
 
@@ -158,3 +158,18 @@ def test_a_program_is_named_as_it_was_called(
     monkeypatch.setattr(sys, "orig_argv", typed)
     monkeypatch.setattr(sys, "argv", arguments)
     assert program() == called
+
+
+def test_top_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "metadata_center_client.top.command", None)
+    assert main(["top"]) == 1
+    assert "needs the package metadata-center-client[top]" in capsys.readouterr().err
+
+
+def test_top_gets_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("textual", reason="needs the client's extra top")
+    with pytest.raises(SystemExit):
+        main(["top", "--help"])
+    assert "--cluster" in capsys.readouterr().out
