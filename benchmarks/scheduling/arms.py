@@ -30,6 +30,8 @@ from math import exp, log
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from benchmarks.scheduling.counted import CompareAndAdd, OnTrial, Pick, ReadThenAdd
 from benchmarks.scheduling.fleet import Fleet
 from benchmarks.scheduling.node import Lag
@@ -70,7 +72,7 @@ def arm(name: str) -> MakeWay:
         if "index_blocks" in said:
             behind["index_blocks"] = int(said.pop("index_blocks"))
         if settings := {f"{name}_seconds": said.pop(name) for name in SETTINGS if name in said}:
-            behind["settings"] = PickOptions(**settings)
+            behind["settings"] = replace(PickOptions(), **settings)
         if nodes:
             behind |= {"nodes": NODES, "lag": lag(nodes, Random(random()).gauss)}
         if way in ALONE and not index and not members and not nodes:
@@ -83,7 +85,7 @@ def arm(name: str) -> MakeWay:
             behind |= {"sessions": session, "weigh": bool(said.pop("weigh", 0))}
             return Pick(fleet, random, {"policy": of, **_called(said)}, hashes=index, **behind)
         if way == "net" and of in POLICIES:
-            return OnTrial(fleet, random, options=PickOptions(policy=of, **said), hashes=index, **behind)
+            return OnTrial(fleet, random, options=replace(PickOptions(policy=of), **said), hashes=index, **behind)
         if way == "trial" and of in TRIALS:
             return OnTrial(fleet, random, trial=of, hashes=index, **behind)
         raise UnknownArm(f"{name!r}: no such way, policy or rule")

@@ -102,10 +102,10 @@ class CandidateScores:
 
     def decodes(self) -> list[float]:
         """Return how many requests of each have had their first token."""
-        requests, _ = self._view.numbers()
+        requests = self._view.numbers()[0]
         decodes = [number - unread for number, unread in zip(requests, self._view.prefills(), strict=True)]
         for place, weight in self._weights.items():
-            decodes[place], _ = weighed(decodes[place], 0.0, weight)
+            decodes[place] = weighed(decodes[place], 0.0, weight)[0]
         return decodes
 
     def _less(self, costs: list[float], credit: CacheCredit) -> list[float]:
