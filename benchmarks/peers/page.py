@@ -55,9 +55,9 @@ LOSE = """## Where the node is behind, and why
 out what is 0. The slot tracker makes, sorts and encodes all rows for each call.
 """
 
-TIME = f"""What time repairs, by each one's documents: the slot tracker drops a request 300 s after its start, whether
-it runs or not. A node ends it after `RequestExpire` (660 s) unless it is refreshed, and seconds after its gateway has
-fallen silent where the gateway sends heartbeats. Each prompt here has {PROMPT} tokens. The slot tracker's documents
+TIME = f"""What time repairs, by each one's documents: the slot tracker drops a request 300 s after its start, running
+or not. A node ends it after `RequestExpire` (660 s) unless it is refreshed; or 30 s (`OrphanGrace`) after its gateway's
+heartbeats have lapsed, where the gateway sends some. Each prompt here has {PROMPT} tokens. The slot tracker's documents
 say that it does not repair reordered calls, and ask its callers to wait for a start's answer before they report more.
 """
 
@@ -75,8 +75,20 @@ less.
 """
 
 
-def page(costs: Sequence[Cost], counts: Sequence[tuple[History, Counted, Counted]], how: str, versions: str) -> str:
-    """Return PEERS.md. `how` says when and on what it was measured, `versions` of what."""
+BUSY = """**The machine was busy with other work.** Of both the numbers of CPU are too high, and p99 is the
+machine's. The counts hold, and the ratios roughly. Run it again where nothing else runs.
+"""
+
+
+def page(
+    costs: Sequence[Cost],
+    counts: Sequence[tuple[History, Counted, Counted]],
+    how: str,
+    versions: str,
+    *,
+    busy: bool = False,
+) -> str:
+    """Return PEERS.md. `how` says when and on what it was measured, `versions` of what; `busy`: others used it too."""
     cost_rows = [
         (
             cost.work.label,
@@ -113,6 +125,7 @@ def page(costs: Sequence[Cost], counts: Sequence[tuple[History, Counted, Counted
         [
             HEAD,
             EXPLAINED,
+            *([BUSY] if busy else []),
             table(cost_head, cost_rows) + "\n",
             MEANING,
             LOSE,

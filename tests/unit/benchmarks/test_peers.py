@@ -123,6 +123,8 @@ def test_the_page_says_who_takes_less_and_marks_what_is_counted_wrong(ratio: flo
     history = History("an end overtakes", [], (0, 0))
     text = page([cost], [(history, Counted(0, 0, {}), Counted(1, 100, {404: 2}))], "Measured.", "Versions.")
     assert f"| {ratio:.2f} ({ratio:.2f}–{ratio:.2f}){verdict} | 70 (70–70) | 60 (60–60) | 263 / 140 |" in text
+    assert "busy" not in text
+    assert "busy" in page([cost], [], "Measured.", "Versions.", busy=True)
     assert "| 0 requests, 0 tokens | 0 requests, 0 tokens | **1 requests, 100 tokens** | 2 × 404 |" in text
 
 
