@@ -21,7 +21,7 @@ from benchmarks import wrk
 from benchmarks.machine import cores, facts, stolen_seconds
 from benchmarks.openloop_client import OpenLoop, OpenLoopFailed, steady
 from benchmarks.peers.calls import DYNAMO, NODE, SELECT, SLOTS, WORKS, request_id
-from benchmarks.peers.cost import Cost, Load, Measured
+from benchmarks.peers.cost import Cost, Measured, PeerLoad
 from benchmarks.peers.counting import Counted, History, NodeCounter, SlotCounter, histories, play
 from benchmarks.peers.dynamo import DynamoMissing, DynamoService, dynamo, python
 from benchmarks.peers.page import page
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(
     folder: Path, core: int, environment: Path, *, quick: bool
 ) -> tuple[list[Cost], list[tuple[History, Counted, Counted]]]:
-    load = Load(folder, rounds=2 if quick else 5, seconds=1 if quick else 2, latency_seconds=1 if quick else 3)
+    load = PeerLoad(folder, rounds=2 if quick else 5, seconds=1 if quick else 2, latency_seconds=1 if quick else 3)
     servers = Servers(folder, core)
     costs = []
     for work in WORKS:

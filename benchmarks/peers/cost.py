@@ -45,7 +45,7 @@ class Cost(NamedTuple):
     answer_bytes: tuple[int, int]
 
 
-class Load:
+class PeerLoad:
     """Loads both servers. `folder` takes the files of calls; each run has other request ids."""
 
     def __init__(self, folder: Path, *, rounds: int, seconds: int, latency_seconds: int) -> None:
