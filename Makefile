@@ -88,6 +88,15 @@ bench: $(VENV)/dev.stamp ## CPU per request beside the floor server; writes benc
 bench-scheduling: $(VENV)/dev.stamp ## simulate engines, gateways and pick policies; writes the tables of benchmarks/SCHEDULING.md
 	nice -n 19 $(BIN)/python -m benchmarks.scheduling $(SCHEDULING_ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(VENV)/dev.stamp .venv-peers/stamp ## CPU and counts beside NVIDIA Dynamo's services; writes benchmarks/PEERS.md
+	$(BIN)/python -m benchmarks.peers $(PEERS_ARGS)
+
+.venv-peers/stamp: requirements/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	touch $@
+
 .PHONY: screenshots
 screenshots: $(VENV)/dev.stamp ## the pictures in docs/images, of three real nodes under load (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
@@ -125,10 +134,10 @@ build: $(VENV)/dev.stamp ## wheel and sdist in dist/
 
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
-	set -e; for name in base replay postgres dev litellm; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	set -e; for name in base replay postgres peers dev litellm; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	    --no-header --no-emit-index-url --no-emit-find-links $$(case $$name in (replay|postgres) echo -c requirements/base.txt;; esac) \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean: ## remove what the other targets made, but not var/
-	rm -rf $(VENV) $(VENV)-litellm build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-litellm .venv-peers build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -47,7 +47,7 @@ class Scrape(NamedTuple):
 
 
 class OpenLoopFailed(Exception):
-    """A call was not answered, or not with 200."""
+    """A call was not answered, or not with 200 or 201."""
 
 
 def steady(rate: float, count: int) -> array[int]:
@@ -115,7 +115,7 @@ class OpenLoop:
     def run(self, times: Sequence[int], calls: Iterator[bytes], *, scrape_every_seconds: float = 0.0) -> OpenLoopRun:
         """Send the calls at their times and wait for all answers; optionally scrape /metrics meanwhile.
 
-        Raises CallFailed on any answer but 200 and where answers stop coming.
+        Raises OpenLoopFailed on any answer but 200 and 201, and where answers stop coming.
         """
         gc.collect()
         gc.disable()
@@ -179,12 +179,12 @@ class OpenLoop:
 
 
 def whole(data: bytes | bytearray) -> bool:
-    """Whether `data` is a whole answer. Raises CallFailed where it is not a 200 or the connection was closed."""
+    """Whether `data` is a whole answer. Raises OpenLoopFailed where it is neither a 200 nor a 201."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return False
-    if not data.startswith(b"HTTP/1.1 200 "):
-        raise OpenLoopFailed(f"expected a 200, got {bytes(data[:200])!r}")
+    if not data.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")):
+        raise OpenLoopFailed(f"expected a 200 or 201, got {bytes(data[:200])!r}")
     head = bytes(data[:end]).lower()
     if b"\r\ntransfer-encoding: chunked" in head:
         return data.endswith(b"\r\n0\r\n\r\n")

@@ -29,7 +29,7 @@ _FULL = {None: False, "": False, "false": False, "true": True}
 WaitSeconds = Annotated[float, Meta(gt=0, le=MAX_WAIT_SECONDS, description="how long to wait for a change")]
 
 
-class StatsQuery(NamedTuple):
+class AskedLoad(NamedTuple):
     """What a query string asks for.
 
     `cluster`: the cluster's name.
@@ -50,7 +50,7 @@ class QueryHandlers:
     def __init__(self, loads: LoadReader, waits: Waits) -> None:
         self._loads = loads
         self._waits = waits
-        self._asked: dict[bytes, StatsQuery] = {}  # by the query strings that ask for it
+        self._asked: dict[bytes, AskedLoad] = {}  # by the query strings that ask for it
 
     def routes(self) -> tuple[Route, ...]:
         """Return the calls' routes."""
@@ -71,7 +71,7 @@ class QueryHandlers:
         as long as it would be the same. With `wait` it is answered when it is another than that, or than at the time of
         the call where there is no `If-None-Match`; after `wait` seconds it is answered in any case.
         """
-        cluster, full = self._question(call.query)
+        cluster, full = self._asked_load(call.query)
         if call.caller is not None and call.caller.clusters:
             check_cluster(call.caller, cluster)
         answer, call.etag = self._loads.tagged_answer(cluster, full=full)
@@ -82,7 +82,7 @@ class QueryHandlers:
 
     async def wait(self, call: Call) -> bytes:
         """Answer the same, once there is something new or the time is over."""
-        cluster = self._question(call.query).cluster
+        cluster = self._asked_load(call.query).cluster
         if call.caller is not None:
             check_cluster(call.caller, cluster)
         seconds = _seconds(call.query)
@@ -94,9 +94,9 @@ class QueryHandlers:
             call.waited_ns = perf_counter_ns() - began
         return self.query(call)
 
-    def _question(self, query: bytes) -> StatsQuery:
-        question = self._asked.get(query)
-        if question is None:
+    def _asked_load(self, query: bytes) -> AskedLoad:
+        asked = self._asked.get(query)
+        if asked is None:
             try:
                 cluster = convert(query_value(query, b"cluster"), Name)
             except ValidationError:
@@ -105,8 +105,8 @@ class QueryHandlers:
                 ) from None
             if len(self._asked) >= QUERIES:
                 self._asked = {}
-            question = self._asked[query] = StatsQuery(cluster, _is_full(query))
-        return question
+            asked = self._asked[query] = AskedLoad(cluster, _is_full(query))
+        return asked
 
 
 def _names(known: bytes, tag: bytes) -> bool:
