@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-SECONDS = 120.0
+SECONDS = 300.0
 
 
 class PageGone(Exception):

@@ -50,8 +50,7 @@ def test_a_call_is_made_by_pressing_its_button(page: Tab) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_nothing_serious_keeps_anybody_out(page: Tab, scheme: str, width: int) -> None:
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
