@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import pick
 from benchmarks.spread import Spread
+from loadstats.pick.policies import POLICIES
 
 
 def test_it_measures_every_kind_of_call_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_it_measures_every_kind_of_call_in_every_round(monkeypatch: pytest.Monke
     for name, by_size in measured.costs.items():
         assert list(by_size) == [20, 40], name
         for by_part in by_size.values():
-            assert list(by_part) == ["score", "least_load", "power_of_two", "decoding"], name
+            assert list(by_part) == [*POLICIES, "decoding"], name
             assert all(len(values) == 2 and min(values) > 0 for values in by_part.values()), name
     text = pick.section(measured, 5, 2, {20: Spread(3, 2, 4), 40: Spread(5, 4, 6)}).markdown("now")
     assert text.count("| ≤ 1e+09 µs: met |") == text.count("| ≤ 0 µs: **missed** |") == len(pick.FORMS)
