@@ -16,6 +16,8 @@ import pytest
 
 from tests.clusters import SECONDS, wait
 
+RESIZES = 8
+
 
 class Terminal:
     """A terminal with a program in it. It stays when the program has ended."""
@@ -50,8 +52,18 @@ class Terminal:
         """Type a text."""
         self.tmux("send-keys", "-t", "top", "-l", text)
 
-    def resize(self, columns: int, lines: int) -> None:
-        self.tmux("resize-window", "-t", "top", "-x", str(columns), "-y", str(lines))
+    def resize(self, columns: int, lines: int, *texts: str) -> None:
+        """Give it another size, in steps as a hand does that pulls at a window's corner, until it shows the texts."""
+        for step in reversed(range(RESIZES)):
+            for width in (columns - 1, columns):
+                self.tmux("resize-window", "-t", "top", "-x", str(width), "-y", str(lines))
+            try:
+                self.shows(*texts, seconds=SECONDS / RESIZES)
+            except AssertionError:
+                if not step:
+                    raise
+            else:
+                return
 
     @property
     def screen(self) -> str:

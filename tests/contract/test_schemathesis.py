@@ -63,5 +63,5 @@ def test_a_document_that_is_wrong_is_found_out(node: NodeProcess, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.timeout(2 * MOST_SECONDS)
 def test_every_call_is_as_the_document_says_for_minutes(node: NodeProcess) -> None:
-    run = schemathesis(node, DOCUMENT, "--max-examples", "150")
+    run = schemathesis(node, DOCUMENT, "--max-examples", "100")
     assert run.returncode == 0, run.stdout + run.stderr

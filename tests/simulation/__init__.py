@@ -4,5 +4,5 @@
 
 from os import environ
 
-# Each history takes 0.5 to 0.8 s of CPU time, and there are 70 chunks: eight minutes on one core.
-HISTORIES = int(environ.get("HISTORIES", "10"))
+# Each history takes 0.5 to 0.8 s of CPU time, and there are 70 chunks: six minutes on one core.
+HISTORIES = int(environ.get("HISTORIES", "8"))
