@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple
 from benchmarks.bench import Bench
 from benchmarks.machine import cpu_seconds, pinned
 from benchmarks.replication import free_ports
-from benchmarks.servers import STOP_SECONDS, MeasuredNode, ServerFailed, call
+from benchmarks.servers import MeasuredNode, ServerFailed, call, end
 from metadata_center.local_log_server import find_program
 
 Mode = Literal["mesh", "log"]
@@ -109,12 +109,7 @@ def log_process(bench: Bench, core: int) -> Iterator[LogProcess]:
         until("the Valkey listens", (folder / "s").exists)
         yield LogProcess(process.pid, port, folder / "s")
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @contextmanager

@@ -189,12 +189,17 @@ class Servers:
             if process.poll() is not None:
                 raise ServerFailed(f"{' '.join(command)} ended:\n{said.read_text()[-2000:]}")
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started here. One that does not stop is killed."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for(process: subprocess.Popen[bytes], said: Path, text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.machine import pinned
 from benchmarks.peers.calls import BLOCK, SELECT
 from benchmarks.replication import free_ports
-from benchmarks.servers import START_SECONDS, STOP_SECONDS, ServerFailed
+from benchmarks.servers import START_SECONDS, ServerFailed, end
 
 NO_EVENTS = "tcp://127.0.0.1:9"  # nothing listens there: workers that tell nothing of their caches
 ACCEPTED = (200, 201)
@@ -91,12 +91,7 @@ def dynamo(name: str, environment: Path, core: int, folder: Path) -> Iterator[Dy
         if process.poll() is not None:
             raise ServerFailed(f"{name} ended:\n{said.read_text()[-2000:]}")
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _wait_healthy(process: subprocess.Popen[bytes], port: int, said: Path) -> None:

@@ -6,7 +6,7 @@ Like vLLM's: blocks that no request uses stay until their room is needed, the le
 prompt the end before the beginning. Always true: `used` and the idle blocks together fit, except between a step that
 grew `used` and `settle`.
 
-Prompts are shared in blocks of 512 tokens, as the trace tells them. What is not shared is counted in tokens, as SGLang
+Prompts are shared in blocks of 512 tokens, as the trace gives them. What is not shared is counted in tokens, as SGLang
 does by default; vLLM's blocks of 16 would add 8 tokens a request.
 """
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from runtime.config.url_parts import is_port, options_of
+from runtime.config.url_parts import authority_of, is_port, options_of
 
 SCHEMES: Final = ("postgres", "postgresql")
 # Seconds for a connection to one address, the first is the default. psycopg takes anything less for 2. A page waits for
@@ -76,12 +76,7 @@ def parse_database_url(url: str) -> DatabaseUrl:
         parts = urlsplit(url)
     except ValueError:
         raise ValueError("expected postgres://user:password@host:5432/name, IPv6 addresses in [ and ]") from None
-    if parts.fragment or "#" in url:
-        raise ValueError("expected no #: in a password write %23")
-    credentials, _, places = parts.netloc.rpartition("@")
-    if "@" in credentials:
-        raise ValueError("expected one @, before the host: in a password write %40")
-    user, _, password = credentials.partition(":")
+    user, password, places = authority_of(url, parts)
     options = _options(parts.query)
     host, port = _hosts(places)
     name = unquote(parts.path.removeprefix("/"))

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from msgspec import Struct
 
-from runtime.config.url_parts import is_port, options_of
+from runtime.config.url_parts import authority_of, is_port, options_of
 
 PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -79,12 +79,7 @@ def parse_log_url(url: str) -> LogUrl:
         parts = urlsplit(url)
     except ValueError:
         raise ValueError("expected valkey://user:password@host:6379/0, IPv6 addresses in [ and ]") from None
-    if parts.fragment or "#" in url:
-        raise ValueError("expected no #: in a password write %23")
-    credentials, _, places = parts.netloc.rpartition("@")
-    if "@" in credentials:
-        raise ValueError("expected one @, before the host: in a password write %40")
-    user, _, password = credentials.partition(":")
+    user, password, places = authority_of(url, parts)
     options = _options(parts.query)
     found = (_of_socket if scheme == "unix" else _of_hosts)(parts, places, options.pop("db", ""))
     tls = scheme.startswith(("valkeys", "rediss"))

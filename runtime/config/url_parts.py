@@ -4,7 +4,30 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl
+
+
+class Authority(NamedTuple):
+    """What stands between // and the path, as it is written.
+
+    `places`: hosts and ports.
+    """
+
+    user: str
+    password: str
+    places: str
+
+
+def authority_of(url: str, parts: SplitResult) -> Authority:
+    """Return who logs in where. `parts` are the URL's. Raises ValueError for a # or an @ that has to be encoded."""
+    if parts.fragment or "#" in url:
+        raise ValueError("expected no #: in a password write %23")
+    credentials, _, places = parts.netloc.rpartition("@")
+    if "@" in credentials:
+        raise ValueError("expected one @, before the host: in a password write %40")
+    user, _, password = credentials.partition(":")
+    return Authority(user, password, places)
 
 
 def is_port(text: str) -> bool:
