@@ -16,8 +16,6 @@ import pytest
 
 from tests.clusters import SECONDS, wait
 
-RESIZES = 8
-
 
 class Terminal:
     """A terminal with a program in it. It stays when the program has ended."""
@@ -38,8 +36,9 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         """Run a command of tmux and return its output."""
         command = ["tmux", "-S", str(self._socket), *words]
-        # Named, as the process has more: pytest imports readline, and that sets COLUMNS and LINES behind Python's back.
-        settings = dict(os.environ)
+        # A program with COLUMNS and LINES does not ask its terminal. pytest imports readline, which sets both behind
+        # Python's back, and a worker of pytest-xdist inherits them.
+        settings = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=settings)
         return ran.stdout
 
@@ -52,18 +51,9 @@ class Terminal:
         """Type a text."""
         self.tmux("send-keys", "-t", "top", "-l", text)
 
-    def resize(self, columns: int, lines: int, *texts: str) -> None:
-        """Give it another size, in steps as a hand does that pulls at a window's corner, until it shows the texts."""
-        for step in reversed(range(RESIZES)):
-            for width in (columns - 1, columns):
-                self.tmux("resize-window", "-t", "top", "-x", str(width), "-y", str(lines))
-            try:
-                self.shows(*texts, seconds=SECONDS / RESIZES)
-            except AssertionError:
-                if not step:
-                    raise
-            else:
-                return
+    def resize(self, columns: int, lines: int) -> None:
+        """Give it another size."""
+        self.tmux("resize-window", "-t", "top", "-x", str(columns), "-y", str(lines))
 
     @property
     def screen(self) -> str:

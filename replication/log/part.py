@@ -212,7 +212,7 @@ class SharedLog:
             "entries": 0 if standing is None else standing.length,
             "snapshot_age_seconds": None if age < 0 else round(age, 3),
             "lag_events": member.writer.lag_events,
-            "nodes": [self._node(each) for each in sorted(member.roster.all(), key=lambda each: each.latest.origin)],
+            "nodes": [self._node(each) for each in member.roster.here_or_missed()],
         }
 
     def _node(self, known: Any) -> dict[str, Any]:

@@ -130,6 +130,10 @@ class Roster:
             if self.silent_seconds(each) > SILENCE_SECONDS and each.latest.place not in taken
         ]
 
+    def here_or_missed(self) -> list[Known]:
+        """Return the nodes present and those lapsed, in order of origins."""
+        return sorted([*self.present(), *self.lapsed()], key=lambda each: each.latest.origin)
+
     def is_current(self, now: float) -> bool:
         """Return whether this node has looked lately, and has heard all others since it began to look again."""
         if now - self._looked > SILENCE_SECONDS:

@@ -221,6 +221,12 @@ def agree(nodes: Nodes, caller: Caller) -> None:
     )
 
 
+def log_of(process: NodeProcess) -> dict[str, Any]:
+    """What a node says of its log and of the nodes on it."""
+    found: dict[str, Any] = process.data("/v1/replica/peers")["log"]
+    return found
+
+
 def has_no_gap(server: ServerProcess) -> bool:
     """Whether the stream begins before the end of the snapshot. A full server was trimmed without one."""
     position = server.command("HGET", "{metadata-center}:snapshot", "position")
@@ -285,9 +291,10 @@ def test_nodes_are_seen_by_each_other_and_killed_together_start_from_the_log(
         pass
     assert caller.in_flight
     for process in nodes.processes:
-        found = process.data("/v1/replica/peers")["log"]
+        found = log_of(process)
         assert (found["up"], found["joined"], found["server"]) == (True, True, server.url.removeprefix("valkey://"))
-        assert len(found["nodes"]) == PLACES - 1
+        # Lives that tests before killed are missed until the nodes that took their places have been heard twice.
+        wait(lambda process=process: len(log_of(process)["nodes"]) == PLACES - 1, "each knows the others and no more")
     wait(lambda: has_no_gap(server), "a snapshot with all entries behind it")
     nodes.kill()
     nodes.start()

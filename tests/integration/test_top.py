@@ -107,8 +107,10 @@ def test_a_filter_and_another_size(top: Terminal) -> None:
     top.press("Enter")
     screen = top.shows("filter: QWE", "(1 of 3)")
     assert "llama" not in screen
-    top.resize(160, 50, "filter: QWE", "Gateways", "Peers", "of the busiest")
-    top.resize(80, 24, "2 Gateways   3 Peers")
+    top.resize(160, 50)
+    top.shows("filter: QWE", "Gateways", "Peers", "of the busiest")
+    top.resize(80, 24)
+    top.shows("2 Gateways   3 Peers")
 
 
 @pytest.mark.parametrize("top", [(120, 40)], indirect=True, ids=str)

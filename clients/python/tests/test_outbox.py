@@ -13,13 +13,20 @@ NODES = ["http://a", "http://b"]
 
 
 class Delivering:
-    """Deliveries to nodes of which some are down. `arrived`: node and operation."""
+    """Deliveries to nodes of which some are down.
+
+    `largest`: the bytes that they take.
+    `sizes`: how many operations the calls had that they took.
+    `arrived`: node and operation.
+    """
 
     def __init__(self, capacity: int = 100_000) -> None:
         self.outbox = Outbox(capacity)
         self.nodes = Nodes(NODES)
         self.down: set[str] = set()
         self.status = 200
+        self.largest = 4 * 1024 * 1024
+        self.sizes: list[int] = []
         self.arrived: list[tuple[str, str]] = []
 
     def run(self, now: float) -> bool:
@@ -29,11 +36,12 @@ class Delivering:
             while True:
                 if node.url in self.down:
                     reply = Reply(failure="refused")
-                elif self.status != 200:
-                    body = {"error": {"code": self.status * 100_000, "message": "no", "reason": "why"}}
-                    reply = Reply(self.status, msgspec.json.encode(body))
+                elif (status := 413 if len(call.body) > self.largest else self.status) != 200:
+                    body = {"error": {"code": status * 100_000, "message": "no", "reason": "why"}}
+                    reply = Reply(status, msgspec.json.encode(body))
                 else:
                     operations = msgspec.json.decode(call.body)["ops"]
+                    self.sizes.append(len(operations))
                     self.arrived += [(node.url, each["request_id"]) for each in operations]
                     reply = Reply(200, msgspec.json.encode({"data": [{"code": 200} for _ in operations]}))
                 node, call, _ = steps.send(reply)
@@ -109,6 +117,41 @@ def test_a_batch_is_bounded() -> None:
     to.put(*map(str, range(BATCH + 1)))
     assert to.run(0.0)
     assert (len(to.arrived), len(to.outbox)) == (BATCH, 1)
+
+
+def test_a_batch_is_bounded_also_where_a_death_repeats_much() -> None:
+    to = Delivering()
+    names = [str(number) for number in range(4 * BATCH)]
+    to.put(*names)
+    for _ in range(3):
+        assert to.run(0.0)
+    to.arrived.clear()
+    to.down = {to.first()}
+    for _ in range(4):
+        assert to.run(0.5)
+    assert to.arrived == [(to.second(), name) for name in names]
+    assert set(to.sizes) == {BATCH}
+
+
+def test_a_batch_that_is_too_large_for_a_node_is_halved_until_it_is_not() -> None:
+    to = Delivering()
+    to.largest = 1_000
+    names = [f"{number:0200}" for number in range(10)]
+    to.put(*names)
+    while to.outbox:
+        assert to.run(0.0)
+    assert to.arrived == [(to.first(), name) for name in names]
+    assert to.outbox.refused == 0
+
+
+def test_an_operation_that_is_too_large_by_itself_is_refused_and_the_others_arrive() -> None:
+    to = Delivering()
+    to.largest = 1_000
+    to.put("1", "2" * 1_000, "3")
+    while to.outbox:
+        assert to.run(0.0)
+    assert [name for _, name in to.arrived] == ["1", "3"]
+    assert (to.outbox.refused, to.outbox.last_refusal) == (1, "no: why")
 
 
 def test_what_a_node_refuses_is_counted_and_not_tried_again() -> None:

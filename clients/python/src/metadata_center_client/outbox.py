@@ -26,6 +26,7 @@ Results = list[OperationResult]
 CAPACITY = 100_000  # about 40 MB
 BATCH = 2_000  # operations in one call; a node takes 10,000
 SAFE_SECONDS = 1.0  # a node that lived so long has passed on what it acknowledged
+TOO_LARGE = 413
 TOO_MANY = 429
 
 
@@ -56,10 +57,10 @@ class Outbox:
         if len(self._waiting) > self._capacity:
             self._drop_oldest()
 
-    def take(self) -> list[Operation]:
-        """Remove and return the next operations."""
+    def take(self, most: int = BATCH) -> list[Operation]:
+        """Remove and return the next operations, `most` at the most."""
         waiting = self._waiting
-        return [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
+        return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
     def put_back(self, operations: Iterable[Operation]) -> None:
         """Take operations that could not be delivered; they leave first."""
@@ -94,19 +95,20 @@ class Outbox:
 Delivery = Generator[tuple[Node, Call[Results], float], Reply, bool]
 
 
-def deliver(outbox: Outbox, nodes: Nodes, key: str, now: float) -> Delivery:
-    """Deliver the next operations to one of the nodes.
+def deliver(outbox: Outbox, nodes: Nodes, key: str, now: float, most: int = BATCH) -> Delivery:
+    """Deliver the next operations to one of the nodes: `most` at the most, and fewer if that is too large for it.
 
     Yields a node, the call to make there and the current time, and is sent the reply. Returns whether the operations
     arrived; if not, they are back in the outbox.
     """
-    operations = outbox.take()
+    operations = outbox.take(most)
     for node in nodes.order(key, now):
         call = calls.batch(operations, key)
         reply = yield node, call, now
         if failure_of(reply):
             nodes.failed(node, now)
-            operations = outbox.lost(node) + operations
+            outbox.put_back(outbox.lost(node) + operations)
+            operations = outbox.take(most)
             continue
         try:
             results = call.read(reply.status, reply.content)
@@ -115,6 +117,9 @@ def deliver(outbox: Outbox, nodes: Nodes, key: str, now: float) -> Delivery:
             if refusal.status == TOO_MANY:
                 outbox.put_back(operations)
                 return False
+            if refusal.status == TOO_LARGE and len(operations) > 1:
+                outbox.put_back(operations)
+                return (yield from deliver(outbox, nodes, key, now, len(operations) // 2))
             outbox.refused += len(operations)
             outbox.last_refusal = str(refusal)
             return True
