@@ -18,6 +18,7 @@ from edge.errors import InvalidInput
 from edge.reach import within
 from kvcache.index import CacheHolding, CacheIndex
 from loadstats.ledger import Ledger, RequestView
+from loadstats.pick.cool_down import rests
 
 MOST_REQUESTS = 100
 MOST_OTHERS = 50
@@ -46,6 +47,7 @@ class EngineView(Struct, frozen=True):
     `name`, `cluster`: which engine it is.
     `cells`: its numbers; empty if it is not listed.
     `age`, `mark`: how long ago its row changed; orphaned, stale, idle or empty.
+    `rest`: for how much longer picks leave it out and why, in words; empty if they do not.
     `requests`: the oldest of its requests in flight, the oldest first.
     `in_flight`: how many it has.
     `whole`: whether all records were looked at that may be of this engine.
@@ -60,6 +62,7 @@ class EngineView(Struct, frozen=True):
     cells: list[SignalCell]
     age: str
     mark: str
+    rest: str
     requests: list[RequestLine]
     in_flight: int
     whole: bool
@@ -92,6 +95,7 @@ def view_engine(
     now: float,
     wall_ns: int,
     stale_seconds: float,
+    cool_down_seconds: float,
     pause: Callable[[], object] = lambda: sleep(0),
 ) -> EngineView:
     """Return what is known of an engine, at a monotonic and a wall-clock time."""
@@ -102,7 +106,7 @@ def view_engine(
     others = [(other, engine_address(other, name)) for other in found[:MOST_OTHERS]]
     more_others = len(found) - len(others)
     if engine is None:
-        return EngineView(name, cluster, [], "", "", [], 0, True, holding, saved, others, more_others)
+        return EngineView(name, cluster, [], "", "", "", [], 0, True, holding, saved, others, more_others)
     row = engine.row()
     shown = line(row, summarize(cluster, [row], wall_ns, stale_seconds), wall_ns, stale_seconds)
     oldest = ledger.requests.oldest(engine, now, most=MOST_REQUESTS, most_looked=MOST_LOOKED, pause=pause)
@@ -112,6 +116,7 @@ def view_engine(
         shown.cells,
         shown.age,
         shown.mark,
+        _rest(ledger, cluster, name, cool_down_seconds, now),
         [_line(seen) for seen in oldest.views],
         row.queued_req_num,
         oldest.met >= row.queued_req_num or oldest.looked < MOST_LOOKED,
@@ -120,6 +125,14 @@ def view_engine(
         others,
         more_others,
     )
+
+
+def _rest(ledger: Ledger, cluster: str, name: str, cool_down_seconds: float, now: float) -> str:
+    rest = rests(ledger.loads.failing(cluster), cool_down_seconds, now).get(name)
+    if rest is None:
+        return ""
+    times = "once" if rest.failures == 1 else f"{rest.failures} times in a row"
+    return f"It failed {times}: picks leave it out for another {span(rest.seconds)}."
 
 
 def _line(seen: RequestView) -> RequestLine:

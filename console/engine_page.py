@@ -51,6 +51,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         now=monotonic(),
         wall_ns=time_ns(),
         stale_seconds=stale_seconds(part(Config).load.request_expire_seconds),
+        cool_down_seconds=part(Config).pick.cool_down_seconds,
     )
     if (kind := asked_format(request)) is not None:
         found = (each.seen for each in view.requests)

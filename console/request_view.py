@@ -30,6 +30,7 @@ class ShownRequest(Struct, frozen=True):
     `input_tokens`, `output_tokens`: what it holds on its engine.
     `heartbeats`: its gateway has sent one.
     `cause`: why it is over; empty while it is not, or if the reason is unknown.
+    `outcome`: error where its gateway said that the engine failed at it; else empty.
     `grace_seconds`: how long an orphaned request is kept, from the node's configuration.
     """
 
@@ -50,6 +51,7 @@ class ShownRequest(Struct, frozen=True):
     heartbeats: bool = False
     cause: str = ""
     superseded: bool = False
+    outcome: str = ""
     grace_seconds: float = 0
 
     @property
@@ -118,6 +120,7 @@ ENDED = {
     "": "It has ended. This node does not know why.",
 }
 
+FAILED = "error"
 STATIONS = (("prefill", "Sent to the engine"), ("decode", "First token"), ("done", "Over"))
 
 
@@ -143,7 +146,7 @@ def headline(shown: ShownRequest) -> tuple[str, str]:
         case "decode":
             return "Decoding: 1 request", "at"
         case "done":
-            return "Finished", "on"
+            return ("Failed" if shown.outcome == FAILED else "Finished"), "on"
         case _:
             return "Not counted yet", "at"
 
@@ -182,6 +185,8 @@ def _reported(shown: ShownRequest) -> list[str]:
             ]
         case "decode":
             return [f"A gateway reported it {ago}, and its first token since. Its end has not been reported."]
+        case "done" if shown.outcome == FAILED:
+            return [f"A gateway reported it {ago}, and then its end: the engine failed."]
         case "done":
             return [f"A gateway reported it {ago}. {ENDED.get(shown.cause, ENDED[''])}"]
         case _:

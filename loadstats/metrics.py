@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from time import time_ns
+from time import monotonic, time_ns
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -16,6 +16,7 @@ from prometheus_client.samples import Sample
 from loadstats.cache import MemoryLoadCache
 from loadstats.ledger import SIGNALS, Row, SignalSums
 from loadstats.metric_engines import OTHER, MetricEngines, MetricRows
+from loadstats.pick.cool_down import rests
 from loadstats.waits import Waits
 from runtime.metrics.aliases import with_aliases
 
@@ -43,7 +44,8 @@ class LoadCollector(Collector):
 
     `max_engines`: how many engines, and so clusters, have samples of their own. The rest are summed as `other`.
     `stale_seconds`: an engine that holds requests and did not change for so long is stale.
-    `wall_ns`: returns wall-clock nanoseconds.
+    `cool_down_seconds`: of an engine that failed once.
+    `now`, `wall_ns`: return monotonic seconds and wall-clock nanoseconds.
     """
 
     def __init__(
@@ -52,10 +54,14 @@ class LoadCollector(Collector):
         max_engines: int = 5000,
         *,
         stale_seconds: float = 150.0,
+        cool_down_seconds: float = 1.0,
+        now: Callable[[], float] = monotonic,
         wall_ns: Callable[[], int] = time_ns,
     ) -> None:
         self._ledger = cache.ledger
         self._stale_ns = int(stale_seconds * 1e9)
+        self._cool_down_seconds = cool_down_seconds
+        self._now = now
         self._wall_ns = wall_ns
         self._engines = MetricEngines(max_engines)
 
@@ -75,6 +81,7 @@ class LoadCollector(Collector):
             sums[cluster].add(rows.rest)
         yield from with_aliases(engines)
         yield stale
+        yield self._resting(clusters)
         for name, signal in SIGNALS.items():
             if signal.metric.per_engine:
                 family = Metric(f"metadata_center_engine_{signal.metric.name}", signal.metric.help, "gauge")
@@ -87,6 +94,23 @@ class LoadCollector(Collector):
                     family.add_metric([cluster], sums[cluster].named()[name])
             yield from with_aliases(family)
         yield from self._totals()
+
+    def _resting(self, shown: Mapping[str, MetricRows]) -> Metric:
+        """How many engines rest in each cluster; those of clusters that are summed up, in their sum."""
+        numbers = dict.fromkeys(shown, 0)
+        for cluster in self._ledger.clusters():
+            found = rests(self._ledger.loads.failing(cluster), self._cool_down_seconds, self._now())
+            name = cluster if cluster in numbers else OTHER
+            if found:
+                numbers[name] = numbers.get(name, 0) + len(found)
+        family = GaugeMetricFamily(
+            "metadata_center_cluster_resting_engines",
+            "Engines that picks leave out, for they failed.",
+            labels=["cluster"],
+        )
+        for name, number in numbers.items():
+            family.add_metric([name], number)
+        return family
 
     def _totals(self) -> Iterator[Metric]:
         counts = self._ledger.counts()

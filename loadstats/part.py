@@ -122,6 +122,7 @@ class LoadStats(AppPart):
                 self._cache,
                 self._config.metrics.max_engines,
                 stale_seconds=stale_seconds(self._config.load.request_expire_seconds),
+                cool_down_seconds=self._config.pick.cool_down_seconds,
             ),
             OwnerCollector(self.census, self._config.metrics.max_owners),
             WaitCollector(self._waits),

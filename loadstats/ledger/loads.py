@@ -14,6 +14,7 @@ from itertools import count
 from loadstats.ledger.cluster import Engine
 from loadstats.ledger.cluster_snapshot import ClusterSnapshot, cluster_snapshot
 from loadstats.ledger.engines import Engines
+from loadstats.ledger.failures import Failures
 from loadstats.ledger.limits import SLICE
 from loadstats.ledger.row import Row
 from loadstats.ledger.totals import ClusterTotals, clusters_after, totals
@@ -85,6 +86,13 @@ class LoadReader:
                 break
             rows.update(part)
         return list(rows.values())
+
+    def failing(self, cluster: str) -> list[tuple[str, Failures]]:
+        """Return the cluster's engines that failed since they last did well, and how they did. Usually none."""
+        with self._lock:
+            found = self._engines.clusters.get(cluster)
+            engines = [] if found is None else found.failing.values()
+            return [(each.name, each.failures) for each in engines if each.failures is not None]
 
     def cluster_snapshot(
         self, cluster: str, last: ClusterSnapshot | None, *, encoded: bool

@@ -9,13 +9,39 @@ they come back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import floor
 from typing import Final
+
+from msgspec import Struct
 
 from loadstats.ledger import CandidateView, Failures
 from loadstats.pick.options import PickOptions
 
 LONGEST_SECONDS: Final = 60.0
 """The longest rest, unless the first one is longer."""
+
+
+class Rest(Struct, frozen=True):
+    """An engine's rest.
+
+    `seconds`: for how much longer.
+    `failures`: how many in a row led to it.
+    """
+
+    seconds: float
+    failures: int
+
+
+def rests(failing: Iterable[tuple[str, Failures]], first: float, now: float) -> dict[str, Rest]:
+    """Return which of some engines rest at `now`, in monotonic seconds, by name. `first` is the first rest, or 0."""
+    if not first:
+        return {}
+    found = {
+        name: Rest(floor(failures.tick + rest_seconds(failures, first)) + 1 - now, failures.number)
+        for name, failures in failing
+    }
+    return {name: rest for name, rest in found.items() if rest.seconds > 0}
 
 
 def resting(view: CandidateView, options: PickOptions, tick: int) -> list[int]:

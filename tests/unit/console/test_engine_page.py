@@ -12,6 +12,7 @@ from django.test import Client
 
 from console import engine_past
 from console.engine_past import COLUMN, Past, draw
+from loadstats.ledger.cause import FAILED
 from tests.unit.partial_node import WALL_NS, PartialNode
 
 
@@ -31,6 +32,20 @@ def test_it_shows_the_oldest_requests_first_with_their_gateway(node: PartialNode
     assert re.findall(r"<bdi>(gw-\d)</bdi>", text) == ["gw-0", "gw-2", "gw-1"]
     assert "other" not in text
     assert 'data-copy="r-0"' in text
+
+
+def test_it_says_for_how_long_picks_leave_it_out_and_why(node: PartialNode) -> None:
+    now = monotonic()
+    for number, since in ((1, now - 90), (2, now - 50)):
+        node.ledger.add(f"r-{number}", "c", "10.0.0.1", 1, since, WALL_NS)
+        node.ledger.done(f"r-{number}", since + 20, WALL_NS, FAILED)
+    node.add("other", "c", "10.0.0.1")
+    assert "picks leave it out" not in page(cluster="c", engine="10.0.0.1")
+    node.ledger.add("r-3", "c", "10.0.0.1", 1, now - 10, WALL_NS)
+    node.ledger.done("r-3", now, WALL_NS, FAILED)
+    assert re.search(
+        r"It failed 3 times in a row: picks leave it out for another [45] s\.", page(cluster="c", engine="10.0.0.1")
+    )
 
 
 def test_ended_requests_are_left_out(node: PartialNode) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from console.request_view import ShownRequest, alarm, headline, reasons, steps
 
@@ -150,3 +151,9 @@ def test_of_a_gateway_that_started_anew_it_is_not_said_that_it_is_silent() -> No
     assert alarm(left) == "Orphaned: its gateway gw-1 has restarted. Ends in 20 s."
     assert any("has restarted, and requests of its previous run are orphaned" in words for words in reasons(left))
     assert not any("silent" in words for words in reasons(left))
+
+
+def test_an_end_that_says_that_the_engine_failed_is_shown_so() -> None:
+    failed = replace(life("done"), cause="gateway", outcome="error")
+    assert headline(failed) == ("Failed", "on")
+    assert "the engine failed" in reasons(failed)[0]

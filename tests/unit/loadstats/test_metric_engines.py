@@ -10,6 +10,7 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry, generate_latest
 
 from loadstats.ledger import Ledger, Row
+from loadstats.ledger.cause import FAILED
 from loadstats.metric_engines import OTHER, MetricEngines
 from loadstats.metrics import LoadCollector
 
@@ -77,3 +78,25 @@ def test_engines_with_requests_and_no_news_of_them_are_stale() -> None:
     ledger.done("r0", 1.0, 99 * 10**9)
     found = {family.name: [sample.value for sample in family.samples] for family in collector.collect()}
     assert found["metadata_center_cluster_stale_engines"] == [1]
+
+
+def test_engines_that_picks_leave_out_are_counted_also_in_clusters_that_are_summed_up() -> None:
+    ledger, now = Ledger(), 100.0
+    for cluster in ("a", "b", "c"):
+        for number in range(3):
+            ledger.add(f"{cluster}{number}", cluster, f"10.0.0.{number}", 1, 0.0, 1)
+    for failed in ("a0", "a1", "b0"):
+        ledger.done(failed, now, 1, FAILED)
+
+    def resting(most: int, cool_down_seconds: float = 1.0, at: float = now) -> dict[str, float]:
+        cache: Any = SimpleNamespace(ledger=ledger)
+        collector = LoadCollector(cache, most, cool_down_seconds=cool_down_seconds, now=lambda: at)
+        (family,) = [each for each in collector.collect() if each.name == "metadata_center_cluster_resting_engines"]
+        return {sample.labels["cluster"]: sample.value for sample in family.samples}
+
+    assert resting(100) == {"a": 2, "b": 1, "c": 0}
+    assert sum(resting(1).values()) == 3
+    assert len(resting(1)) <= 2
+    assert resting(100, at=now + 1.9) == {"a": 2, "b": 1, "c": 0}
+    assert resting(100, at=now + 2.0) == {"a": 0, "b": 0, "c": 0}
+    assert resting(100, cool_down_seconds=0.0) == {"a": 0, "b": 0, "c": 0}
