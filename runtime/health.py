@@ -3,9 +3,9 @@
 """The state of each part of the node, and since when it is in it.
 
 Any thread may call; one lock guards the register. While it is watched (`health_watch.py`) the parts are probed every
-second, and whoever asks gets what was seen last: a change is dated and logged when it happened, to the second, and not
-when somebody asks. Where nobody watches, as under servers other than ours, every question is a look. Probes run under
-the lock and must not block.
+second, more often while one is starting, and whoever asks gets what was seen last: a change is dated and logged when it
+happened, to the second, and not when somebody asks. Where nobody watches, as under servers other than ours, every
+question is a look. Probes run under the lock and must not block.
 
 Always holds: only an essential part can take the node out of rotation. Any other makes it "degraded" at most.
 """
@@ -75,7 +75,7 @@ _IN_ROTATION: Final = frozenset({"ready", "degraded"})
 class Health:
     """The register.
 
-    `watched`: somebody calls `look` every second.
+    `watched`: somebody calls `look` every second, or more often.
 
     `clock` returns the wall time in seconds since 1970. It dates what people read; no decision depends on it.
     `cold_since` returns what the method of that name returns.
@@ -109,10 +109,11 @@ class Health:
         """
         return self._cold_since()
 
-    def look(self) -> None:
-        """Probe every part."""
+    def look(self) -> bool:
+        """Probe every part. Returns whether one is still starting."""
         with self._lock:
             self._probe()
+            return any(part.state is PartState.STARTING for part in self._parts.values())
 
     def report(self) -> HealthReport:
         """Return what `/readyz` shows."""

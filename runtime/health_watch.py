@@ -9,17 +9,21 @@ import asyncio
 from runtime.health import Health
 
 INTERVAL_SECONDS = 1.0  # a change is dated at most this late
+STARTING_SECONDS = 0.1  # a node that starts is waited for
 
 
 class HealthWatch:
-    """A probe of every part once a second. It starts and stops with the server's loop."""
+    """A probe of every part once a second, and more often while one is starting.
+
+    It starts and stops with the server's loop.
+    """
 
     def __init__(self, health: Health) -> None:
         self._health = health
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Look now, and from now on every second."""
+        """Look now and from now on."""
         self._health.watched = True
         self._look()
 
@@ -30,5 +34,6 @@ class HealthWatch:
             self._timer.cancel()
 
     def _look(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._look)
-        self._health.look()
+        starting = self._health.look()
+        seconds = STARTING_SECONDS if starting else INTERVAL_SECONDS
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from threading import Barrier, Thread
 
 import pytest
@@ -247,3 +248,28 @@ def test_a_watched_part_is_dated_when_it_changed_and_not_when_somebody_asks(heal
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         asyncio.run(watched(monkeypatch))
+
+
+def test_a_watch_looks_more_often_until_every_part_has_started(health: Health) -> None:
+    states = iter([PartState.STARTING, PartState.STARTING, PartState.DEGRADED, PartState.STARTING, PartState.OK])
+    health.add("slow", True, lambda: (next(states), ""))
+    waits: list[float] = []
+
+    async def watched() -> None:
+        done = asyncio.Event()
+
+        def call_later(seconds: float, look: Callable[[], None]) -> asyncio.Handle:
+            waits.append(seconds)
+            return asyncio.get_running_loop().call_soon(look if len(waits) < 5 else done.set)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "call_later", call_later)
+            watch = HealthWatch(health)
+            watch.start()
+            await done.wait()
+            await watch.stop()
+
+    asyncio.run(watched())
+    short, long = health_watch.STARTING_SECONDS, health_watch.INTERVAL_SECONDS
+    assert waits == [short, short, long, short, long]
+    assert short < long
