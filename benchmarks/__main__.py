@@ -32,6 +32,7 @@ from benchmarks import (
     restart,
     results,
     sizes,
+    snapshot,
     sockets,
     wrk,
 )
@@ -54,6 +55,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     log,
     sizes,
     restart,
+    snapshot,
     sockets,
     admin,
 )

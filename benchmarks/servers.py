@@ -71,6 +71,15 @@ class MeasuredNode:
         """How often a socket was given a snapshot in place of what it missed."""
         return self._samples("metadata_center_socket_fell_back_total")[()]
 
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """Metrics without labels, by what follows the prefix of their names."""
+        return {
+            sample.name.removeprefix(prefix): sample.value
+            for family in text_string_to_metric_families(self.body("/metrics").decode())
+            for sample in family.samples
+            if sample.name.startswith(prefix) and not sample.labels
+        }
+
     def _samples(self, name: str, *labels: str) -> Counter[tuple[str, ...]]:
         found: Counter[tuple[str, ...]] = Counter()
         for family in text_string_to_metric_families(self.body("/metrics").decode()):
