@@ -30,7 +30,7 @@ from benchmarks.servers import ROOT, MeasuredNode, ServerFailed, Servers
 # Expiry is left out of the measured calls, as in `lane.py`: neither side forgets while it is measured.
 SETTINGS = {"METADATA_CENTER_LOAD_GC_INTERVAL": "1h"}
 
-BUSY_LOAD = 1.0  # before it begins; more is somebody else's
+BUSY_LOAD = 2.5  # at its end: a server and the load make two, and more is somebody else's
 
 VERSIONS = """This service {own}, and `ai-dynamo-runtime` {dynamo} from PyPI in an environment of its own
 (`requirements/peers.txt`): `python -m dynamo.slot_tracker` and `python -m dynamo.select_service`, both with their
@@ -65,13 +65,14 @@ def main(arguments: Sequence[str]) -> int:
     except (ServerFailed, wrk.WrkFailed, OpenLoopFailed, subprocess.SubprocessError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    after = os.getloadavg()[0]
     command = " ".join(["python -m benchmarks.peers", *arguments])
     how = (
         f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC in {monotonic() - began:.0f} s by `{command}` on {facts()}; "
-        f"niceness {os.nice(0)}, load average {before:.2f} before and {os.getloadavg()[0]:.2f} after it; the host took "
+        f"niceness {os.nice(0)}, load average {before:.2f} before and {after:.2f} after it; the host took "
         f"{(stolen_seconds() - stolen) / (monotonic() - began):.1%} of a core away."
     )
-    text = page(costs, counts, how, _versions(options.dynamo), busy=before > BUSY_LOAD)
+    text = page(costs, counts, how, _versions(options.dynamo), busy=after > BUSY_LOAD)
     output.write_text(text)
     sys.stdout.write(text)
     return 0
