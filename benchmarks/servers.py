@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -152,7 +153,8 @@ class Servers:
 
     @contextmanager
     def node(self, **settings: str) -> Iterator[MeasuredNode]:
-        """A node, ready for requests; `settings` are environment variables."""
+        """A node, ready for requests; `settings` are environment variables. It begins with nothing."""
+        shutil.rmtree(self._folder / "data" / "snapshot", ignore_errors=True)
         access_log = self._folder / "access.log"
         environment = self._environment() | {
             "POD_IP": "127.0.0.1",
