@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from loadstats.ledger.cause import CAUSES, Cause, cause_of, outcome_of
+
+HELD = ("in_flight", "tombstones", "stubs", "engines", "owners", "orphans")
 
 
 @dataclass(slots=True)
@@ -85,4 +87,11 @@ class LedgerCounts:
 
     def clear_held(self) -> None:
         """Nothing is held any more."""
-        self.in_flight = self.tombstones = self.stubs = self.engines = self.owners = self.orphans = 0
+        for name in HELD:
+            setattr(self, name, 0)
+
+    def clear_events(self) -> None:
+        """Nothing has happened yet."""
+        for each in fields(self):
+            if each.name not in HELD:
+                setattr(self, each.name, 0)

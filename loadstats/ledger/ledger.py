@@ -97,7 +97,7 @@ class Ledger:
         self.censuses = CensusTaker(lock, clock, records, owners, age_ends)
         self.reservations = Reservations(lock, clock, counts, engines, owners, records, adding)
         self.replica = LedgerReplica(lock, clock, limits, records, owners, self._expiry, merging)
-        self.resuming = Resuming(lock, clock, limits, records, owners, self._expiry)
+        self.resuming = Resuming(lock, clock, limits, records, owners, self._expiry, counts)
 
     @property
     def journal(self) -> EventSink | None:

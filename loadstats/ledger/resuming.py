@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from zlib import crc32
 
 from loadstats.ledger.clock import TickClock
+from loadstats.ledger.counts import LedgerCounts
 from loadstats.ledger.expiry import Expiry
 from loadstats.ledger.limits import LedgerLimits
 from loadstats.ledger.owners import Owners
@@ -32,6 +33,7 @@ class Resuming:
         records: Records,
         owners: Owners,
         expiry: Expiry,
+        counts: LedgerCounts,
     ) -> None:
         self._lock = lock
         self._clock = clock
@@ -39,6 +41,12 @@ class Resuming:
         self._records = records
         self._owners = owners
         self._expiry = expiry
+        self._counts = counts
+
+    def begin_counting(self) -> None:
+        """Count events from now on: those that were restored are a former life's."""
+        with self._lock:
+            self._counts.clear_events()
 
     def excuse(self, pause_seconds: float, now: float) -> None:
         """Leave a pause out of account for heartbeats: what held when it began holds as long from now on."""

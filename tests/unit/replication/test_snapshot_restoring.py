@@ -91,6 +91,21 @@ def test_the_new_life_is_another_origin_that_knows_the_old_ones_watermark(machin
     assert new.replica.taken_events == 0
 
 
+def test_what_a_former_life_saw_did_not_happen_in_this_one(machine: Machine) -> None:
+    """Counters that begin with thousands would look like a burst to whoever scrapes them."""
+    life = busy(machine)
+    snapshot = life.capture()
+    life.add("later")
+    new = Life(machine, NEW)
+    restore(new, snapshot, life.write())
+    counts, old = new.ledger.counts(), life.ledger.counts()
+    assert (counts.added, counts.first_tokens, counts.done, counts.retried, counts.repaired) == (0, 0, 0, 0, 0)
+    assert (counts.in_flight, counts.engines, counts.owners) == (old.in_flight, old.engines, old.owners)
+    assert counts.tombstones + counts.stubs == old.tombstones + old.stubs
+    new.add("own")
+    assert new.ledger.counts().added == 1
+
+
 def test_a_life_that_begins_behind_a_gap_is_restored_with_its_watermark(machine: Machine) -> None:
     """Its first number is nobody's event: peers must see a gap, and its own next life none."""
     life = Life(machine)
