@@ -82,6 +82,21 @@ def test_a_reply_that_came_while_this_process_stood_still_counts() -> None:
     play(scene)
 
 
+def test_a_reply_that_is_on_its_way_is_waited_for_however_long_it_takes() -> None:
+    async def scene(wire: Wire, transport: Transport) -> None:
+        reply = wire.send("A")
+        wire._look_at(reply)
+        for _ in range(3):
+            wire.data_received(b"$9\r\n" if not wire._unread_bytes else b"x")
+            wire._look_at(reply)
+            assert not transport.aborted
+        wire._look_at(reply)
+        with pytest.raises(LogAway, match="no answer"):
+            await reply
+
+    play(scene)
+
+
 def test_replies_and_unanswered_commands_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REPLY_BYTES", 1000)
     monkeypatch.setattr(module, "MAX_UNANSWERED", 3)
