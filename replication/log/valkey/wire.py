@@ -63,6 +63,9 @@ class Wire(asyncio.Protocol):
             reader.feed(data)
             while (reply := reader.gets()) is not False:
                 self._unread_bytes = 0
+                if not waiting and isinstance(reply, hiredis.ReplyError):
+                    self.close(fault_of(reply))  # said before anything is asked: it takes no connection
+                    return
                 _, future = waiting.popleft()
                 if future.done():
                     continue  # its caller was cancelled

@@ -132,6 +132,23 @@ def test_what_was_not_asked_for_ends_the_connection(data: bytes) -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"-ERR max number of clients reached\r\n", "as many connections"),
+        (b"-DENIED Redis is running in protected mode because\r\n", "protected-mode"),
+    ],
+)
+def test_a_server_that_takes_no_connection_says_why_before_it_is_asked(said: bytes, reason: str) -> None:
+    async def scene(wire: Wire, transport: Transport) -> None:
+        wire.data_received(said)
+        assert transport.aborted
+        with pytest.raises(LogAway, match=reason):
+            await wire.send("A")
+
+    play(scene)
+
+
 def test_the_cause_of_an_end_reaches_those_who_wait_and_those_who_come() -> None:
     async def scene(wire: Wire, transport: Transport) -> None:
         reply = wire.send("A")
