@@ -326,6 +326,11 @@ def test_sentinels_are_asked_where_the_server_is(kind: str, tmp_path: Path) -> N
             sentinel.kill()
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "hunter2" * 10])
+def test_a_name_that_cannot_be_looked_up_is_said(host: str) -> None:
+    fails(f"valkey://{host}:6379", LogRefused, "none that can be looked up")
+
+
 @pytest.mark.parametrize(
     ("reply", "error", "reason"),
     [
