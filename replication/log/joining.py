@@ -69,6 +69,7 @@ class LogJoining:
         self._join_seconds = join_seconds
         self._say_goodbye = say_goodbye
         self._loader = Loader(replica, server, clock, attachments)
+        self._arrived = False  # all that was in the stream is read: what is lacking now only a snapshot brings
         self.joined = clock.flag()
         self.ready = clock.flag()
         self.former = ""
@@ -79,7 +80,8 @@ class LogJoining:
         progress: tuple[object, ...] = ()
         since = self._clock.now()
         while not self.joined.is_set():
-            now = (self._loader.slices, self._reader.position, self._status.generation)
+            position = None if self._arrived else self._reader.position
+            now = (self._loader.furthest, position, self._status.generation)
             if now != progress:
                 progress, since = now, self._clock.now()
             elif self._clock.now() - since > self._join_seconds:
@@ -134,9 +136,10 @@ class LogJoining:
         """
         generation = self._status.generation
         while True:
-            arrived = self._reader.position >= last or self._status.generation != generation
-            if arrived and self._reader.caught_up and (self.ready.is_set() or not self._lacks_something()):
-                return
+            if self._reader.caught_up and (self._reader.position >= last or self._status.generation != generation):
+                self._arrived = True
+                if self.ready.is_set() or not self._lacks_something():
+                    return
             await self._clock.sleep(LOOK_SECONDS)
 
     def _lacks_something(self) -> bool:
