@@ -120,11 +120,11 @@ class LogJoining:
             bound = self._roster.bounds(pointer.snapshot, alive) if alive else EVER
             age = status.elapsed_seconds(pointer.written_ms, bound)
             status.snapshot_was(age)
+            began = self._clock.now()
             if await self._load(pointer, age):
-                same = pointer.generation == status.generation
-                self._reader.begin(
-                    Position(*pointer.position) if same else BEGINNING, bound + self._loader.took_seconds, mended
-                )
+                position = Position(*pointer.position) if pointer.generation == status.generation else BEGINNING
+                oldest = bound + self._loader.took_seconds + self._clock.now() - began
+                self._reader.begin(position, oldest, mended)
                 return pointer
             tried = pointer.snapshot
         self._reader.begin(BEGINNING, 0.0 if alive else EVER, mended)
@@ -146,10 +146,11 @@ class LogJoining:
         return bool(self._roster.present()) and self._lacks.own
 
     async def _load(self, pointer: SnapshotPointer, age: float) -> bool:
-        """Load a snapshot. Returns False if it cannot be used."""
+        """Load a snapshot that is of that age now, and older at each try. Returns False if it cannot be used."""
+        began = self._clock.now()
         while True:
             try:
-                await self._loader.load(pointer, age)
+                await self._loader.load(pointer, age + self._clock.now() - began)
             except (UnusableSnapshot, FutureFormat) as error:
                 logger.warning("a snapshot in the log cannot be used: %s", error)
                 self.loaded = pointer.snapshot
