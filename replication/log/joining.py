@@ -163,8 +163,10 @@ class LogJoining:
                 return True
 
     def _resume(self, pause: float) -> None:
-        """Go on from what is in the log alone: none of the nodes lives that wrote it."""
-        life = FormerLife(pause, clean=False, doubted=self._loader.doubted)
+        """Go on from what is in the log alone: none of the nodes lives that wrote it. Those that are there now, and
+        begin as this one does, may serve already."""
+        present = frozenset([self._replica.origin, *(each.latest.origin for each in self._roster.present())])
+        life = FormerLife(pause, clean=False, doubted=self._loader.doubted, present=present)
         for entity in self._replica.entities:
             entity.resume(life, self._clock.now())
 
