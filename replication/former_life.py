@@ -16,9 +16,11 @@ class FormerLife(Struct, frozen=True):
     `clean`: it ended by a stop that wrote all that it had taken.
     `doubted`: what was in doubt even then, by its id: for how many seconds more it is protected.
     `dots`: the origin for what has no dot; empty if a peer may have it under another one, or none.
+    `present`: the origins of lives that are there now. What their own clients reported is in no doubt.
     """
 
     pause_seconds: float
     clean: bool
     doubted: Mapping[str, int] = {}
     dots: str = ""
+    present: frozenset[str] = frozenset()

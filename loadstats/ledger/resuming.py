@@ -8,7 +8,7 @@ serves. Times are as in `Ledger`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import AbstractContextManager
 from zlib import crc32
 
@@ -53,11 +53,12 @@ class Resuming:
         with self._lock:
             self._owners.excuse(int(pause_seconds), self._clock.at(now))
 
-    def doubt(self, known: Mapping[str, int], now: float, *, everything: bool) -> None:
+    def doubt(self, known: Mapping[str, int], now: float, *, everything: bool, but: Set[str] = frozenset()) -> None:
         """Let a living gateway protect requests only for a while, unless they are reported about again.
 
         Their ends may be lost: they must not be protected for ever. `known` are those that were in doubt before, and
-        for how many seconds they are still protected. `everything`: all others are in doubt too, for `RequestExpire`.
+        for how many seconds they are still protected. `everything`: all others are in doubt too, for `RequestExpire`,
+        but for those that were reported to one of the origins in `but`.
         """
         if not (known or everything):
             return
@@ -71,7 +72,7 @@ class Resuming:
                     seconds = known.get(request_id)
                     if seconds is not None:
                         extras.doubted_until = tick + max(0, min(seconds, self._limits.request_ticks))
-                    elif everything:
+                    elif everything and (record.origin is None or record.origin.name not in but):
                         extras.doubted_until = tick + self._limits.request_ticks
 
     def doubted(self, bucket: int, now: float) -> dict[str, int]:

@@ -165,7 +165,7 @@ class ReplicatedRequests(Entity):
             self.hold(True, now)  # as the former life did, perhaps: peers may not know all that ended here
         self._resuming.begin_counting()
         self._resuming.excuse(life.pause_seconds, now)
-        self._resuming.doubt(life.doubted, now, everything=not life.clean)
+        self._resuming.doubt(life.doubted, now, everything=not life.clean, but=life.present)
         return self._resuming.number(self._replica.origin(life.dots)) if life.dots else 0
 
     def trust(self) -> None:

@@ -69,6 +69,7 @@ class LogJoining:
         self._join_seconds = join_seconds
         self._say_goodbye = say_goodbye
         self._loader = Loader(replica, server, clock, attachments)
+        self._arrived = False  # all that was in the stream is read: what is lacking now only a snapshot brings
         self.joined = clock.flag()
         self.ready = clock.flag()
         self.former = ""
@@ -79,7 +80,8 @@ class LogJoining:
         progress: tuple[object, ...] = ()
         since = self._clock.now()
         while not self.joined.is_set():
-            now = (self._loader.slices, self._reader.position, self._status.generation)
+            position = None if self._arrived else self._reader.position
+            now = (self._loader.furthest, position, self._status.generation)
             if now != progress:
                 progress, since = now, self._clock.now()
             elif self._clock.now() - since > self._join_seconds:
@@ -118,11 +120,11 @@ class LogJoining:
             bound = self._roster.bounds(pointer.snapshot, alive) if alive else EVER
             age = status.elapsed_seconds(pointer.written_ms, bound)
             status.snapshot_was(age)
+            began = self._clock.now()
             if await self._load(pointer, age):
-                same = pointer.generation == status.generation
-                self._reader.begin(
-                    Position(*pointer.position) if same else BEGINNING, bound + self._loader.took_seconds, mended
-                )
+                position = Position(*pointer.position) if pointer.generation == status.generation else BEGINNING
+                oldest = bound + self._loader.took_seconds + self._clock.now() - began
+                self._reader.begin(position, oldest, mended)
                 return pointer
             tried = pointer.snapshot
         self._reader.begin(BEGINNING, 0.0 if alive else EVER, mended)
@@ -134,19 +136,21 @@ class LogJoining:
         """
         generation = self._status.generation
         while True:
-            arrived = self._reader.position >= last or self._status.generation != generation
-            if arrived and self._reader.caught_up and (self.ready.is_set() or not self._lacks_something()):
-                return
+            if self._reader.caught_up and (self._reader.position >= last or self._status.generation != generation):
+                self._arrived = True
+                if self.ready.is_set() or not self._lacks_something():
+                    return
             await self._clock.sleep(LOOK_SECONDS)
 
     def _lacks_something(self) -> bool:
         return bool(self._roster.present()) and self._lacks.own
 
     async def _load(self, pointer: SnapshotPointer, age: float) -> bool:
-        """Load a snapshot. Returns False if it cannot be used."""
+        """Load a snapshot that is of that age now, and older at each try. Returns False if it cannot be used."""
+        began = self._clock.now()
         while True:
             try:
-                await self._loader.load(pointer, age)
+                await self._loader.load(pointer, age + self._clock.now() - began)
             except (UnusableSnapshot, FutureFormat) as error:
                 logger.warning("a snapshot in the log cannot be used: %s", error)
                 self.loaded = pointer.snapshot
@@ -159,8 +163,10 @@ class LogJoining:
                 return True
 
     def _resume(self, pause: float) -> None:
-        """Go on from what is in the log alone: none of the nodes lives that wrote it."""
-        life = FormerLife(pause, clean=False, doubted=self._loader.doubted)
+        """Go on from what is in the log alone: none of the nodes lives that wrote it. Those that are there now, and
+        begin as this one does, may serve already."""
+        present = frozenset([self._replica.origin, *(each.latest.origin for each in self._roster.present())])
+        life = FormerLife(pause, clean=False, doubted=self._loader.doubted, present=present)
         for entity in self._replica.entities:
             entity.resume(life, self._clock.now())
 

@@ -26,7 +26,7 @@ MOST_SLICES = 16  # asked for at once: about half a megabyte
 class Loader:
     """Loads snapshots into one replica.
 
-    `slices`: how many were merged in this life: progress.
+    `furthest`: which snapshot was loaded last, and how many of its slices were merged at the most: progress.
     `took_seconds`: how long the last one had taken to write.
     `doubted`: what the writer of the last one was in doubt about, and for how many seconds from then on.
     """
@@ -38,7 +38,7 @@ class Loader:
         self._server = server
         self._clock = clock
         self._attachments = attachments
-        self.slices = 0
+        self.furthest = ("", 0)
         self.took_seconds = 0.0
         self.doubted: dict[str, int] = {}
 
@@ -47,6 +47,8 @@ class Loader:
         end = await self._end(pointer)
         self.took_seconds = end.later_ms / 1000
         began = self._clock.now()
+        if self.furthest[0] != pointer.snapshot:
+            self.furthest = (pointer.snapshot, 0)
         summary: Summary | None = None
         self.doubted = {}
         items = number = 0
@@ -68,9 +70,9 @@ class Loader:
                     self.doubted.update((name, seconds - int(age)) for name, seconds in content.doubted.items())
                 elif self._attachments is not None:
                     await self._take_attachment(self._attachments, content, age_seconds, end.later_ms)
-                self.slices += 1
+                number += 1
+                self.furthest = max(self.furthest, (pointer.snapshot, number))
                 await self._clock.sleep(0)
-            number += len(found)
         if summary is None or items != end.items:
             raise UnusableSnapshot(f"{items} of {end.items} items are there")
         self._replica.recall(summary.vector)

@@ -26,6 +26,9 @@ from replication.replica import Replica
 logger = logging.getLogger("replication.log")
 
 WAIT_SECONDS = 1.0
+# How much is taken between two turns of others: some hundred events, a millisecond. An entry counts for 1 KB at least.
+TURN_BYTES = 16 * 1024
+ENTRY_BYTES = 1024
 
 
 class LogReader:
@@ -101,9 +104,12 @@ class LogReader:
                 continue
             if self.position != after:
                 continue  # another generation began meanwhile
-            for at, entry in enumerate(entries):
+            taken = 0
+            for entry in entries:
                 self._take(entry)
-                if at % 16 == 15:
+                taken += max(ENTRY_BYTES, len(entry.body))
+                if taken >= TURN_BYTES:
+                    taken = 0
                     await self._clock.sleep(0)
                     if self.position != entry.position:
                         break

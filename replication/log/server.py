@@ -10,7 +10,8 @@ entries, announcements and slices say. `docs/protocol.md` describes the keys.
 Each operation may fail with `LogAway`, `LogFull` or `LogRefused`. One that failed may have been done: all of them
 can be done twice. There is one owner, the event loop. `read` may wait while another operation is under way, so it has a
 connection of its own. Other operations may run side by side too. A log server connects by itself, at the first
-operation and after each failure. It gives an operation up after `PATIENCE_SECONDS` (`read`: that and its own wait).
+operation and after each failure. It gives an operation up whose server was silent for `PATIENCE_SECONDS` (`read`: that
+and its own wait).
 """
 
 from __future__ import annotations

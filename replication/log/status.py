@@ -12,6 +12,9 @@ from replication.log.server import LogError, LogFull, LogStanding, Position, Sna
 logger = logging.getLogger("replication.log")
 
 UNKNOWN_AGE = -1.0
+# A log server that does not do all that it is asked, as where its user lacks a permission, seems to come back at each
+# announcement. That is said once, and that it is there once it has done all for so long.
+STEADY_SECONDS = 5.0
 
 
 class LogStatus:
@@ -38,6 +41,8 @@ class LogStatus:
         self.lost = 0
         self.standing: LogStanding | None = None
         self._offset = 0.0  # of the log server's clock, in seconds
+        self._said = ""  # why it was away, as it stands in the node's log
+        self._comes_and_goes = False
         self._pointer_id = ""
         self._pointer_born = 0.0  # when the latest snapshot was committed, by this node's clock
 
@@ -53,11 +58,15 @@ class LogStatus:
     def works(self) -> None:
         """Note that all is as it should be."""
         self.failures = 0
-        if not self.up.is_set():
-            logger.info("the log is there: generation %s", self.generation)
+        if comes := not self.up.is_set():
             self.reason = ""
             self.since = self._clock.now()
             self.up.set()
+        if self._comes_and_goes:
+            comes = self._clock.now() - self.since >= STEADY_SECONDS
+            self._comes_and_goes = not comes
+        if comes:
+            logger.info("the log is there: generation %s", self.generation)
 
     def failed(self, error: LogError) -> None:
         """Note that an operation failed."""
@@ -66,12 +75,16 @@ class LogStatus:
             self.full_up(error)
             if self.up.is_set():
                 return
-        if self.up.is_set() or str(error) != self.reason:
-            logger.warning("the log is away: %s; this node serves on from memory", error)
+        reason, now = str(error) or type(error).__name__, self._clock.now()
+        if self.up.is_set() and reason == self._said and now - self.since < STEADY_SECONDS:
+            self._comes_and_goes = True
+        elif self.up.is_set() or reason != self.reason:
+            logger.warning("the log is away: %s; this node serves on from memory", reason)
+            self._said = reason
         if self.up.is_set():
             self.up.clear()
-            self.since = self._clock.now()
-        self.reason = str(error) or type(error).__name__
+            self.since = now
+        self.reason = reason
 
     def full_up(self, error: LogFull) -> None:
         """Note that the log server has no room."""

@@ -276,6 +276,43 @@ def test_a_server_that_becomes_a_replica_is_left(server: ServerProcess) -> None:
     play(server.url, scene)
 
 
+def test_what_is_read_is_of_the_server_that_commands_go_to(server: ServerProcess, tmp_path: Path) -> None:
+    """One connection ends, and the Sentinel names another server now, while the old one goes on."""
+    with log_server("redis", tmp_path) as other:
+        ports = [server.port]
+
+        async def name(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"main\r\n")
+            port = b"%d" % ports[-1]
+            writer.write(b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n" % (len(port), port))
+            await reader.read()
+            writer.close()
+
+        async def scene(log: ValkeyServer) -> None:
+            await log.begin("", "g")
+            last = (await log.read(BEGINNING, 0))[-1].position
+            waiting = asyncio.create_task(log.read(last, PATIENCE))
+            while server.info("blocked_clients") != "1":
+                await asyncio.sleep(0.01)
+            ports.append(other.port)
+            for line in server.command("CLIENT", "LIST").decode().splitlines():
+                if "name=metadata-center" in line and "cmd=xread" not in line:
+                    server.command("CLIENT", "KILL", "ID", line.split()[0].removeprefix("id="))
+            await succeeds(lambda: log.begin("", "g"))
+            with pytest.raises(LogAway):
+                await waiting
+            position = await log.append(b"x")
+            assert (position, b"x") in await log.read(BEGINNING, 0)
+
+        async def run() -> None:
+            async with await asyncio.start_server(name, "127.0.0.1", 0) as sentinel:
+                place = f"127.0.0.1:{sentinel.sockets[0].getsockname()[1]}"
+                async with client(f"valkey+sentinel://{place}/main") as log:
+                    await scene(log)
+
+        asyncio.run(run())
+
+
 def test_tls_verifies_the_server(tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "other")
     cert, key = authority.certificate("server")
@@ -324,6 +361,11 @@ def test_sentinels_are_asked_where_the_server_is(kind: str, tmp_path: Path) -> N
             play(f"{sentinels}/main", scene)
         finally:
             sentinel.kill()
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "hunter2" * 10])
+def test_a_name_that_cannot_be_looked_up_is_said(host: str) -> None:
+    fails(f"valkey://{host}:6379", LogRefused, "none that can be looked up")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,9 @@ class Dial:
             raise LogAway(f"no connection within {self._dial_seconds:g} s") from None
         except OSError as error:
             raise away(error) from None
+        except (ValueError, OverflowError):
+            # The text of neither is shown: a part of a password may be in a URL's host, if it was not written with %.
+            raise LogRefused("its name or port is none that can be looked up") from None
         return opened
 
     async def _ask_sentinels(self, context: ssl.SSLContext | None) -> tuple[str, int]:

@@ -33,6 +33,7 @@ _MEANINGS: Final[dict[str, tuple[type[LogError], str]]] = {
     "NOREPLICAS": (LogAway, "it takes no writes, because too few replicas have what it has"),
     "READONLY": (LogAway, "it is a replica, which takes no writes"),
     "TRYAGAIN": (LogAway, "its cluster moves the log"),
+    "UNBLOCKED": (LogAway, "it ended a read that waited, as a server does that becomes a replica"),
     "UNKILLABLE": (LogAway, "it is busy with a script"),
     "OOM": (LogFull, "it is full: its memory is at maxmemory"),
     "DENIED": (LogRefused, "it takes no connections from other machines without a password (protected-mode)"),

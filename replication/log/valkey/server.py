@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Valkey or Redis as the log server of one log. Owner: the event loop.
 
-Two connections: one for commands, one for the read that waits. `docs/protocol.md` describes the keys.
+Two connections: one for commands, one for the read that waits. Both are to one server: a name or the Sentinels may say
+another one the next time. `docs/protocol.md` describes the keys.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from replication.log.valkey.dial import Dial
 from replication.log.valkey.fault import NoScript
 from replication.log.valkey.replies import read_entries, read_facts, read_position, read_standing
 from replication.log.valkey.scripts import Script
-from replication.log.valkey.wire import Word
+from replication.log.valkey.wire import Wire, Word
 from runtime.config.log_url import LogUrl
 
 
@@ -42,7 +43,7 @@ class ValkeyServer:
 
     def __init__(self, url: LogUrl, name: str, *, dial_seconds: float, patience_seconds: float) -> None:
         self._dial = Dial(url, dial_seconds=dial_seconds, patience_seconds=patience_seconds)
-        self._commands = LogConnection(self._dial.open)
+        self._commands = LogConnection(self._open_commands)
         self._reads = LogConnection(self._dial.open)
         tag = f"{{{name}}}:"
         self._generation = f"{tag}generation"
@@ -136,6 +137,13 @@ class ValkeyServer:
         """Drop the connections."""
         self._commands.close()
         self._reads.close()
+
+    async def _open_commands(self) -> Wire:
+        """Open the connection for commands. Reads open theirs anew: the one before may lead to a server that was left,
+        and would say for ever that there is nothing new."""
+        wire = await self._dial.open()
+        self._reads.close()
+        return wire
 
     async def _run(self, script: Script, keys: Sequence[Word], *words: Word) -> Any:
         """Run a script. It is sent whole only where the server does not have it yet."""

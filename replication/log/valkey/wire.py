@@ -31,8 +31,8 @@ class Wire(asyncio.Protocol):
 
     `open`: whether commands can be sent.
 
-    A server that is silent for `patience_seconds` while a reply is due is given up. One timer watches for the oldest
-    unanswered command.
+    A server that is silent for `patience_seconds` while a reply is due is given up, and not one whose reply is on its
+    way: it may be long. One timer watches for the oldest unanswered command.
     """
 
     def __init__(self, patience_seconds: float) -> None:
@@ -43,7 +43,7 @@ class Wire(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._waiting: deque[tuple[float, Future[Any]]] = deque()
         self._watch: asyncio.TimerHandle | None = None
-        self._late: Future[Any] | None = None
+        self._late: tuple[Future[Any], int] | None = None  # who was over time, and how much had come
         self._unread_bytes = 0
         self._cause = LogAway("the connection was lost")
 
@@ -63,6 +63,9 @@ class Wire(asyncio.Protocol):
             reader.feed(data)
             while (reply := reader.gets()) is not False:
                 self._unread_bytes = 0
+                if not waiting and isinstance(reply, hiredis.ReplyError):
+                    self.close(fault_of(reply))  # said before anything is asked: it takes no connection
+                    return
                 _, future = waiting.popleft()
                 if future.done():
                     continue  # its caller was cancelled
@@ -121,9 +124,11 @@ class Wire(asyncio.Protocol):
             self._look_at(future)
 
     def _look_at(self, oldest: Future[Any]) -> None:
-        """Give the server up if this command was over time at the last look, too."""
-        if self._late is oldest:
+        """Give the server up if this command was over time at the last look, too, and no more of its reply has come."""
+        late = oldest, self._unread_bytes
+        if self._late == late:
             self.close(LogAway(f"no answer for {self._patience_seconds:g} s"))
             return
-        self._late = oldest
-        self._watch = self._loop.call_later(GRACE_SECONDS, self._look)
+        self._late = late
+        wait_seconds = self._patience_seconds if self._unread_bytes else GRACE_SECONDS
+        self._watch = self._loop.call_later(wait_seconds, self._look)

@@ -82,6 +82,21 @@ def test_a_reply_that_came_while_this_process_stood_still_counts() -> None:
     play(scene)
 
 
+def test_a_reply_that_is_on_its_way_is_waited_for_however_long_it_takes() -> None:
+    async def scene(wire: Wire, transport: Transport) -> None:
+        reply = wire.send("A")
+        wire._look_at(reply)
+        for _ in range(3):
+            wire.data_received(b"$9\r\n" if not wire._unread_bytes else b"x")
+            wire._look_at(reply)
+            assert not transport.aborted
+        wire._look_at(reply)
+        with pytest.raises(LogAway, match="no answer"):
+            await reply
+
+    play(scene)
+
+
 def test_replies_and_unanswered_commands_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REPLY_BYTES", 1000)
     monkeypatch.setattr(module, "MAX_UNANSWERED", 3)
@@ -113,6 +128,23 @@ def test_what_was_not_asked_for_ends_the_connection(data: bytes) -> None:
         else:
             with pytest.raises(LogAway, match="not the protocol"):
                 await reply
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"-ERR max number of clients reached\r\n", "as many connections"),
+        (b"-DENIED Redis is running in protected mode because\r\n", "protected-mode"),
+    ],
+)
+def test_a_server_that_takes_no_connection_says_why_before_it_is_asked(said: bytes, reason: str) -> None:
+    async def scene(wire: Wire, transport: Transport) -> None:
+        wire.data_received(said)
+        assert transport.aborted
+        with pytest.raises(LogAway, match=reason):
+            await wire.send("A")
 
     play(scene)
 
