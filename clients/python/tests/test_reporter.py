@@ -126,3 +126,33 @@ def test_with_asyncio_it_is_the_same(nodes: FakeNodes) -> None:
     assert [(each["op"], each["request_id"]) for each in nodes.operations()] == [
         ("add", "r1"), ("prompt", "r1"), ("delete", "r1"), ("add", "r2"), ("delete", "r2"),
     ]  # fmt: skip
+
+
+def test_a_request_for_which_the_gateway_chooses_has_its_owner_and_its_length_too(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer(None, 503)
+    with client_of(nodes) as client, Reporter(client, owner="gw") as reporter:
+        for pick in (True, False):
+            with reporter.request("qwen", "r1", pick=pick, prompt_length=7, candidates=["10.0.0.9"]) as request:
+                request.sent_to("10.0.0.9")
+        incarnation = reporter.incarnation
+    starts = [each for each in nodes.operations() if each["op"] == "add"]
+    about = {"op": "add", "cluster": "qwen", "request_id": "r1", "ip": "10.0.0.9"}
+    kept = {"owner": "gw", "incarnation": incarnation, "prompt_length": 7}
+    # Of the first a node was asked. It may have counted the request elsewhere: this attempt stands over that one.
+    assert starts == [{**about, **kept, "attempt": 2}, {**about, **kept}]
+
+
+def test_a_request_that_is_sent_to_another_engine_counts_there_and_ends_there(nodes: FakeNodes) -> None:
+    nodes.answers["POST", "/v1/load/pick"] = answer({"ip": "10.0.0.1", "attempt": 3})
+    with client_of(nodes) as client, Reporter(client) as reporter:
+        with reporter.request("qwen", "r1") as request:
+            request.first_token()
+            request.sent_to("10.0.0.2")
+            request.first_token()
+            request.sent_to("10.0.0.3", attempt=9)
+        request.sent_to("10.0.0.4")
+        request.first_token()
+    assert [(each["op"], each.get("ip"), each.get("attempt")) for each in nodes.operations()] == [
+        ("add", "10.0.0.1", 3), ("prompt", None, 3), ("add", "10.0.0.2", 4), ("prompt", None, None),
+        ("add", "10.0.0.3", 9), ("delete", None, 9),
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from metadata_center_client.reporter import (
     LONGEST_WAIT_SECONDS,
     SHORTEST_WAIT_SECONDS,
 )
-from metadata_center_client.tracked import TrackedRequest, start_of
+from metadata_center_client.tracked import TrackedRequest, kept, start_of
 
 log = logging.getLogger("metadata_center_client")
 
@@ -91,9 +91,9 @@ class AsyncReporter:
         picks its engine (`members`: those of `POST /v1/load/pick`); if no node can, `picked` is None and the gateway
         chooses and calls `sent_to`, as with `pick=False`.
         """
-        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex)
         if self.owner is not None:
             members = {"owner": self.owner, "incarnation": self.incarnation, **members}
+        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex, kept(members))
         if ip is not None:
             tracked.sent_to(ip, **members)
         elif pick:
@@ -101,7 +101,7 @@ class AsyncReporter:
         return tracked
 
     async def _pick(self, tracked: TrackedRequest, members: dict[str, Any]) -> None:
-        tracked.asks()
+        tracked.asks(members.get("attempt"))
         try:
             picked = await self.client.make(calls.pick(tracked.cluster, tracked.request_id, members))
         except MetadataCenterError as error:

@@ -18,7 +18,7 @@ from metadata_center_client import calls
 from metadata_center_client.client import Client
 from metadata_center_client.errors import MetadataCenterError
 from metadata_center_client.outbox import Operation, Outbox, deliver
-from metadata_center_client.tracked import TrackedRequest, start_of
+from metadata_center_client.tracked import TrackedRequest, kept, start_of
 
 GATHER_SECONDS = 0.01
 SHORTEST_WAIT_SECONDS = 0.05  # after a failed delivery
@@ -93,9 +93,9 @@ class Reporter:
         picks its engine (`members`: those of `POST /v1/load/pick`); if no node can, `picked` is None and the gateway
         chooses and calls `sent_to`, as with `pick=False`.
         """
-        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex)
         if self.owner is not None:
             members = {"owner": self.owner, "incarnation": self.incarnation, **members}
+        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex, kept(members))
         if ip is not None:
             tracked.sent_to(ip, **members)
         elif pick:
@@ -103,7 +103,7 @@ class Reporter:
         return tracked
 
     def _pick(self, tracked: TrackedRequest, members: dict[str, Any]) -> None:
-        tracked.asks()
+        tracked.asks(members.get("attempt"))
         try:
             picked = self.client.make(calls.pick(tracked.cluster, tracked.request_id, members))
         except MetadataCenterError as error:
