@@ -18,6 +18,7 @@ import urllib.request
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 from random import choice, randrange
 from threading import Event, Thread
@@ -29,6 +30,7 @@ SPEEDS = ("1.0", "1.0", "0.5")  # the third engine is slow: it gets less to do
 PORTS = (4000, 4001, 4002, 4003, 4004)  # the proxy, the node, the engines
 START_SECONDS = 600.0  # LiteLLM's proxy takes 20 on an idle machine
 USERS = 12
+LAST_SECONDS = 10.0  # for their last answers
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLIENT = {"PYTHONPATH": str(ROOT / "clients" / "python" / "src")}
 
@@ -77,6 +79,19 @@ class Programs:
         )
         self._running.append((name, process))
 
+    def show(self, command: Sequence[object]) -> int:
+        """Run a program in this terminal until it ends. Returns its exit code.
+
+        If this program is told to end, so is that one, which then leaves the terminal as it was. `subprocess.run` would
+        kill it.
+        """
+        process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=os.environ | CLIENT)
+        self._running.append(("top", process))
+        try:
+            return process.wait()
+        finally:
+            process.terminate()
+
     def wait_for(self, url: str) -> None:
         """Wait until a URL answers. Ends this program if one of the others has ended, or after `START_SECONDS`."""
         ends = time.monotonic() + START_SECONDS
@@ -102,7 +117,7 @@ def send(proxy: str, over: Event) -> None:
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 answer.read()
-        except OSError:
+        except (OSError, HTTPException):
             over.wait(0.5)
 
 
@@ -149,12 +164,12 @@ def main() -> int:
         for user in users:
             user.start()
         try:
-            top = [str(options.python), "manage.py", "top", node]
-            return subprocess.run(top, cwd=ROOT, env=os.environ | CLIENT, check=False).returncode
+            return programs.show([options.python, "manage.py", "top", node])
         finally:
             over.set()
+            ends = time.monotonic() + LAST_SECONDS
             for user in users:
-                user.join(10)  # their last answers
+                user.join(max(0.0, ends - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 import httpx
@@ -144,3 +145,36 @@ def test_a_key_goes_with_each_call(nodes: FakeNodes) -> None:
     with Client(URLS, key="mc_secret", http=http) as client:
         client.load("c")
     assert seen[0].headers["Authorization"] == "Bearer mc_secret"
+
+
+@pytest.mark.parametrize("error", [ssl.SSLError("certificate required"), httpx.InvalidURL("no port"), OSError("gone")])
+def test_a_failure_that_httpx_does_not_make_its_own_is_one_of_the_node(error: Exception) -> None:
+    def fails(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    async def fails_later(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    async def make() -> None:
+        async with AsyncClient(URLS, http=httpx.AsyncClient(transport=httpx.MockTransport(fails_later))) as client:
+            await client.load("c")
+
+    with (
+        Client(URLS, http=httpx.Client(transport=httpx.MockTransport(fails))) as client,
+        pytest.raises(NoNodeAnswered, match=str(error.args[-1])),
+    ):
+        client.load("c")
+    with pytest.raises(NoNodeAnswered, match=str(error.args[-1])):
+        asyncio.run(make())
+
+
+def test_only_the_answer_of_a_call_that_takes_long_is_waited_for_longer(nodes: FakeNodes) -> None:
+    """Not the connection: a node that is gone is passed over at once."""
+    seen: list[dict[str, float]] = []
+    http = httpx.Client(
+        transport=httpx.MockTransport(lambda request: seen.append(request.extensions["timeout"]) or nodes(request))
+    )
+    with Client(URLS, http=http) as client:
+        client.load("c", wait_seconds=30)
+        client.batch([END] * 2_000)
+    assert [(each["connect"], each["read"]) for each in seen] == [(0.1, 30.1), (0.1, pytest.approx(0.3))]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from metadata_center_client.exchange import Reply
 from metadata_center_client.nodes import Nodes
 from metadata_center_client.outbox import BATCH, Outbox, deliver
@@ -15,6 +16,7 @@ NODES = ["http://a", "http://b"]
 class Delivering:
     """Deliveries to nodes of which some are down.
 
+    `foreign`: where something else than a node answers.
     `largest`: the bytes that they take.
     `sizes`: how many operations the calls had that they took.
     `arrived`: node and operation.
@@ -25,17 +27,20 @@ class Delivering:
         self.nodes = Nodes(NODES)
         self.down: set[str] = set()
         self.status = 200
+        self.foreign: set[str] = set()
         self.largest = 4 * 1024 * 1024
         self.sizes: list[int] = []
         self.arrived: list[tuple[str, str]] = []
 
     def run(self, now: float) -> bool:
-        steps = deliver(self.outbox, self.nodes, "key", now)
+        steps = deliver(self.outbox, self.nodes, "key", lambda: now)
         try:
-            node, call, _ = next(steps)
+            node, call = next(steps)
             while True:
                 if node.url in self.down:
                     reply = Reply(failure="refused")
+                elif node.url in self.foreign:
+                    reply = Reply(200, b"<html>")
                 elif (status := 413 if len(call.body) > self.largest else self.status) != 200:
                     body = {"error": {"code": status * 100_000, "message": "no", "reason": "why"}}
                     reply = Reply(status, msgspec.json.encode(body))
@@ -44,7 +49,7 @@ class Delivering:
                     self.sizes.append(len(operations))
                     self.arrived += [(node.url, each["request_id"]) for each in operations]
                     reply = Reply(200, msgspec.json.encode({"data": [{"code": 200} for _ in operations]}))
-                node, call, _ = steps.send(reply)
+                node, call = steps.send(reply)
         except StopIteration as done:
             return bool(done.value)
 
@@ -75,8 +80,36 @@ def test_what_a_node_acknowledged_within_its_last_second_goes_to_another_one_whe
     to.arrived.clear()
     to.down = {to.first()}
     to.put("new")
-    assert to.run(60.0)
+    assert to.run(30.0)
     assert to.arrived == [(to.second(), name) for name in ("recent", "last", "new")]
+
+
+def test_what_was_acknowledged_so_long_ago_that_nodes_may_have_forgotten_its_end_is_not_repeated() -> None:
+    to = Delivering()
+    to.down = {to.first()}
+    to.put("start")
+    assert to.run(0.0)
+    to.down = set()
+    to.put("end")  # at the first node; the second one is not asked any more
+    assert to.run(1.0)
+    to.down = set(NODES)
+    to.put("much later")
+    assert not to.run(3_600.0)
+    to.down = set()
+    to.arrived.clear()
+    assert to.run(3_601.0)
+    assert to.arrived == [(to.first(), "much later")]
+
+
+def test_where_something_else_than_a_node_answers_another_one_gets_what_it_acknowledged_too() -> None:
+    to = Delivering()
+    to.put("1")
+    to.run(0.0)
+    to.arrived.clear()
+    to.foreign = {to.first()}
+    to.put("2")
+    assert to.run(0.5)
+    assert to.arrived == [(to.second(), name) for name in "12"]
 
 
 def test_what_was_repeated_is_not_repeated_again_by_the_same_death() -> None:
@@ -170,3 +203,41 @@ def test_what_is_too_many_for_a_node_now_waits() -> None:
     to.status = 200
     assert to.run(1.0)
     assert to.arrived == [(to.first(), "1")]
+
+
+@pytest.mark.parametrize("wrong", [object(), 1j, "\ud800"])
+def test_an_operation_that_is_no_json_is_refused_and_the_others_arrive(wrong: object) -> None:
+    to = Delivering()
+    to.put("1")
+    to.outbox.put({"op": "add", "request_id": "2", "prompt_length": wrong})
+    to.put("3")
+    assert to.run(0.0)
+    assert to.arrived == [(to.first(), name) for name in "13"]
+    assert (to.outbox.refused, len(to.outbox)) == (1, 0)
+    assert to.outbox.last_refusal.startswith("add: ")
+
+
+def test_a_delivery_that_is_given_up_half_way_puts_its_operations_back() -> None:
+    to = Delivering()
+    to.put("1", "2")
+    steps = deliver(to.outbox, to.nodes, "key", lambda: 0.0)
+    next(steps)
+    assert len(to.outbox) == 0
+    steps.close()
+    assert to.run(0.0)
+    assert to.arrived == [(to.first(), name) for name in "12"]
+
+
+def test_what_a_node_took_late_is_kept_as_long_as_what_it_took_at_once() -> None:
+    to = Delivering()
+    to.put("1")
+    steps = deliver(to.outbox, to.nodes, "key", iter([0.0, 0.9]).__next__)
+    next(steps)
+    with pytest.raises(StopIteration):
+        steps.send(Reply(200, b'{"data": [{"code": 200}]}'))
+    to.put("2")
+    assert to.run(1.5)
+    to.down = {to.first()}
+    to.put("3")
+    assert to.run(1.6)
+    assert to.arrived[1:] == [(to.second(), name) for name in "123"]

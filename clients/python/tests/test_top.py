@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from argparse import ArgumentTypeError
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from metadata_center_client import AsyncClient, ClusterLoad, EngineLoad, Gateway
 pytest.importorskip("textual", reason="needs the extra top")
 
 from metadata_center_client.top.app import TopApp
-from metadata_center_client.top.command import address, every, main, parser
+from metadata_center_client.top.command import ENDED, address, every, main, parser, show
 from metadata_center_client.top.picture import NoPicture, PictureReader
 from metadata_center_client.top.table import (
     BAR_WIDTH,
@@ -325,6 +326,42 @@ def test_a_paused_view_reads_nothing() -> None:
         assert len(nodes.asked) > before
 
     driven(nodes, does)
+
+
+def test_a_cluster_that_is_opened_in_a_paused_view_is_read_once() -> None:
+    nodes = nodes_with_load()
+
+    async def does(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("p", "enter")
+        await shows(app, pilot, "PAUSED", "10.0.0.1:8000")
+        before = len(nodes.asked)
+        await app.refresh_picture()
+        assert len(nodes.asked) == before
+
+    driven(nodes, does)
+
+
+def test_a_cluster_that_is_opened_while_another_picture_is_read_is_read_next() -> None:
+    nodes = nodes_with_load()
+
+    async def does(app: TopApp, pilot: Pilot[None]) -> None:
+        reading = asyncio.create_task(app.refresh_picture())
+        await asyncio.sleep(0)
+        app._go("alpha")
+        await reading
+        await shows(app, pilot, "10.0.0.1:8000")
+
+    driven(nodes, does)
+
+
+def test_a_view_whose_process_is_told_to_end_leaves_its_terminal_as_it_was() -> None:
+    async def told(pilot: Pilot[None]) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        while pilot.app.is_running:
+            await asyncio.sleep(0.01)  # between two looks, not in place of one
+
+    app = TopApp(reader_of(nodes_with_load()), every_seconds=3600)
+    assert asyncio.run(show(app, headless=True, auto_pilot=told)) == ENDED
 
 
 def test_help_names_the_keys_and_any_key_closes_it() -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from metadata_center_client import calls
 from metadata_center_client.calls import Call
-from metadata_center_client.client import TIMEOUT_SECONDS, TRIES, headers_of
+from metadata_center_client.client import FAILURES, TIMEOUT_SECONDS, TRIES, headers_of
 from metadata_center_client.exchange import Reply, exchange
 from metadata_center_client.nodes import Node, Nodes
 from metadata_center_client.rows import (
@@ -43,7 +43,7 @@ class AsyncClient:
 
     `urls`: the nodes, such as "http://10.0.0.7:8080".
     `key`: the access key, if the nodes ask for one.
-    `timeout_seconds`: how long one node may take to answer.
+    `timeout_seconds`: how long one node may take to answer, and before that to take a new connection.
     `tries`: how many nodes are asked before a call fails.
     `http`: an httpx client of your own, for TLS settings or proxies.
 
@@ -78,23 +78,23 @@ class AsyncClient:
         await self._http.aclose()
 
     async def ask(self, node: Node, call: Call[T]) -> Reply:
-        """Ask one node. Never raises: a failure is in the reply."""
-        timeout = self._timeout + call.extra_seconds
+        """Ask one node. A failure is in the reply. Raises RuntimeError once the client is closed."""
+        timeout = httpx.Timeout(self._timeout, read=self._timeout + call.extra_seconds)
         try:
             answer = await self._http.request(
                 call.method, node.url + call.target, content=call.body, headers=self._headers, timeout=timeout
             )
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return Reply(failure=str(error) or type(error).__name__)
         return Reply(answer.status_code, answer.content)
 
-    async def make(self, call: Call[T]) -> T:
-        """Make a call and return its answer's data."""
-        return (await self.make_at(call))[0]
+    async def make(self, call: Call[T], *, tries: int | None = None) -> T:
+        """Make a call and return its answer's data. `tries`: how many nodes are asked, if not as many as usual."""
+        return (await self.make_at(call, tries=tries))[0]
 
-    async def make_at(self, call: Call[T]) -> tuple[T, Node]:
+    async def make_at(self, call: Call[T], *, tries: int | None = None) -> tuple[T, Node]:
         """Make a call. Returns its answer's data and the node that gave it."""
-        steps = exchange(self.nodes, call, self._tries, monotonic)
+        steps = exchange(self.nodes, call, self._tries if tries is None else tries, monotonic)
         node = next(steps)
         while True:
             reply = await self.ask(node, call)

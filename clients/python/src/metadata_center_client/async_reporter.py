@@ -22,7 +22,7 @@ from metadata_center_client.reporter import (
     LONGEST_WAIT_SECONDS,
     SHORTEST_WAIT_SECONDS,
 )
-from metadata_center_client.tracked import TrackedRequest, start_of
+from metadata_center_client.tracked import TrackedRequest, kept, start_of
 
 log = logging.getLogger("metadata_center_client")
 
@@ -74,7 +74,11 @@ class AsyncReporter:
         self._closing.set()
         self._work.set()
         if self._task is not None:
-            await self._task
+            try:
+                await asyncio.wait({self._task}, timeout=timeout_seconds)
+            finally:
+                self._task.cancel()  # if it has not ended; what it was delivering is back in the outbox
+            await asyncio.wait({self._task})
         return not self.outbox
 
     def put(self, operation: Operation) -> None:
@@ -91,9 +95,9 @@ class AsyncReporter:
         picks its engine (`members`: those of `POST /v1/load/pick`); if no node can, `picked` is None and the gateway
         chooses and calls `sent_to`, as with `pick=False`.
         """
-        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex)
         if self.owner is not None:
             members = {"owner": self.owner, "incarnation": self.incarnation, **members}
+        tracked = TrackedRequest(self, cluster, request_id or uuid4().hex, kept(members))
         if ip is not None:
             tracked.sent_to(ip, **members)
         elif pick:
@@ -101,7 +105,7 @@ class AsyncReporter:
         return tracked
 
     async def _pick(self, tracked: TrackedRequest, members: dict[str, Any]) -> None:
-        tracked.asks()
+        tracked.asks(members.get("attempt"))
         try:
             picked = await self.client.make(calls.pick(tracked.cluster, tracked.request_id, members))
         except MetadataCenterError as error:
@@ -122,6 +126,8 @@ class AsyncReporter:
             elif await self._deliver():
                 wait = 0.0
             else:
+                if not wait:
+                    log.warning("no node takes operations: %d wait", len(self.outbox))
                 wait = min(max(2 * wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
                 await self._pause(wait)
 
@@ -141,22 +147,30 @@ class AsyncReporter:
             await _within(self._closing, seconds)
 
     async def _deliver(self) -> bool:
-        steps = deliver(self.outbox, self.client.nodes, self.owner or self.incarnation, monotonic())
+        steps = deliver(self.outbox, self.client.nodes, self.owner or self.incarnation, monotonic)
         try:
-            node, call, _ = next(steps)
+            node, call = next(steps)
             while True:
-                node, call, _ = steps.send(await self.client.ask(node, call))
+                node, call = steps.send(await self.client.ask(node, call))
         except StopIteration as done:
             return bool(done.value)
+        except Exception:  # the task goes on: it is the only one that delivers
+            log.exception("a delivery failed")
+            return False
+        finally:
+            steps.close()
 
     async def _beat_if_due(self) -> None:
         if self.owner is None or monotonic() < self._beat_at:
             return
         self._beat_at = monotonic() + self._ttl / BEATS
         try:
-            await self.client.heartbeat(self.owner, self._ttl, incarnation=self.incarnation)
+            beat = calls.heartbeat(self.owner, self._ttl, self.incarnation)
+            await self.client.make(beat, tries=len(self.client.nodes))  # without it, all requests end
         except MetadataCenterError as error:
             log.warning("the heartbeat of %s failed: %s", self.owner, error)
+        except Exception:
+            log.exception("the heartbeat of %s failed", self.owner)
 
 
 async def _within(event: asyncio.Event, seconds: float | None) -> bool:

@@ -38,6 +38,7 @@ from metadata_center_client.rows import (
 T = TypeVar("T")
 TIMEOUT_SECONDS = 0.1
 TRIES = 2  # nodes asked for one call
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)  # TLS has OSErrors that httpx does not make its own
 
 
 def headers_of(key: str | None) -> dict[str, str]:
@@ -50,7 +51,7 @@ class Client:
 
     `urls`: the nodes, such as "http://10.0.0.7:8080".
     `key`: the access key, if the nodes ask for one.
-    `timeout_seconds`: how long one node may take to answer.
+    `timeout_seconds`: how long one node may take to answer, and before that to take a new connection.
     `tries`: how many nodes are asked before a call fails.
     `http`: an httpx client of your own, for TLS settings or proxies.
 
@@ -86,23 +87,23 @@ class Client:
         self._http.close()
 
     def ask(self, node: Node, call: Call[T]) -> Reply:
-        """Ask one node. Never raises: a failure is in the reply."""
-        timeout = self._timeout + call.extra_seconds
+        """Ask one node. A failure is in the reply. Raises RuntimeError once the client is closed."""
+        timeout = httpx.Timeout(self._timeout, read=self._timeout + call.extra_seconds)
         try:
             answer = self._http.request(
                 call.method, node.url + call.target, content=call.body, headers=self._headers, timeout=timeout
             )
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return Reply(failure=str(error) or type(error).__name__)
         return Reply(answer.status_code, answer.content)
 
-    def make(self, call: Call[T]) -> T:
-        """Make a call and return its answer's data."""
-        return self.make_at(call)[0]
+    def make(self, call: Call[T], *, tries: int | None = None) -> T:
+        """Make a call and return its answer's data. `tries`: how many nodes are asked, if not as many as usual."""
+        return self.make_at(call, tries=tries)[0]
 
-    def make_at(self, call: Call[T]) -> tuple[T, Node]:
+    def make_at(self, call: Call[T], *, tries: int | None = None) -> tuple[T, Node]:
         """Make a call. Returns its answer's data and the node that gave it."""
-        steps = exchange(self.nodes, call, self._tries, monotonic)
+        steps = exchange(self.nodes, call, self._tries if tries is None else tries, monotonic)
         with self._lock:
             node = next(steps)
         while True:

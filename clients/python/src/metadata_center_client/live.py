@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import DecodeError, Struct
@@ -23,10 +24,13 @@ from websockets.sync.client import connect
 
 from metadata_center_client.client import headers_of
 from metadata_center_client.nodes import Nodes
-from metadata_center_client.rows import EngineLoad
+from metadata_center_client.rows import EngineLoad, engine_name
 
 SILENT_SECONDS = 12.0  # a node sends something each five
-AGAIN_SECONDS = 0.2  # until the next node is tried
+AGAIN_SECONDS = 0.2  # until the next node is tried; twice as long each time that none sends anything
+LONGEST_AGAIN_SECONDS = 3.2
+# No proxy of the environment, as for calls. A node that hangs answers no close: that would be waited for 10 s.
+OPTIONS: dict[str, Any] = {"open_timeout": 2, "close_timeout": 1, "max_size": None, "proxy": None}
 
 log = logging.getLogger("metadata_center_client")
 
@@ -84,11 +88,8 @@ class LiveLoad:
 
 
 def name_of(row: EngineLoad) -> str:
-    """Return an engine's name as the node writes it, such as 10.0.0.1, 10.0.0.1:8000 or 10.0.0.1:8000/3."""
-    if row.port is None:
-        return row.ip
-    host = f"[{row.ip}]" if ":" in row.ip else row.ip
-    return f"{host}:{row.port}" if row.dp_rank is None else f"{host}:{row.port}/{row.dp_rank}"
+    """Return an engine's name, such as 10.0.0.1:8000/3."""
+    return engine_name(row.ip, row.port, row.dp_rank)
 
 
 def addresses(urls: Iterable[str], cluster: str) -> list[str]:
@@ -114,21 +115,24 @@ def follow(urls: Sequence[str], cluster: str, *, key: str | None = None) -> Iter
 
 
 def _read(copy: LiveLoad, places: list[str], key: str | None, closing: Event) -> None:
-    turn = 0
+    turn, again = 0, AGAIN_SECONDS
     while not closing.is_set():
         place = places[turn % len(places)]
         turn += 1
         try:
-            with connect(place, additional_headers=headers_of(key), open_timeout=2, max_size=None) as socket:
+            with connect(place, additional_headers=headers_of(key), **OPTIONS) as socket:
                 quiet_since = monotonic()
-                while not closing.is_set() and monotonic() - quiet_since < SILENT_SECONDS:
-                    with suppress(TimeoutError):
-                        copy.take(socket.recv(timeout=0.25))
-                        quiet_since = monotonic()
+                try:
+                    while not closing.is_set() and monotonic() - quiet_since < SILENT_SECONDS:
+                        with suppress(TimeoutError):
+                            copy.take(socket.recv(timeout=0.25))
+                            quiet_since, again = monotonic(), AGAIN_SECONDS
+                finally:
+                    copy.live = False  # before the socket is closed, which may take a while
         except (OSError, WebSocketException, ValueError) as error:
             log.info("the live load from %s ended: %s", place, error)
-        copy.live = False
-        closing.wait(AGAIN_SECONDS)
+        closing.wait(again)
+        again = min(2 * again, LONGEST_AGAIN_SECONDS)
 
 
 @asynccontextmanager
@@ -144,25 +148,26 @@ async def follow_async(urls: Sequence[str], cluster: str, *, key: str | None = N
         yield copy
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})  # `await task` could not tell its end from a cancellation of this block
 
 
 async def _read_async(copy: LiveLoad, places: list[str], key: str | None, filled: asyncio.Event) -> None:
-    turn = 0
+    turn, again = 0, AGAIN_SECONDS
     while True:
         place = places[turn % len(places)]
         turn += 1
         try:
-            async with connect_async(
-                place, additional_headers=headers_of(key), open_timeout=2, max_size=None
-            ) as socket:
-                while True:
-                    async with asyncio.timeout(SILENT_SECONDS):
-                        message = await socket.recv()
-                    copy.take(message)
-                    filled.set()
+            async with connect_async(place, additional_headers=headers_of(key), **OPTIONS) as socket:
+                try:
+                    while True:
+                        async with asyncio.timeout(SILENT_SECONDS):
+                            message = await socket.recv()
+                        copy.take(message)
+                        filled.set()
+                        again = AGAIN_SECONDS
+                finally:
+                    copy.live = False  # before the socket is closed, which may take a while
         except (OSError, WebSocketException, ValueError) as error:  # TimeoutError is an OSError
             log.info("the live load from %s ended: %s", place, error)
-        copy.live = False
-        await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(again)
+        again = min(2 * again, LONGEST_AGAIN_SECONDS)

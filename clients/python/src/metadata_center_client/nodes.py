@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which node is asked next. Pure: the time comes in. Used under the lock or on the loop of the client that owns it."""
+"""Which node is asked next. Pure: the time comes in.
+
+Used under the lock or on the loop of the client that owns it, and by a reporter's thread: one failure that is not
+counted does no harm.
+"""
 
 from __future__ import annotations
 

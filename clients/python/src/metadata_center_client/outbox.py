@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Metadata Center contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on their way to the nodes. Pure: the time comes in.
+"""Operations on their way to the nodes. Pure: the clock comes in.
 
 Operations leave in the order in which they were put. Those that a node acknowledged are kept until it has answered
 again a second later: a node that dies within that second may not have passed them on, so another one gets them too.
@@ -10,7 +10,7 @@ Nodes skip what they know: an operation that arrives twice counts once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from metadata_center_client import calls
@@ -26,8 +26,10 @@ Results = list[OperationResult]
 CAPACITY = 100_000  # about 40 MB
 BATCH = 2_000  # operations in one call; a node takes 10,000
 SAFE_SECONDS = 1.0  # a node that lived so long has passed on what it acknowledged
+REPEAT_SECONDS = 30.0  # what was acknowledged before is not repeated: nodes forget an ended request after 60
 TOO_LARGE = 413
 TOO_MANY = 429
+UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)  # what msgspec raises
 
 
 class Outbox:
@@ -76,59 +78,87 @@ class Outbox:
         if operations:
             recent.append((now, operations))
 
-    def lost(self, node: Node) -> list[Operation]:
-        """Return what a node acknowledged and may not have passed on, and forget it."""
-        return [each for _, operations in self._recent.pop(node.url, ()) for each in operations]
+    def lost(self, node: Node, now: float) -> list[Operation]:
+        """Return what a node acknowledged and may not have passed on, and forget it.
+
+        What it acknowledged long ago is left out. The node may not have been asked since, while others took the ends of
+        those requests and forgot them: a repeated start would count anew, and nothing would end it.
+        """
+        recent = self._recent.pop(node.url, ())
+        return [each for at, operations in recent if at + REPEAT_SECONDS >= now for each in operations]
 
     def judge(self, results: Results) -> None:
         """Count the operations that a node refused."""
         for result in results:
             if result.code != 200:
-                self.refused += 1
-                self.last_refusal = f"{result.message}: {result.reason}"
+                self.refuse(1, f"{result.message}: {result.reason}")
+
+    def refuse(self, count: int, why: str) -> None:
+        """Count operations that are given up because they are wrong."""
+        self.refused += count
+        self.last_refusal = why
 
     def _drop_oldest(self) -> None:
         self._waiting.popleft()
         self.dropped += 1
 
 
-Delivery = Generator[tuple[Node, Call[Results], float], Reply, bool]
+Delivery = Generator[tuple[Node, Call[Results]], Reply, bool]
 
 
-def deliver(outbox: Outbox, nodes: Nodes, key: str, now: float, most: int = BATCH) -> Delivery:
+def deliver(outbox: Outbox, nodes: Nodes, key: str, now: Callable[[], float], most: int = BATCH) -> Delivery:
     """Deliver the next operations to one of the nodes: `most` at the most, and fewer if that is too large for it.
 
-    Yields a node, the call to make there and the current time, and is sent the reply. Returns whether the operations
-    arrived; if not, they are back in the outbox.
+    Yields a node and the call to make there, and is sent the reply. Returns whether the operations arrived. If not,
+    they are back in the outbox, also where the generator is closed half-way.
     """
     operations = outbox.take(most)
-    for node in nodes.order(key, now):
-        call = calls.batch(operations, key)
-        reply = yield node, call, now
-        if failure_of(reply):
-            nodes.failed(node, now)
-            outbox.put_back(outbox.lost(node) + operations)
-            operations = outbox.take(most)
-            continue
-        try:
-            results = call.read(reply.status, reply.content)
-        except CallRefused as refusal:
+    try:
+        for node in nodes.order(key, now()):
+            operations, call = _written(outbox, operations, key)
+            reply = yield node, call
+            try:
+                results = None if failure_of(reply) else call.read(reply.status, reply.content)
+            except CallRefused as refusal:
+                nodes.answered(node)
+                if refusal.status == TOO_MANY:
+                    return False
+                refused, operations = operations, []
+                if refusal.status == TOO_LARGE and len(refused) > 1:
+                    outbox.put_back(refused)
+                    return (yield from deliver(outbox, nodes, key, now, len(refused) // 2))
+                outbox.refuse(len(refused), str(refusal))
+                return True
+            except ValueError:
+                results = None
+            if results is None:
+                nodes.failed(node, now())
+                outbox.put_back(outbox.lost(node, now()) + operations)
+                operations = outbox.take(most)
+                continue
             nodes.answered(node)
-            if refusal.status == TOO_MANY:
-                outbox.put_back(operations)
-                return False
-            if refusal.status == TOO_LARGE and len(operations) > 1:
-                outbox.put_back(operations)
-                return (yield from deliver(outbox, nodes, key, now, len(operations) // 2))
-            outbox.refused += len(operations)
-            outbox.last_refusal = str(refusal)
+            outbox.judge(results)
+            outbox.acknowledged(node, operations, now())
+            operations = []
             return True
-        except ValueError:
-            nodes.failed(node, now)
-            continue
-        nodes.answered(node)
-        outbox.judge(results)
-        outbox.acknowledged(node, operations, now)
-        return True
-    outbox.put_back(operations)
-    return False
+        return False
+    finally:
+        outbox.put_back(operations)
+
+
+def _written(outbox: Outbox, operations: list[Operation], key: str) -> tuple[list[Operation], Call[Results]]:
+    """Return the operations that can be written as JSON, and the call that delivers them. The others are refused."""
+    try:
+        return operations, calls.batch(operations, key)
+    except UNWRITABLE:
+        sound = [each for each in operations if _is_sound(outbox, each)]
+        return sound, calls.batch(sound, key)
+
+
+def _is_sound(outbox: Outbox, operation: Operation) -> bool:
+    try:
+        calls.batch([operation])
+    except UNWRITABLE as error:
+        outbox.refuse(1, f"{operation.get('op')}: {error}")
+        return False
+    return True

@@ -7,6 +7,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 
+def engine_name(ip: str, port: int | None = None, dp_rank: int | None = None) -> str:
+    """Return an engine's name as nodes write it: 10.0.0.1, 10.0.0.1:8000, 10.0.0.1/3, 10.0.0.1:8000/3, [::1]:8000/3."""
+    if port is None and dp_rank is None:
+        return ip
+    host = f"[{ip}]" if ":" in ip else ip
+    return host + ("" if port is None else f":{port}") + ("" if dp_rank is None else f"/{dp_rank}")
+
+
 class EngineLoad(Struct, frozen=True):
     """The load of one engine. A number that a node leaves out is 0.
 

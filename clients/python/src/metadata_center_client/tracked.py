@@ -18,12 +18,15 @@ class Sink(Protocol):
     def put(self, operation: Operation) -> None: ...
 
 
+KEPT = ("owner", "incarnation", "prompt_length")  # what holds for a request wherever it is sent
+
+
 class TrackedRequest:
     """A request from its start to its end. Never raises: what can't be reported is counted by the reporter.
 
     `request_id`, `cluster`: as reported.
     `picked`: the engine that a node chose; None if no node could, or the gateway chose itself.
-    `engine`: the name of the engine that it counts on; empty until there is one.
+    `engine`: address and port of the engine that it counts on; empty until there is one.
 
     A context manager, for threads and for asyncio: the request ends with the block, however the block ends.
     """
@@ -31,7 +34,9 @@ class TrackedRequest:
     __slots__ = (
         "_about",
         "_asked",
+        "_attempt",
         "_ended",
+        "_kept",
         "_sink",
         "_started",
         "_with_first_token",
@@ -41,13 +46,15 @@ class TrackedRequest:
         "request_id",
     )
 
-    def __init__(self, sink: Sink, cluster: str, request_id: str) -> None:
+    def __init__(self, sink: Sink, cluster: str, request_id: str, members: Mapping[str, object] | None = None) -> None:
         self.request_id = request_id
         self.cluster = cluster
         self.picked: PickedEngine | None = None
         self.engine = ""
         self._sink = sink
+        self._kept = members or {}
         self._about: Operation = {"request_id": request_id}
+        self._attempt = 1
         self._asked = False
         self._started = False
         self._with_first_token = False
@@ -69,27 +76,43 @@ class TrackedRequest:
     ) -> None:
         self.end()
 
-    def asks(self) -> None:
+    def asks(self, attempt: int | None = None) -> None:
         """Note that a node is asked to pick. It may count the request even if its answer is lost."""
         self._asked = True
+        self._attempt = attempt or self._attempt
 
     def was_picked(self, picked: PickedEngine) -> None:
         """Take the engine that a node chose, where it counts already."""
         self.picked = picked
         self.engine = picked.ip if picked.port is None else f"{bracketed(picked.ip)}:{picked.port}"
         self._about = {"request_id": self.request_id, "attempt": picked.attempt}
+        self._attempt = picked.attempt
         self._started = True
 
     def sent_to(self, ip: str, **members: object) -> None:
-        """Report the engine that the request is sent to. `members`: those of `POST /v1/load/stats`."""
-        given = {name: value for name, value in members.items() if value is not None}
+        """Report the engine that the request is sent to. `members`: those of `POST /v1/load/stats`.
+
+        Gateway and prompt length are those that the request began with, unless they are given. If it was sent or a node
+        was asked before, this is its next attempt: it counts here and no longer there.
+        """
+        if self._ended:
+            return
+        said = {**self._kept, **members}
+        given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+        self._about = {"request_id": self.request_id}
+        if "attempt" in given:
+            self._attempt = self._about["attempt"] = given["attempt"]
+        elif self._asked or self._started:
+            self._attempt += 1
+            given["attempt"] = self._attempt
         self._sink.put({"op": "add", "cluster": self.cluster, "request_id": self.request_id, "ip": ip, **given})
         self.engine = ip if "port" not in given else f"{bracketed(ip)}:{given['port']}"
         self._started = True
+        self._with_first_token = False
 
     def first_token(self) -> None:
         """Report the first token. Further calls have no effect."""
-        if self._started and not self._with_first_token:
+        if self._started and not self._with_first_token and not self._ended:
             self._with_first_token = True
             self._sink.put({"op": "prompt", **self._about})
 
@@ -102,10 +125,17 @@ class TrackedRequest:
 
     def end(self, *, outcome: str | None = None) -> None:
         """Report the end; with `outcome` "error", that the engine failed. Further calls have no effect."""
-        if (self._started or self._asked) and not self._ended:
-            self._ended = True
+        if self._ended:
+            return
+        self._ended = True
+        if self._started or self._asked:
             said = {} if outcome is None else {"outcome": outcome}
             self._sink.put({"op": "delete", **self._about, **said})
+
+
+def kept(members: Mapping[str, object]) -> dict[str, object]:
+    """Return what of a request's members holds wherever it is sent."""
+    return {name: members[name] for name in KEPT if name in members}
 
 
 def bracketed(ip: str) -> str:

@@ -23,6 +23,7 @@ class Flight:
     `was_sent`: whether that attempt has gone to its engine.
     `cluster`: of the last attempt.
     `failed`: names of engines that failed it. They are tried again only when no other is left.
+    `over`: whether it has ended. What LiteLLM still does for it is not reported.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -30,10 +31,10 @@ class Flight:
         self.was_sent = False
         self.cluster = ""
         self.failed: set[str] = set()
+        self.over = False
         self._sink = sink
         self._name = uuid4().hex
         self._attempts = 0
-        self._over = False
 
     def begin(self, cluster: str) -> TrackedRequest:
         """Begin an attempt. The one before ends."""
@@ -42,7 +43,9 @@ class Flight:
         self.cluster = cluster
         self.was_sent = False
         attempt = TrackedRequest(self._sink, cluster, f"{self._name}-{self._attempts}")
-        if not self._over:
+        if self.over:
+            attempt.end()
+        else:
             self.attempt = attempt
         return attempt
 
@@ -65,5 +68,5 @@ class Flight:
 
     def end(self) -> None:
         """End the call. Further calls have no effect."""
-        self._over = True
+        self.over = True
         self.leave()

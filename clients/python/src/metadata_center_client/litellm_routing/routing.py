@@ -146,7 +146,7 @@ class LoadRouting(CustomLogger):  # type: ignore[misc]  # mypy runs without Lite
     ) -> Deployments:
         """Leave the deployments of the engine that a node picks; all of them if none could."""
         flight = current_flight.get()
-        if flight is None or not healthy_deployments:
+        if flight is None or flight.over or not healthy_deployments:
             return healthy_deployments
         try:
             return await self._narrowed(flight, model, healthy_deployments, messages, request_kwargs or {})

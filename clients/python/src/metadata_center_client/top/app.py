@@ -297,8 +297,9 @@ class TopApp(App[None]):
         self.run_worker(self.refresh_picture())
 
     async def refresh_picture(self) -> None:
-        """Read a new picture, unless one is being read or the view is paused."""
-        if self.paused or self._reading or not self.is_running:
+        """Read a new picture, unless one is being read or the view is paused and shows one."""
+        held = self.paused and self._picture is not None
+        if held or self._reading or not self.is_running:
             return
         self._reading = True
         try:
@@ -311,6 +312,8 @@ class TopApp(App[None]):
                 self._picture = picture
         finally:
             self._reading = False
+        if self._picture is None and self._failure is None:
+            self._read()  # another cluster was opened meanwhile
         self.draw()
 
     def draw(self) -> None:

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from metadata_center_client.top.app import TopApp
 from metadata_center_client.top.picture import PictureReader
 
 URL = "http://127.0.0.1:8080"
 KEY = "METADATA_CENTER_KEY"  # in the environment: words of a command can be read by others
+ENDED = 128 + signal.SIGTERM  # the exit code, as a shell has it
 
 
 def every(text: str) -> float:
@@ -55,8 +60,18 @@ def main(words: Sequence[str] | None = None, program: str = "metadata-center-top
         sys.stderr.write(f"{program}: expected a terminal\n")
         return 2
     reader = PictureReader(options.nodes, key=os.environ.get(KEY))
-    TopApp(reader, every_seconds=options.every, cluster=options.cluster).run()
-    return 0
+    return asyncio.run(show(TopApp(reader, every_seconds=options.every, cluster=options.cluster)))
+
+
+async def show(app: TopApp, **options: Any) -> int:
+    """Run a view until it is quit, or the process is told to end. Returns the exit code.
+
+    The terminal is left as it was.
+    """
+    with suppress(NotImplementedError):  # on Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: app.exit(return_code=ENDED))
+    await app.run_async(**options)
+    return app.return_code or 0
 
 
 def start() -> None:

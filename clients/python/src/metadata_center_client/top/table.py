@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from metadata_center_client.rows import EngineLoad, Gateway
-from metadata_center_client.tracked import bracketed
+from metadata_center_client.rows import EngineLoad, Gateway, engine_name
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR = "█"
@@ -99,12 +98,9 @@ def trend(values: Sequence[float | None], width: int) -> str:
     )
 
 
-def engine_name(row: EngineLoad) -> str:
+def name_of(row: EngineLoad) -> str:
     """Return the name of an engine, such as 10.0.0.1:8000/3."""
-    if row.port is None:
-        return row.ip
-    rank = "" if row.dp_rank is None else f"/{row.dp_rank}"
-    return f"{bracketed(row.ip)}:{row.port}{rank}"
+    return engine_name(row.ip, row.port, row.dp_rank)
 
 
 def gateway_state(row: Gateway) -> str:
@@ -157,7 +153,7 @@ CLUSTERS = Table(
     "queued_req_num",
 )
 ENGINES = Table(
-    "Engines", (word("engine", 0, engine_name), *LOAD), 1, "No engine of this cluster is known.", "queued_req_num"
+    "Engines", (word("engine", 0, name_of), *LOAD), 1, "No engine of this cluster is known.", "queued_req_num"
 )
 GATEWAYS = Table(
     "Gateways",
