@@ -7,7 +7,6 @@
     read_add:0.0003  read_add:0.01        GET then POST, seconds between them
     compare_add                           GET then POST with `match`
     pick:POLICY                           any policy of the product, in its own handler
-    net:POLICY                            the same, with rows that leave out what the chosen engine has cached
     trial:RULE                            a rule of `trials.py`
 
 Behind the name, in this order:
@@ -84,10 +83,8 @@ def arm(name: str) -> MakeWay:
         if way == "pick" and of in POLICIES:
             behind |= {"sessions": session, "weigh": bool(said.pop("weigh", 0))}
             return Pick(fleet, random, {"policy": of, **_called(said)}, hashes=index, **behind)
-        if way == "net" and of in POLICIES:
-            return OnTrial(fleet, random, options=replace(PickOptions(policy=of), **said), hashes=index, **behind)
         if way == "trial" and of in TRIALS:
-            return OnTrial(fleet, random, trial=of, hashes=index, **behind)
+            return OnTrial(fleet, random, TRIALS[of], hashes=index, **behind)
         raise UnknownArm(f"{name!r}: no such way, policy or rule")
 
     return make

@@ -13,15 +13,13 @@ from typing import Any
 from msgspec.json import encode
 
 from benchmarks.scheduling.fleet import ENGINE_HOP, Fleet, least
+from benchmarks.scheduling.kv_pool import BLOCK
 from benchmarks.scheduling.node import CLUSTER, DEFAULT, Lag, Node
 from benchmarks.scheduling.request import Request
-from benchmarks.scheduling.trials import TRIALS, Prospect, Trial
-from loadstats.ledger import CandidateView, Match
+from benchmarks.scheduling.trials import Prospect, Trial
+from loadstats.ledger import Match
 from loadstats.ledger.match import Mismatch
-from loadstats.pick.cache_credit import PromptToRead
 from loadstats.pick.options import PickOptions
-from loadstats.pick.policies import choose
-from loadstats.pick.standing import standing
 
 NODE_HOP = 0.00015
 """Seconds from a gateway to a node, one way. There and back: the 0.3 ms between reading the load and adding to it."""
@@ -67,11 +65,10 @@ class Counted:
     def close(self) -> None:
         """There is nothing to stop."""
 
-    def give(self, node: Node, request: Request, place: int, known: int, counted: int, after: float) -> None:
-        """Send a request to an engine after it was counted on a node, with `counted` tokens of its prompt."""
+    def give(self, node: Node, request: Request, place: int, known: int, after: float) -> None:
+        """Send a request to an engine after it was counted on a node."""
         self.fleet.give(request, place, known, after)
         node.seen[place] += 1
-        node.prefills.add(str(request.number), place, counted)
 
 
 class Pick(Counted):
@@ -116,7 +113,7 @@ class Pick(Counted):
         if self._hashes and request.blocks:
             body += b',"prompt_hash":' + encode(request.blocks)
         place, _ = node.pick(body + b"}")
-        self.give(node, request, place, node.seen[place], request.prompt, NODE_HOP + ENGINE_HOP)
+        self.give(node, request, place, node.seen[place], NODE_HOP + ENGINE_HOP)
 
 
 class ReadThenAdd(Counted):
@@ -144,7 +141,6 @@ class ReadThenAdd(Counted):
         place = request.place
         node.add(str(request.number), place, request.prompt, self.fleet.names[place])
         node.seen[place] += 1
-        node.prefills.add(str(request.number), place, request.prompt)
 
 
 class CompareAndAdd(Counted):
@@ -184,33 +180,19 @@ class CompareAndAdd(Counted):
             requests[place], prompts[place] = float(refused.row.queued_req_num), float(refused.row.prompt_length)
             self._try(node, request, requests, prompts, tries - 1)
             return
-        self.give(node, request, place, node.seen[place], request.prompt, NODE_HOP + ENGINE_HOP)
+        self.give(node, request, place, node.seen[place], NODE_HOP + ENGINE_HOP)
 
 
 class OnTrial(Counted):
-    """Choosing in one step, by a rule that the product does not have, or with rows that leave out what is cached.
+    """Choosing in one step by a rule that the product does not have, with rows that leave out what is cached.
 
-    `trial`: the name of a rule in `TRIALS`; empty: the product's policy that `options` name.
     `hashes`: as in `Pick`.
-    `net`: whether a row's prompt length leaves out what the chosen engine is thought to have cached.
     """
 
-    def __init__(
-        self,
-        fleet: Fleet,
-        random: Random,
-        *,
-        trial: str = "",
-        options: PickOptions | None = None,
-        hashes: bool = True,
-        net: bool = True,
-        **nodes: Any,
-    ) -> None:
+    def __init__(self, fleet: Fleet, random: Random, trial: Trial, *, hashes: bool = True, **nodes: Any) -> None:
         super().__init__(fleet, random, **nodes)
-        self._trial: Trial | None = TRIALS[trial] if trial else None
-        self._options = options or PickOptions()
+        self._trial = trial
         self._hashes = hashes
-        self._net = net
 
     def arrive(self, request: Request) -> None:
         """Ask the node."""
@@ -219,26 +201,11 @@ class OnTrial(Counted):
     def _choose(self, request: Request) -> None:
         node, names = self.node(request), self.fleet.names
         lengths = node.lengths(request.blocks) if self._hashes else None
-        at: Callable[[str], int] = (lambda name: 0) if lengths is None else (lambda name: lengths.at(name, name))
-        chosen: list[int] = []
-
-        def see(view: CandidateView) -> None:
-            if self._trial is None:
-                prompt = PromptToRead(request.prompt, len(request.blocks), lengths)
-                choice = choose(standing(view, self._options, self.fleet.loop.now), prompt, self._options, self.random)
-                assert choice is not None
-                chosen.append(node.places[view.name(choice.place)])
-            else:
-                requests, prompts = node.by_place(view)
-                cached = [512 * at(name) for name in names]
-                prospect = Prospect(request.prompt, cached, requests, prompts, node.prefills.requests)
-                chosen.append(self._trial(prospect, self.random))
-
-        node.look(see)
-        place = chosen[0]
-        counted = max(1, request.prompt - 512 * at(names[place])) if self._net else request.prompt
+        cached = [0 if lengths is None else BLOCK * lengths.at(name, name) for name in names]
+        requests, prompts = node.rows()
+        place = self._trial(Prospect(request.prompt, cached, requests, prompts), self.random)
         known = node.seen[place]
-        node.add(str(request.number), place, counted, names[place])
+        node.add(str(request.number), place, max(1, request.prompt - cached[place]), names[place])
         if self._hashes and request.blocks:
             node.save(names[place], request.blocks)
-        self.give(node, request, place, known, counted, NODE_HOP + ENGINE_HOP)
+        self.give(node, request, place, known, NODE_HOP + ENGINE_HOP)

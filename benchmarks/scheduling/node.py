@@ -16,7 +16,7 @@ from msgspec.json import decode
 from benchmarks.scheduling.fleet import Fleet
 from edge.call import Call
 from kvcache.index import CacheIndex
-from loadstats.ledger import FAILED, GATEWAY, Added, Done, EngineChoice, Event, FirstToken, Ledger, Origin
+from loadstats.ledger import FAILED, GATEWAY, Added, EngineChoice, Event, Ledger, Origin
 from loadstats.ledger.candidate_view import CandidateView
 from loadstats.ledger.reservations import CandidateNames
 from loadstats.pick.cache_credit import CachedLengths
@@ -34,32 +34,6 @@ class Chosen(Struct):
 
     ip: str
     cache_length: int
-
-
-class Prefills:
-    """What a node knows of prompts that are not read yet, from the same events as its ledger: for rules on trial.
-
-    `requests`: how many each engine has, by place.
-    `tokens`: their prompt lengths as they were added, by place.
-    """
-
-    def __init__(self, engines: int) -> None:
-        self.requests = [0] * engines
-        self.tokens = [0] * engines
-        self._open: dict[str, tuple[int, int]] = {}
-
-    def add(self, request_id: str, place: int, tokens: int) -> None:
-        """A request was added."""
-        self._open[request_id] = place, tokens
-        self.requests[place] += 1
-        self.tokens[place] += tokens
-
-    def over(self, request_id: str) -> None:
-        """Its prompt was read, or it ended."""
-        known = self._open.pop(request_id, None)
-        if known is not None:
-            self.requests[known[0]] -= 1
-            self.tokens[known[0]] -= known[1]
 
 
 class Node:
@@ -85,7 +59,6 @@ class Node:
         self.index = CacheIndex(max_engine_blocks=index_blocks, ttl_seconds=ttl)
         self.names = CandidateNames(fleet.names, fleet.names)
         self.seen = [0] * len(fleet.names)
-        self.prefills = Prefills(len(fleet.names))
         self.origin = Origin.of(name)
         self.peers: list[Link] = []
         self._stamp = self._seq = 0
@@ -116,22 +89,18 @@ class Node:
         """Take `POST /v1/load/stats`."""
         self.ledger.add(request_id, CLUSTER, name, prompt_length, self._now(), self._wall_ns())
 
-    def look(self, see: Callable[[CandidateView], object]) -> None:
-        """Show what the node knows of all engines, and change nothing."""
-
-        def none(view: CandidateView) -> EngineChoice | None:
-            see(view)
-            return None
-
-        self.ledger.reservations.reserve("look", CLUSTER, self.names, none, 0, self._now(), self._wall_ns())
-
     def rows(self) -> tuple[list[float], list[float]]:
         """Return the requests and the prompt lengths of all engines, as the node answers them, by place."""
         found: list[tuple[list[float], list[float]]] = []
-        self.look(lambda view: found.append(self.by_place(view)))
+
+        def see(view: CandidateView) -> EngineChoice | None:
+            found.append(self._by_place(view))
+            return None
+
+        self.ledger.reservations.reserve("look", CLUSTER, self.names, see, 0, self._now(), self._wall_ns())
         return found[0]
 
-    def by_place(self, view: CandidateView) -> tuple[list[float], list[float]]:
+    def _by_place(self, view: CandidateView) -> tuple[list[float], list[float]]:
         """Return the same of a view, which has an order of its own."""
         requests, prompts = view.numbers()
         if self._order[0] is not view:
@@ -152,12 +121,10 @@ class Node:
 
     def first_token(self, request_id: str) -> None:
         """Take `DELETE /v1/load/prompt`."""
-        self.prefills.over(request_id)
         self.ledger.first_token(request_id, self._now(), self._wall_ns())
 
     def done(self, request_id: str, failed: bool) -> None:
         """Take `DELETE /v1/load/stats`, with or without `"outcome":"error"`."""
-        self.prefills.over(request_id)
         self.ledger.done(request_id, self._now(), self._wall_ns(), FAILED if failed else GATEWAY)
 
     # Among nodes
@@ -176,9 +143,6 @@ class Node:
         if isinstance(event, Added):
             place = self.places[event.engine]
             self.seen[place] += 1
-            self.prefills.add(event.request_id, place, event.prompt_length)
-        elif isinstance(event, FirstToken | Done):
-            self.prefills.over(event.request_id)
 
     def saved(self, engine: str, blocks: tuple[int, ...], stamp: int) -> None:
         """Keep what was saved here or elsewhere."""

@@ -13,6 +13,7 @@ from benchmarks.scheduling.study import Case, Setting
 
 BASE = "pick:score+index"
 """What a gateway gets that sends its prompts' blocks and configures nothing."""
+TOKENS = "pick:least_tokens+index,uncached=1"
 BUSY = {"chat": 1.0, "code": 14.0}
 """Requests a second and engine at which a good picker is well within its means and a bad one is not."""
 RATES = {"chat": (0.4, 0.7, 1.0, 1.3, 1.5), "code": (8.0, 14.0, 17.0, 20.0)}
@@ -26,22 +27,22 @@ LIMITS = {"chat": 3.0, "code": 1.0}
 BLIND = ("random", "round_robin", "poll:0.05", "poll:1", "poll:10", "own_counts")
 COUNTED = ("read_add:0.0003", "read_add:0.01", "compare_add")
 PICKED = ("pick:least_load", "pick:power_of_two", "pick:score")
-INDEXED = ("pick:score+index", "trial:tokens_250+index")
+INDEXED = ("pick:score+index", TOKENS)
 WAYS = {
     "chat": (*BLIND, *COUNTED, *PICKED, *INDEXED, "oracle"),
-    "code": (*BLIND, *COUNTED, *PICKED, "trial:tokens_250", "oracle"),
+    "code": (*BLIND, *COUNTED, *PICKED, "pick:least_tokens", "oracle"),
 }
 SIZES = (8, 16, 64, 128)
 SIZED = (
     *("round_robin", "poll:1", "pick:least_load", "pick:power_of_two"),
-    *("pick:score+index", "pick:score+index,share=0", "trial:tokens_250+index"),
+    *("pick:score+index", "pick:score+index,share=0", TOKENS),
 )
 GATEWAYS = (1, 2, 4, 8)
 BY_GATEWAYS = ("round_robin", "poll:1", "own_counts", "read_add:0.0003", "pick:least_load")
 LAGS = ("", "@mesh", "@5ms", "@100ms")
 LAGGED = {
-    "chat": ("pick:least_load", "pick:power_of_two", "pick:score+index", "trial:tokens_250+index"),
-    "code": ("pick:least_load", "pick:power_of_two", "pick:score", "trial:tokens_250"),
+    "chat": ("pick:least_load", "pick:power_of_two", "pick:score+index", TOKENS),
+    "code": ("pick:least_load", "pick:power_of_two", "pick:score", "pick:least_tokens"),
 }
 POLICY_RATES = (1.0, 1.5)
 POLICIES = (
@@ -50,24 +51,25 @@ POLICIES = (
     "pick:score+index,share=0",
     "pick:score+index,request_load=0.3",
     "pick:score+index,share=0,request_load=0.3",
-    "net:score+index",
-    "net:score+index,share=0,request_load=0.3",
-    "trial:tokens_0+index",
-    "trial:tokens_100+index",
-    "trial:tokens_250+index",
-    "trial:tokens_500+index",
-    "trial:tokens_1000+index",
-    "trial:requests_times_prefill+index",
-    "trial:decodes_times_prefill+index",
+    "pick:score+index,uncached=1",
+    "pick:score+index,share=0,request_load=0.3,uncached=1",
 )
+BY_TOKENS = (
+    BASE,
+    "pick:least_tokens+index",
+    *(f"pick:least_tokens+index,uncached=1,request_tokens={tokens}" for tokens in (0, 100)),
+    TOKENS,
+    *(f"pick:least_tokens+index,uncached=1,request_tokens={tokens}" for tokens in (500, 1000)),
+    "pick:tokens_by_decodes+index,uncached=1",
+    "trial:requests_times_prefill+index",
+)
+FEW_BEST = (BASE, f"{BASE},share=0")
+"""A random one of the best 5 % of many engines, and the best one; on one node and on three."""
+FEW_BEST_ENGINES = 64
 GAPS = ("read_add:0.0003", "read_add:0.01", "pick:least_load")
 GAP_SETTINGS = ((8, 8.0), (16, 8.0), (16, 15.6), (64, 8.0), (64, 15.6))
-LIFE = ("round_robin", "pick:least_load", "pick:score", "pick:score+index", "trial:tokens_250+index")
+LIFE = ("round_robin", "pick:least_load", "pick:score", "pick:score+index", TOKENS)
 LIFE_COPIES = 5.0
-BY_TOKENS = (
-    *("pick:score+index", "trial:tokens_250+index", "pick:least_tokens+index", "pick:least_tokens+index,uncached=1"),
-    *("pick:least_tokens+index,uncached=1,request_tokens=500", "pick:tokens_by_decodes+index,uncached=1"),
-)
 ODD = {
     "failing": (
         *("pick:score+index,cool_down=0", "pick:score+index", "pick:score+index,cool_down=5"),
@@ -77,11 +79,11 @@ ODD = {
     "newcomer": (
         *("pick:least_load", "pick:least_load,slow_start=10", "pick:least_load,slow_start=30"),
         *("pick:score+index", "pick:score+index,slow_start=10", "pick:score+index,slow_start=30"),
-        *("pick:least_tokens+index,uncached=1", "pick:least_tokens+index,uncached=1,slow_start=10"),
+        *(TOKENS, "pick:least_tokens+index,uncached=1,slow_start=10"),
     ),
     "unequal": (
         *("pick:least_load", "pick:least_load,weigh=1", "pick:score+index", "pick:score+index,weigh=1"),
-        *("pick:least_tokens+index,uncached=1", "pick:least_tokens+index,uncached=1,weigh=1"),
+        *(TOKENS, "pick:least_tokens+index,uncached=1,weigh=1"),
     ),
 }
 """What is asked of fleets that are odd, by scenario."""
@@ -148,6 +150,7 @@ class Extent(Struct, frozen=True):
                 yield self.setting(trace, rate=rate), WAYS[trace]
         for size in SIZES:
             yield self.setting("chat", size), SIZED
+        yield self.setting("chat", FEW_BEST_ENGINES), [arm + lag for arm in FEW_BEST for lag in LAGS]
 
 
 SHORT = Extent(seeds=(1, 2, 3, 4), each={"chat": 160, "code": 400}, large={"chat": 100, "code": 150})
