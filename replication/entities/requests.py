@@ -163,7 +163,8 @@ class ReplicatedRequests(Entity):
     def resume(self, life: FormerLife, now: float) -> int:
         if not life.dots:
             self.hold(True, now)  # as the former life did, perhaps: peers may not know all that ended here
-        self._resuming.begin_counting()
+        if not life.present:  # else this life may have taken calls already
+            self._resuming.begin_counting()
         self._resuming.excuse(life.pause_seconds, now)
         self._resuming.doubt(life.doubted, now, everything=not life.clean, but=life.present)
         return self._resuming.number(self._replica.origin(life.dots)) if life.dots else 0

@@ -21,3 +21,12 @@ def test_what_lives_that_are_there_took_themselves_is_in_no_doubt() -> None:
     node.ledger.add("own", "c", "10.0.0.1", 5, 0.0, 1, "gateway")
     node.requests.resume(FormerLife(1.0, clean=False, present=frozenset({"a@2", "b@2"})), 1.0)
     assert {name for bucket in range(BUCKETS) for name in node.requests.doubted(bucket, 1.0)} == {"of a@1"}
+
+
+def test_counters_begin_anew_only_where_this_life_has_taken_no_calls_yet() -> None:
+    node = Node("a@2")
+    node.ledger.add("own", "c", "10.0.0.1", 5, 0.0, 1)
+    node.requests.resume(FormerLife(1.0, clean=False, present=frozenset({"a@2"})), 1.0)
+    assert node.ledger.counts().added == 1
+    node.requests.resume(FormerLife(1.0, clean=False), 1.0)
+    assert node.ledger.counts().added == 0
