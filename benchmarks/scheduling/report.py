@@ -73,8 +73,8 @@ def sections(results: Results, extent: Extent) -> dict[str, str]:
     )
     many = extent.setting("chat", studies.FEW_BEST_ENGINES)
     for lag in studies.LAGS:
-        arms = [arm + lag for arm in studies.FEW_BEST]
-        made[f"few-best{lag.replace('@', '-')}"] = _against(results, many, arms, extent.seeds)
+        few = [arm + lag for arm in studies.FEW_BEST]
+        made[f"few-best{lag.replace('@', '-')}"] = _against(results, many, few, extent.seeds)
     gateways = {f"{count}": extent.setting("code", gateways=count) for count in studies.GATEWAYS}
     made["gateways"] = by_setting(
         results, gateways, studies.BY_GATEWAYS, extent.seeds, p99, "TTFT p99, gateways:", "pick:least_load"
