@@ -194,7 +194,7 @@ def test_clusters_stand_below_their_sums_the_busiest_first() -> None:
     driven(nodes_with_load(), does)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (110, 30), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (110, 30), pytest.param((200, 60), marks=pytest.mark.slow)])
 def test_all_of_it_has_room(size: tuple[int, int]) -> None:
     async def does(app: TopApp, pilot: Pilot[None]) -> None:
         texts = [text_of(app)]

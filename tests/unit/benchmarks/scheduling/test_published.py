@@ -17,6 +17,8 @@ from benchmarks.scheduling.request import Request
 from benchmarks.scheduling.run import Run
 from benchmarks.scheduling.ways import OwnCounts, Polled, Quiet, Randomly, RoundRobin, Way
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[Fleet, Callable[[], float]], Way]
 
 

@@ -53,6 +53,7 @@ def test_what_is_made_is_like_what_was_read(name: str) -> None:
         assert findable(real) == pytest.approx(0.366, abs=0.02)  # RESULTS.md, the index of KV caches
 
 
+@pytest.mark.slow
 def test_without_the_files_a_trace_is_made_and_says_so(tmp_path: Path) -> None:
     trace = traces.load("chat", tmp_path)
     assert "is not here" in trace.origin
