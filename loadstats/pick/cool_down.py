@@ -37,10 +37,7 @@ def rests(failing: Iterable[tuple[str, Failures]], first: float, now: float) -> 
     """Return which of some engines rest at `now`, in monotonic seconds, by name. `first` is the first rest, or 0."""
     if not first:
         return {}
-    found = {
-        name: Rest(floor(failures.tick + rest_seconds(failures, first)) + 1 - now, failures.number)
-        for name, failures in failing
-    }
+    found = {name: Rest(_seconds_left(failures, first, now), failures.number) for name, failures in failing}
     return {name: rest for name, rest in found.items() if rest.seconds > 0}
 
 
@@ -49,9 +46,14 @@ def resting(view: CandidateView, options: PickOptions, tick: int) -> list[int]:
     first = options.cool_down_seconds
     if not first:
         return []
-    return [place for place, failures in view.failing if tick <= failures.tick + rest_seconds(failures, first)]
+    return [place for place, failures in view.failing if _seconds_left(failures, first, tick) > 0]
 
 
 def rest_seconds(failures: Failures, first: float) -> float:
     """Return for how long an engine rests, in seconds from its last failure. `first` is the first rest."""
     return min(first * 2.0 ** (failures.number - 1), max(first, LONGEST_SECONDS))
+
+
+def _seconds_left(failures: Failures, first: float, now: float) -> float:
+    """Return for how much longer an engine rests: to the end of the second in which its rest ends."""
+    return floor(failures.tick + rest_seconds(failures, first)) + 1 - now

@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 
 from metadata_center_client.client import headers_of
 from metadata_center_client.nodes import Nodes
-from metadata_center_client.rows import EngineLoad, engine_name
+from metadata_center_client.rows import EngineLoad, name_of
 
 SILENT_SECONDS = 12.0  # a node sends something each five
 AGAIN_SECONDS = 0.2  # until the next node is tried; twice as long each time that none sends anything
@@ -85,11 +85,6 @@ class LiveLoad:
         self.updated_at = monotonic()
         self.live = True
         self.ready.set()
-
-
-def name_of(row: EngineLoad) -> str:
-    """Return an engine's name, such as 10.0.0.1:8000/3."""
-    return engine_name(row.ip, row.port, row.dp_rank)
 
 
 def addresses(urls: Iterable[str], cluster: str) -> list[str]:

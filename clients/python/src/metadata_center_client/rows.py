@@ -38,6 +38,11 @@ class EngineLoad(Struct, frozen=True):
     orphaned_req_num: int = 0
 
 
+def name_of(row: EngineLoad) -> str:
+    """Return the name of a row's engine."""
+    return engine_name(row.ip, row.port, row.dp_rank)
+
+
 class PickedEngine(EngineLoad, frozen=True):
     """The engine that a node chose for a request; its load counts the request.
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from metadata_center_client.outbox import Operation
-from metadata_center_client.rows import PickedEngine
+from metadata_center_client.rows import PickedEngine, engine_name
 
 
 class Sink(Protocol):
@@ -84,7 +84,7 @@ class TrackedRequest:
     def was_picked(self, picked: PickedEngine) -> None:
         """Take the engine that a node chose, where it counts already."""
         self.picked = picked
-        self.engine = picked.ip if picked.port is None else f"{bracketed(picked.ip)}:{picked.port}"
+        self.engine = engine_name(picked.ip, picked.port)
         self._about = {"request_id": self.request_id, "attempt": picked.attempt}
         self._attempt = picked.attempt
         self._started = True
@@ -106,7 +106,7 @@ class TrackedRequest:
             self._attempt += 1
             given["attempt"] = self._attempt
         self._sink.put({"op": "add", "cluster": self.cluster, "request_id": self.request_id, "ip": ip, **given})
-        self.engine = ip if "port" not in given else f"{bracketed(ip)}:{given['port']}"
+        self.engine = engine_name(ip, given.get("port"))
         self._started = True
         self._with_first_token = False
 
@@ -136,11 +136,6 @@ class TrackedRequest:
 def kept(members: Mapping[str, object]) -> dict[str, object]:
     """Return what of a request's members holds wherever it is sent."""
     return {name: members[name] for name in KEPT if name in members}
-
-
-def bracketed(ip: str) -> str:
-    """Return an address as it stands before a port."""
-    return f"[{ip}]" if ":" in ip else ip
 
 
 def start_of(tracked: TrackedRequest, members: Mapping[str, Any]) -> Operation:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from metadata_center_client.tracked import bracketed
+from metadata_center_client.rows import engine_name
 
 CHARACTERS_PER_TOKEN = 4
 PORTS = {"http": 80, "https": 443}
@@ -24,7 +24,7 @@ class Engine(NamedTuple):
     @property
     def name(self) -> str:
         """Its name as nodes write it, such as 10.0.0.1:8000."""
-        return f"{bracketed(self.ip)}:{self.port}"
+        return engine_name(self.ip, self.port)
 
 
 def engine_of(parameters: Mapping[str, Any], model_info: Mapping[str, Any]) -> Engine | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from metadata_center_client.rows import EngineLoad, Gateway, engine_name
+from metadata_center_client.rows import Gateway, name_of
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR = "█"
@@ -96,11 +96,6 @@ def trend(values: Sequence[float | None], width: int) -> str:
     return "".join(
         "·" if value is None else STEPS[min(7, int(8 * value / most))] if most else STEPS[0] for value in last
     )
-
-
-def name_of(row: EngineLoad) -> str:
-    """Return the name of an engine, such as 10.0.0.1:8000/3."""
-    return engine_name(row.ip, row.port, row.dp_rank)
 
 
 def gateway_state(row: Gateway) -> str:
